@@ -1,0 +1,119 @@
+/*
+ * conf.h: what the administrator says: main.cf (postconf(5) syntax) read into one table of parameters.
+ *
+ * conf/params.def is the table: name, type, default, help. From it come the parser's checks, `outpost
+ * config`, and main.cf(5). Values are kept raw and expanded ($name, ${name}, ${name?text}, ${name:text},
+ * ${name?{text}:{text}}) when they are asked for. What Postfix knows and outpost has no use for is listed
+ * as unused; what nobody knows is listed with the nearest name; neither stops anything.
+ */
+#ifndef CONF_CONF_H
+#define CONF_CONF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+
+/* P_relayhost, P_queue_directory, ... */
+enum conf_param {
+#define PARAM(name, type, def, help) P_##name,
+#include "conf/params.def"
+#undef PARAM
+	CONF_PARAMS
+};
+
+enum conf_type { T_STR, T_BOOL, T_INT, T_SIZE, T_TIME, T_PATH, T_LIST, T_MAPS, T_WORD };
+
+struct conf_info {
+	const char *name;
+	enum conf_type type;
+	const char *def;	/* raw default; may hold $name */
+	const char *help;
+};
+extern const struct conf_info conf_table[CONF_PARAMS];
+
+struct conf;
+
+/* Reads DIR/main.cf. The value of every parameter of ours is checked here; errors name file and line. A main.cf (or a
+ * directory) that others than root or the queue's owner can write is refused. EX_CONFIG, or EX_NOINPUT when there is
+ * no main.cf, EX_NOPERM when it can't be read. */
+int conf_load(const char *dir, struct conf **out, struct error *err);
+/* All defaults, as if main.cf were empty. */
+int conf_defaults(const char *dir, struct conf **out, struct error *err);
+void conf_free(struct conf *c);
+
+const char *conf_dir(const struct conf *c);
+/* Whether main.cf, or a file read through it, has changed on disk since it was loaded. */
+bool conf_changed(const struct conf *c);
+bool conf_is_set(const struct conf *c, enum conf_param p);	/* written in main.cf */
+unsigned conf_line(const struct conf *c, enum conf_param p);	/* 0: default */
+
+/* Values, expanded. Strings belong to c and stay valid until it is freed. Out-of-range or malformed values were
+ * refused by conf_load. */
+const char *conf_str(struct conf *c, enum conf_param p);
+bool conf_bool(struct conf *c, enum conf_param p);
+int64_t conf_int(struct conf *c, enum conf_param p);
+int64_t conf_seconds(struct conf *c, enum conf_param p);	/* s m h d w; s when there is none */
+const char *conf_raw(const struct conf *c, enum conf_param p);
+/* Sets a value for this process alone (tests, -o name=value). */
+int conf_set(struct conf *c, const char *name, const char *value, struct error *err);
+
+int conf_find(const char *name);			/* conf_param or -1 */
+const char *conf_nearest(const char *name);		/* a name of ours that may have been meant, or NULL */
+bool conf_postfix_knows(const char *name);		/* a parameter of Postfix that has no use here */
+
+/* Lines of main.cf that had no effect: each (name, line, nearest or NULL when Postfix knows it). */
+struct conf_unused {
+	const char *name;
+	unsigned line;
+	bool postfix;
+	const char *nearest;
+};
+size_t conf_unused(const struct conf *c, const struct conf_unused **list);
+
+/* myhostname, mydomain and myorigin as Postfix finds them (myorigin may name a file). Never empty. */
+const char *conf_myhostname(struct conf *c);
+const char *conf_myorigin(struct conf *c);
+
+/* ---- relayhost */
+struct conf_relay {
+	char host[256];		/* without brackets; IPv6 literal without them too */
+	char port[32];		/* "587" by default */
+	bool mx;		/* no brackets: look MX up */
+	bool implicit_tls;	/* 465/smtps/submissions, or wrappermode on other ports */
+	char written[300];	/* as in main.cf: key of the password map and of the relay's state */
+};
+/* One nexthop as written. EX_CONFIG with the line to write instead. */
+int conf_parse_relay(struct conf *c, const char *text, struct conf_relay *r, struct error *err);
+/* All of relayhost (several in order) and then smtp_fallback_relay. Returns how many (at most max), or -1; 0: none set. */
+int conf_relays(struct conf *c, struct conf_relay *r, size_t max, struct error *err);
+
+/* ---- maps: "type:source" (hash, texthash, btree, lmdb, cdb, dbm: the text source is read; static, inline,
+ * regexp, pcre-less; exec and oauth2 only for passwords, see credential.h). A list of several is asked in order. */
+struct conf_maps;
+int conf_maps_open(struct conf *c, enum conf_param p, struct conf_maps **out, struct error *err);	/* *out NULL: no map set */
+void conf_maps_free(struct conf_maps *m);	/* wipes */
+bool conf_maps_changed(const struct conf_maps *m);
+/* 1: found, appended to value; 0: not there; -1. Key as is. */
+int conf_maps_get(struct conf_maps *m, const char *key, struct buf *value, struct error *err);
+
+/* ---- credentials (conf/credential.c): Postfix's order of keys. */
+struct conf_credential {
+	struct buf user, secret;	/* wipe with conf_credential_wipe */
+	char kind;			/* 'P' password, 'T' OAuth2 access token */
+	char digest[72];		/* SHA-256 hex of host, user and secret with a per-queue salt is the caller's affair; here: of host|user|secret */
+	char key[300];			/* the key that matched */
+};
+/* sender for smtp_sender_dependent_authentication ("" otherwise). 1 found; 0 none: *err then holds the keys that were tried
+ * (EX_CONFIG); -1: the map can't be read or is readable by others (EX_NOPERM/EX_CONFIG with the commands to type). */
+int conf_credential(struct conf *c, const struct conf_relay *r, const char *sender, struct conf_credential *out, struct error *err);
+void conf_credential_wipe(struct conf_credential *cr);
+
+/* What `outpost check`, `outpost flush` and postmap do as root: set password maps (and a main.cf that holds static: or inline:
+ * passwords) that are root's and 0600 to root:owner's group 0640. Appends a line per file that was changed to said. */
+int conf_mend_modes(struct conf *c, gid_t group, struct buf *said, struct error *err);
+
+#endif

@@ -1,0 +1,162 @@
+#include "config.h"
+#include "base/frame.h"
+#include "base/limits.h"
+
+#include <string.h>
+
+enum { HEAD = 5 };
+
+static void put_be(unsigned char *p, uint64_t v, size_t n)
+{
+	while (n--) {
+		p[n] = (unsigned char)v;
+		v >>= 8;
+	}
+}
+
+static uint64_t get_be(const unsigned char *p, size_t n)
+{
+	uint64_t v = 0;
+
+	while (n--)
+		v = v << 8 | *p++;
+	return v;
+}
+
+static void frame_be(struct buf *out, uint64_t v, size_t n)
+{
+	unsigned char bytes[8];
+
+	put_be(bytes, v, n);
+	buf_add(out, bytes, n);
+}
+
+size_t frame_begin(struct buf *out, uint8_t type)
+{
+	size_t mark = out->len;
+
+	frame_be(out, type, 1);
+	frame_be(out, 0, 4);
+	return mark;
+}
+
+void frame_u8(struct buf *out, uint8_t v)
+{
+	frame_be(out, v, 1);
+}
+
+void frame_u32(struct buf *out, uint32_t v)
+{
+	frame_be(out, v, 4);
+}
+
+void frame_u64(struct buf *out, uint64_t v)
+{
+	frame_be(out, v, 8);
+}
+
+void frame_i64(struct buf *out, int64_t v)
+{
+	frame_be(out, (uint64_t)v, 8);
+}
+
+void frame_str(struct buf *out, const char *p, size_t n)
+{
+	frame_be(out, n, 4);
+	buf_add(out, p, n);
+}
+
+void frame_cstr(struct buf *out, const char *s)
+{
+	frame_str(out, s ? s : "", s ? strlen(s) : 0);
+}
+
+void frame_finish(struct buf *out, size_t mark)
+{
+	if (!buf_ok(out))
+		return;
+	put_be((unsigned char *)out->data + mark + 1, out->len - mark - HEAD, 4);
+}
+
+int frame_parse(struct span in, struct frame *f, size_t *used)
+{
+	const unsigned char *p = (const unsigned char *)in.p;
+	size_t n;
+
+	if (in.n < HEAD)
+		return 0;
+	n = get_be(p + 1, 4);
+	if (n > LIMIT_FRAME)
+		return -1;
+	if (in.n < HEAD + n)
+		return 0;
+	*f = (struct frame){.type = p[0], .p = p + HEAD, .n = n};
+	*used = HEAD + n;
+	return 1;
+}
+
+static const unsigned char *frame_take(struct frame *f, size_t n)
+{
+	const unsigned char *p = f->p;
+
+	if (f->bad || f->n < n) {
+		f->bad = true;
+		return NULL;
+	}
+	f->p += n;
+	f->n -= n;
+	return p;
+}
+
+static uint64_t frame_get(struct frame *f, size_t n)
+{
+	const unsigned char *p = frame_take(f, n);
+
+	return p ? get_be(p, n) : 0;
+}
+
+uint8_t frame_get_u8(struct frame *f)
+{
+	return (uint8_t)frame_get(f, 1);
+}
+
+uint32_t frame_get_u32(struct frame *f)
+{
+	return (uint32_t)frame_get(f, 4);
+}
+
+uint64_t frame_get_u64(struct frame *f)
+{
+	return frame_get(f, 8);
+}
+
+int64_t frame_get_i64(struct frame *f)
+{
+	return (int64_t)frame_get(f, 8);
+}
+
+struct span frame_get_str(struct frame *f)
+{
+	size_t n = frame_get_u32(f);
+	const unsigned char *p = frame_take(f, n);
+
+	return p ? (struct span){(const char *)p, n} : (struct span){"", 0};
+}
+
+void frame_get_cstr(struct frame *f, char *out, size_t size)
+{
+	struct span s = frame_get_str(f);
+
+	out[0] = '\0';
+	if (s.n >= size || memchr(s.p, '\0', s.n)) {
+		f->bad = true;
+		return;
+	}
+	memcpy(out, s.p, s.n);
+	out[s.n] = '\0';
+}
+
+bool frame_end(const struct frame *f)
+{
+	return !f->bad && f->n == 0;
+}

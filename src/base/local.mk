@@ -1,0 +1,16 @@
+# src/base: the room that knows nothing of mail.
+noinst_LIBRARIES += libbase.a
+libbase_a_SOURCES = \
+	src/base/limits.h \
+	src/base/error.c src/base/error.h \
+	src/base/buf.c src/base/buf.h \
+	src/base/text.c src/base/text.h \
+	src/base/deadline.c src/base/deadline.h \
+	src/base/frame.c src/base/frame.h \
+	src/base/io.c src/base/io.h \
+	src/base/sock.c src/base/sock.h \
+	src/base/log.c src/base/log.h \
+	src/base/proc.c src/base/proc.h \
+	src/base/sandbox.c src/base/sandbox.h \
+	src/base/step.c src/base/step.h
+libbase_a_CPPFLAGS = $(AM_CPPFLAGS) $(SECCOMP_CFLAGS)

@@ -1,0 +1,161 @@
+#include "config.h"
+#include "base/log.h"
+#include "base/buf.h"
+#include "base/text.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { LINE_MAX_BYTES = 4096 };
+
+static struct {
+	enum log_target target;
+	enum log_level threshold;
+	char name[64];
+	char path[1024];
+	int fd;		/* the file, or the socket of syslog */
+} state = {.target = LOG_TO_STDERR, .threshold = LOG_INFORMATION, .name = "outpost", .fd = -1};
+
+/* /dev/log is spoken to directly: the C library's syslog(3) can't change its tag and pid per line. */
+static int syslog_connect(void)
+{
+	struct sockaddr_un sa = {.sun_family = AF_UNIX, .sun_path = "/dev/log"};
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	if (fd < 0)
+		return -1;
+	if (connect(fd, (struct sockaddr *)&sa, sizeof(sa)) == 0)
+		return fd;
+	close(fd);
+	return -1;
+}
+
+void log_reopen(void)
+{
+	int fd = -1;
+
+	if (state.target == LOG_TO_FILE)
+		fd = open(state.path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0640);
+	else if (state.target == LOG_TO_SYSLOG)
+		fd = syslog_connect();
+	if (state.fd >= 0)
+		close(state.fd);
+	state.fd = fd;
+}
+
+int log_open(enum log_target target, const char *name, const char *path)
+{
+	state.target = target;
+	snprintf(state.name, sizeof(state.name), "%s", name && *name ? name : "outpost");
+	snprintf(state.path, sizeof(state.path), "%s", path ? path : "");
+	log_reopen();
+	return target == LOG_TO_FILE && state.fd < 0 ? -1 : 0;
+}
+
+void log_threshold(enum log_level level)
+{
+	state.threshold = level;
+}
+
+static const char *level_word(enum log_level level)
+{
+	switch (level) {
+	case LOG_WARN:
+		return "warning: ";
+	case LOG_FAIL:
+		return "error: ";
+	default:
+		return "";
+	}
+}
+
+/* RFC 3164 priorities of facility mail (2). */
+static int level_priority(enum log_level level)
+{
+	static const int severity[] = {
+		[LOG_DEBUGGING] = 7, [LOG_INFORMATION] = 6, [LOG_WARN] = 4, [LOG_FAIL] = 3};
+
+	return 2 * 8 + severity[level];
+}
+
+static void stamp(char *out, size_t size)
+{
+	time_t now = time(NULL);
+	struct tm tm;
+
+	if (!localtime_r(&now, &tm) || !strftime(out, size, "%b %e %H:%M:%S", &tm))
+		snprintf(out, size, "?");
+}
+
+static void emit(int fd, const struct buf *line)
+{
+	ssize_t n;
+
+	do
+		n = write(fd, line->data, line->len);
+	while (n < 0 && errno == EINTR);
+}
+
+static void emit_syslog(enum log_level level, const char *when, const struct buf *body)
+{
+	struct buf line;
+	ssize_t n;
+
+	buf_init(&line, LINE_MAX_BYTES + 256);
+	buf_addf(&line, "<%d>%s %s", level_priority(level), when, buf_str(body));
+	n = send(state.fd, line.data, line.len, MSG_NOSIGNAL);
+	if (n < 0 && errno != EAGAIN && errno != EINTR) {
+		log_reopen(); /* syslogd was restarted */
+		if (state.fd >= 0)
+			n = send(state.fd, line.data, line.len, MSG_NOSIGNAL);
+	}
+	buf_free(&line);
+}
+
+static void emit_text(const char *when, const struct buf *body)
+{
+	char host[256] = "localhost";
+	struct buf line;
+
+	if (state.target == LOG_TO_FILE && gethostname(host, sizeof(host) - 1) == 0)
+		host[strcspn(host, ".")] = '\0';
+	buf_init(&line, LINE_MAX_BYTES + 512);
+	if (state.target == LOG_TO_FILE)
+		buf_addf(&line, "%s %s ", when, host);
+	buf_addf(&line, "%s\n", buf_str(body));
+	emit(state.fd >= 0 ? state.fd : STDERR_FILENO, &line);
+	buf_free(&line);
+}
+
+void log_line(enum log_level level, const char *part, pid_t pid, const char *fmt, ...)
+{
+	struct buf raw, body;
+	char when[32];
+	va_list ap;
+	int saved = errno;
+
+	if (level < state.threshold)
+		return;
+	buf_init(&raw, 64 * 1024);
+	buf_init(&body, LINE_MAX_BYTES);
+	va_start(ap, fmt);
+	buf_addv(&raw, fmt, ap);
+	va_end(ap);
+	buf_addf(&body, "%s/%s[%d]: %s", state.name, part, (int)(pid ? pid : getpid()), level_word(level));
+	text_printable(&body, buf_str(&raw), raw.len, LINE_MAX_BYTES - body.len - 8);
+	stamp(when, sizeof(when));
+	if (state.target == LOG_TO_SYSLOG && state.fd >= 0)
+		emit_syslog(level, when, &body);
+	else
+		emit_text(when, &body);
+	buf_free(&raw);
+	buf_free(&body);
+	errno = saved;
+}

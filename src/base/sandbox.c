@@ -1,0 +1,93 @@
+#include "config.h"
+#include "base/sandbox.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#if HAVE_LINUX_LANDLOCK_H
+#include <linux/landlock.h>
+#endif
+#if HAVE_SECCOMP
+#include <seccomp.h>
+#endif
+
+#if HAVE_LINUX_LANDLOCK_H && defined(SYS_landlock_create_ruleset) && !BUILT_WITH_ASAN
+enum {
+	FS_READ = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR,
+	FS_WRITE = LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_REMOVE_FILE |
+		   LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_MAKE_SOCK,
+	FS_EXEC = LANDLOCK_ACCESS_FS_EXECUTE,
+	FS_FILE = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_EXECUTE,
+	FS_ALL = LANDLOCK_ACCESS_FS_MAKE_SYM * 2 - 1,	/* every right of ABI 1 */
+};
+
+static void allow(int ruleset, const struct sandbox_path *p)
+{
+	struct landlock_path_beneath_attr rule = {0};
+	struct stat st;
+	int fd = open(p->path, O_PATH | O_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	rule.parent_fd = fd;
+	rule.allowed_access = FS_READ | (p->write ? FS_WRITE : 0) | (p->exec ? FS_EXEC : 0);
+	if (fstat(fd, &st) == 0 && !S_ISDIR(st.st_mode))
+		rule.allowed_access &= FS_FILE;
+	syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0);
+	close(fd);
+}
+
+bool sandbox_files(const struct sandbox_path *paths, size_t n)
+{
+	struct landlock_ruleset_attr attr = {.handled_access_fs = FS_ALL};
+	bool held;
+	int ruleset;
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return false;
+	ruleset = (int)syscall(SYS_landlock_create_ruleset, &attr, sizeof(attr), 0);
+	if (ruleset < 0)
+		return false;
+	for (size_t i = 0; i < n; i++)
+		allow(ruleset, &paths[i]);
+	held = syscall(SYS_landlock_restrict_self, ruleset, 0) == 0;
+	close(ruleset);
+	return held;
+}
+#else
+bool sandbox_files(const struct sandbox_path *paths, size_t n)
+{
+	(void)paths, (void)n;
+	return false;
+}
+#endif
+
+#if HAVE_SECCOMP && !BUILT_WITH_ASAN
+bool sandbox_calls(const char *const *names, size_t n, bool kill)
+{
+	scmp_filter_ctx ctx = seccomp_init(kill ? SCMP_ACT_KILL_PROCESS : SCMP_ACT_ERRNO(EPERM));
+	bool held;
+
+	if (!ctx)
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		int nr = seccomp_syscall_resolve_name(names[i]);
+
+		if (nr != __NR_SCMP_ERROR)
+			seccomp_rule_add(ctx, SCMP_ACT_ALLOW, nr, 0);
+	}
+	held = seccomp_load(ctx) == 0;
+	seccomp_release(ctx);
+	return held;
+}
+#else
+bool sandbox_calls(const char *const *names, size_t n, bool kill)
+{
+	(void)names, (void)n, (void)kill;
+	return false;
+}
+#endif

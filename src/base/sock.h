@@ -1,0 +1,30 @@
+/*
+ * sock.h: Unix stream sockets whose path may be longer than sockaddr_un holds (they are reached
+ * through a descriptor of their directory, /proc/self/fd/N/name).
+ */
+#ifndef BASE_SOCK_H
+#define BASE_SOCK_H
+
+#include <sys/types.h>
+
+#include "base/deadline.h"
+#include "base/error.h"
+
+/* Listens at path (an old socket there is removed first), with this mode. Non-blocking,
+ * close-on-exec. Returns the descriptor or -1. */
+int sock_listen(const char *path, mode_t mode, struct error *err);
+
+/* Connects until the deadline; the descriptor is non-blocking and close-on-exec. -1 with errno kept
+ * (ENOENT and ECONNREFUSED: nobody listens). */
+int sock_connect(const char *path, deadline until);
+
+/* A connected pair, close-on-exec. */
+int sock_pair(int fds[2]);
+
+/* Who connected: uid, gid and pid by SO_PEERCRED. Pointers may be NULL. */
+int sock_peer(int fd, uid_t *uid, gid_t *gid, pid_t *pid);
+
+/* The supplementary groups of the peer (SO_PEERGROUPS), at most max; returns how many, -1 if unknown. */
+int sock_peer_groups(int fd, gid_t *groups, int max);
+
+#endif

@@ -1,0 +1,46 @@
+/*
+ * control.h: questions and orders to a running outpostd: mailq through the door, and the
+ * administrator's command through the admin socket ($queue_directory/admin, 0600).
+ *
+ * A request is one line: "OUTPOST-ASK 1 VERB [ARG ...]\n", arguments percent-encoded
+ * (control bytes, blank, '%', DEL). At most LIMIT_ADDRESS * 4 bytes. The answer is any number of lines, each with
+ * one byte in front: '>' goes to standard output as it is, '!' to standard error, '#' is progress
+ * ("#DONE SENT DEFERRED FAILED LEFT", decimal numbers), and '=' is the last: "=CODE TEXT" with a
+ * sysexits(3) code. A connection without an '=' line was cut off.
+ */
+#ifndef CONTROL_CONTROL_H
+#define CONTROL_CONTROL_H
+
+#include <stddef.h>
+
+#include "base/buf.h"
+#include "base/deadline.h"
+#include "base/error.h"
+
+#define CONTROL_MAGIC "OUTPOST-ASK 1 "
+
+enum { CONTROL_ARGS = 64 };
+
+/* Writes a request line. */
+int control_put_request(struct buf *out, const char *const *words, size_t n);
+
+/* Splits a request line (without its newline) into decoded words that the caller frees with
+ * control_free_words. Returns how many, or -1: not a request. */
+int control_get_request(const char *line, size_t n, char **words, size_t max);
+void control_free_words(char **words, int n);
+
+/* Answer lines. Text may hold newlines: each line gets the prefix. */
+int control_put_text(struct buf *out, char prefix, const char *p, size_t n);
+int control_put_end(struct buf *out, int code, const char *text);
+
+struct control_sink {
+	void *arg;
+	int (*line)(void *arg, char prefix, const char *p, size_t n);	/* without newline; -1 stops */
+};
+
+/* The client: connects to path, asks, gives each line to the sink, and returns the '=' code with its
+ * text in *answer. -1 with *err when nobody listens (EX_UNAVAILABLE) or the line was lost (EX_TEMPFAIL). */
+int control_ask(const char *path, const char *const *words, size_t n, const struct control_sink *sink,
+		deadline until, struct error *answer, struct error *err);
+
+#endif

@@ -1,0 +1,171 @@
+/*
+ * delivery.h: what crosses between outpostd and a delivery agent (outpost-smtp), as frames
+ * (base/frame.h) over a stream socket that is descriptor 3 of the agent.
+ *
+ * outpostd first sends one SESSION; the agent connects, does TLS, and, where the session says so,
+ * asks for the credential (NEED_SECRET) only once the connection is verified. Then messages: outpostd
+ * keeps `window` messages ahead of the verdicts (START + whole bodies up to LIMIT_CHUNK bytes
+ * follow at once; larger ones only when the agent says GET). The agent answers each recipient
+ * (VERDICT) and each message (DONE), in the order of the messages. A session that can't be had, or
+ * ends, is told with one DOWN or BYE, and the agent exits. An agent that dies without either counts
+ * as DOWN; messages whose LASTBYTE was seen and DONE was not "may be delivered twice".
+ */
+#ifndef DELIVERY_DELIVERY_H
+#define DELIVERY_DELIVERY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "base/frame.h"
+
+enum { DELIVERY_FD = 3 };
+
+enum delivery_frame {
+	/* outpostd to the agent */
+	TO_AGENT_SESSION = 1,	/* see below */
+	TO_AGENT_SECRET,	/* str user, str secret, u8 kind ('P' password, 'T' token), str digest name (log only) */
+	TO_AGENT_NO_SECRET,	/* u32 exit code, str text: the credential can't be had */
+	TO_AGENT_START,		/* struct delivery_message */
+	TO_AGENT_BODY,		/* u64 seq, str bytes: a piece of the message, canonical LF form, header rewritten */
+	TO_AGENT_BODY_END,	/* u64 seq */
+	TO_AGENT_BODY_FAILED,	/* u64 seq, str text: the queue could not be read; the transaction must be abandoned */
+	TO_AGENT_QUIT,		/* no payload: no more messages, QUIT and leave */
+
+	/* the agent to outpostd */
+	FROM_AGENT_LOG = 64,	/* u8 level (enum log_level), str line */
+	FROM_AGENT_NEED_SECRET,	/* str host, u32 port, str mechanisms offered */
+	FROM_AGENT_READY,	/* struct delivery_ready: connected, verified as far as wanted, logged in */
+	FROM_AGENT_GET,		/* u64 seq: send the body of this large message */
+	FROM_AGENT_BEGUN,	/* u64 seq: its MAIL was sent */
+	FROM_AGENT_LASTBYTE,	/* u64 seq: the last byte of its data is about to be sent: from here a crash may duplicate */
+	FROM_AGENT_VERDICT,	/* struct delivery_verdict */
+	FROM_AGENT_DONE,	/* u64 seq, i64 microseconds: connect, tls+login part (c), transfer (d) */
+	FROM_AGENT_DOWN,	/* struct delivery_down: no session, or no longer, and why */
+	FROM_AGENT_BYE,		/* no payload: ended in order, after QUIT or because the relay closed an idle session */
+	FROM_AGENT_STEP,	/* str step, u8 ok, str text, u32 ms: progress, for `outpost check` */
+};
+
+/* SESSION: a list of (str key, str value) pairs, u32 count first; unknown keys are refused. The keys
+ * are those of struct delivery_session, in its order. */
+struct delivery_session {
+	char host[256];			/* as written in relayhost: the name that is verified */
+	char port[32];			/* number or service name */
+	bool mx;			/* look MX up first */
+	bool implicit_tls;
+	char tls_level[16];		/* none may encrypt fingerprint verify secure */
+	char cafile[1024], capath[1024];
+	bool append_default_ca;
+	char crlfile[1024];
+	char certfile[1024], keyfile[1024];
+	char fingerprints[1024];	/* hex, separated by blanks */
+	char fingerprint_digest[32];
+	char match[1024];		/* smtp_tls_secure_cert_match or verify_cert_match, as level wants */
+	char priority[1024];		/* GnuTLS priority string; empty: ours */
+	int tls_loglevel;
+	bool auth;			/* smtp_sasl_auth_enable, and a map that may have a credential */
+	bool auth_unverified;		/* the opt-outs of DESIGN: smtp_sasl_auth_unverified, ..._without_tls */
+	bool auth_without_tls;
+	char mechanism_filter[512];
+	char security_options[256], tls_security_options[256];
+	char helo[256];
+	char inet_protocols[32];	/* all ipv4 ipv6 */
+	char address_preference[16];	/* any ipv4 ipv6 */
+	char bind4[64], bind6[64];
+	int t_connect, t_helo, t_starttls, t_mail, t_rcpt, t_data_init, t_data_xfer, t_data_done, t_rset, t_quit; /* seconds */
+	int recipient_limit;		/* per transaction */
+	int pipeline_window;
+	bool check_only;		/* `outpost check`: stop after login (and MAIL/RSET when check_sender), report STEPs */
+	char check_sender[1024];
+	bool transcript;		/* log the dialogue (secrets masked) as FROM_AGENT_LOG lines of part "smtp" */
+};
+
+int delivery_put_session(struct buf *out, const struct delivery_session *s);
+int delivery_get_session(struct frame *f, struct delivery_session *s, struct error *err);
+
+struct delivery_recipient {
+	int64_t id;			/* the queue's number, given back in the verdict */
+	const char *address;
+	const char *orcpt;		/* NULL: none */
+	unsigned notify;		/* DSN_* of submission.h; 0: not said */
+};
+
+struct delivery_message {
+	uint64_t seq;			/* counts the messages of this agent from 1 */
+	const char *queue_id;
+	const char *sender;
+	const char *envid;		/* NULL: none */
+	char ret;			/* 'F', 'H', 0 */
+	char body;			/* '7', '8' */
+	bool smtputf8;
+	uint64_t size;			/* of the canonical form; the wire form is no larger than size + lines + 64 Ki */
+	uint64_t lines;			/* newline bytes in it, for SIZE; 0: not known */
+	const struct delivery_recipient *recipients;
+	size_t nrecipients;		/* several START frames with the same seq may carry a long list: see more */
+	bool more;			/* another START of the same seq follows with further recipients */
+};
+
+int delivery_put_message(struct buf *out, const struct delivery_message *m);
+
+/* Decoded message: owns what it points to. Further STARTs of the same seq are appended. */
+struct delivery_inbox;			/* opaque list builder */
+int delivery_get_message(struct frame *f, struct delivery_message *m, struct error *err);
+void delivery_free_message(struct delivery_message *m);
+
+struct delivery_ready {
+	char host[256];			/* the host spoken to (of the MX, where looked up) */
+	char address[64];		/* numeric */
+	uint32_t port;
+	bool tls;
+	bool verified;
+	char tls_summary[512];		/* "TLSv1.3 with cipher ..." */
+	int64_t cert_expires;		/* seconds since 1970; 0: none */
+	char mechanism[32];		/* SASL mechanism used; empty: none */
+	char extensions[512];		/* EHLO words, blank separated */
+	uint64_t size_limit;		/* SIZE; 0: none said */
+	int64_t connect_us;		/* for delays=a/b/C/d */
+};
+int delivery_put_ready(struct buf *out, const struct delivery_ready *r);
+int delivery_get_ready(struct frame *f, struct delivery_ready *r);
+
+/* What becomes of a recipient. */
+enum delivery_fate { FATE_SENT = 1, FATE_DEFERRED, FATE_FAILED };
+
+struct delivery_verdict {
+	uint64_t seq;
+	int64_t recipient;		/* delivery_recipient.id; 0: all of the message that have no verdict yet */
+	enum delivery_fate fate;
+	char dsn[12];			/* "2.0.0", "4.2.1", ... */
+	int smtp_code;			/* 0: no reply stands behind it */
+	char text[2048];		/* as in the log's parentheses: "250 2.0.0 Ok: queued as X", "host h[a] said: 550 ... (in reply to RCPT TO command)" */
+	bool relayed_dsn;		/* the relay took over the DSN request */
+};
+int delivery_put_verdict(struct buf *out, const struct delivery_verdict *v);
+int delivery_get_verdict(struct frame *f, struct delivery_verdict *v);
+
+/* Why there is no session. What kind decides what the schedule does (DESIGN 4). */
+enum delivery_down_kind {
+	DOWN_NETWORK = 1,	/* connect refused, timed out, reset, lost */
+	DOWN_LOCAL,		/* our own network: ENETUNREACH, EPERM, no resolver: not held against the relay */
+	DOWN_DNS,
+	DOWN_GREETING,		/* greeting, EHLO or STARTTLS refused, protocol nonsense */
+	DOWN_TLS,		/* handshake, verification */
+	DOWN_AUTH,		/* refused credentials, no mechanism in common, no credential */
+	DOWN_CONFIG,		/* something in main.cf can't be done: exit 78 for a flush */
+	DOWN_BUSY,		/* 421, 432, 450/451/454 4.7.x: slow down */
+};
+struct delivery_down {
+	enum delivery_down_kind kind;
+	int code;		/* sysexits */
+	char dsn[12];
+	char text[1024];	/* complete sentence for log, mailq and status */
+	char host[256], address[64];
+	uint32_t port;		/* 0: never got that far */
+	uint32_t retry_after;	/* seconds the relay asked for; 0: nothing said */
+};
+int delivery_put_down(struct buf *out, const struct delivery_down *d);
+int delivery_get_down(struct frame *f, struct delivery_down *d);
+
+#endif

@@ -1,0 +1,56 @@
+/*
+ * rewrite.h: addresses of small servers made fit for the world: completion with myorigin, aliases, canonical and
+ * generic maps, masquerading, from_address. Pure: maps come as look-up functions, so that this room knows no files
+ * (an :include: is read through a function as well).
+ *
+ * Recipients are rewritten at submission (mailq shows the truth), sender and header at delivery (mending the
+ * configuration mends mail that is queued already).
+ */
+#ifndef MAIL_REWRITE_H
+#define MAIL_REWRITE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "base/text.h"
+
+/* 1: found, the raw value appended; 0: not there; -1: *err. */
+struct rewrite_map {
+	int (*get)(void *arg, const char *key, struct buf *value, struct error *err);	/* NULL: no such map */
+	void *arg;
+};
+
+struct rewrite_rules {
+	const char *myorigin;
+	const char *myhostname;
+	const char *recipient_delimiter;
+	const char *local_domains;	/* mydestination, expanded, comma or blank separated: names here are local and go through aliases */
+	struct rewrite_map aliases;	/* alias_maps: key is the local part */
+	int (*include)(void *arg, const char *path, struct buf *text, struct error *err);
+	void *include_arg;
+	struct rewrite_map canonical, recipient_canonical, sender_canonical, generic;
+	const char *masquerade_domains, *masquerade_exceptions;
+	const char *always_bcc;		/* "" none */
+	const char *from_address;	/* "" none */
+	const char *from_address_keep;	/* reply-to | header | no */
+};
+
+/* Expands one recipient as submitted: each result is given to `each` (address, the original). Loops and unreadable
+ * includes are told in *note (appended lines, for the log) and the address then goes to myorigin unexpanded.
+ * -1 with *err for what can't be an address (EX_DATAERR 5.1.3), or a map that fails (EX_TEMPFAIL). */
+int rewrite_recipient(const struct rewrite_rules *r, const char *address,
+		      int (*each)(void *arg, const char *address), void *arg, struct buf *note, struct error *err);
+
+/* The envelope sender at delivery; "" stays "". */
+int rewrite_sender(const struct rewrite_rules *r, const char *sender, struct buf *out, struct error *err);
+
+/* The header at delivery: every address in From, Sender, Reply-To, To, Cc, Resent-* completed and mapped, Bcc gone, and the
+ * queue id put into our own Received: line (which sendmail wrote with "id " QUEUE_ID_MARK). header is the raw header with LF
+ * ends and its final empty line; so is out. What can't be parsed stays as it is. */
+#define QUEUE_ID_MARK "OUTPOSTQUEUEID"
+int rewrite_header(const struct rewrite_rules *r, const char *queue_id, const char *header, size_t n,
+		   struct buf *out, struct error *err);
+
+#endif
