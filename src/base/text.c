@@ -154,6 +154,17 @@ static size_t utf8_length(const unsigned char *p, size_t n)
 	return len;
 }
 
+/* Whether the rest of a string is the beginning of a UTF-8 letter that a ceiling cut in two. */
+static bool utf8_cut_off(const unsigned char *p, size_t n)
+{
+	if (n > 3 || p[0] < 0xC2 || p[0] > 0xF4)
+		return false;
+	for (size_t i = 1; i < n; i++)
+		if ((p[i] & 0xC0) != 0x80)
+			return false;
+	return true;
+}
+
 void text_clean(char *s)
 {
 	size_t n = strlen(s), i = 0;
@@ -165,8 +176,8 @@ void text_clean(char *s)
 			i += len;
 			continue;
 		}
-		if (len == 0 && n - i < 4 && (unsigned char)s[i] >= 0xC2) {
-			s[i] = '\0'; /* a sequence that the caller's ceiling cut in two */
+		if (len == 0 && utf8_cut_off((unsigned char *)s + i, n - i)) {
+			s[i] = '\0';
 			return;
 		}
 		if (len == 0 || (unsigned char)s[i] < ' ' || s[i] == 0x7F)
