@@ -1,0 +1,138 @@
+#include "config.h"
+#include "control/control.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+
+static bool is_plain(unsigned char c)
+{
+	return c > ' ' && c != '%' && c != 0x7f;
+}
+
+/* An empty word is written as a lone "%": nothing else encodes to that. */
+static void put_word(struct buf *out, const char *w)
+{
+	if (!*w)
+		buf_addc(out, '%');
+	for (; *w; w++) {
+		unsigned char c = (unsigned char)*w;
+
+		if (is_plain(c))
+			buf_addc(out, (char)c);
+		else
+			buf_addf(out, "%%%02X", c);
+	}
+}
+
+int control_put_request(struct buf *out, const char *const *words, size_t n)
+{
+	buf_adds(out, CONTROL_MAGIC);
+	for (size_t i = 0; i < n; i++) {
+		if (i)
+			buf_addc(out, ' ');
+		put_word(out, words[i]);
+	}
+	buf_addc(out, '\n');
+	return buf_ok(out) ? 0 : -1;
+}
+
+static int hex(char c)
+{
+	static const char digits[] = "0123456789ABCDEF";
+	const char *p = c ? strchr(digits, c >= 'a' && c <= 'f' ? c - 'a' + 'A' : c) : NULL;
+
+	return p ? (int)(p - digits) : -1;
+}
+
+/* One decoded word, or NULL: a bare control byte, a bad escape, an encoded NUL, no memory. */
+static char *get_word(struct span w)
+{
+	char *out = malloc(w.n + 1);
+	size_t len = 0;
+
+	if (!out)
+		return NULL;
+	if (span_is(w, "%"))
+		w.n = 0;
+	for (size_t i = 0; i < w.n; i++) {
+		int hi = -1, lo = -1;
+
+		if (w.p[i] != '%') {
+			if (!is_plain((unsigned char)w.p[i]))
+				goto bad;
+			out[len++] = w.p[i];
+			continue;
+		}
+		if (w.n - i > 2) {
+			hi = hex(w.p[i + 1]);
+			lo = hex(w.p[i + 2]);
+		}
+		if (hi < 0 || lo < 0 || hi + lo == 0)
+			goto bad;
+		out[len++] = (char)(hi << 4 | lo);
+		i += 2;
+	}
+	out[len] = '\0';
+	return out;
+bad:
+	free(out);
+	return NULL;
+}
+
+int control_get_request(const char *line, size_t n, char **words, size_t max)
+{
+	static const size_t magic = sizeof(CONTROL_MAGIC) - 1;
+	struct span rest, w;
+	int count = 0;
+
+	if (n < magic || memcmp(line, CONTROL_MAGIC, magic) != 0)
+		return -1;
+	rest = (struct span){line + magic, n - magic};
+	while (span_word(&rest, " ", &w)) {
+		char *word = (size_t)count < max ? get_word(w) : NULL;
+
+		if (!word) {
+			control_free_words(words, count);
+			return -1;
+		}
+		words[count++] = word;
+	}
+	return count ? count : -1;
+}
+
+void control_free_words(char **words, int n)
+{
+	for (int i = 0; i < n; i++)
+		free(words[i]);
+}
+
+int control_put_text(struct buf *out, char prefix, const char *p, size_t n)
+{
+	while (n) {
+		const char *nl = memchr(p, '\n', n);
+		size_t len = nl ? (size_t)(nl - p) : n;
+
+		buf_addc(out, prefix);
+		buf_add(out, p, len);
+		buf_addc(out, '\n');
+		n -= nl ? len + 1 : len;
+		p += nl ? len + 1 : len;
+	}
+	return buf_ok(out) ? 0 : -1;
+}
+
+int control_put_end(struct buf *out, int code, const char *text)
+{
+	size_t start;
+
+	buf_addf(out, "=%d ", code);
+	start = out->len;
+	buf_adds(out, text);
+	for (size_t i = start; i < out->len; i++)
+		if (out->data[i] == '\n' || out->data[i] == '\r')
+			out->data[i] = ' ';
+	buf_addc(out, '\n');
+	return buf_ok(out) ? 0 : -1;
+}
