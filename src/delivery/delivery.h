@@ -107,10 +107,11 @@ struct delivery_message {
 	bool more;			/* another START of the same seq follows with further recipients */
 };
 
+/* Writes as many START frames as the list of recipients needs; the last has the caller's `more`. */
 int delivery_put_message(struct buf *out, const struct delivery_message *m);
 
-/* Decoded message: owns what it points to. Further STARTs of the same seq are appended. */
-struct delivery_inbox;			/* opaque list builder */
+/* Decoded message: owns what it points to; zero it before its first START. Further STARTs of the same seq
+ * (while m->more) are appended. On -1 m is freed and zeroed. */
 int delivery_get_message(struct frame *f, struct delivery_message *m, struct error *err);
 void delivery_free_message(struct delivery_message *m);
 

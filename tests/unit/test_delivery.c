@@ -1,0 +1,218 @@
+#include "config.h"
+#include "delivery/delivery.h"
+#include "base/limits.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+static struct frame only_frame(const struct buf *b, uint8_t type)
+{
+	struct frame f;
+	size_t used;
+
+	assert_int_equal(frame_parse((struct span){b->data, b->len}, &f, &used), 1);
+	assert_int_equal(used, b->len);
+	assert_int_equal(f.type, type);
+	return f;
+}
+
+static void session_comes_back(void **state)
+{
+	static struct delivery_session in, out;
+	struct error err;
+	struct frame f;
+	struct buf b;
+
+	(void)state;
+	buf_init(&b, 1 << 20);
+	snprintf(in.host, sizeof(in.host), "mail.example.com");
+	memset(in.match, 'm', sizeof(in.match) - 1);
+	in.mx = in.check_only = true;
+	in.t_data_done = 600;
+	in.pipeline_window = 20;
+	assert_int_equal(delivery_put_session(&b, &in), 0);
+	f = only_frame(&b, TO_AGENT_SESSION);
+	assert_int_equal(delivery_get_session(&f, &out, &err), 0);
+	assert_memory_equal(&in, &out, sizeof(in));
+	buf_free(&b);
+}
+
+static void pair(struct buf *b, const char *key, const char *value, size_t n)
+{
+	size_t mark = frame_begin(b, TO_AGENT_SESSION);
+
+	frame_u32(b, 1);
+	frame_cstr(b, key);
+	frame_str(b, value, n);
+	frame_finish(b, mark);
+}
+
+static void session_refuses(void **state)
+{
+	static const struct {
+		const char *key, *value;
+		size_t n;
+	} bad[] = {
+		{"hots", "x", 1}, {"host", "a\0b", 3}, {"mx", "yes", 3}, {"t_mail", "-1", 2}, {"t_mail", "1x", 2},
+		{"tls_level", "sixteen letters!", 16},
+	};
+	static struct delivery_session s;
+	struct error err;
+	struct buf b;
+
+	(void)state;
+	buf_init(&b, 4096);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		struct frame f;
+
+		buf_reset(&b);
+		pair(&b, bad[i].key, bad[i].value, bad[i].n);
+		f = only_frame(&b, TO_AGENT_SESSION);
+		assert_int_equal(delivery_get_session(&f, &s, &err), -1);
+	}
+	buf_free(&b);
+}
+
+static struct delivery_message take_all(const struct buf *b, size_t *frames)
+{
+	struct span rest = {b->data, b->len};
+	struct delivery_message m = {0};
+	struct error err;
+
+	for (*frames = 0; rest.n; ++*frames) {
+		struct frame f;
+		size_t used;
+
+		assert_int_equal(frame_parse(rest, &f, &used), 1);
+		assert_int_equal(delivery_get_message(&f, &m, &err), 0);
+		rest.p += used;
+		rest.n -= used;
+		assert_int_equal(m.more, rest.n > 0);
+	}
+	return m;
+}
+
+static void long_lists_are_cut(void **state)
+{
+	enum { N = 5000 };
+	struct delivery_recipient *list = calloc(N, sizeof(*list));
+	struct delivery_message m = {.seq = 7, .queue_id = "ABC", .sender = "", .body = '8', .size = 99,
+				     .recipients = list, .nrecipients = N};
+	struct delivery_message got;
+	size_t frames;
+	struct buf b;
+
+	(void)state;
+	buf_init(&b, 16 << 20);
+	assert_non_null(list);
+	for (size_t i = 0; i < N; i++)
+		list[i] = (struct delivery_recipient){(int64_t)i, "somebody@example.com", i % 2 ? "rfc822;x" : NULL, 2};
+	assert_int_equal(delivery_put_message(&b, &m), 0);
+	got = take_all(&b, &frames);
+	assert_true(frames > 1);
+	assert_int_equal(got.nrecipients, N);
+	assert_int_equal(got.recipients[N - 1].id, N - 1);
+	assert_null(got.recipients[0].orcpt);
+	assert_string_equal(got.recipients[1].orcpt, "rfc822;x");
+	assert_null(got.envid);
+	assert_string_equal(got.sender, "");
+	delivery_free_message(&got);
+	buf_free(&b);
+	free(list);
+}
+
+static void foreign_continuation_is_refused(void **state)
+{
+	struct delivery_recipient r = {1, "a@b", NULL, 0};
+	struct delivery_message m = {.seq = 1, .queue_id = "A", .sender = "s", .recipients = &r, .nrecipients = 1};
+	struct delivery_message got = {0};
+	struct error err;
+	struct frame f;
+	struct buf b;
+
+	(void)state;
+	buf_init(&b, 4096);
+	delivery_put_message(&b, &m);
+	f = only_frame(&b, TO_AGENT_START);
+	assert_int_equal(delivery_get_message(&f, &got, &err), 0);
+	f = only_frame(&b, TO_AGENT_START);
+	assert_int_equal(delivery_get_message(&f, &got, &err), -1);
+	assert_null(got.recipients);
+	buf_free(&b);
+}
+
+/* Whatever prefix of a frame is given as its payload, nothing is accepted, leaked or read beyond. */
+static void cut_frames_are_refused(void **state)
+{
+	struct delivery_recipient r = {1, "a@b", "rfc822;a@b", 0};
+	struct delivery_message m = {.seq = 1, .queue_id = "A", .sender = "s", .envid = "e", .recipients = &r, .nrecipients = 1};
+	struct frame whole;
+	struct error err;
+	struct buf b;
+
+	(void)state;
+	buf_init(&b, 4096);
+	delivery_put_message(&b, &m);
+	whole = only_frame(&b, TO_AGENT_START);
+	for (size_t n = 0; n < whole.n; n++) {
+		struct frame f = {.type = whole.type, .p = whole.p, .n = n};
+		struct delivery_message got = {0};
+
+		assert_int_equal(delivery_get_message(&f, &got, &err), -1);
+	}
+	buf_free(&b);
+}
+
+static void verdict_and_down_come_back(void **state)
+{
+	struct delivery_verdict v = {.seq = 3, .recipient = -9, .fate = FATE_FAILED, .dsn = "5.1.1", .smtp_code = 550,
+				     .text = "no such user"}, v2;
+	static struct delivery_down d = {.kind = DOWN_BUSY, .code = 75, .dsn = "4.7.0", .text = "later", .port = 587,
+				  .retry_after = 60}, d2;
+	static struct delivery_ready r = {.host = "h", .address = "::1", .port = 465, .tls = true, .cert_expires = 5,
+				   .size_limit = 1 << 30}, r2;
+	struct frame f;
+	struct buf b;
+
+	(void)state;
+	buf_init(&b, 65536);
+	delivery_put_verdict(&b, &v);
+	f = only_frame(&b, FROM_AGENT_VERDICT);
+	assert_int_equal(delivery_get_verdict(&f, &v2), 0);
+	assert_int_equal(v2.recipient, -9);
+	assert_string_equal(v2.text, "no such user");
+	buf_reset(&b);
+	delivery_put_down(&b, &d);
+	f = only_frame(&b, FROM_AGENT_DOWN);
+	assert_int_equal(delivery_get_down(&f, &d2), 0);
+	assert_int_equal(d2.retry_after, 60);
+	buf_reset(&b);
+	delivery_put_ready(&b, &r);
+	f = only_frame(&b, FROM_AGENT_READY);
+	assert_int_equal(delivery_get_ready(&f, &r2), 0);
+	assert_int_equal(r2.size_limit, 1 << 30);
+	v.fate = 0;
+	buf_reset(&b);
+	delivery_put_verdict(&b, &v);
+	f = only_frame(&b, FROM_AGENT_VERDICT);
+	assert_int_equal(delivery_get_verdict(&f, &v2), -1);
+	buf_free(&b);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(session_comes_back),
+		cmocka_unit_test(session_refuses),
+		cmocka_unit_test(long_lists_are_cut),
+		cmocka_unit_test(foreign_continuation_is_refused),
+		cmocka_unit_test(cut_frames_are_refused),
+		cmocka_unit_test(verdict_and_down_come_back),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
