@@ -1,0 +1,118 @@
+#include "config.h"
+#include "submission/incoming.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/io.h"
+#include "base/limits.h"
+#include "base/text.h"
+
+static const char alphabet[] = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
+
+static void put_number(struct buf *out, uint64_t v, int bytes)
+{
+	for (int shift = 8 * (bytes - 1); shift >= 0; shift -= 8)
+		buf_addc(out, (char)(v >> shift));
+}
+
+static uint64_t get_number(const char *p, int bytes)
+{
+	uint64_t v = 0;
+
+	for (int i = 0; i < bytes; i++)
+		v = v << 8 | (unsigned char)p[i];
+	return v;
+}
+
+int incoming_put_head(struct buf *out, const struct incoming *in)
+{
+	buf_adds(out, INCOMING_MAGIC);
+	put_number(out, in->uid, 4);
+	put_number(out, (uint64_t)in->arrival, 8);
+	return buf_ok(out) ? 0 : -1;
+}
+
+int incoming_get_head(const char *p, struct incoming *in)
+{
+	if (memcmp(p, INCOMING_MAGIC, sizeof(INCOMING_MAGIC) - 1) != 0)
+		return -1;
+	in->uid = (uint32_t)get_number(p + 8, 4);
+	in->arrival = (int64_t)get_number(p + 12, 8);
+	return 0;
+}
+
+int incoming_name(char *buf, size_t size)
+{
+	unsigned char r[INCOMING_NAME];
+
+	if (size < INCOMING_NAME + sizeof(".msg") || random_bytes(r, sizeof(r)) < 0)
+		return -1;
+	for (size_t i = 0; i < INCOMING_NAME; i++)
+		buf[i] = alphabet[r[i] % (sizeof(alphabet) - 1)];
+	memcpy(buf + INCOMING_NAME, ".msg", sizeof(".msg"));
+	return 0;
+}
+
+bool incoming_is_name(const char *name)
+{
+	return strspn(name, alphabet) == INCOMING_NAME && strcmp(name + INCOMING_NAME, ".msg") == 0;
+}
+
+static int read_head(int fd, struct incoming *in, struct error *err)
+{
+	char head[INCOMING_HEAD];
+	size_t have = 0;
+
+	while (have < sizeof(head)) {
+		ssize_t got = io_read(fd, head + have, sizeof(head) - have);
+
+		if (got < 0)
+			return error_sys(err, EX_IOERR, "4.3.0", "cannot read a file in " INCOMING_DIR);
+		if (got == 0)
+			return error_set(err, EX_DATAERR, "5.5.2", "the file ends within its head");
+		have += (size_t)got;
+	}
+	if (incoming_get_head(head, in) < 0)
+		return error_set(err, EX_DATAERR, "5.5.2", "not a file of outpost-drop of this version");
+	return 0;
+}
+
+static int decode_file(int fd, struct submission_decoder *d, struct error *err)
+{
+	enum submission_state state = SUBMISSION_MORE;
+	char piece[32768];
+
+	for (;;) {
+		ssize_t got = io_read(fd, piece, sizeof(piece));
+
+		if (got < 0)
+			return error_sys(err, EX_IOERR, "4.3.0", "cannot read a file in " INCOMING_DIR);
+		if (got == 0)
+			break;
+		state = submission_decode(d, piece, (size_t)got, err);
+		if (state == SUBMISSION_REFUSED)
+			return -1;
+	}
+	if (state != SUBMISSION_COMPLETE)
+		return error_set(err, EX_DATAERR, "5.5.2", "the submission has no end record");
+	return 0;
+}
+
+int incoming_read(int fd, uint64_t size_limit, submission_sink sink, void *arg, struct incoming *in,
+		  struct submission_decoder **d, struct error *err)
+{
+	struct submission_decoder *mine;
+
+	if (read_head(fd, in, err) < 0)
+		return -1;
+	mine = submission_decoder_new(size_limit, sink, arg);
+	if (!mine)
+		return error_set(err, EX_OSERR, "4.3.0", "no memory");
+	if (decode_file(fd, mine, err) < 0) {
+		submission_decoder_free(mine);
+		return -1;
+	}
+	*d = mine;
+	return 0;
+}

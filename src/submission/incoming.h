@@ -1,0 +1,48 @@
+/*
+ * incoming.h: a file in $queue_directory/incoming/, written by outpost-drop, taken in once by whoever
+ * holds the queue.
+ *
+ * Its name is "NAME.msg", NAME 24 upper-case letters and digits by chance; anything else in the directory is work in
+ * progress or rubbish. It holds INCOMING_HEAD bytes ("OUTDROP1", four bytes real uid of the submitter,
+ * eight bytes time of arrival in microseconds, all big-endian) and then the submission as it came
+ * (submission.h), which must be complete and end with the file. Owner and mode: the queue's, 0600.
+ * A file that is not so is moved to corrupt/.
+ */
+#ifndef SUBMISSION_INCOMING_H
+#define SUBMISSION_INCOMING_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "submission/submission.h"
+
+#define INCOMING_DIR "incoming"
+#define INCOMING_MAGIC "OUTDROP1"
+enum { INCOMING_HEAD = 8 + 4 + 8, INCOMING_NAME = 24 };
+
+struct incoming {
+	uint32_t uid;
+	int64_t arrival;	/* us */
+};
+
+/* Appends the head. */
+int incoming_put_head(struct buf *out, const struct incoming *in);
+/* Reads INCOMING_HEAD bytes. -1: not one. */
+int incoming_get_head(const char *p, struct incoming *in);
+
+/* A fresh name with its ".msg" in buf; -1 without random bytes. */
+int incoming_name(char *buf, size_t size);
+/* Whether a directory entry is a finished file. */
+bool incoming_is_name(const char *name);
+
+/* Reads a finished file to its end: head, then the submission through the one strict decoder into sink.
+ * On success *d is the COMPLETE decoder (the caller frees it). -1: EX_DATAERR and the like when what is in the file can
+ * never be taken (it belongs in corrupt/); EX_IOERR, EX_OSERR or EX_TEMPFAIL when it may be later. */
+int incoming_read(int fd, uint64_t size_limit, submission_sink sink, void *arg, struct incoming *in,
+		  struct submission_decoder **d, struct error *err);
+
+#endif
