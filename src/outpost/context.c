@@ -1,0 +1,167 @@
+/* context.c: what nearly every subcommand does first: configuration, rights, queue, the running outpostd. */
+#include "config.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/deadline.h"
+#include "base/proc.h"
+#include "base/text.h"
+#include "control/control.h"
+#include "outpost/command.h"
+
+enum { EDIT_PATIENCE_MS = 10000, ASK_PATIENCE_MS = 24 * 3600 * 1000 };
+
+int fail(const struct error *err)
+{
+	fflush(stdout);
+	fprintf(stderr, "outpost: %s\n", err->text);
+	return err->code ? err->code : EX_SOFTWARE;
+}
+
+int fail_usage(const struct context *c, const char *fmt, ...)
+{
+	va_list ap;
+
+	fflush(stdout);
+	fputs("outpost: ", stderr);
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fprintf(stderr, " (see `outpost %s --help`)\n", c->command->name);
+	return EX_USAGE;
+}
+
+int context_conf(struct context *c, struct error *err)
+{
+	return c->conf ? 0 : conf_load(c->dir, &c->conf, err);
+}
+
+int context_become(struct context *c, struct error *err)
+{
+	if (context_conf(c, err) < 0)
+		return -1;
+	return proc_become_owner(conf_str(c->conf, P_queue_directory), &c->owner, err);
+}
+
+/* A queue directory without a database: nothing was ever sent. */
+static bool queue_is_there(const char *dir)
+{
+	char path[4096];
+	struct stat st;
+	int n = snprintf(path, sizeof(path), "%s/queue.db", dir);
+
+	return n > 0 && (size_t)n < sizeof(path) && (stat(path, &st) == 0 || errno != ENOENT);
+}
+
+int context_read_queue(struct context *c, struct queue **q, struct error *err)
+{
+	const char *dir;
+
+	*q = NULL;
+	if (context_become(c, err) < 0)
+		return -1;
+	dir = conf_str(c->conf, P_queue_directory);
+	return queue_is_there(dir) ? queue_open(dir, QUEUE_READ, q, err) : 0;
+}
+
+int context_admin_path(struct context *c, char *out, size_t size, struct error *err)
+{
+	int n = snprintf(out, size, "%s/admin", conf_str(c->conf, P_queue_directory));
+
+	if (n < 0 || (size_t)n >= size)
+		return error_set(err, EX_CONFIG, NULL, "queue_directory is too long");
+	return 0;
+}
+
+struct ask_state {
+	context_progress progress;
+	void *arg;
+};
+
+static int take_line(void *arg, char prefix, const char *p, size_t n)
+{
+	struct ask_state *s = arg;
+
+	if (prefix == '#' && s->progress)
+		s->progress(s->arg, p, n);
+	if (prefix == '>' && (fwrite(p, 1, n, stdout) != n || putchar('\n') == EOF))
+		return -1;
+	if (prefix == '!') {
+		fflush(stdout);
+		fwrite(p, 1, n, stderr);
+		fputc('\n', stderr);
+	}
+	return 0;
+}
+
+int context_ask(struct context *c, const char *const *words, size_t n, context_progress progress, void *arg,
+		struct error *answer)
+{
+	struct ask_state state = {progress, arg};
+	struct control_sink sink = {&state, take_line};
+	struct error err = {0};
+	char path[4096];
+	int rc;
+
+	if (context_admin_path(c, path, sizeof(path), answer) < 0)
+		return answer->code;
+	rc = control_ask(path, words, n, &sink, deadline_in_ms(ASK_PATIENCE_MS), answer, &err);
+	if (rc >= 0)
+		return rc;
+	*answer = err;
+	return err.code == EX_UNAVAILABLE ? -1 : err.code;
+}
+
+/* Under the lock nobody else writes: find the whole id, edit, say what came of it. */
+static int edit_locked(const char *dir, const char *verb, const char *id, queue_edit edit, struct error *answer)
+{
+	char full[QUEUE_ID];
+	struct queue *q;
+	int64_t row;
+	int rc;
+
+	if (!queue_is_there(dir))
+		return error_set(answer, EX_DATAERR, NULL, "no message %s in the queue", id), EX_DATAERR;
+	if (queue_open(dir, QUEUE_WRITE, &q, answer) < 0)
+		return answer->code;
+	rc = queue_find(q, id, true, &row, full, answer);
+	if (rc == 1)
+		rc = edit(q, row, clock_wall_us(), answer);
+	else if (rc == 0)
+		error_set(answer, EX_DATAERR, NULL, "no message %s in the queue", id);
+	queue_close(q);
+	if (rc == 1) {
+		error_set(answer, EX_OK, NULL, "%s: %s done", id, verb);
+		return EX_OK;
+	}
+	if (rc == 0 && answer->code == EX_OK)
+		error_set(answer, EX_DATAERR, NULL, "%s: not in a state that allows %s", id, verb);
+	return answer->code;
+}
+
+/* A flusher that is starting or leaving neither listens nor lets go of the lock at once: ask, try the lock, ask again. */
+int context_edit(struct context *c, const char *verb, const char *id, queue_edit edit, struct error *answer)
+{
+	const char *words[2] = {verb, id}, *dir = conf_str(c->conf, P_queue_directory);
+	deadline until = deadline_in_ms(EDIT_PATIENCE_MS);
+
+	for (;;) {
+		int rc = context_ask(c, words, 2, NULL, NULL, answer), lock;
+
+		if (rc >= 0)
+			return rc;
+		lock = queue_lock(dir, 200, answer);
+		if (lock >= 0) {
+			*answer = (struct error){0};
+			rc = edit_locked(dir, verb, id, edit, answer);
+			close(lock);
+			return rc;
+		}
+		if (answer->code != EX_TEMPFAIL || deadline_over(until))
+			return answer->code;
+	}
+}
