@@ -1,0 +1,150 @@
+/* flush.c: `outpost flush`: deliver everything now, in the foreground. Where no outpostd runs, one is started that
+ * leaves when it is done; either way the work is asked for through the admin socket. */
+#include "config.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/deadline.h"
+#include "base/io.h"
+#include "base/proc.h"
+#include "base/step.h"
+#include "base/text.h"
+#include "outpost/command.h"
+#include "outpost/start.h"
+
+enum { PLAIN_EVERY_MS = 5000, BAR_EVERY_MS = 100, BAR_COLUMNS = 24 };
+
+struct progress {
+	bool terminal, drawn;
+	int64_t started, shown;
+};
+
+struct counts {
+	uint64_t done, sent, deferred, failed, left;
+};
+
+/* "DONE SENT DEFERRED FAILED LEFT" */
+static bool parse_counts(const char *line, size_t n, struct counts *out)
+{
+	uint64_t *const into[] = {&out->done, &out->sent, &out->deferred, &out->failed, &out->left};
+	struct span rest = {line, n}, word;
+
+	for (size_t i = 0; i < sizeof(into) / sizeof(into[0]); i++)
+		if (!span_word(&rest, " ", &word) || !text_u64(word, UINT64_MAX, into[i]))
+			return false;
+	return true;
+}
+
+static void draw_bar(const struct counts *n, int64_t elapsed_ms)
+{
+	uint64_t all = n->done + n->left;
+	unsigned full = all ? (unsigned)(n->done * BAR_COLUMNS / all) : BAR_COLUMNS;
+	double rate = elapsed_ms > 0 ? (double)n->done * 1000 / (double)elapsed_ms : 0;
+	char bar[BAR_COLUMNS + 1], left[40] = "";
+
+	memset(bar, '.', BAR_COLUMNS);
+	memset(bar, '#', full);
+	bar[BAR_COLUMNS] = 0;
+	if (n->left && rate > 0)
+		words_duration((int64_t)((double)n->left / rate) + 1, left, sizeof(left));
+	fprintf(stderr, "\r[%s] %llu/%llu  %.0f/s%s%s  \033[K", bar, (unsigned long long)n->done,
+		(unsigned long long)all, rate, *left ? "  left: " : "", left);
+}
+
+static void show_progress(void *arg, const char *line, size_t len)
+{
+	struct progress *p = arg;
+	int64_t now = clock_mono_ms();
+	struct counts n;
+
+	if (now - p->shown < (p->terminal ? BAR_EVERY_MS : PLAIN_EVERY_MS) || !parse_counts(line, len, &n))
+		return;
+	p->shown = now;
+	if (p->terminal) {
+		p->drawn = true;
+		draw_bar(&n, now - p->started);
+		return;
+	}
+	printf("%llu of %llu done (%llu sent, %llu deferred, %llu failed)\n", (unsigned long long)n.done,
+	       (unsigned long long)(n.done + n.left), (unsigned long long)n.sent, (unsigned long long)n.deferred,
+	       (unsigned long long)n.failed);
+	fflush(stdout);
+}
+
+/* What `outpost check` mends, flush mends as well: a tutorial's chmod 600 must not stop the mail. */
+static int mend_modes(struct context *c, struct error *err)
+{
+	struct stat st;
+	struct buf said;
+	int rc;
+
+	if (geteuid() != 0 || stat(conf_str(c->conf, P_queue_directory), &st) < 0 || st.st_uid == 0)
+		return 0;
+	buf_init(&said, 64 << 10);
+	rc = conf_mend_modes(c->conf, st.st_gid, &said, err);
+	fputs(buf_str(&said), stdout);
+	buf_free(&said);
+	return rc;
+}
+
+static int flush(struct context *c, struct error *answer)
+{
+	static const char *const words[] = {"flush"};
+	int64_t now = clock_mono_ms();
+	struct progress p = {isatty(STDERR_FILENO) && !option_given(c, "quiet"), false, now, now};
+	int rc = context_ask(c, words, 1, show_progress, &p, answer);
+
+	if (rc < 0) {
+		rc = start_once(c, answer);
+		if (rc == EX_OK)
+			rc = context_ask(c, words, 1, show_progress, &p, answer);
+		if (rc < 0)
+			rc = EX_TEMPFAIL;
+	}
+	if (p.drawn)
+		fputs("\r\033[K", stderr);
+	return rc;
+}
+
+static int run(struct context *c)
+{
+	struct error err = {0};
+	int rc;
+
+	if (context_conf(c, &err) < 0) {
+		fail(&err);
+		return err.code == EX_NOPERM ? EX_NOPERM : EX_CONFIG;
+	}
+	if (mend_modes(c, &err) < 0 || context_become(c, &err) < 0)
+		return fail(&err);
+	rc = flush(c, &err);
+	if (rc != EX_OK) {
+		fflush(stdout);
+		fprintf(stderr, "outpost: %s\n", err.text);
+	} else if (!option_given(c, "quiet")) {
+		printf("%s\n", err.text);
+	}
+	return rc;
+}
+
+static const struct command_option options[] = {
+	{"quiet", 'q', NULL, "no progress, and no words when all went well"},
+	{NULL, 0, NULL, NULL},
+};
+
+const struct command command_flush = {
+	.name = "flush",
+	.args = "",
+	.help = "deliver everything now, in the foreground",
+	.more = "Exit status: 0 nothing is left to send (it says how many failed), 75 something is still\n"
+		"deferred, 78 the configuration does not allow delivery.\n",
+	.options = options,
+	.max_args = 0,
+	.run = run,
+};

@@ -1,0 +1,124 @@
+/* start.c: starting outpostd --once and hearing why it would not. */
+#include "config.h"
+#include "outpost/start.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/deadline.h"
+#include "base/io.h"
+#include "base/proc.h"
+#include "base/sock.h"
+#include "base/step.h"
+#include "base/text.h"
+
+enum { PATIENCE_MS = 30000, LOOK_EVERY_MS = 20, WORDS_MAX = 64 << 10 };
+
+static pid_t start(const char *conf_dir, int stderr_fd, struct error *err)
+{
+	char path[PATH_MAX], dir[PATH_MAX];
+	char *argv[] = {(char[]){"outpostd"}, (char[]){"-C"}, dir, (char[]){"-f"}, (char[]){"--once"}, NULL};
+	struct proc_fd fds[] = {{stderr_fd, STDERR_FILENO}};
+	struct proc_spec spec = {.path = path, .argv = argv, .env = step_env(), .fds = fds, .nfds = 1, .session = true};
+
+	if (!realpath(conf_dir, dir))
+		return error_sys(err, EX_CONFIG, NULL, "%s", conf_dir);
+	if (!io_program_path("outpostd", SBINDIR, path, sizeof(path)))
+		return error_set(err, EX_OSFILE, NULL, "the path of outpostd is too long");
+	return proc_start(&spec, err);
+}
+
+/* Its last line, without the log's "outpost/outpostd[12]: " in front. */
+static void last_words(struct buf *said, int status, struct error *err)
+{
+	struct span text = span_trim((struct span){buf_str(said), said->len});
+	int code = WIFEXITED(status) ? WEXITSTATUS(status) : EX_SOFTWARE;
+	const char *nl, *cut;
+
+	while ((nl = memchr(text.p, '\n', text.n)) != NULL) {
+		text.n -= (size_t)(nl + 1 - text.p);
+		text.p = nl + 1;
+	}
+	cut = memmem(text.p, text.n, "]: ", 3);
+	if (cut) {
+		text.n -= (size_t)(cut + 3 - text.p);
+		text.p = cut + 3;
+	}
+	if (text.n > 0)
+		error_set(err, code, NULL, "%.*s", (int)text.n, text.p);
+	else
+		error_set(err, code, NULL, "outpostd ended with status %d without a word", code);
+}
+
+/* Whether it is there: somebody listens at the admin socket. */
+static bool answers(struct context *c)
+{
+	struct error ignored;
+	char path[4096];
+	int fd;
+
+	if (context_admin_path(c, path, sizeof(path), &ignored) < 0)
+		return false;
+	fd = sock_connect(path, deadline_in_ms(1000));
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
+static void take_words(int fd, struct buf *said)
+{
+	char *room;
+	ssize_t n;
+
+	while ((room = buf_room(said, 512)) != NULL && (n = io_read(fd, room, 512)) > 0)
+		said->len += (size_t)n;
+}
+
+static int wait_for(struct context *c, pid_t pid, int words, struct error *err)
+{
+	deadline until = deadline_in_ms(PATIENCE_MS);
+	struct buf said;
+	int status, rc = EX_OK;
+
+	buf_init(&said, WORDS_MAX);
+	while (!answers(c)) {
+		take_words(words, &said);
+		if (waitpid(pid, &status, WNOHANG) == pid) {
+			/* Another flusher may have been quicker: then it answers now. */
+			take_words(words, &said);
+			last_words(&said, status, err);
+			rc = answers(c) ? EX_OK : err->code;
+			break;
+		}
+		if (deadline_over(until)) {
+			error_set(err, EX_TEMPFAIL, NULL, "outpostd was started but does not answer");
+			rc = EX_TEMPFAIL;
+			break;
+		}
+		poll(NULL, 0, LOOK_EVERY_MS);
+	}
+	buf_free(&said);
+	return rc;
+}
+
+int start_once(struct context *c, struct error *err)
+{
+	int fds[2], rc;
+	pid_t pid;
+
+	if (pipe2(fds, O_CLOEXEC) < 0) {
+		error_sys(err, EX_OSERR, NULL, "cannot make a pipe");
+		return err->code;
+	}
+	io_nonblock(fds[0], true);
+	pid = start(conf_dir(c->conf), fds[1], err);
+	close(fds[1]);
+	rc = pid < 0 ? err->code : wait_for(c, pid, fds[0], err);
+	close(fds[0]);
+	return rc;
+}
