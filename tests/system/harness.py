@@ -1,0 +1,565 @@
+"""harness.py: whole programs, run as a person would run them, each test in a world of its own.
+
+A test is a method of a subclass of SystemTest. It gets a fresh directory (self.tmp) with a configuration
+directory in it (self.conf, for -C), and helpers that start the test relay and outpostd, submit, list, and
+wait. Nothing waits for a length of time where there is an event to wait for, and every wait has an end.
+When the test is over all that it started is stopped, by pid; a process or temporary file that is left
+over, and any report of a sanitizer, fails the test. What the programs logged is printed on failure.
+
+    class Main(harness.SystemTest):
+        def test_one(self):
+            relay = self.start_relay()
+            self.configure(relay)                   # main.cf, sasl_passwd, ca.pem in self.conf
+            self.start_outpostd()
+            self.sendmail("you@example.com", input=b"Subject: hi\\n\\nhello\\n")
+            message, = relay.wait_messages(1)
+            self.assertEqual(message.recipients, ["you@example.com"])
+            self.wait_log(r"status=sent")
+
+    if __name__ == "__main__":
+        harness.main()
+
+Environment: OUTPOST_BUILD the build directory, OUTPOST_SRC the source tree (both found from the place of
+this file and the working directory when not set), OUTPOST_KEEP=1 keeps the directories of failed tests.
+"""
+import ctypes
+import email
+import email.policy
+import errno
+import glob
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+SRC = os.path.abspath(os.environ.get("OUTPOST_SRC") or
+                      os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
+BUILD = os.path.abspath(os.environ.get("OUTPOST_BUILD") or
+                        (os.getcwd() if os.path.exists("config.status") else os.path.join(SRC, "build")))
+
+USER = "user@example.com"
+PASSWORD = "correct horse battery staple"
+
+
+def _config(name):
+    try:
+        with open(os.path.join(BUILD, "config.h")) as f:
+            return re.search(r"^#define %s 1$" % name, f.read(), re.M) is not None
+    except OSError:
+        return False
+
+
+ASAN = _config("BUILT_WITH_ASAN")
+FAULT = _config("ENABLE_FAULT")
+SLOW = 4 if ASAN else 1         # sanitizers cost time: every deadline is stretched by this
+
+
+def program(name):
+    return os.path.join(BUILD, name)
+
+
+# ---- waiting
+
+class Timeout(AssertionError):
+    pass
+
+
+def wait_for(what, predicate, timeout=10.0):
+    """Calls predicate until it returns something true and returns that; Timeout after so many seconds."""
+    end = time.monotonic() + timeout * SLOW
+    pause = 0.002
+    while True:
+        value = predicate()
+        if value:
+            return value
+        if time.monotonic() > end:
+            raise Timeout("waited %g s in vain for %s" % (timeout * SLOW, what))
+        time.sleep(pause)
+        pause = min(pause * 1.5, 0.05)
+
+
+def free_port():
+    """A TCP port of loopback that is free now."""
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+# ---- processes
+
+def _subreaper():
+    """Orphans of what we start become our children, so that none escapes the count at the end."""
+    ctypes.CDLL(None, use_errno=True).prctl(36, 1, 0, 0, 0)
+
+
+def children(pid=None):
+    """Pids of the living children of pid (zombies are reaped, when ours, and not counted)."""
+    mine = pid is None
+    pid = pid or os.getpid()
+    found = []
+    for entry in os.listdir("/proc"):
+        if not entry.isdigit():
+            continue
+        try:
+            with open("/proc/%s/stat" % entry) as f:
+                fields = f.read().rsplit(")", 1)[1].split()
+        except (OSError, IndexError):
+            continue
+        if int(fields[1]) != pid:
+            continue
+        if fields[0] == "Z":
+            continue
+        found.append(int(entry))
+    return found if not mine else [p for p in found if p != os.getpid()]
+
+
+def descendants(pid=None):
+    found = []
+    for child in children(pid):
+        found.append(child)
+        found.extend(descendants(child))
+    return found
+
+
+def command_of(pid):
+    try:
+        with open("/proc/%d/cmdline" % pid, "rb") as f:
+            return f.read().replace(b"\0", b" ").decode("utf-8", "replace").strip() or "?"
+    except OSError:
+        return "?"
+
+
+def _reap(pid):
+    try:
+        os.waitpid(pid, os.WNOHANG)
+    except OSError:
+        pass
+
+
+class Service:
+    """A program that runs until it is stopped; its output goes to a file."""
+
+    def __init__(self, test, argv, log, env=None, **popen):
+        self.test, self.argv, self.log = test, argv, log
+        with open(log, "ab") as out:
+            self.process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
+                                            env=test.environ(env), start_new_session=True, **popen)
+        self.pid = self.process.pid
+        self.wanted = None      # set once an exit is expected
+
+    def alive(self):
+        return self.process.poll() is None
+
+    def output(self):
+        with open(self.log, "rb") as f:
+            return f.read().decode("utf-8", "replace")
+
+    def wait(self, timeout=10.0):
+        """Its exit status once it has ended by itself."""
+        try:
+            return self.process.wait(timeout * SLOW)
+        except subprocess.TimeoutExpired:
+            raise Timeout("%s did not end" % " ".join(self.argv)) from None
+
+    def signal(self, number):
+        if self.alive():
+            self.process.send_signal(number)
+
+    def kill(self):
+        """kill -9, and gone when this returns."""
+        if self.alive():
+            self.process.kill()
+        return self.process.wait()
+
+    def stop(self, timeout=10.0):
+        """SIGTERM, then SIGKILL at the deadline (which is a failure). Returns the exit status."""
+        if self.alive():
+            self.process.terminate()
+            try:
+                self.process.wait(timeout * SLOW)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+                raise Timeout("%s did not end on SIGTERM" % " ".join(self.argv)) from None
+        return self.process.returncode
+
+
+# ---- certificates: one throwaway CA per build directory
+
+def certificates():
+    """Directory with ca.pem, server.pem, server.key (names relay.test, localhost, 127.0.0.1, ::1)."""
+    place = os.path.join(BUILD, "tests", "certificates")
+    if os.path.exists(os.path.join(place, "server.pem")):
+        return place
+    os.makedirs(os.path.dirname(place), exist_ok=True)
+    new = tempfile.mkdtemp(prefix="certificates.", dir=os.path.dirname(place))
+    key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+
+    def openssl(*args):
+        subprocess.run(["openssl", *args], cwd=new, check=True, stdin=subprocess.DEVNULL,
+                       stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+
+    openssl("req", "-x509", *key, "-keyout", "ca.key", "-out", "ca.pem", "-days", "3650",
+            "-subj", "/CN=outpost throwaway CA", "-addext", "basicConstraints=critical,CA:TRUE",
+            "-addext", "keyUsage=critical,keyCertSign,cRLSign")
+    openssl("req", *key, "-keyout", "server.key", "-out", "server.csr", "-subj", "/CN=relay.test")
+    with open(os.path.join(new, "ext"), "w") as f:
+        f.write("subjectAltName=DNS:relay.test,DNS:localhost,IP:127.0.0.1,IP:::1\n"
+                "extendedKeyUsage=serverAuth\nkeyUsage=digitalSignature,keyEncipherment\n"
+                "basicConstraints=CA:FALSE\n")
+    openssl("x509", "-req", "-in", "server.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial",
+            "-days", "3650", "-extfile", "ext", "-out", "server.pem")
+    os.chmod(new, 0o755)
+    try:
+        os.rename(new, place)
+    except OSError as e:        # another worker was quicker
+        if e.errno not in (errno.EEXIST, errno.ENOTEMPTY):
+            raise
+        shutil.rmtree(new)
+    return place
+
+
+# ---- the relay
+
+class Message:
+    """One message as the relay took it: sender, recipients (in order), data (bytes, LF line ends, dots
+    unstuffed), path of the dump."""
+
+    def __init__(self, path, sender, recipients, data, envelope):
+        self.path, self.sender, self.recipients, self.data = path, sender, recipients, data
+        self.envelope = envelope        # everything the relay wrote down about it
+
+    @property
+    def parsed(self):
+        return email.message_from_bytes(self.data, policy=email.policy.default)
+
+    def header(self, name):
+        return self.parsed[name]
+
+    @property
+    def body(self):
+        return self.data.partition(b"\n\n")[2]
+
+
+class Relay(Service):
+    """tests/relay. What it listens on is in .starttls and .tls (port numbers)."""
+
+    def __init__(self, test, *flags, user=USER, password=PASSWORD, cert=None, key=None, name="relay"):
+        self.dump = os.path.join(test.tmp, name + ".dump")
+        self.ports_file = os.path.join(test.tmp, name + ".ports")
+        place = certificates()
+        os.mkdir(self.dump)
+        argv = [program("relay"), "--cert", cert or os.path.join(place, "server.pem"),
+                "--key", key or os.path.join(place, "server.key"), "--ports-file", self.ports_file,
+                "--dump", self.dump, "--user", user, "--password", password, *flags]
+        super().__init__(test, argv, os.path.join(test.tmp, name + ".log"))
+        wait_for("the relay's ports", lambda: self._ports() or not self.alive())
+        if not self.alive():
+            raise AssertionError("the relay ended at once: " + self.output())
+
+    def _ports(self):
+        try:
+            with open(self.ports_file) as f:
+                text = f.read()
+        except FileNotFoundError:
+            return False
+        if not text.endswith("\n"):
+            return False
+        self.ports = {k: int(v) for k, v in (line.split("=", 1) if "=" in line else line.split(None, 1)
+                                             for line in text.splitlines() if line.strip())}
+        self.starttls, self.tls = self.ports.get("starttls"), self.ports.get("tls")
+        return True
+
+    def messages(self):
+        """All messages it took so far, oldest first."""
+        return [self._read(p) for p in sorted(glob.glob(os.path.join(self.dump, "*.eml")))]
+
+    def count(self):
+        return len(glob.glob(os.path.join(self.dump, "*.eml")))
+
+    def _read(self, path):
+        with open(path, "rb") as f:
+            data = f.read()
+        with open(path[:-4] + ".env", encoding="utf-8", errors="surrogateescape") as f:
+            envelope = [line.rstrip("\n") for line in f]
+        sender, recipients = None, []
+        for line in envelope:
+            word, _, rest = line.partition(" ")
+            if word == "from":
+                sender = rest
+            elif word == "to":
+                recipients.append(rest)
+        return Message(path, sender, recipients, data.replace(b"\r\n", b"\n"), envelope)
+
+    def wait_messages(self, n, timeout=15.0):
+        """Waits until it has taken n messages; more than n is a failure too."""
+        try:
+            wait_for("%d messages at the relay" % n, lambda: self.count() >= n, timeout)
+        except Timeout as e:
+            raise Timeout("%s (there are %d)" % (e, self.count())) from None
+        found = self.messages()
+        self.test.assertEqual(len(found), n, "messages at the relay")
+        return found
+
+
+# ---- the test case
+
+class SystemTest(unittest.TestCase):
+    maxDiff = 4000
+    needs = ()                  # programs of ours without which the tests of this class can't run
+    may_leave_processes = False # a test whose point is a flusher in the background sets this itself
+
+    def run(self, result=None):
+        result = result or self.defaultTestResult()
+        before = len(result.failures) + len(result.errors)
+        super().run(result)
+        tmp = self.__dict__.get("tmp")
+        if tmp and os.path.isdir(tmp):
+            bad = len(result.failures) + len(result.errors) > before
+            if bad:
+                self._print_logs()
+            if not (bad and os.environ.get("OUTPOST_KEEP")):
+                shutil.rmtree(tmp, ignore_errors=True)
+        return result
+
+    def setUp(self):
+        _subreaper()
+        for name in self.needs:
+            if not os.path.exists(program(name)):
+                self.skipTest("%s is not built" % name)
+        self.tmp = tempfile.mkdtemp(prefix="outpost-test-")
+        os.chmod(self.tmp, 0o755)
+        self.conf = os.path.join(self.tmp, "conf")
+        self.queue_dir = os.path.join(self.tmp, "queue")
+        self.log = os.path.join(self.tmp, "log")
+        self.scratch = os.path.join(self.tmp, "tmpdir")
+        self.asan = os.path.join(self.tmp, "asan")
+        for path in (self.conf, self.asan):
+            os.mkdir(path, 0o755)
+        os.mkdir(self.scratch)
+        os.chmod(self.scratch, 0o1777)
+        os.chmod(self.asan, 0o1777)
+        self.services = []
+        self.outpostd_service = None
+        self._log_mark = 0
+        self.addCleanup(self._leftovers)
+        self.addCleanup(self._stop_all)
+
+    # -- environment and configuration
+
+    def environ(self, more=None):
+        """The environment of every program started: small, and the same on every machine."""
+        env = {"PATH": os.environ.get("PATH", "/usr/sbin:/usr/bin:/sbin:/bin"), "HOME": self.tmp, "LC_ALL": "C",
+               "TZ": "UTC", "TMPDIR": self.scratch,
+               "ASAN_OPTIONS": "log_path=%s/asan:exitcode=99:abort_on_error=0" % self.asan,
+               "UBSAN_OPTIONS": "log_path=%s/ubsan:print_stacktrace=1" % self.asan,
+               "LSAN_OPTIONS": "exitcode=99"}
+        for name, value in (more or {}).items():
+            if value is None:
+                env.pop(name, None)
+            else:
+                env[name] = value
+        return env
+
+    def configure(self, relay=None, tls=False, conf=None, user=USER, password=PASSWORD, raw="", **params):
+        """Writes main.cf, sasl_passwd and ca.pem for a relay: 587-like STARTTLS, or implicit TLS with tls=True.
+        params replace or add lines of main.cf (None leaves one out); raw is appended as it is."""
+        conf = conf or self.conf
+        shutil.copyfile(os.path.join(certificates(), "ca.pem"), os.path.join(conf, "ca.pem"))
+        lines = {"queue_directory": self.queue_dir, "maillog_file": self.log, "myhostname": "client.example.com",
+                 "myorigin": "example.com", "alias_maps": "", "smtp_tls_CAfile": os.path.join(conf, "ca.pem"),
+                 "smtp_sasl_auth_enable": "yes", "smtp_sasl_security_options": "noanonymous",
+                 "smtp_sasl_password_maps": "hash:" + os.path.join(conf, "sasl_passwd"),
+                 "smtp_tls_loglevel": "1"}
+        if relay is not None:
+            port = relay.tls if tls else relay.starttls
+            lines["relayhost"] = "[localhost]:%d" % port
+            if tls:
+                lines["smtp_tls_wrappermode"] = "yes"
+        lines.update(params)
+        with open(os.path.join(conf, "main.cf"), "w") as f:
+            f.write("".join("%s = %s\n" % kv for kv in lines.items() if kv[1] is not None) + raw)
+        if lines.get("relayhost"):
+            self.write_secret("sasl_passwd", "%s %s:%s\n" % (lines["relayhost"].split(",")[0], user, password), conf)
+
+    def write_secret(self, name, text, conf=None):
+        path = os.path.join(conf or self.conf, name)
+        with open(path, "w", encoding="utf-8", errors="surrogateescape") as f:
+            os.chmod(path, 0o600)
+            f.write(text)
+        return path
+
+    # -- programs
+
+    def start(self, *argv, log=None, env=None, **popen):
+        """Any program as a service that ends with the test."""
+        service = Service(self, list(argv), log or os.path.join(self.tmp, os.path.basename(argv[0]) + ".log"),
+                          env, **popen)
+        self.services.append(service)
+        return service
+
+    def start_relay(self, *flags, **options):
+        relay = Relay(self, *flags, **options)
+        self.services.append(relay)
+        return relay
+
+    def start_outpostd(self, *flags, conf=None, env=None, wait=True):
+        """outpostd -C DIR -f. Returns when its door answers (wait=False: at once)."""
+        service = self.start(program("outpostd"), "-C", conf or self.conf, "-f", *flags,
+                             log=os.path.join(self.tmp, "outpostd.log"), env=env)
+        self.outpostd_service = service
+        if wait:
+            wait_for("outpostd's door", lambda: self.door_answers() or not service.alive())
+            if not service.alive():
+                raise AssertionError("outpostd ended at once: %s\n%s" % (service.output(), self.log_text()))
+        return service
+
+    def door_answers(self, path=None):
+        """Whether somebody listens at the door (long paths are reached through a descriptor)."""
+        path = path or os.path.join(self.queue_dir, "door")
+        try:
+            fd = os.open(os.path.dirname(path), os.O_PATH | os.O_DIRECTORY)
+        except OSError:
+            return False
+        try:
+            with socket.socket(socket.AF_UNIX) as s:
+                s.connect("/proc/self/fd/%d/%s" % (fd, os.path.basename(path)))
+                return True
+        except OSError:
+            return False
+        finally:
+            os.close(fd)
+
+    def run_program(self, name, *args, input=b"", code=0, timeout=30.0, env=None, **popen):
+        """Runs a program of ours to its end. code: the exit status wanted, None for any."""
+        if isinstance(input, str):
+            input = input.encode()
+        argv = [program(name), *args]
+        if input is None:
+            popen.setdefault("stdin", subprocess.DEVNULL)
+        try:
+            done = subprocess.run(argv, input=input, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                  env=self.environ(env), timeout=timeout * SLOW, **popen)
+        except subprocess.TimeoutExpired as e:
+            raise Timeout("%s took over %g s; stdout %r, stderr %r" %
+                          (" ".join(argv), timeout * SLOW, e.stdout, e.stderr)) from None
+        done.out = done.stdout.decode("utf-8", "replace")
+        done.err = done.stderr.decode("utf-8", "replace")
+        if code is not None:
+            self.assertEqual(done.returncode, code, "exit status of %s\nstdout: %s\nstderr: %s" %
+                             (" ".join(argv), done.out, done.err))
+        return done
+
+    def sendmail(self, *args, input=b"Subject: test\n\nhello\n", **options):
+        return self.run_program("sendmail", "-C", self.conf, *args, input=input, **options)
+
+    def mailq(self, *args, **options):
+        return self.run_program("mailq", "-C", self.conf, *args, input=None, **options)
+
+    def outpost(self, *args, **options):
+        """outpost -C DIR ARGS..."""
+        return self.run_program("outpost", "-C", self.conf, *args, input=options.pop("input", None), **options)
+
+    def queue(self):
+        """The queue as mailq -j tells it: a list of dictionaries."""
+        return [json.loads(line) for line in self.mailq("-j").out.splitlines() if line.strip()]
+
+    # -- waiting
+
+    def log_text(self):
+        try:
+            with open(self.log, "rb") as f:
+                return f.read().decode("utf-8", "replace")
+        except FileNotFoundError:
+            return ""
+
+    def log_lines(self, pattern="", flags=0):
+        """Lines of the mail log that hold this regular expression."""
+        found = re.compile(pattern, flags)
+        return [line for line in self.log_text().splitlines() if found.search(line)]
+
+    def wait_log(self, pattern, count=1, timeout=10.0):
+        """Waits until count lines of the log match; returns the match objects."""
+        found = re.compile(pattern)
+
+        def enough():
+            hits = [m for m in map(found.search, self.log_text().splitlines()) if m]
+            return hits if len(hits) >= count else None
+        return wait_for("%d log line(s) with %r" % (count, pattern), enough, timeout)
+
+    def wait_queue_empty(self, timeout=15.0):
+        wait_for("an empty queue", lambda: not self.queue(), timeout)
+
+    # -- the end
+
+    def _stop_all(self):
+        errors = []
+        for service in reversed(self.services):
+            try:
+                service.stop()
+            except AssertionError as e:
+                errors.append(str(e))
+        if errors:
+            self.fail("\n".join(errors))
+
+    def _leftovers(self):
+        """What a test leaves behind is a defect: processes, temporary files, reports of sanitizers."""
+        problems = []
+        try:
+            wait_for("no child left", lambda: not self._mine(), 5)
+        except Timeout:
+            for pid in self._mine():
+                if not self.may_leave_processes:
+                    problems.append("process left over: %d %s" % (pid, command_of(pid)))
+        for pid in self._mine():
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+            wait_for("pid %d to go" % pid, lambda: (_reap(pid), pid not in children())[1], 5)
+        for name in os.listdir(self.scratch):
+            problems.append("temporary file left over: " + name)
+        for path in sorted(glob.glob(os.path.join(self.asan, "*"))):
+            with open(path, errors="replace") as f:
+                problems.append("sanitizer report %s:\n%s" % (os.path.basename(path), f.read()[:6000]))
+        if problems:
+            self.fail("\n".join(problems))
+
+    def _mine(self):
+        """Living processes below us; the dead among our orphans are reaped on the way."""
+        known = {s.pid for s in self.services}
+        for entry in os.listdir("/proc"):
+            if entry.isdigit() and int(entry) not in known:
+                try:
+                    with open("/proc/%s/stat" % entry) as f:
+                        fields = f.read().rsplit(")", 1)[1].split()
+                except (OSError, IndexError):
+                    continue
+                if fields[0] == "Z" and int(fields[1]) == os.getpid():
+                    _reap(int(entry))
+        return descendants()
+
+    def _print_logs(self, most=12000):
+        """To stderr: the tail of every log of this test."""
+        print("---- logs of %s (%s)" % (self.id(), self.tmp), file=sys.stderr)
+        for path in sorted({self.log, *glob.glob(os.path.join(self.tmp, "*.log")),
+                            *glob.glob(os.path.join(self.conf, "main.cf"))}):
+            try:
+                with open(path, "rb") as f:
+                    data = f.read()[-most:]
+            except OSError:
+                continue
+            if data:
+                print("---- %s\n%s" % (os.path.basename(path), data.decode("utf-8", "replace").rstrip()), file=sys.stderr)
+        print("----", file=sys.stderr)
+
+
+def main():
+    unittest.main(verbosity=2)

@@ -1,0 +1,84 @@
+"""The harness itself: a test bench that can't fail proves nothing."""
+import os
+import subprocess
+import sys
+import unittest
+
+import harness
+
+
+def outcome(body):
+    """Runs one throw-away test method and returns its result, quietly."""
+    class Probe(harness.SystemTest):
+        def test_it(self):
+            body(self)
+
+        def _print_logs(self, most=0):
+            pass
+    result = unittest.TestResult()
+    Probe("test_it").run(result)
+    return result
+
+
+class Harness(unittest.TestCase):
+    def test_good_test_passes(self):
+        result = outcome(lambda t: t.assertTrue(os.path.isdir(t.conf)))
+        self.assertTrue(result.wasSuccessful())
+
+    def test_directory_goes(self):
+        seen = []
+        outcome(lambda t: seen.append(t.tmp))
+        self.assertFalse(os.path.exists(seen[0]))
+
+    def test_process_left_over_is_a_failure(self):
+        def body(t):
+            # an orphan with a session of its own, as a flusher in the background is
+            subprocess.run(["sh", "-c", "setsid sleep 60 >/dev/null 2>&1 &"], check=True)
+        result = outcome(body)
+        self.assertEqual(len(result.failures), 1)
+        self.assertIn("sleep 60", result.failures[0][1])
+
+    def test_temporary_file_left_over_is_a_failure(self):
+        result = outcome(lambda t: open(os.path.join(t.scratch, "x"), "w").close())
+        self.assertIn("temporary file left over: x", result.failures[0][1])
+
+    def test_sanitizer_report_is_a_failure(self):
+        def body(t):
+            with open(os.path.join(t.asan, "asan.1"), "w") as f:
+                f.write("ERROR: AddressSanitizer")
+        self.assertIn("AddressSanitizer", outcome(body).failures[0][1])
+
+    def test_service_is_stopped(self):
+        pids = []
+        result = outcome(lambda t: pids.append(t.start("/bin/sleep", "60").pid))
+        self.assertTrue(result.wasSuccessful(), result.failures)
+        self.assertEqual(harness.command_of(pids[0]), "?")
+
+    def test_wait_has_an_end(self):
+        with self.assertRaises(harness.Timeout):
+            harness.wait_for("nothing", lambda: False, 0.01)
+
+    def test_runner_counts(self):
+        run = os.path.join(harness.SRC, "tests", "run")
+
+        def probe(t):
+            path = os.path.join(t.tmp, "test_probe.py")
+            with open(path, "w") as f:
+                f.write("import unittest\nclass A(unittest.TestCase):\n"
+                        "    def test_a(self): pass\n    def test_b(self): self.fail('x')\n"
+                        "    def test_c(self): self.skipTest('no moon')\n")
+            results = os.path.join(t.tmp, "results")
+            env = dict(os.environ, OUTPOST_RESULTS=results)
+            first = subprocess.run([sys.executable, "-B", run, "--suite", "probe", path], env=env, stdout=subprocess.PIPE)
+            second = subprocess.run([sys.executable, "-B", run, "--total", results], stdout=subprocess.PIPE)
+            t.assertEqual(first.returncode, 1)
+            t.assertEqual(second.returncode, 1)
+            lines = second.stdout.decode().splitlines()
+            t.assertEqual(lines[-1], "1 passed, 1 failed, 1 skipped")
+            t.assertTrue(any(line.startswith("SKIP ") and line.endswith("no moon") for line in lines))
+        result = outcome(probe)
+        self.assertTrue(result.wasSuccessful(), result.failures + result.errors)
+
+
+if __name__ == "__main__":
+    harness.main()
