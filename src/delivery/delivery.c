@@ -34,7 +34,7 @@ static const struct field session_fields[] = {
 	TEXT(helo), TEXT(inet_protocols), TEXT(address_preference), TEXT(bind4), TEXT(bind6),
 	INT(t_connect), INT(t_helo), INT(t_starttls), INT(t_mail), INT(t_rcpt), INT(t_data_init),
 	INT(t_data_xfer), INT(t_data_done), INT(t_rset), INT(t_quit),
-	INT(recipient_limit), INT(pipeline_window),
+	INT(recipient_limit), INT(pipeline_window), TEXT(pipeline_proof),
 	BOOL(check_only), TEXT(check_sender), BOOL(transcript),
 };
 
@@ -356,6 +356,47 @@ int delivery_get_verdict(struct frame *f, struct delivery_verdict *v)
 	if (!frame_end(f) || v->fate < FATE_SENT || v->fate > FATE_FAILED)
 		return -1;
 	return v->smtp_code >= 0 && v->smtp_code < 1000 ? 0 : -1;
+}
+
+int delivery_put_done(struct buf *out, const struct delivery_done *d)
+{
+	size_t mark = frame_begin(out, FROM_AGENT_DONE);
+
+	frame_u64(out, d->seq);
+	frame_i64(out, d->connect_us);
+	frame_i64(out, d->transfer_us);
+	frame_finish(out, mark);
+	return buf_ok(out) ? 0 : -1;
+}
+
+int delivery_get_done(struct frame *f, struct delivery_done *d)
+{
+	d->seq = frame_get_u64(f);
+	d->connect_us = frame_get_i64(f);
+	d->transfer_us = frame_get_i64(f);
+	return frame_end(f) ? 0 : -1;
+}
+
+int delivery_put_step(struct buf *out, const struct delivery_step *s)
+{
+	size_t mark = frame_begin(out, FROM_AGENT_STEP);
+
+	frame_cstr(out, s->name);
+	frame_u8(out, s->ok);
+	frame_cstr(out, s->text);
+	frame_u32(out, s->ms);
+	frame_finish(out, mark);
+	return buf_ok(out) ? 0 : -1;
+}
+
+int delivery_get_step(struct frame *f, struct delivery_step *s)
+{
+	memset(s, 0, sizeof(*s));
+	frame_get_cstr(f, s->name, sizeof(s->name));
+	s->ok = frame_get_u8(f) != 0;
+	frame_get_cstr(f, s->text, sizeof(s->text));
+	s->ms = frame_get_u32(f);
+	return frame_end(f) ? 0 : -1;
 }
 
 int delivery_put_down(struct buf *out, const struct delivery_down *d)

@@ -38,14 +38,18 @@ enum delivery_frame {
 	FROM_AGENT_LOG = 64,	/* u8 level (enum log_level), str line */
 	FROM_AGENT_NEED_SECRET,	/* str host, u32 port, str mechanisms offered */
 	FROM_AGENT_READY,	/* struct delivery_ready: connected, verified as far as wanted, logged in */
-	FROM_AGENT_GET,		/* u64 seq: send the body of this large message */
+	FROM_AGENT_GET,		/* u64 seq: send the body of this large message, from its start. Comes again when the message needs
+				 * several transactions, and never while a body of this message is still being sent. */
 	FROM_AGENT_BEGUN,	/* u64 seq: its MAIL was sent */
 	FROM_AGENT_LASTBYTE,	/* u64 seq: the last byte of its data is about to be sent: from here a crash may duplicate */
 	FROM_AGENT_VERDICT,	/* struct delivery_verdict */
-	FROM_AGENT_DONE,	/* u64 seq, i64 microseconds: connect, tls+login part (c), transfer (d) */
+	FROM_AGENT_DONE,	/* struct delivery_done: every recipient of this message had its verdict, or is to be offered again */
 	FROM_AGENT_DOWN,	/* struct delivery_down: no session, or no longer, and why */
-	FROM_AGENT_BYE,		/* no payload: ended in order, after QUIT or because the relay closed an idle session */
-	FROM_AGENT_STEP,	/* str step, u8 ok, str text, u32 ms: progress, for `outpost check` */
+	FROM_AGENT_BYE,		/* no payload: ended in order, after QUIT or because the relay closed an idle session. Messages that were
+				 * sent to this agent and are not DONE are simply given to the next one. */
+	FROM_AGENT_STEP,	/* struct delivery_step: progress, for `outpost check` */
+	FROM_AGENT_PROOF,	/* u8: 1 transactions may be in flight at this relay, 0 they may not (DESIGN 5). outpostd remembers it
+				 * per relay and gives it to later agents as session.pipeline_proof; it may also ignore it. */
 };
 
 /* SESSION: a list of (str key, str value) pairs, u32 count first; unknown keys are refused. The keys
@@ -77,6 +81,7 @@ struct delivery_session {
 	int t_connect, t_helo, t_starttls, t_mail, t_rcpt, t_data_init, t_data_xfer, t_data_done, t_rset, t_quit; /* seconds */
 	int recipient_limit;		/* per transaction */
 	int pipeline_window;
+	char pipeline_proof[8];		/* what FROM_AGENT_PROOF said of this relay: "yes", "no", or "" (unknown) */
 	bool check_only;		/* `outpost check`: stop after login (and MAIL/RSET when check_sender), report STEPs */
 	char check_sender[1024];
 	bool transcript;		/* log the dialogue (secrets masked) as FROM_AGENT_LOG lines of part "smtp" */
@@ -145,6 +150,23 @@ struct delivery_verdict {
 };
 int delivery_put_verdict(struct buf *out, const struct delivery_verdict *v);
 int delivery_get_verdict(struct frame *f, struct delivery_verdict *v);
+
+struct delivery_done {
+	uint64_t seq;
+	int64_t connect_us;		/* delays=a/b/C/d: connection, TLS and login; 0 for all but a session's first message */
+	int64_t transfer_us;		/* delays=a/b/c/D */
+};
+int delivery_put_done(struct buf *out, const struct delivery_done *d);
+int delivery_get_done(struct frame *f, struct delivery_done *d);
+
+struct delivery_step {
+	char name[32];			/* resolve connect greeting tls auth sender */
+	bool ok;
+	char text[1024];		/* what was found, or the cause in words */
+	uint32_t ms;
+};
+int delivery_put_step(struct buf *out, const struct delivery_step *s);
+int delivery_get_step(struct frame *f, struct delivery_step *s);
 
 /* Why there is no session. What kind decides what the schedule does (DESIGN 4). */
 enum delivery_down_kind {
