@@ -43,6 +43,10 @@ struct rewrite_rules {
 int rewrite_recipient(const struct rewrite_rules *r, const char *address,
 		      int (*each)(void *arg, const char *address), void *arg, struct buf *note, struct error *err);
 
+/* always_bcc, expanded in the same way: the taker calls it once for each new message. Gives nothing when it is not set. */
+int rewrite_always_bcc(const struct rewrite_rules *r, int (*each)(void *arg, const char *address), void *arg,
+		       struct buf *note, struct error *err);
+
 /* The envelope sender at delivery; "" stays "". */
 int rewrite_sender(const struct rewrite_rules *r, const char *sender, struct buf *out, struct error *err);
 

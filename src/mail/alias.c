@@ -1,0 +1,317 @@
+#include "config.h"
+#include "mail/address.h"
+#include "mail/mapping.h"
+#include "mail/rewrite.h"
+#include "base/limits.h"
+
+#include <string.h>
+
+/*
+ * Expansion of one recipient. Names are local (go through aliases) when they are bare, or their domain is localhost or one of
+ * mydestination. An alias's value is a list; each of its members is expanded again. What can't be done here (commands,
+ * files, loops, includes that can't be read) is told in *note, and the name goes to myorigin: mail is never dropped.
+ */
+enum { ALIAS_DEPTH = 20, ALIAS_MEMBERS = 100000, LIMIT_SEEN = 16 << 20, LIMIT_VALUE = 4 << 20 };
+
+struct expansion {
+	const struct rewrite_rules *r;
+	int (*each)(void *arg, const char *address);
+	void *arg;
+	struct buf *note;
+	struct error *err;
+	struct buf path;	/* names being expanded now, each "\nname\n" */
+	struct buf given;	/* addresses given, in the same form */
+	int depth;
+	size_t count;
+};
+
+static int expand(struct expansion *e, const char *spec);
+
+static bool listed(const struct buf *list, const char *word)
+{
+	size_t n = strlen(word);
+	const char *p = buf_str(list);
+
+	while ((p = strstr(p, word))) {
+		if (p > list->data && p[-1] == '\n' && p[n] == '\n')
+			return true;
+		p++;
+	}
+	return false;
+}
+
+static void list_add(struct buf *list, const char *word)
+{
+	buf_addf(list, "\n%s\n", word);
+}
+
+static int give(struct expansion *e, const char *spec)
+{
+	struct buf t, out;
+	int rc = -1;
+
+	buf_init(&t, LIMIT_ADDRESS * 2);
+	buf_init(&out, LIMIT_ADDRESS * 2);
+	map_complete(e->r, spec, &t);
+	if (map_generic(e->r, buf_str(&t), &out, e->err) < 0)
+		goto end;
+	map_domain(e->r, buf_str(&out), false, &t);
+	rc = 0;
+	if (!buf_ok(&t) || !buf_ok(&out))
+		rc = error_set(e->err, EX_DATAERR, "5.1.3", "an address became too long");
+	else if (!listed(&e->given, buf_str(&t))) {
+		list_add(&e->given, buf_str(&t));
+		e->count++;
+		if (e->each(e->arg, buf_str(&t)))
+			rc = error_set(e->err, EX_TEMPFAIL, "4.3.0", "the recipient could not be stored");
+	}
+end:
+	buf_free(&t);
+	buf_free(&out);
+	return rc;
+}
+
+static void note(struct expansion *e, const char *name, const char *what, struct span about)
+{
+	struct buf shown;
+
+	buf_init(&shown, 400);
+	text_printable(&shown, about.p, about.n, 200);
+	buf_addf(e->note, "alias %s: %s%s%s\n", name, what, about.n ? " " : "", buf_str(&shown));
+	buf_free(&shown);
+}
+
+/* ---- the value of an alias */
+
+static int member(void *arg, const struct address *a, struct error *err)
+{
+	(void)err;
+	return *a->spec ? expand(arg, a->spec) : 0;
+}
+
+static int value_list(struct expansion *e, const char *name, struct span text);
+
+static int include(struct expansion *e, const char *name, struct span path)
+{
+	char file[1024];
+	struct buf text;
+	struct error err;
+	int rc = 0;
+
+	if (!e->r->include || path.n >= sizeof(file) || !path.n || e->depth > ALIAS_DEPTH) {
+		note(e, name, "cannot read the list", path);
+		return 0;
+	}
+	memcpy(file, path.p, path.n);
+	file[path.n] = '\0';
+	buf_init(&text, LIMIT_VALUE);
+	e->depth++;
+	if (e->r->include(e->r->include_arg, file, &text, &err) < 0) {
+		note(e, name, err.text, (struct span){"", 0});
+	} else {
+		struct span rest = {buf_str(&text), text.len}, line;
+
+		while (rc == 0 && span_word(&rest, "\n", &line)) {
+			line = span_trim(line);
+			if (line.n && line.p[0] != '#')
+				rc = value_list(e, name, line);
+		}
+	}
+	e->depth--;
+	buf_free(&text);
+	return rc;
+}
+
+/* The next member: up to a comma outside of quotes and comments. */
+static bool next_member(struct span *rest, struct span *m)
+{
+	size_t i = 0;
+	bool quoted = false;
+	int depth = 0;
+
+	if (!rest->n)
+		return false;
+	for (; i < rest->n && (quoted || depth || rest->p[i] != ','); i++) {
+		if (rest->p[i] == '\\' && quoted && i + 1 < rest->n)
+			i++;
+		else if (rest->p[i] == '"')
+			quoted = !quoted;
+		else if (!quoted && rest->p[i] == '(')
+			depth++;
+		else if (!quoted && rest->p[i] == ')' && depth)
+			depth--;
+	}
+	if (i > rest->n)
+		i = rest->n;
+	*m = span_trim((struct span){rest->p, i});
+	if (i < rest->n)
+		i++;
+	rest->p += i;
+	rest->n -= i;
+	return true;
+}
+
+static int one_member(struct expansion *e, const char *name, struct span m)
+{
+	static const char word[] = ":include:";
+	char first = m.n > 1 && m.p[0] == '"' ? m.p[1] : m.n ? m.p[0] : '\0';
+	struct error why;
+	int rc;
+
+	if (m.n > 1 && m.p[0] == '"' && memmem(m.p, m.n, word, strlen(word)) == m.p + 1)
+		m = (struct span){m.p + 1, m.n - 2};
+	if (m.n > strlen(word) && span_iscase((struct span){m.p, strlen(word)}, word))
+		return include(e, name, span_trim((struct span){m.p + strlen(word), m.n - strlen(word)}));
+	if (first == '|' || first == '/') {
+		note(e, name, first == '|' ? "commands are not run here:" : "files are not delivered to:", m);
+		return 0;
+	}
+	if (first == '\\') {
+		struct buf spec;
+
+		buf_init(&spec, LIMIT_ADDRESS * 2);
+		rc = address_one(m.p + 1, m.n - 1, &spec, &why) < 0 ? 0 : give(e, buf_str(&spec));
+		buf_free(&spec);
+		return rc;
+	}
+	why.code = 0;
+	rc = address_each(m.p, m.n, ADDRESS_BLANKS, member, e, &why);
+	if (rc < 0 && why.code == EX_DATAERR) {
+		note(e, name, why.text, (struct span){"", 0});
+		rc = 0;
+	}
+	return rc;
+}
+
+static int value_list(struct expansion *e, const char *name, struct span text)
+{
+	struct span m;
+	int rc = 0;
+
+	while (rc == 0 && next_member(&text, &m))
+		if (m.n)
+			rc = one_member(e, name, m);
+	return rc;
+}
+
+/* ---- names */
+
+/* Looks name up, then name without its extension. *key is the name that was found. */
+static int ask_alias(struct expansion *e, struct span local, struct buf *key, struct buf *value)
+{
+	const char *delimiters = e->r->recipient_delimiter ? e->r->recipient_delimiter : "";
+	size_t cut;
+	int rc;
+
+	address_unquote(key, local);
+	for (size_t i = 0; i < key->len; i++)
+		key->data[i] = ascii_lower(key->data[i]);
+	if (!buf_ok(key) || !key->len)
+		return 0;
+	rc = map_ask(&e->r->aliases, buf_str(key), value, e->err);
+	cut = 1 + strcspn(buf_str(key) + 1, delimiters);
+	if (rc == 0 && cut < key->len) {
+		buf_cut(key, cut);
+		rc = map_ask(&e->r->aliases, buf_str(key), value, e->err);
+	}
+	return rc;
+}
+
+static int expand_found(struct expansion *e, const char *spec, const char *name, const struct buf *value)
+{
+	size_t before = e->count, path = e->path.len;
+	int rc;
+
+	if (listed(&e->path, name) || e->depth >= ALIAS_DEPTH || e->count > ALIAS_MEMBERS) {
+		struct span last = {buf_str(&e->path), e->path.len};
+
+		last = span_trim(last);
+		if (last.n < strlen(name) || memcmp(last.p + last.n - strlen(name), name, strlen(name)) != 0)
+			note(e, name, "refers to itself in a loop", (struct span){"", 0});
+		return give(e, spec);
+	}
+	list_add(&e->path, name);
+	e->depth++;
+	rc = value_list(e, name, (struct span){buf_str(value), value->len});
+	e->depth--;
+	buf_cut(&e->path, path);
+	if (rc == 0 && e->count == before && !e->depth)
+		rc = give(e, spec);
+	return rc;
+}
+
+static int expand_local(struct expansion *e, const char *spec, struct span local)
+{
+	struct buf key, value;
+	int rc;
+
+	buf_init(&key, LIMIT_ADDRESS * 2);
+	buf_init(&value, LIMIT_VALUE);
+	rc = ask_alias(e, local, &key, &value);
+	if (rc > 0)
+		rc = expand_found(e, spec, buf_str(&key), &value);
+	else if (rc == 0)
+		rc = give(e, spec);
+	buf_free(&key);
+	buf_free(&value);
+	return rc;
+}
+
+static int expand(struct expansion *e, const char *spec)
+{
+	struct buf full, t;
+	struct span local;
+	const char *domain;
+	bool bare;
+	int rc;
+
+	buf_init(&full, LIMIT_ADDRESS * 2);
+	buf_init(&t, LIMIT_ADDRESS * 2);
+	address_split(spec, &local, &domain);
+	bare = !*domain;
+	map_complete(e->r, spec, &full);
+	rc = map_canonical(e->r, &e->r->recipient_canonical, buf_str(&full), &t, e->err);
+	if (rc >= 0) {
+		bool changed = rc > 0;
+
+		rc = map_canonical(e->r, &e->r->canonical, buf_str(&t), &full, e->err);
+		bare = bare && !changed && rc == 0;
+	}
+	if (rc >= 0) {
+		address_split(buf_str(&full), &local, &domain);
+		rc = bare || map_is_local(e->r, domain) ? expand_local(e, buf_str(&full), local)
+							: give(e, buf_str(&full));
+	}
+	buf_free(&full);
+	buf_free(&t);
+	return rc;
+}
+
+int rewrite_recipient(const struct rewrite_rules *r, const char *address,
+		      int (*each)(void *arg, const char *address), void *arg, struct buf *text, struct error *err)
+{
+	struct expansion e = {.r = r, .each = each, .arg = arg, .note = text, .err = err};
+	struct buf spec;
+	int rc;
+
+	buf_init(&spec, LIMIT_ADDRESS * 2);
+	buf_init(&e.path, LIMIT_SEEN);
+	buf_init(&e.given, LIMIT_SEEN);
+	rc = address_one(address, strlen(address), &spec, err);
+	if (rc == 0 && !spec.len)
+		rc = error_set(err, EX_DATAERR, "5.1.3", "the empty address can't be a recipient");
+	if (rc == 0)
+		rc = expand(&e, buf_str(&spec));
+	buf_free(&spec);
+	buf_free(&e.path);
+	buf_free(&e.given);
+	return rc;
+}
+
+int rewrite_always_bcc(const struct rewrite_rules *r, int (*each)(void *arg, const char *address), void *arg,
+		       struct buf *text, struct error *err)
+{
+	if (!r->always_bcc || !*r->always_bcc)
+		return 0;
+	return rewrite_recipient(r, r->always_bcc, each, arg, text, err);
+}

@@ -1,0 +1,266 @@
+#include "config.h"
+#include "mail/mapping.h"
+#include "base/limits.h"
+#include "mail/address.h"
+
+#include <string.h>
+
+enum { CANONICAL_ROUNDS = 10 };
+
+int map_ask(const struct rewrite_map *m, const char *key, struct buf *value, struct error *err)
+{
+	return m->get ? m->get(m->arg, key, value, err) : 0;
+}
+
+static int set(struct buf *out, const char *spec)
+{
+	buf_reset(out);
+	buf_adds(out, spec);
+	return 0;
+}
+
+static int join(struct buf *out, struct span local, const char *domain)
+{
+	buf_reset(out);
+	buf_add(out, local.p, local.n);
+	buf_addc(out, '@');
+	buf_adds(out, domain);
+	return 1;
+}
+
+static bool in_list(const char *list, const char *domain)
+{
+	struct span rest = span_of(list ? list : ""), word;
+
+	while (span_word(&rest, ", \t\r\n", &word))
+		if (span_iscase(word, domain))
+			return true;
+	return false;
+}
+
+static bool is_localhost(const char *domain)
+{
+	return ascii_case_equal(domain, "localhost") || ascii_case_prefix(domain, "localhost.");
+}
+
+bool map_is_local(const struct rewrite_rules *r, const char *domain)
+{
+	return !*domain || is_localhost(domain) || in_list(r->local_domains, domain);
+}
+
+int map_complete(const struct rewrite_rules *r, const char *spec, struct buf *out)
+{
+	struct span local;
+	const char *domain;
+
+	address_split(spec, &local, &domain);
+	if (*domain || !local.n)
+		return set(out, spec);
+	return join(out, local, r->myorigin);
+}
+
+int map_domain(const struct rewrite_rules *r, const char *spec, bool strict, struct buf *out)
+{
+	struct span local;
+	const char *domain;
+	bool bad;
+
+	address_split(spec, &local, &domain);
+	bad = is_localhost(domain) || (!strchr(domain, '.') && (strict || in_list(r->local_domains, domain)));
+	if (!local.n || *domain == '[' || !bad || ascii_case_equal(domain, r->myorigin))
+		return set(out, spec);
+	return join(out, local, r->myorigin);
+}
+
+/* ---- canonical and generic: user@domain, user (of ours), @domain; each with and without its extension. */
+
+static void add_lower(struct buf *out, const char *p, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		buf_addc(out, ascii_lower(p[i]));
+}
+
+/* Where the extension begins, or n. Names that begin with the delimiter have none. */
+static size_t extension_at(const struct rewrite_rules *r, const char *p, size_t n)
+{
+	const char *delimiters = r->recipient_delimiter ? r->recipient_delimiter : "";
+
+	for (size_t i = 1; i < n; i++)
+		if (*delimiters && p[i] && strchr(delimiters, p[i]))
+			return i;
+	return n;
+}
+
+/* Asks for the key local@domain (or local alone, or @domain). */
+static int ask(const struct rewrite_map *m, struct span local, const char *domain, struct buf *value, struct error *err)
+{
+	struct buf key;
+	int rc;
+
+	buf_init(&key, LIMIT_ADDRESS * 2);
+	add_lower(&key, local.p, local.n);
+	if (domain) {
+		buf_addc(&key, '@');
+		add_lower(&key, domain, strlen(domain));
+	}
+	buf_reset(value);
+	rc = buf_ok(&key) ? map_ask(m, buf_str(&key), value, err) : 0;
+	buf_free(&key);
+	return rc;
+}
+
+/* "@new" keeps the local part; a bare name gets myorigin; an extension that did not take part is kept. */
+static int take_value(const struct rewrite_rules *r, struct span local, size_t cut, struct buf *value, struct buf *out,
+		      struct error *err)
+{
+	struct span to = span_trim((struct span){buf_str(value), value->len}), newlocal;
+	struct buf spec;
+	const char *domain;
+	int rc = -1;
+
+	buf_init(&spec, LIMIT_ADDRESS * 2);
+	buf_reset(out);
+	if (to.n > 1 && to.p[0] == '@') {
+		buf_add(out, local.p, local.n);
+		buf_add(out, to.p, to.n);
+		rc = 1;
+	} else if (address_one(to.p, to.n, &spec, err) == 0) {
+		address_split(buf_str(&spec), &newlocal, &domain);
+		buf_add(out, newlocal.p, newlocal.n);
+		if (cut < local.n && newlocal.n && newlocal.p[0] != '"')
+			buf_add(out, local.p + cut, local.n - cut);
+		buf_addc(out, '@');
+		buf_adds(out, *domain ? domain : r->myorigin);
+		rc = newlocal.n ? 1 : error_set(err, EX_CONFIG, "4.3.5", "it is the empty address");
+	}
+	if (rc < 0)
+		error_prefix(err, "a map's value for \"%.*s\" is of no use", (int)local.n, local.p);
+	buf_free(&spec);
+	return rc;
+}
+
+static int map_once(const struct rewrite_rules *r, const struct rewrite_map *m, const char *spec, struct buf *out,
+		    struct error *err)
+{
+	struct span local;
+	const char *domain;
+	struct buf value;
+	size_t cut;
+	bool ours;
+	int rc;
+
+	address_split(spec, &local, &domain);
+	cut = extension_at(r, local.p, local.n);
+	ours = map_is_local(r, domain) || ascii_case_equal(domain, r->myorigin);
+	buf_init(&value, LIMIT_ADDRESS * 4);
+	rc = ask(m, local, domain, &value, err);
+	if (rc == 0 && cut < local.n) {
+		rc = ask(m, (struct span){local.p, cut}, domain, &value, err);
+	} else {
+		cut = local.n;
+	}
+	if (rc == 0 && ours)
+		rc = ask(m, (struct span){local.p, cut}, NULL, &value, err);
+	if (rc == 0) {
+		cut = local.n;
+		rc = ask(m, (struct span){"", 0}, domain, &value, err);
+	}
+	if (rc > 0)
+		rc = take_value(r, local, cut, &value, out, err);
+	else if (rc == 0)
+		set(out, spec);
+	buf_free(&value);
+	return rc;
+}
+
+int map_canonical(const struct rewrite_rules *r, const struct rewrite_map *m, const char *spec, struct buf *out,
+		  struct error *err)
+{
+	struct buf was;
+	int rc = 1, changed = 0;
+
+	if (!m->get || !*spec)
+		return set(out, spec);
+	buf_init(&was, LIMIT_ADDRESS * 2);
+	set(&was, spec);
+	for (int i = 0; rc > 0 && i < CANONICAL_ROUNDS; i++) {
+		rc = map_once(r, m, buf_str(&was), out, err);
+		if (rc < 0 || address_same(buf_str(&was), buf_str(out)))
+			break;
+		changed = 1;
+		set(&was, buf_str(out));
+	}
+	buf_free(&was);
+	return rc < 0 ? -1 : changed;
+}
+
+int map_generic(const struct rewrite_rules *r, const char *spec, struct buf *out, struct error *err)
+{
+	return r->generic.get && *spec ? map_once(r, &r->generic, spec, out, err) : set(out, spec);
+}
+
+/* ---- masquerading: host.example.com becomes example.com; "!host.example.com" in the list keeps that one. */
+
+static bool below(const char *domain, struct span parent)
+{
+	size_t n = strlen(domain);
+
+	return n > parent.n && domain[n - parent.n - 1] == '.' &&
+	       span_iscase(parent, domain + n - parent.n);
+}
+
+int map_masquerade(const struct rewrite_rules *r, const char *spec, struct buf *out)
+{
+	struct span rest = span_of(r->masquerade_domains ? r->masquerade_domains : ""), word, local;
+	const char *domain;
+	char name[LIMIT_ADDRESS + 1];
+
+	address_split(spec, &local, &domain);
+	if (!*domain || local.n >= sizeof(name))
+		return set(out, spec);
+	memcpy(name, local.p, local.n);
+	name[local.n] = '\0';
+	if (in_list(r->masquerade_exceptions, name))
+		return set(out, spec);
+	while (span_word(&rest, ", \t\r\n", &word)) {
+		bool keep = word.p[0] == '!';
+
+		if (keep)
+			word = (struct span){word.p + 1, word.n - 1};
+		if (keep && (span_iscase(word, domain) || below(domain, word)))
+			return set(out, spec);
+		if (!keep && below(domain, word))
+			return join(out, local, domain + strlen(domain) - word.n);
+	}
+	return set(out, spec);
+}
+
+/* ---- all of it */
+
+int map_all(const struct rewrite_rules *r, enum map_role role, const char *spec, struct buf *out, struct error *err)
+{
+	const struct rewrite_map *own = role == ROLE_SENDER ? &r->sender_canonical : &r->recipient_canonical;
+	struct buf t;
+	int rc;
+
+	if (!*spec)
+		return set(out, spec);
+	buf_init(&t, LIMIT_ADDRESS * 2);
+	map_complete(r, spec, &t);
+	rc = map_canonical(r, own, buf_str(&t), out, err);
+	if (rc >= 0) {
+		set(&t, buf_str(out));
+		rc = map_canonical(r, &r->canonical, buf_str(&t), out, err);
+	}
+	if (rc >= 0) {
+		map_masquerade(r, buf_str(out), &t);
+		rc = map_generic(r, buf_str(&t), out, err);
+	}
+	if (rc >= 0) {
+		set(&t, buf_str(out));
+		map_domain(r, buf_str(&t), role == ROLE_SENDER, out);
+		rc = buf_ok(out) && buf_ok(&t) ? 0 : error_set(err, EX_DATAERR, "5.1.3", "an address became too long");
+	}
+	buf_free(&t);
+	return rc < 0 ? -1 : strcmp(spec, buf_str(out)) != 0;
+}

@@ -1,0 +1,26 @@
+/*
+ * mapping.h: the steps of a rewrite, one address at a time. Used within this room only.
+ */
+#ifndef MAIL_MAPPING_H
+#define MAIL_MAPPING_H
+
+#include "mail/rewrite.h"
+
+/* All take a spec and put the result (possibly the same) into out, which is emptied first. 1: changed, 0: the same, -1. */
+int map_complete(const struct rewrite_rules *r, const char *spec, struct buf *out);	/* bare names get myorigin */
+int map_canonical(const struct rewrite_rules *r, const struct rewrite_map *m, const char *spec, struct buf *out, struct error *err);
+int map_generic(const struct rewrite_rules *r, const char *spec, struct buf *out, struct error *err);
+int map_masquerade(const struct rewrite_rules *r, const char *spec, struct buf *out);
+/* localhost never leaves the machine; with strict set no name without a dot does, where myorigin is better. */
+int map_domain(const struct rewrite_rules *r, const char *spec, bool strict, struct buf *out);
+
+/* Whether this domain ("" too) is one whose names are local and go through aliases. */
+bool map_is_local(const struct rewrite_rules *r, const char *domain);
+
+int map_ask(const struct rewrite_map *m, const char *key, struct buf *value, struct error *err);
+
+/* All of the sender's side, or the recipient's side, for a header or an envelope sender. */
+enum map_role { ROLE_SENDER, ROLE_RECIPIENT };
+int map_all(const struct rewrite_rules *r, enum map_role role, const char *spec, struct buf *out, struct error *err);
+
+#endif

@@ -1,0 +1,247 @@
+#include "config.h"
+#include "mail/rewrite.h"
+#include "base/limits.h"
+#include "mail/address.h"
+#include "mail/header.h"
+#include "mail/mapping.h"
+
+#include <string.h>
+
+static bool has_from_address(const struct rewrite_rules *r)
+{
+	return r->from_address && *r->from_address;
+}
+
+int rewrite_sender(const struct rewrite_rules *r, const char *sender, struct buf *out, struct error *err)
+{
+	struct buf spec, t;
+	int rc;
+
+	if (!*sender)
+		return 0;
+	if (has_from_address(r))
+		return address_one(r->from_address, strlen(r->from_address), out, err);
+	buf_init(&spec, LIMIT_ADDRESS * 2);
+	buf_init(&t, LIMIT_ADDRESS * 2);
+	rc = address_one(sender, strlen(sender), &spec, err);
+	if (rc == 0)
+		rc = map_all(r, ROLE_SENDER, buf_str(&spec), &t, err);
+	if (rc >= 0)
+		rc = buf_adds(out, buf_str(&t)) < 0 ? error_set(err, EX_DATAERR, "5.1.7", "the sender is too long") : 0;
+	buf_free(&spec);
+	buf_free(&t);
+	return rc < 0 ? -1 : 0;
+}
+
+/* ---- the header */
+
+struct rewriting {
+	const struct rewrite_rules *r;
+	const char *queue_id;
+	struct buf *out;
+	struct error *err;
+	bool marked;		/* the queue id has found its place */
+	bool has_reply_to;
+	struct buf from;	/* what From said, completed, before from_address replaced it */
+	/* of the field at hand */
+	enum map_role role;
+	struct buf line;
+	const char *done;	/* how far it is copied */
+};
+
+static int edit_address(void *arg, const struct address *a, struct error *err)
+{
+	struct rewriting *w = arg;
+	struct buf t;
+	int rc;
+
+	if (!*a->spec)
+		return 0;
+	buf_init(&t, LIMIT_ADDRESS * 2);
+	rc = map_all(w->r, w->role, a->spec, &t, err);
+	if (rc > 0) {
+		buf_add(&w->line, w->done, (size_t)(a->text.p - w->done));
+		buf_adds(&w->line, buf_str(&t));
+		w->done = a->text.p + a->text.n;
+	}
+	buf_free(&t);
+	return rc < 0 ? -1 : 0;
+}
+
+/* Into w->line. -1 only for a map that fails. */
+static int edit_field(struct rewriting *w, const struct field *f, enum map_role role)
+{
+	const char *end = f->raw.p + f->raw.n;
+
+	buf_reset(&w->line);
+	w->role = role;
+	w->done = f->raw.p;
+	if (address_each(f->body.p, f->body.n, ADDRESS_SKIP_BAD, edit_address, w, w->err) < 0)
+		return -1;
+	buf_add(&w->line, w->done, (size_t)(end - w->done));
+	return 0;
+}
+
+struct first {
+	struct buf *spec, *name;
+	bool have;
+};
+
+static int take_first(void *arg, const struct address *a, struct error *err)
+{
+	struct first *f = arg;
+
+	(void)err;
+	if (f->have)
+		return 1;
+	f->have = true;
+	buf_adds(f->spec, a->spec);
+	buf_add(f->name, a->name.p, a->name.n);
+	return 0;
+}
+
+/* The display name that goes with the new address: the one that was there, or that of from_address. */
+static void put_from_name(struct rewriting *w, struct span body, struct buf *spec)
+{
+	struct buf skip, name;
+	struct first mine = {spec, NULL, false}, theirs;
+	struct error none;
+
+	buf_init(&skip, LIMIT_ADDRESS * 2);
+	buf_init(&name, LIMIT_HEADER_LINE);
+	theirs = (struct first){&skip, &name, false};
+	address_each(body.p, body.n, ADDRESS_SKIP_BAD, take_first, &theirs, &none);
+	if (!name.len) {
+		const char *open = memchr(body.p, '(', body.n), *close = open ? memrchr(body.p, ')', body.n) : NULL;
+
+		if (close && close > open + 1)
+			header_put_name(&name, open + 1, (size_t)(close - open - 1));
+	}
+	mine.name = name.len ? &skip : &name;
+	address_each(w->r->from_address, strlen(w->r->from_address), ADDRESS_SKIP_BAD, take_first, &mine, &none);
+	if (name.len)
+		buf_addf(&w->line, "%s <%s>\n", buf_str(&name), buf_str(spec));
+	else
+		buf_addf(&w->line, "%s\n", buf_str(spec));
+	buf_free(&skip);
+	buf_free(&name);
+}
+
+static int same_address(void *arg, const struct address *a, struct error *err)
+{
+	(void)err;
+	return address_same(arg, a->spec) ? 0 : 1;
+}
+
+/* From, Sender and their Resent- forms under from_address. */
+static int replace_sender(struct rewriting *w, const struct field *f, enum field_kind kind)
+{
+	const char *line, *colon;
+	struct error none;
+	struct buf spec;
+	int differs;
+
+	buf_init(&spec, LIMIT_ADDRESS * 2);
+	if (edit_field(w, f, ROLE_SENDER) < 0 ||
+	    address_one(w->r->from_address, strlen(w->r->from_address), &spec, w->err) < 0) {
+		buf_free(&spec);
+		return -1;
+	}
+	line = buf_str(&w->line);
+	colon = strchr(line, ':');
+	differs = address_each(colon + 1, strlen(colon + 1), 0, same_address, spec.data, &none);
+	if (differs && kind == FIELD_FROM && !w->from.len)
+		buf_adds(&w->from, colon + 1);
+	if (differs) {
+		buf_reset(&spec);
+		buf_reset(&w->line);
+		buf_add(&w->line, f->name.p, f->name.n);
+		buf_adds(&w->line, ": ");
+		put_from_name(w, f->body, &spec);
+	}
+	buf_free(&spec);
+	return 0;
+}
+
+static bool is_author(enum field_kind kind)
+{
+	return kind == FIELD_FROM || kind == FIELD_SENDER || kind == FIELD_RESENT_FROM || kind == FIELD_RESENT_SENDER;
+}
+
+static void put_received(struct rewriting *w, const struct field *f)
+{
+	const char *mark = memmem(f->raw.p, f->raw.n, QUEUE_ID_MARK, strlen(QUEUE_ID_MARK));
+	const char *end = f->raw.p + f->raw.n;
+
+	if (!mark || w->marked) {
+		buf_add(w->out, f->raw.p, f->raw.n);
+		return;
+	}
+	w->marked = true;
+	buf_add(w->out, f->raw.p, (size_t)(mark - f->raw.p));
+	buf_adds(w->out, w->queue_id);
+	mark += strlen(QUEUE_ID_MARK);
+	buf_add(w->out, mark, (size_t)(end - mark));
+}
+
+static int put_field(struct rewriting *w, const struct field *f)
+{
+	enum field_kind kind = field_kind(f->name);
+	unsigned class = field_class(kind);
+	int rc;
+
+	if (class & CLASS_DROP)
+		return 0;
+	if (kind == FIELD_REPLY_TO)
+		w->has_reply_to = true;
+	if (kind == FIELD_RECEIVED)
+		put_received(w, f);
+	if (kind == FIELD_RECEIVED)
+		return 0;
+	if (!(class & (CLASS_SENDER | CLASS_RECIPIENT)))
+		return header_put(w->out, f->raw);
+	if (has_from_address(w->r) && is_author(kind))
+		rc = replace_sender(w, f, kind);
+	else
+		rc = edit_field(w, f, class & CLASS_SENDER ? ROLE_SENDER : ROLE_RECIPIENT);
+	if (rc == 0)
+		header_put(w->out, (struct span){buf_str(&w->line), w->line.len});
+	return rc;
+}
+
+/* Where the author that from_address replaced can still be reached. */
+static void keep_from(struct rewriting *w)
+{
+	const char *keep = w->r->from_address_keep ? w->r->from_address_keep : "reply-to";
+	struct span from = span_trim((struct span){buf_str(&w->from), w->from.len});
+	const char *name = ascii_case_equal(keep, "header") ? "X-Original-From" : "Reply-To";
+
+	if (!from.n || ascii_case_equal(keep, "no") || (w->has_reply_to && *name == 'R'))
+		return;
+	buf_reset(&w->line);
+	buf_addf(&w->line, "%s: %.*s\n", name, (int)from.n, from.p);
+	header_put(w->out, (struct span){buf_str(&w->line), w->line.len});
+}
+
+int rewrite_header(const struct rewrite_rules *r, const char *queue_id, const char *header, size_t n,
+		   struct buf *out, struct error *err)
+{
+	struct rewriting w = {.r = r, .queue_id = queue_id, .out = out, .err = err};
+	struct span rest = {header, n};
+	struct field f;
+	int rc = 0;
+
+	buf_init(&w.line, LIMIT_HEADER * 2);
+	buf_init(&w.from, LIMIT_HEADER_LINE);
+	while (rc == 0 && header_next(&rest, &f))
+		rc = put_field(&w, &f);
+	if (rc == 0) {
+		keep_from(&w);
+		buf_add(out, rest.p, rest.n);
+	}
+	if (rc == 0 && !(buf_ok(out) && buf_ok(&w.line)))
+		rc = error_set(err, EX_TEMPFAIL, "4.3.0", "the header has no room");
+	buf_free(&w.line);
+	buf_free(&w.from);
+	return rc < 0 ? -1 : 0;
+}
