@@ -12,3 +12,8 @@ relay_SOURCES = \
 	tests/relay/dialogue.c tests/relay/dialogue.h
 relay_CPPFLAGS = $(AM_CPPFLAGS) $(GNUTLS_CFLAGS) $(GSASL_CFLAGS)
 relay_LDADD = libbase.a $(GNUTLS_LIBS) $(GSASL_LIBS)
+
+noinst_PROGRAMS += mkcert
+mkcert_SOURCES = tests/relay/mkcert.c
+mkcert_CPPFLAGS = $(AM_CPPFLAGS) $(GNUTLS_CFLAGS)
+mkcert_LDADD = libbase.a $(GNUTLS_LIBS)
