@@ -1,0 +1,66 @@
+"""Postfix with Dovecot's SASL as the relay: 587 with STARTTLS, 465, and every mechanism Dovecot has."""
+import harness
+import servers
+from exchange import Exchange
+
+REFUSE = "smtpd_recipient_restrictions = check_recipient_access inline:{refused@example.net=REJECT}\n"
+
+
+class Postfix(Exchange):
+    def start_server(self):
+        return servers.Postfix(self, extra=REFUSE)
+
+    def test_ten_refusals_in_a_row(self):
+        """From the tenth error on Postfix sleeps before each reply, and at the twentieth it hangs up."""
+        self.relayhost()
+        for i in range(30):
+            self.submit("refused %d" % i, b"x\n", "", [self.refuses])
+        for i in range(10):
+            self.submit("good %d" % i, b"x\n", "s%d@example.com" % i, ["r%d@example.net" % i])
+        wanted = {"good %d" % i: ("s%d@example.com" % i, ["r%d@example.net" % i], b"x\n") for i in range(10)}
+        for _ in range(3):      # what was behind the 421 is deferred, and sent by the next run
+            if self.flush(code=None).returncode == 0:
+                break
+        self.compare(wanted, self.server.wait_delivered(10))
+        self.assertEqual(len(self.log_lines(r"status=bounced")), 30)
+
+    def test_one_bad_recipient_among_good_ones(self):
+        self.relayhost()
+        self.submit("mixed", b"x\n", "", ["one@example.net", self.refuses, "two@example.net"])
+        self.flush()
+        copies = self.server.wait_delivered(2)
+        self.assertEqual(sorted(c.recipient for c in copies), ["one@example.net", "two@example.net"])
+        self.assertEqual(len(self.log_lines(r"status=sent")), 2)
+        self.assertEqual(len(self.log_lines(r"status=bounced")), 1)
+
+
+class Mechanisms(harness.SystemTest):
+    needs = Exchange.needs
+    password = 'p"ä ss\\w=:ord, ,'
+
+    def test_each(self):
+        server = servers.Postfix(self, users={"anna": self.password.replace(":", "_")})
+        for mechanism in ("PLAIN", "LOGIN", "CRAM-MD5", "SCRAM-SHA-1", "SCRAM-SHA-256"):
+            with self.subTest(mechanism):
+                before = len(server.delivered())
+                self.configure(None, relayhost="[localhost]:%d" % server.starttls, user="anna",
+                               password=self.password.replace(":", "_"), smtp_sasl_mechanism_filter=mechanism)
+                self.sendmail("-odq", "-f", "a@example.com", "b@example.net")
+                self.outpost("flush")
+                server.wait_delivered(before + 1)
+                self.assertIn("sasl_method=" + mechanism, server.log_text())
+
+    def test_wrong_password_with_each(self):
+        server = servers.Postfix(self)
+        for mechanism in ("PLAIN", "CRAM-MD5", "SCRAM-SHA-256"):
+            with self.subTest(mechanism):
+                self.configure(None, relayhost="[localhost]:%d" % server.starttls, password="no" + mechanism,
+                               smtp_sasl_mechanism_filter=mechanism)
+                self.sendmail("-odq", "-f", "a@example.com", "b@example.net")
+                self.outpost("flush", code=75)
+        self.assertEqual(server.delivered(), [])
+        self.assertEqual(len(self.queue()), 3)
+
+
+if __name__ == "__main__":
+    harness.main()
