@@ -229,12 +229,18 @@ def certificates():
 # ---- the relay
 
 class Message:
-    """One message as the relay took it: sender, recipients (in order), data (bytes, LF line ends, dots
-    unstuffed), path of the dump."""
+    """One message as the relay took it: sender and recipients (addresses), data (bytes as they came, dots
+    unstuffed; LF line ends in .data, the wire's own in .wire), and envelope: all that the relay wrote down."""
 
-    def __init__(self, path, sender, recipients, data, envelope):
-        self.path, self.sender, self.recipients, self.data = path, sender, recipients, data
-        self.envelope = envelope        # everything the relay wrote down about it
+    def __init__(self, path):
+        self.path = path
+        with open(path[:-4] + ".env", encoding="utf-8", errors="surrogateescape") as f:
+            self.envelope = json.load(f)
+        with open(path, "rb") as f:
+            self.wire = f.read()
+        self.data = self.wire.replace(b"\r\n", b"\n")
+        self.sender = _address(self.envelope["sender"])
+        self.recipients = [_address(r) for r in self.envelope["recipients"]]
 
     @property
     def parsed(self):
@@ -248,18 +254,35 @@ class Message:
         return self.data.partition(b"\n\n")[2]
 
 
-class Relay(Service):
-    """tests/relay. What it listens on is in .starttls and .tls (port numbers)."""
+def _address(entry):
+    return entry.get("address") if isinstance(entry, dict) else entry
 
-    def __init__(self, test, *flags, user=USER, password=PASSWORD, cert=None, key=None, name="relay"):
+
+class Relay(Service):
+    """tests/relay. What it listens on is in .starttls and .tls (port numbers). flags are its own options;
+    --dialogue text is made by dialogue="...". user=None: nobody can log in. counters() asks it for its counts."""
+
+    def __init__(self, test, *flags, user=USER, password=PASSWORD, cert=None, key=None, dialogue=None, name="relay"):
+        place = certificates()
         self.dump = os.path.join(test.tmp, name + ".dump")
         self.ports_file = os.path.join(test.tmp, name + ".ports")
-        place = certificates()
-        os.mkdir(self.dump)
+        self.stats = os.path.join(test.tmp, name + ".stats")
+        self.commands = os.path.join(test.tmp, name + ".commands.log")
+        os.makedirs(self.dump, exist_ok=True)
+        for path in (self.ports_file, self.stats):
+            if os.path.exists(path):
+                os.unlink(path)
         argv = [program("relay"), "--cert", cert or os.path.join(place, "server.pem"),
-                "--key", key or os.path.join(place, "server.key"), "--ports-file", self.ports_file,
-                "--dump", self.dump, "--user", user, "--password", password, *flags]
-        super().__init__(test, argv, os.path.join(test.tmp, name + ".log"))
+                "--key", key or os.path.join(place, "server.key"), "--ports", self.ports_file,
+                "--dump", self.dump, "--stats", self.stats, "--log", self.commands]
+        if user is not None:
+            argv += ["--user", "%s:%s" % (user, password)]
+        if dialogue is not None:
+            path = os.path.join(test.tmp, name + ".dialogue")
+            with open(path, "w") as f:
+                f.write(dialogue)
+            argv += ["--dialogue", path]
+        super().__init__(test, argv + list(flags), os.path.join(test.tmp, name + ".log"))
         wait_for("the relay's ports", lambda: self._ports() or not self.alive())
         if not self.alive():
             raise AssertionError("the relay ended at once: " + self.output())
@@ -272,31 +295,34 @@ class Relay(Service):
             return False
         if not text.endswith("\n"):
             return False
-        self.ports = {k: int(v) for k, v in (line.split("=", 1) if "=" in line else line.split(None, 1)
-                                             for line in text.splitlines() if line.strip())}
-        self.starttls, self.tls = self.ports.get("starttls"), self.ports.get("tls")
+        self.ports = {k: int(v) for k, v in (line.split() for line in text.splitlines()) if v.isdigit()}
+        self.starttls, self.tls = self.ports.get("port587"), self.ports.get("port465")
         return True
+
+    def _names(self):
+        found = [n for n in os.listdir(self.dump) if n.endswith(".env") and not n.startswith(".")]
+        return sorted(found, key=lambda n: int(n[:-4]))
 
     def messages(self):
         """All messages it took so far, oldest first."""
-        return [self._read(p) for p in sorted(glob.glob(os.path.join(self.dump, "*.eml")))]
+        return [Message(os.path.join(self.dump, n[:-4] + ".eml")) for n in self._names()]
 
     def count(self):
-        return len(glob.glob(os.path.join(self.dump, "*.eml")))
+        return len(self._names())
 
-    def _read(self, path):
-        with open(path, "rb") as f:
-            data = f.read()
-        with open(path[:-4] + ".env", encoding="utf-8", errors="surrogateescape") as f:
-            envelope = [line.rstrip("\n") for line in f]
-        sender, recipients = None, []
-        for line in envelope:
-            word, _, rest = line.partition(" ")
-            if word == "from":
-                sender = rest
-            elif word == "to":
-                recipients.append(rest)
-        return Message(path, sender, recipients, data.replace(b"\r\n", b"\n"), envelope)
+    def counters(self):
+        """Its counters, as a dictionary."""
+        if os.path.exists(self.stats):
+            os.unlink(self.stats)
+        self.signal(signal.SIGUSR1)
+
+        def read():
+            try:
+                with open(self.stats) as f:
+                    return json.loads(f.read().strip().splitlines()[-1])
+            except (OSError, ValueError, IndexError):
+                return None
+        return wait_for("the relay's counters", read)
 
     def wait_messages(self, n, timeout=15.0):
         """Waits until it has taken n messages; more than n is a failure too."""
