@@ -19,7 +19,7 @@
 
 /* P_relayhost, P_queue_directory, ... */
 enum conf_param {
-#define PARAM(name, type, def, help) P_##name,
+#define PARAM(name, type, def, allowed, help) P_##name,
 #include "conf/params.def"
 #undef PARAM
 	CONF_PARAMS
@@ -31,7 +31,8 @@ struct conf_info {
 	const char *name;
 	enum conf_type type;
 	const char *def;	/* raw default; may hold $name */
-	const char *help;
+	const char *allowed;	/* T_INT, T_SIZE, T_TIME: "least..greatest"; T_WORD, T_LIST: the words; NULL: anything */
+	const char *help;	/* paragraphs parted by "\n\n"; conf_summary is the first sentence */
 };
 extern const struct conf_info conf_table[CONF_PARAMS];
 
@@ -56,7 +57,7 @@ unsigned conf_line(const struct conf *c, enum conf_param p);	/* 0: default */
 const char *conf_str(struct conf *c, enum conf_param p);
 bool conf_bool(struct conf *c, enum conf_param p);
 int64_t conf_int(struct conf *c, enum conf_param p);
-int64_t conf_seconds(struct conf *c, enum conf_param p);	/* s m h d w; s when there is none */
+int64_t conf_seconds(struct conf *c, enum conf_param p);	/* s m h d w; the default's own unit when there is none, as in Postfix */
 const char *conf_raw(const struct conf *c, enum conf_param p);
 /* Sets a value for this process alone (tests, -o name=value). */
 int conf_set(struct conf *c, const char *name, const char *value, struct error *err);
@@ -64,6 +65,14 @@ int conf_set(struct conf *c, const char *name, const char *value, struct error *
 int conf_find(const char *name);			/* conf_param or -1 */
 const char *conf_nearest(const char *name);		/* a name of ours that may have been meant, or NULL */
 bool conf_postfix_knows(const char *name);		/* a parameter of Postfix that has no use here */
+
+/* The first sentence of a parameter's help. */
+void conf_summary(enum conf_param p, struct buf *out);
+
+/* Sentences about main.cf that are worth a person's attention although nothing stops (a line that looks like a parameter
+ * but continues the one above, a name set twice, $name of nothing, both common mistakes with wrappermode, ...): one a
+ * line, appended. conf_load has already put down those that it found. No secrets. */
+int conf_advice(struct conf *c, struct buf *out);
 
 /* Lines of main.cf that had no effect: each (name, line, nearest or NULL when Postfix knows it). */
 struct conf_unused {
@@ -92,7 +101,7 @@ int conf_parse_relay(struct conf *c, const char *text, struct conf_relay *r, str
 int conf_relays(struct conf *c, struct conf_relay *r, size_t max, struct error *err);
 
 /* ---- maps: "type:source" (hash, texthash, btree, lmdb, cdb, dbm: the text source is read; static, inline,
- * regexp, pcre-less; exec and oauth2 only for passwords, see credential.h). A list of several is asked in order. */
+ * regexp, pcre as far as POSIX can say it; exec and oauth2 only for passwords). A list of several is asked in order. */
 struct conf_maps;
 int conf_maps_open(struct conf *c, enum conf_param p, struct conf_maps **out, struct error *err);	/* *out NULL: no map set */
 void conf_maps_free(struct conf_maps *m);	/* wipes */

@@ -14,6 +14,7 @@
 #define LIMIT_REPLY_TEXT 2048		/* what is kept of a reply's words */
 #define LIMIT_CONF_FILE (1u << 20)	/* main.cf */
 #define LIMIT_CONF_DEPTH 32		/* $name within $name (a count) */
+#define LIMIT_CONF_NOTES (64u << 10)	/* what is worth saying about main.cf */
 #define LIMIT_MAP_FILE (64u << 20)	/* a map's text source */
 #define LIMIT_SECRET 16384		/* a password or token */
 #define LIMIT_ENVID 100			/* ENVID before xtext, RFC 3461 4.4 */

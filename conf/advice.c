@@ -1,0 +1,118 @@
+/*
+ * What is worth a person's attention in a main.cf that nevertheless works.
+ */
+#include "config.h"
+#include "conf/internal.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { MAX_RELAYS = 16 };
+
+static void advise(struct conf *c, enum conf_param p, struct buf *out, const char *words)
+{
+	if (conf_line(c, p))
+		buf_addf(out, "%s:%u: %s\n", c->path, conf_line(c, p), words);
+	else
+		buf_addf(out, "%s: %s\n", c->path, words);
+}
+
+/* Both mistakes are common; neither does harm here. */
+static void about_wrappermode(struct conf *c, const struct conf_relay *r, struct buf *out)
+{
+	bool wrapped = conf_bool(c, P_smtp_tls_wrappermode);
+
+	if (strcmp(r->port, "465") == 0 && !wrapped && conf_is_set(c, P_smtp_tls_wrappermode))
+		advise(c, P_smtp_tls_wrappermode, out,
+		       "smtp_tls_wrappermode = no with port 465: this port speaks TLS from the first byte, and outpost does so");
+	if (strcmp(r->port, "587") == 0 && wrapped)
+		advise(c, P_smtp_tls_wrappermode, out,
+		       "smtp_tls_wrappermode = yes with port 587: this port begins with STARTTLS, and outpost does so; remove the line");
+}
+
+static bool names_port(const char *written)
+{
+	const char *bracket = strchr(written, ']');
+
+	return strchr(bracket ? bracket : written, ':') != NULL;
+}
+
+static void about_relays(struct conf *c, struct buf *out)
+{
+	struct conf_relay relays[MAX_RELAYS];
+	char words[700];
+	struct error err;
+	int n = conf_relays(c, relays, MAX_RELAYS, &err);
+
+	for (int i = 0; i < n; i++) {
+		about_wrappermode(c, &relays[i], out);
+		if (relays[i].mx) {
+			snprintf(words, sizeof(words),
+				 "relayhost = %s has no brackets, so its MX records are looked up; if %s is the server itself write [%s]:%s",
+				 relays[i].written, relays[i].host, relays[i].host, relays[i].port);
+			advise(c, P_relayhost, out, words);
+		}
+		if (!names_port(relays[i].written)) {
+			snprintf(words, sizeof(words), "relayhost = %s names no port: %s is used (Postfix would use 25)",
+				 relays[i].written, relays[i].port);
+			advise(c, P_relayhost, out, words);
+		}
+	}
+	if (n == 0)
+		buf_addf(out, "%s: relayhost is not set: nothing can be sent; write: relayhost = [mail.example.com]:587\n", c->path);
+}
+
+static void about_passwords(struct conf *c, struct buf *out)
+{
+	bool maps = *conf_str(c, P_smtp_sasl_password_maps) != '\0';
+	const char *raw = conf_raw(c, P_smtp_sasl_password_maps);
+
+	if (maps && !conf_bool(c, P_smtp_sasl_auth_enable))
+		advise(c, P_smtp_sasl_password_maps, out,
+		       "smtp_sasl_password_maps is set, but smtp_sasl_auth_enable is not yes: no password is sent");
+	if (!maps && conf_bool(c, P_smtp_sasl_auth_enable))
+		advise(c, P_smtp_sasl_auth_enable, out, "smtp_sasl_auth_enable = yes, but smtp_sasl_password_maps is not set");
+	if (strstr(raw, "static:") && strchr(strstr(raw, "static:"), '$') && !strstr(raw, "$$"))
+		advise(c, P_smtp_sasl_password_maps, out,
+		       "a $ in the value of static: begins a parameter's name; a dollar sign in a password is written $$");
+	if (conf_bool(c, P_smtp_sasl_auth_unverified))
+		advise(c, P_smtp_sasl_auth_unverified, out,
+		       "smtp_sasl_auth_unverified = yes: whoever stands between here and the relay can take the password");
+	if (conf_bool(c, P_smtp_sasl_auth_without_tls))
+		advise(c, P_smtp_sasl_auth_without_tls, out,
+		       "smtp_sasl_auth_without_tls = yes: the password may travel where everybody can read it");
+}
+
+static void about_file(struct conf *c, enum conf_param p, struct buf *out)
+{
+	const char *path = conf_str(c, p);
+	char words[PATH_MAX + 100];
+
+	if (!*path || access(path, F_OK) == 0)
+		return;
+	snprintf(words, sizeof(words), "%s = %s: there is no such file", conf_table[p].name, path);
+	advise(c, p, out, words);
+}
+
+static void about_listening(struct conf *c, struct buf *out)
+{
+	const char *v = conf_str(c, P_inet_interfaces);
+
+	if (*v && !ascii_case_equal(v, "loopback-only") && !ascii_case_equal(v, "none"))
+		advise(c, P_inet_interfaces, out, "inet_interfaces: outpost never listens beyond this host; taken as none");
+}
+
+int conf_advice(struct conf *c, struct buf *out)
+{
+	buf_adds(out, buf_str(&c->notes));
+	about_relays(c, out);
+	about_passwords(c, out);
+	about_file(c, P_smtp_tls_CAfile, out);
+	about_file(c, P_smtp_tls_CApath, out);
+	about_file(c, P_smtp_tls_CRLfile, out);
+	about_file(c, P_smtp_tls_cert_file, out);
+	about_file(c, P_smtp_tls_key_file, out);
+	about_listening(c, out);
+	return buf_ok(out) ? 0 : -1;
+}

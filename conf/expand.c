@@ -1,0 +1,275 @@
+/*
+ * $name, ${name}, $(name), ${name?text}, ${name:text}, ${name?{text}:{text}}, ${{a} == {b} ? {text} : {text}}, and $$ for
+ * a dollar sign: as in postconf(5). A name that is set nowhere is empty, which is noted.
+ */
+#include "config.h"
+#include "conf/internal.h"
+#include "base/limits.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int expand(struct conf *c, struct span s, struct buf *out, int depth, struct error *err);
+
+static bool name_byte(char b)
+{
+	return ascii_alpha(b) || ascii_digit(b) || b == '_';
+}
+
+static void note_undefined(struct conf *c, const char *name)
+{
+	char sentence[160];
+
+	snprintf(sentence, sizeof(sentence), "$%.80s stands for nothing: there is no parameter of that name", name);
+	if (!strstr(buf_str(&c->notes), sentence))
+		conf_note(c, "%s: %s", c->path, sentence);
+}
+
+/* The raw text that a name stands for, or NULL. room keeps what has to be made. */
+static const char *raw_of(struct conf *c, const char *name, struct buf *room)
+{
+	struct conf_entry *e = (struct conf_entry *)conf_entry(c, name);
+	int p = conf_find(name);
+	const char *made;
+
+	if (e) {
+		e->referred = true;
+		if (p != P_myorigin || e->raw[0] != '/')
+			return e->raw;
+	}
+	if (p >= 0) {
+		made = conf_host_default(c, (enum conf_param)p, room);
+		return made ? made : conf_table[p].def;
+	}
+	if (strcmp(name, "config_directory") == 0)
+		return c->dir;
+	if (strcmp(name, "mail_name") == 0)
+		return PACKAGE_NAME;
+	if (strcmp(name, "mail_version") == 0)
+		return PACKAGE_VERSION;
+	return NULL;
+}
+
+static int expand_name(struct conf *c, struct span name, struct buf *out, int depth, struct error *err)
+{
+	char key[128];
+	const char *raw;
+	struct buf room;
+	int rc = 0;
+
+	if (name.n >= sizeof(key))
+		return error_set(err, EX_CONFIG, "4.3.5", "a name after $ is too long");
+	memcpy(key, name.p, name.n);
+	key[name.n] = '\0';
+	if (depth >= LIMIT_CONF_DEPTH)
+		return error_set(err, EX_CONFIG, "4.3.5", "$%s refers to itself in the end", key);
+	buf_init(&room, LIMIT_CONF_FILE);
+	raw = raw_of(c, key, &room);
+	if (raw)
+		rc = expand(c, span_of(raw), out, depth + 1, err);
+	else if (!conf_postfix_knows(key))
+		note_undefined(c, key);
+	buf_wipe(&room);
+	return rc;
+}
+
+/* The length of the part of s, which begins behind an opening brace, up to its closing one; -1: none. */
+static long closing(struct span s, char open, char close)
+{
+	int depth = 1;
+
+	for (size_t i = 0; i < s.n; i++) {
+		if (s.p[i] == open)
+			depth++;
+		else if (s.p[i] == close && --depth == 0)
+			return (long)i;
+	}
+	return -1;
+}
+
+/* Takes "{...}" off the front of s, blanks before it skipped. */
+static bool take_braced(struct span *s, struct span *inner)
+{
+	long n;
+
+	while (s->n && ascii_space(s->p[0]))
+		*s = (struct span){s->p + 1, s->n - 1};
+	if (!s->n || s->p[0] != '{')
+		return false;
+	n = closing((struct span){s->p + 1, s->n - 1}, '{', '}');
+	if (n < 0)
+		return false;
+	*inner = (struct span){s->p + 1, (size_t)n};
+	*s = (struct span){s->p + n + 2, s->n - (size_t)n - 2};
+	return true;
+}
+
+static bool take_byte(struct span *s, char b)
+{
+	while (s->n && ascii_space(s->p[0]))
+		*s = (struct span){s->p + 1, s->n - 1};
+	if (!s->n || s->p[0] != b)
+		return false;
+	*s = (struct span){s->p + 1, s->n - 1};
+	return true;
+}
+
+/* "?{a}:{b}", "?{a}", ":{b}", "?text", ":text": appends the one that truth chooses. */
+static int choose(struct conf *c, struct span rest, bool truth, struct buf *out, int depth, struct error *err)
+{
+	struct span yes = {"", 0}, no = {"", 0};
+
+	if (take_byte(&rest, '?')) {
+		if (!take_braced(&rest, &yes)) {
+			yes = rest;
+			rest.n = 0;
+		} else if (take_byte(&rest, ':') && !take_braced(&rest, &no)) {
+			no = rest;
+			rest.n = 0;
+		}
+	} else if (take_byte(&rest, ':') && !take_braced(&rest, &no)) {
+		no = rest;
+		rest.n = 0;
+	}
+	if (span_trim(rest).n)
+		return error_set(err, EX_CONFIG, "4.3.5", "a ${...} has something behind its end");
+	return expand(c, truth ? yes : no, out, depth + 1, err);
+}
+
+static int compare(const char *a, const char *b)
+{
+	uint64_t x, y;
+
+	if (text_u64(span_of(a), UINT64_MAX, &x) && text_u64(span_of(b), UINT64_MAX, &y))
+		return x < y ? -1 : x > y;
+	return strcmp(a, b);
+}
+
+static bool relation(struct span op, int order, bool *truth)
+{
+	static const struct {
+		const char *op;
+		bool less, equal, more;
+	} relations[] = {
+		{"==", false, true, false}, {"!=", true, false, true}, {"<", true, false, false},
+		{"<=", true, true, false}, {">", false, false, true}, {">=", false, true, true},
+	};
+
+	for (size_t i = 0; i < sizeof(relations) / sizeof(relations[0]); i++) {
+		if (!span_is(op, relations[i].op))
+			continue;
+		*truth = order < 0 ? relations[i].less : order == 0 ? relations[i].equal : relations[i].more;
+		return true;
+	}
+	return false;
+}
+
+/* "{a} op {b}" and what follows. */
+static int expand_relation(struct conf *c, struct span s, struct buf *out, int depth, struct error *err)
+{
+	struct span left, right, op = {"", 0};
+	struct buf a, b;
+	bool truth = false;
+	int rc = -1;
+
+	buf_init(&a, LIMIT_CONF_FILE);
+	buf_init(&b, LIMIT_CONF_FILE);
+	if (take_braced(&s, &left)) {
+		s = (struct span){s.p, s.n};
+		while (s.n && ascii_space(s.p[0]))
+			s = (struct span){s.p + 1, s.n - 1};
+		op.p = s.p;
+		while (op.n < s.n && op.p[op.n] && strchr("=!<>", op.p[op.n]))
+			op.n++;
+		s = (struct span){s.p + op.n, s.n - op.n};
+	}
+	if (!op.n || !take_braced(&s, &right))
+		error_set(err, EX_CONFIG, "4.3.5", "a ${{...}} is not {a} == {b}?{text}:{text}");
+	else if (expand(c, left, &a, depth + 1, err) == 0 && expand(c, right, &b, depth + 1, err) == 0) {
+		if (relation(op, compare(buf_str(&a), buf_str(&b)), &truth))
+			rc = choose(c, s, truth, out, depth, err);
+		else
+			error_set(err, EX_CONFIG, "4.3.5", "a ${{...}} compares by something unknown");
+	}
+	buf_wipe(&a);
+	buf_wipe(&b);
+	return rc;
+}
+
+/* The inside of ${...}. */
+static int expand_braced(struct conf *c, struct span s, struct buf *out, int depth, struct error *err)
+{
+	struct buf value;
+	size_t n = 0;
+	int rc;
+
+	s = span_trim(s);
+	if (s.n && s.p[0] == '{')
+		return expand_relation(c, s, out, depth, err);
+	while (n < s.n && name_byte(s.p[n]))
+		n++;
+	if (!n)
+		return error_set(err, EX_CONFIG, "4.3.5", "a $ without a name; a dollar sign itself is written $$");
+	if (n == s.n)
+		return expand_name(c, s, out, depth, err);
+	buf_init(&value, LIMIT_CONF_FILE);
+	rc = expand_name(c, (struct span){s.p, n}, &value, depth, err);
+	if (rc == 0)
+		rc = choose(c, (struct span){s.p + n, s.n - n}, value.len > 0, out, depth, err);
+	buf_wipe(&value);
+	return rc;
+}
+
+/* s begins with the dollar sign; *used is how much of it was taken. */
+static int expand_dollar(struct conf *c, struct span s, size_t *used, struct buf *out, int depth, struct error *err)
+{
+	struct span rest = {s.p + 1, s.n - 1};
+	size_t n = 0;
+	long end;
+
+	if (rest.n && rest.p[0] == '$') {
+		*used = 2;
+		return buf_addc(out, '$');
+	}
+	if (rest.n && (rest.p[0] == '{' || rest.p[0] == '(')) {
+		end = closing((struct span){rest.p + 1, rest.n - 1}, rest.p[0], rest.p[0] == '{' ? '}' : ')');
+		if (end < 0)
+			return error_set(err, EX_CONFIG, "4.3.5", "a $%c is not closed", rest.p[0]);
+		*used = (size_t)end + 3;
+		return expand_braced(c, (struct span){rest.p + 1, (size_t)end}, out, depth, err);
+	}
+	while (n < rest.n && name_byte(rest.p[n]))
+		n++;
+	if (!n)
+		return error_set(err, EX_CONFIG, "4.3.5", "a $ without a name; a dollar sign itself is written $$");
+	*used = n + 1;
+	return expand_name(c, (struct span){rest.p, n}, out, depth, err);
+}
+
+static int expand(struct conf *c, struct span s, struct buf *out, int depth, struct error *err)
+{
+	if (depth > LIMIT_CONF_DEPTH)
+		return error_set(err, EX_CONFIG, "4.3.5", "${...} within ${...} too deep");
+	while (s.n) {
+		const char *dollar = memchr(s.p, '$', s.n);
+		size_t plain = dollar ? (size_t)(dollar - s.p) : s.n;
+		size_t used = 0;
+
+		buf_add(out, s.p, plain);
+		s = (struct span){s.p + plain, s.n - plain};
+		if (!s.n)
+			break;
+		if (expand_dollar(c, s, &used, out, depth, err) < 0)
+			return buf_ok(out) ? -1 : error_set(err, EX_CONFIG, "4.3.5", "a value grows too large");
+		s = (struct span){s.p + used, s.n - used};
+	}
+	if (!buf_ok(out))
+		return error_set(err, EX_CONFIG, "4.3.5", "a value grows too large");
+	return 0;
+}
+
+int conf_expand(struct conf *c, const char *raw, struct buf *out, struct error *err)
+{
+	return expand(c, span_of(raw), out, 0, err);
+}

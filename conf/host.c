@@ -1,0 +1,108 @@
+/*
+ * What this host itself says: its name, its domain, and the files behind values (/etc/mailname).
+ */
+#include "config.h"
+#include "conf/internal.h"
+#include "base/io.h"
+
+#include <string.h>
+#include <unistd.h>
+
+static void system_name(char *name, size_t size)
+{
+	if (gethostname(name, size) < 0 || !name[0])
+		memcpy(name, "localhost", sizeof("localhost"));
+	name[size - 1] = '\0';
+}
+
+/* The host's name completed with mydomain; mydomain from main.cf only, or both would ask each other. */
+static const char *default_hostname(struct conf *c, struct buf *room)
+{
+	char name[256];
+
+	system_name(name, sizeof(name));
+	buf_adds(room, name);
+	if (strchr(name, '.'))
+		return buf_str(room);
+	buf_adds(room, conf_entry(c, "mydomain") ? ".$mydomain" : ".localdomain");
+	return buf_str(room);
+}
+
+static const char *default_domain(struct conf *c, struct buf *room)
+{
+	const struct conf_entry *e = conf_entry(c, "myhostname");
+	const char *dot;
+	char name[256];
+
+	if (e && !strchr(e->raw, '$') && (dot = strchr(e->raw, '.')) && dot[1])
+		return buf_adds(room, dot + 1) == 0 ? buf_str(room) : NULL;
+	system_name(name, sizeof(name));
+	dot = !e || strchr(e->raw, '$') ? strchr(name, '.') : NULL;
+	buf_adds(room, dot && dot[1] ? dot + 1 : "localdomain");
+	return buf_str(room);
+}
+
+/* The first line that is no comment. */
+static const char *first_line(struct conf *c, const char *path, struct buf *room)
+{
+	struct span rest, line;
+	struct error err;
+	struct buf text;
+
+	conf_watch(c, path);
+	buf_init(&text, 65536);
+	if (io_read_file(path, false, &text, NULL, &err) < 0) {
+		conf_note(c, "%s:%u: myorigin: %s; myhostname is used", c->path, conf_line(c, P_myorigin), err.text);
+		buf_free(&text);
+		return "$myhostname";
+	}
+	rest = (struct span){buf_str(&text), text.len};
+	while (span_word(&rest, "\r\n", &line)) {
+		line = span_trim(line);
+		if (line.n && line.p[0] != '#' && !memchr(line.p, '$', line.n)) {
+			buf_add(room, line.p, line.n);
+			break;
+		}
+	}
+	buf_free(&text);
+	return room->len ? buf_str(room) : "$myhostname";
+}
+
+const char *conf_host_default(struct conf *c, enum conf_param p, struct buf *room)
+{
+	const struct conf_entry *e;
+
+	switch (p) {
+	case P_myhostname:
+		return default_hostname(c, room);
+	case P_mydomain:
+		return default_domain(c, room);
+	case P_myorigin:
+		e = conf_entry(c, "myorigin");
+		return e && e->raw[0] == '/' ? first_line(c, e->raw, room) : NULL;
+	case P_queue_directory: /* a configuration named by -C has a queue of its own */
+		if (strcmp(c->dir, SYSCONFDIR) == 0)
+			return NULL;
+		buf_adds(room, c->dir);
+		buf_adds(room, "/queue");
+		return buf_str(room);
+	case P_door_socket:
+		return strcmp(c->dir, SYSCONFDIR) == 0 ? RUNDIR "/door" : "$queue_directory/door";
+	default:
+		return NULL;
+	}
+}
+
+const char *conf_myhostname(struct conf *c)
+{
+	const char *name = conf_str(c, P_myhostname);
+
+	return *name ? name : "localhost.localdomain";
+}
+
+const char *conf_myorigin(struct conf *c)
+{
+	const char *name = conf_str(c, P_myorigin);
+
+	return *name ? name : conf_myhostname(c);
+}

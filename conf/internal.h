@@ -1,0 +1,90 @@
+/*
+ * conf/internal.h: what the files of this room share.
+ */
+#ifndef CONF_INTERNAL_H
+#define CONF_INTERNAL_H
+
+#include <limits.h>
+#include <sys/stat.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "base/text.h"
+#include "conf/conf.h"
+
+/* One logical line of main.cf. */
+struct conf_entry {
+	char *name;
+	char *raw;
+	unsigned line;
+	int param;		/* conf_param, or -1 */
+	bool referred;		/* some other value says $name */
+};
+
+/* A file that a value came from. */
+struct conf_file {
+	char *path;
+	struct stat st;
+	bool missing;
+};
+
+struct conf {
+	char dir[PATH_MAX];
+	char path[PATH_MAX + 16];	/* DIR/main.cf */
+	struct conf_entry *entries;
+	size_t nentries;
+	char *values[CONF_PARAMS];	/* expanded, made when first asked for */
+	char **old;			/* values that conf_set replaced: callers may still hold them */
+	size_t nold;
+	struct conf_file *files;
+	size_t nfiles;
+	struct conf_unused *unused;
+	size_t nunused;
+	struct buf notes;		/* one sentence a line */
+};
+
+/* ---- load.c */
+const struct conf_entry *conf_entry(const struct conf *c, const char *name);	/* the last one of this name, or NULL */
+/* "FILE:LINE: words: the line", the line without what may be secret. Returns -1. */
+int conf_fail_at(const struct conf *c, enum conf_param p, struct error *err, const char *fmt, ...)
+	__attribute__((format(printf, 4, 5)));
+void conf_note(struct conf *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+int conf_watch(struct conf *c, const char *path);	/* conf_changed looks at it too */
+
+/* ---- expand.c */
+int conf_expand(struct conf *c, const char *raw, struct buf *out, struct error *err);
+
+/* ---- value.c */
+int conf_check_value(struct conf *c, enum conf_param p, struct error *err);
+/* The next element of a list (commas, blanks); braces hold one together and are kept. */
+bool conf_list_next(struct span *rest, struct span *element);
+void conf_hide_secrets(const char *text, struct buf *out);
+
+/* ---- host.c: defaults that this host gives; NULL: p has none of the kind. */
+const char *conf_host_default(struct conf *c, enum conf_param p, struct buf *room);
+
+/* ---- map.c */
+/* Judges one element of a list of maps; says in words what is wrong, NULL: nothing. */
+const char *conf_map_problem(enum conf_param p, struct span element);
+
+/* A map's text in logical lines: each is given once, without comments, with its line number. -1 from each ends it. */
+int conf_each_line(struct span text, int (*each)(void *arg, struct span line, unsigned number, struct error *err),
+		   void *arg, struct error *err);
+
+/* ---- regexp.c */
+struct conf_regexp;
+/* file is for error texts, which show no more of a line than its pattern. */
+int conf_regexp_parse(struct span text, const char *file, bool pcre, struct conf_regexp **out, struct error *err);
+int conf_regexp_get(const struct conf_regexp *r, const char *key, struct buf *value);	/* 1 or 0 */
+void conf_regexp_free(struct conf_regexp *r);
+
+/* ---- credential.c */
+/* Whether a file with passwords is kept from others; the commands to type if not. */
+int conf_secret_file(struct conf *c, const char *path, const struct stat *st, struct error *err);
+/* The words when it can't be opened. */
+int conf_secret_unreadable(struct conf *c, const char *path, struct error *err);
+
+/* Same file, unchanged? */
+bool conf_same_file(const struct stat *a, const struct stat *b);
+
+#endif

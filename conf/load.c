@@ -1,0 +1,445 @@
+/*
+ * Reading main.cf, as postconf(5) lays it down: a line that begins with a blank continues the one before; lines that are
+ * empty or whose first visible byte is '#' are nothing, also between continuations; the last of several settings wins.
+ */
+#include "config.h"
+#include "conf/internal.h"
+#include "base/io.h"
+#include "base/limits.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+const struct conf_entry *conf_entry(const struct conf *c, const char *name)
+{
+	for (size_t i = c->nentries; i-- > 0;)
+		if (strcmp(c->entries[i].name, name) == 0)
+			return &c->entries[i];
+	return NULL;
+}
+
+void conf_note(struct conf *c, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	buf_addv(&c->notes, fmt, ap);
+	va_end(ap);
+	buf_addc(&c->notes, '\n');
+}
+
+int conf_fail_at(const struct conf *c, enum conf_param p, struct error *err, const char *fmt, ...)
+{
+	const char *raw = conf_raw(c, p);
+	unsigned line = conf_line(c, p);
+	struct buf shown;
+	char words[400];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(words, sizeof(words), fmt, ap);
+	va_end(ap);
+	buf_init(&shown, 4096);
+	conf_hide_secrets(raw, &shown);
+	if (line)
+		error_set(err, EX_CONFIG, "4.3.5", "%s:%u: %s: %s = %.120s", c->path, line, words, conf_table[p].name,
+			  buf_str(&shown));
+	else
+		error_set(err, EX_CONFIG, "4.3.5", "%s: %s: %s = %.120s (not set there)", c->path, words, conf_table[p].name,
+			  buf_str(&shown));
+	buf_wipe(&shown);
+	return -1;
+}
+
+bool conf_same_file(const struct stat *a, const struct stat *b)
+{
+	return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size &&
+	       a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec &&
+	       a->st_ctim.tv_sec == b->st_ctim.tv_sec && a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
+}
+
+int conf_watch(struct conf *c, const char *path)
+{
+	struct conf_file *more = realloc(c->files, (c->nfiles + 1) * sizeof(*more));
+	struct conf_file *f;
+
+	if (!more)
+		return -1;
+	c->files = more;
+	f = &more[c->nfiles];
+	memset(f, 0, sizeof(*f));
+	f->path = strdup(path);
+	if (!f->path)
+		return -1;
+	f->missing = stat(path, &f->st) < 0;
+	c->nfiles++;
+	return 0;
+}
+
+bool conf_changed(const struct conf *c)
+{
+	for (size_t i = 0; i < c->nfiles; i++) {
+		struct stat now;
+		bool missing = stat(c->files[i].path, &now) < 0;
+
+		if (missing != c->files[i].missing || (!missing && !conf_same_file(&now, &c->files[i].st)))
+			return true;
+	}
+	return false;
+}
+
+static struct conf *conf_new(const char *dir, struct error *err)
+{
+	struct conf *c = calloc(1, sizeof(*c));
+
+	if (!c) {
+		error_set(err, EX_OSERR, "4.3.0", "out of memory");
+		return NULL;
+	}
+	buf_init(&c->notes, LIMIT_CONF_NOTES);
+	if (!realpath(dir, c->dir) && snprintf(c->dir, sizeof(c->dir), "%s", dir) >= (int)sizeof(c->dir)) {
+		error_set(err, EX_CONFIG, NULL, "the name of the configuration directory is too long");
+		conf_free(c);
+		return NULL;
+	}
+	snprintf(c->path, sizeof(c->path), "%s/main.cf", c->dir);
+	return c;
+}
+
+void conf_free(struct conf *c)
+{
+	if (!c)
+		return;
+	for (size_t i = 0; i < c->nentries; i++) {
+		explicit_bzero(c->entries[i].raw, strlen(c->entries[i].raw));
+		free(c->entries[i].name);
+		free(c->entries[i].raw);
+	}
+	for (int p = 0; p < CONF_PARAMS; p++) {
+		if (c->values[p])
+			explicit_bzero(c->values[p], strlen(c->values[p]));
+		free(c->values[p]);
+	}
+	for (size_t i = 0; i < c->nold; i++) {
+		explicit_bzero(c->old[i], strlen(c->old[i]));
+		free(c->old[i]);
+	}
+	for (size_t i = 0; i < c->nfiles; i++)
+		free(c->files[i].path);
+	free(c->entries);
+	free(c->old);
+	free(c->files);
+	free(c->unused);
+	buf_free(&c->notes);
+	free(c);
+}
+
+static int add_entry(struct conf *c, struct span name, struct span value, unsigned line, struct error *err)
+{
+	struct conf_entry *more = realloc(c->entries, (c->nentries + 1) * sizeof(*more));
+	struct conf_entry *e;
+
+	if (!more)
+		return error_set(err, EX_OSERR, "4.3.0", "out of memory");
+	c->entries = more;
+	e = &more[c->nentries];
+	e->name = span_dup(name);
+	e->raw = span_dup(value);
+	e->line = line;
+	e->referred = false;
+	if (!e->name || !e->raw) {
+		free(e->name);
+		free(e->raw);
+		return error_set(err, EX_CONFIG, "4.3.5", "%s:%u: a NUL byte", c->path, line);
+	}
+	e->param = conf_find(e->name);
+	c->nentries++;
+	return 0;
+}
+
+static bool is_name(struct span s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if (!ascii_alpha(s.p[i]) && !ascii_digit(s.p[i]) && s.p[i] != '_' && s.p[i] != '.' && s.p[i] != '-')
+			return false;
+	return s.n > 0;
+}
+
+/* A line that is no setting may be a line of sasl_passwd that went astray: only its first word is shown. */
+static int bad_line(struct conf *c, struct span text, unsigned line, struct error *err)
+{
+	struct span rest = text, first = {"", 0};
+
+	span_word(&rest, " \t=:", &first);
+	return error_set(err, EX_CONFIG, "4.3.5", "%s:%u: this is not \"name = value\": %.*s%s", c->path, line,
+			 (int)(first.n > 60 ? 60 : first.n), first.p, rest.n ? " ..." : "");
+}
+
+static int take_line(struct conf *c, struct span text, unsigned line, struct error *err)
+{
+	const char *eq = memchr(text.p, '=', text.n);
+	struct span name, value;
+	const struct conf_entry *before;
+
+	if (!eq)
+		return bad_line(c, text, line, err);
+	name = span_trim((struct span){text.p, (size_t)(eq - text.p)});
+	value = span_trim((struct span){eq + 1, text.n - (size_t)(eq + 1 - text.p)});
+	if (!is_name(name))
+		return bad_line(c, text, line, err);
+	if (add_entry(c, name, value, line, err) < 0)
+		return -1;
+	before = NULL;
+	for (size_t i = 0; i + 1 < c->nentries; i++)
+		if (strcmp(c->entries[i].name, c->entries[c->nentries - 1].name) == 0)
+			before = &c->entries[i];
+	if (before)
+		conf_note(c, "%s:%u: %s is set again; line %u has no effect", c->path, line, before->name, before->line);
+	return 0;
+}
+
+/* A pasted line with a blank in front silently becomes part of the line above: say so when it looks like that. */
+static void look_at_continuation(struct conf *c, struct span text, unsigned line)
+{
+	const char *eq = memchr(text.p, '=', text.n);
+	char name[128];
+	struct span word;
+
+	if (!eq)
+		return;
+	word = span_trim((struct span){text.p, (size_t)(eq - text.p)});
+	if (!is_name(word) || word.n >= sizeof(name))
+		return;
+	memcpy(name, word.p, word.n);
+	name[word.n] = '\0';
+	if (conf_find(name) >= 0 || conf_postfix_knows(name))
+		conf_note(c, "%s:%u: begins with a blank and so continues the line above; to set %s remove the blank", c->path,
+			  line, name);
+}
+
+static bool next_line(struct span *rest, struct span *line)
+{
+	const char *nl;
+
+	if (!rest->n)
+		return false;
+	nl = memchr(rest->p, '\n', rest->n);
+	line->p = rest->p;
+	line->n = nl ? (size_t)(nl - rest->p) : rest->n;
+	rest->p += line->n + (nl != NULL);
+	rest->n -= line->n + (nl != NULL);
+	return true;
+}
+
+static int parse(struct conf *c, struct span text, struct error *err)
+{
+	unsigned line = 0, first = 0;
+	struct span rest = text, l;
+	struct buf logical;
+	int rc = 0;
+
+	buf_init(&logical, LIMIT_CONF_FILE);
+	while (rc == 0 && next_line(&rest, &l)) {
+		struct span visible = span_trim(l);
+
+		line++;
+		if (!visible.n || visible.p[0] == '#')
+			continue;
+		if (ascii_space(l.p[0]) && first) {
+			look_at_continuation(c, visible, line);
+			buf_add(&logical, l.p, (size_t)(visible.p + visible.n - l.p));
+			continue;
+		}
+		if (first)
+			rc = take_line(c, (struct span){buf_str(&logical), logical.len}, first, err);
+		if (ascii_space(l.p[0]))
+			conf_note(c, "%s:%u: begins with a blank, but there is no line that it could continue", c->path, line);
+		buf_reset(&logical);
+		buf_add(&logical, visible.p, visible.n);
+		first = line;
+	}
+	if (rc == 0 && first)
+		rc = take_line(c, (struct span){buf_str(&logical), logical.len}, first, err);
+	if (rc == 0 && !buf_ok(&logical))
+		rc = error_set(err, EX_OSERR, "4.3.0", "out of memory");
+	buf_wipe(&logical);
+	return rc;
+}
+
+static void list_unused(struct conf *c)
+{
+	c->unused = calloc(c->nentries ? c->nentries : 1, sizeof(*c->unused));
+	if (!c->unused)
+		return;
+	for (size_t i = 0; i < c->nentries; i++) {
+		const struct conf_entry *e = &c->entries[i];
+		bool postfix = conf_postfix_knows(e->name);
+
+		if (e->param >= 0 || (e->referred && !postfix))
+			continue;
+		c->unused[c->nunused++] = (struct conf_unused){
+			.name = e->name,
+			.line = e->line,
+			.postfix = postfix,
+			.nearest = postfix ? NULL : conf_nearest(e->name),
+		};
+	}
+}
+
+/* Every value of ours must be well-formed; the others are expanded to find out which names they refer to. */
+static int check_all(struct conf *c, struct error *err)
+{
+	for (int p = 0; p < CONF_PARAMS; p++)
+		if (conf_check_value(c, (enum conf_param)p, err) < 0)
+			return -1;
+	for (size_t i = 0; i < c->nentries; i++) {
+		struct error ignored;
+		struct buf room;
+
+		if (c->entries[i].param >= 0)
+			continue;
+		buf_init(&room, LIMIT_CONF_FILE);
+		conf_expand(c, c->entries[i].raw, &room, &ignored);
+		buf_wipe(&room);
+	}
+	list_unused(c);
+	return 0;
+}
+
+/* Whoever can write main.cf can have everybody's mail and the password sent to himself. */
+static bool owner_is_fine(struct conf *c, uid_t uid)
+{
+	struct stat queue;
+
+	if (uid == 0 || (geteuid() != 0 && uid == geteuid()))
+		return true;
+	return stat(conf_str(c, P_queue_directory), &queue) == 0 && queue.st_uid == uid;
+}
+
+static int check_rights(struct conf *c, const struct stat *file, struct error *err)
+{
+	struct stat dir;
+
+	if (stat(c->dir, &dir) < 0)
+		return error_sys(err, EX_NOINPUT, "4.3.5", "cannot stat %s", c->dir);
+	if ((file->st_mode & 022) && !((file->st_mode & 002) == 0 && file->st_gid == 0))
+		return error_set(err, EX_CONFIG, "4.3.5", "%s can be written by others than its owner; type: chmod go-w %s",
+				 c->path, c->path);
+	if ((dir.st_mode & 022) && !((dir.st_mode & 002) == 0 && dir.st_gid == 0))
+		return error_set(err, EX_CONFIG, "4.3.5", "%s can be written by others than its owner; type: chmod go-w %s",
+				 c->dir, c->dir);
+	if (!owner_is_fine(c, file->st_uid))
+		return error_set(err, EX_CONFIG, "4.3.5",
+				 "%s belongs to user %u, who is neither root nor the owner of the queue; type: chown root %s",
+				 c->path, (unsigned)file->st_uid, c->path);
+	if (!owner_is_fine(c, dir.st_uid))
+		return error_set(err, EX_CONFIG, "4.3.5",
+				 "%s belongs to user %u, who is neither root nor the owner of the queue; type: chown root %s",
+				 c->dir, (unsigned)dir.st_uid, c->dir);
+	return 0;
+}
+
+static int load_into(struct conf *c, struct error *err)
+{
+	struct buf text;
+	struct stat st;
+	int rc;
+
+	buf_init(&text, LIMIT_CONF_FILE);
+	rc = io_read_file(c->path, false, &text, &st, err);
+	if (rc == 0)
+		rc = conf_watch(c, c->path);
+	if (rc == 0)
+		rc = parse(c, (struct span){buf_str(&text), text.len}, err);
+	buf_wipe(&text);
+	if (rc == 0)
+		rc = check_all(c, err);
+	if (rc == 0)
+		rc = check_rights(c, &st, err);
+	return rc;
+}
+
+int conf_load(const char *dir, struct conf **out, struct error *err)
+{
+	struct conf *c = conf_new(dir, err);
+
+	if (!c)
+		return -1;
+	if (load_into(c, err) < 0) {
+		conf_free(c);
+		return -1;
+	}
+	*out = c;
+	return 0;
+}
+
+int conf_defaults(const char *dir, struct conf **out, struct error *err)
+{
+	struct conf *c = conf_new(dir, err);
+
+	if (!c)
+		return -1;
+	if (conf_watch(c, c->path) < 0 || check_all(c, err) < 0) {
+		conf_free(c);
+		return -1;
+	}
+	*out = c;
+	return 0;
+}
+
+size_t conf_unused(const struct conf *c, const struct conf_unused **list)
+{
+	*list = c->unused;
+	return c->nunused;
+}
+
+const char *conf_dir(const struct conf *c)
+{
+	return c->dir;
+}
+
+/* A value that is replaced is kept: callers may still hold it. */
+static int forget_values(struct conf *c)
+{
+	for (int p = 0; p < CONF_PARAMS; p++) {
+		char **more;
+
+		if (!c->values[p])
+			continue;
+		more = realloc(c->old, (c->nold + 1) * sizeof(*more));
+		if (!more)
+			return -1;
+		c->old = more;
+		more[c->nold++] = c->values[p];
+		c->values[p] = NULL;
+	}
+	return 0;
+}
+
+int conf_set(struct conf *c, const char *name, const char *value, struct error *err)
+{
+	int p = conf_find(name);
+
+	if (p < 0 && !conf_postfix_knows(name)) {
+		const char *nearest = conf_nearest(name);
+
+		return error_set(err, EX_USAGE, NULL, "there is no parameter %s%s%s%s", name, nearest ? " (did you mean " : "",
+				 nearest ? nearest : "", nearest ? "?)" : "");
+	}
+	if (forget_values(c) < 0)
+		return error_set(err, EX_OSERR, "4.3.0", "out of memory");
+	if (add_entry(c, span_of(name), span_trim(span_of(value)), 0, err) < 0)
+		return -1;
+	if (p >= 0 && conf_check_value(c, (enum conf_param)p, err) < 0) {
+		struct conf_entry *e = &c->entries[--c->nentries];
+
+		free(e->name);
+		free(e->raw);
+		forget_values(c);
+		return -1;
+	}
+	return 0;
+}

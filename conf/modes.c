@@ -1,0 +1,63 @@
+/*
+ * Mending the rights of password files: every tutorial ends with chmod 0600 by root, which outpost's user can't read.
+ */
+#include "config.h"
+#include "conf/internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* root's 0600 (nobody but root had it: giving it to the owner's group is what was meant) becomes root:group 0640. */
+static int mend(const char *path, gid_t group, mode_t also, struct buf *said, struct error *err)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	struct stat st;
+	int rc = 0;
+
+	if (fd < 0)
+		return 0; /* whoever reads the map says why it can't */
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_uid == 0 && st.st_nlink == 1 &&
+	    ((st.st_mode & 077) == 0 || (st.st_mode & 07777) == also) &&
+	    !(st.st_gid == group && (st.st_mode & 07777) == 0640)) {
+		if (fchown(fd, 0, group) < 0 || fchmod(fd, 0640) < 0)
+			rc = error_sys(err, EX_NOPERM, NULL, "cannot set %s to group %u and mode 0640", path, (unsigned)group);
+		else
+			buf_addf(said, "%s is now root's and group %u's, mode 0640, so that outpost can read it\n", path,
+				 (unsigned)group);
+	}
+	close(fd);
+	return rc;
+}
+
+static int mend_element(struct conf *c, struct span element, gid_t group, struct buf *said, struct error *err)
+{
+	const char *slash = memchr(element.p, '/', element.n);
+	char *path;
+	int rc;
+
+	if (memmem(element.p, element.n, "static:", 7) == element.p || memmem(element.p, element.n, "inline:", 7) == element.p)
+		return mend(c->path, group, 0644, said, err);
+	if (!slash || memmem(element.p, element.n, "exec:", 5) == element.p)
+		return 0;
+	path = span_dup((struct span){slash, element.n - (size_t)(slash - element.p)});
+	if (!path)
+		return error_set(err, EX_OSERR, NULL, "out of memory");
+	rc = mend(path, group, 0600, said, err);
+	free(path);
+	return rc;
+}
+
+int conf_mend_modes(struct conf *c, gid_t group, struct buf *said, struct error *err)
+{
+	struct span rest = span_of(conf_str(c, P_smtp_sasl_password_maps)), one;
+
+	if (geteuid() != 0)
+		return 0;
+	while (conf_list_next(&rest, &one))
+		if (mend_element(c, one, group, said, err) < 0)
+			return -1;
+	return 0;
+}

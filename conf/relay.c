@@ -1,0 +1,219 @@
+/*
+ * relayhost: what is written, and what it means. What can't be meant is answered with the line to write instead.
+ */
+#include "config.h"
+#include "conf/internal.h"
+
+#include <arpa/inet.h>
+#include <netdb.h>
+#include <stdio.h>
+#include <string.h>
+
+static const struct {
+	const char *name;
+	const char *port;
+} services[] = {
+	{"smtp", "25"}, {"submission", "587"}, {"submissions", "465"}, {"smtps", "465"}, {"ssmtp", "465"}, {"urd", "465"},
+};
+
+/* A number, or a name that we or the system know, as a number. */
+static bool parse_port(struct span s, char *port, size_t size)
+{
+	struct servent *found;
+	char name[32];
+	uint64_t v;
+
+	for (size_t i = 0; i < sizeof(services) / sizeof(services[0]); i++)
+		if (span_iscase(s, services[i].name))
+			return snprintf(port, size, "%s", services[i].port) > 0;
+	if (text_u64(s, 65535, &v))
+		return v > 0 && snprintf(port, size, "%u", (unsigned)v) > 0;
+	if (!s.n || s.n >= sizeof(name))
+		return false;
+	memcpy(name, s.p, s.n);
+	name[s.n] = '\0';
+	found = getservbyname(name, "tcp");
+	if (!found)
+		return false;
+	snprintf(port, size, "%u", (unsigned)ntohs((uint16_t)found->s_port));
+	return true;
+}
+
+static bool is_literal(const char *host)
+{
+	unsigned char addr[16];
+
+	return inet_pton(AF_INET, host, addr) == 1 || inet_pton(AF_INET6, host, addr) == 1;
+}
+
+static bool is_host(struct span s)
+{
+	if (!s.n || s.p[0] == '-' || s.p[0] == '.')
+		return false;
+	for (size_t i = 0; i < s.n; i++)
+		if (!ascii_alpha(s.p[i]) && !ascii_digit(s.p[i]) && !strchr("-._", s.p[i]) && !((unsigned char)s.p[i] & 0x80))
+			return false;
+	return text_utf8(s.p, s.n) && !memmem(s.p, s.n, "..", 2);
+}
+
+/* The guess at what was meant: host and port fished out of a URL, transport:nexthop, [host:port], user@host. */
+static int refuse(struct span text, const char *words, struct error *err)
+{
+	static const char *const schemes[] = {"smtps://", "submissions://", "smtp://", "submission://", "ssl://", "tls://",
+					      "https://", "http://", "smtp:", "relay:", "smtps:", "submission:"};
+	static const char *const ports[] = {"465", "465", "587", "587", "465", "587", "465", "587", "587", "587", "465", "587"};
+	char host[256], port[32] = "587";
+	struct span rest = text;
+	const char *at;
+	size_t n = 0;
+
+	for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
+		size_t len = strlen(schemes[i]);
+
+		if (rest.n <= len || strncasecmp(rest.p, schemes[i], len) != 0)
+			continue;
+		rest = (struct span){rest.p + len, rest.n - len};
+		snprintf(port, sizeof(port), "%s", ports[i]);
+		break;
+	}
+	at = memrchr(rest.p, '@', rest.n);
+	if (at)
+		rest = (struct span){at + 1, rest.n - (size_t)(at + 1 - rest.p)};
+	while (rest.n && rest.p[0] == '[')
+		rest = (struct span){rest.p + 1, rest.n - 1};
+	while (n < rest.n && !strchr("]:/, \t", rest.p[n]))
+		n++;
+	if (!is_host((struct span){rest.p, n}) || n >= sizeof(host))
+		return error_set(err, EX_CONFIG, "4.3.5", "relayhost: %s; write: relayhost = [mail.example.com]:587", words);
+	memcpy(host, rest.p, n);
+	host[n] = '\0';
+	rest = (struct span){rest.p + n, rest.n - n};
+	while (rest.n && strchr("]: \t", rest.p[0]))
+		rest = (struct span){rest.p + 1, rest.n - 1};
+	for (n = 0; n < rest.n && (ascii_alpha(rest.p[n]) || ascii_digit(rest.p[n]));)
+		n++;
+	parse_port((struct span){rest.p, n}, port, sizeof(port));
+	return error_set(err, EX_CONFIG, "4.3.5", "relayhost: %s; write: relayhost = [%s]:%s", words, host, port);
+}
+
+/* Splits into host and what stands behind it ("" or ":port"). */
+static int split(struct span s, struct conf_relay *r, struct span *host, struct span *rest, struct error *err)
+{
+	const char *end;
+
+	r->mx = s.p[0] != '[';
+	if (!r->mx) {
+		end = memchr(s.p, ']', s.n);
+		if (!end)
+			return refuse(s, "the bracket is not closed", err);
+		*host = (struct span){s.p + 1, (size_t)(end - s.p) - 1};
+		*rest = (struct span){end + 1, s.n - (size_t)(end + 1 - s.p)};
+		return 0;
+	}
+	end = memchr(s.p, ':', s.n);
+	if (end && memchr(end + 1, ':', s.n - (size_t)(end + 1 - s.p)))
+		return refuse(s, "more than one colon outside of brackets", err);
+	*host = (struct span){s.p, end ? (size_t)(end - s.p) : s.n};
+	*rest = (struct span){s.p + host->n, s.n - host->n};
+	return 0;
+}
+
+static int take_host(struct span text, struct span host, struct conf_relay *r, struct error *err)
+{
+	if (host.n > 5 && strncasecmp(host.p, "ipv6:", 5) == 0)
+		host = (struct span){host.p + 5, host.n - 5};
+	if (host.n && host.p[host.n - 1] == '.')
+		host.n--;
+	if (!host.n)
+		return refuse(text, "no host", err);
+	if (host.n >= sizeof(r->host))
+		return error_set(err, EX_CONFIG, "4.3.5", "relayhost: the host's name is too long");
+	memcpy(r->host, host.p, host.n);
+	r->host[host.n] = '\0';
+	if (is_literal(r->host)) {
+		r->mx = false;
+		return 0;
+	}
+	if (memchr(host.p, ':', host.n))
+		return refuse(text, "the port belongs behind the bracket", err);
+	if (!is_host(host))
+		return refuse(text, "this is not a host's name", err);
+	return 0;
+}
+
+static int parse_element(struct conf *c, struct span s, struct conf_relay *r, struct error *err)
+{
+	struct span host = {"", 0}, rest = {"", 0};
+
+	memset(r, 0, sizeof(*r));
+	if (s.n >= sizeof(r->written))
+		return error_set(err, EX_CONFIG, "4.3.5", "relayhost: the entry is too long");
+	if (memmem(s.p, s.n, "://", 3))
+		return refuse(s, "a host is wanted, not a URL", err);
+	if (memchr(s.p, '@', s.n))
+		return refuse(s, "a host is wanted; names and passwords belong into smtp_sasl_password_maps", err);
+	if (split(s, r, &host, &rest, err) < 0 || take_host(s, host, r, err) < 0)
+		return -1;
+	if (rest.n && (rest.p[0] != ':' || !parse_port((struct span){rest.p + 1, rest.n - 1}, r->port, sizeof(r->port))))
+		return refuse(s, "what follows the host is not :PORT", err);
+	if (!rest.n && !parse_port(span_of(conf_str(c, P_smtp_tcp_port)), r->port, sizeof(r->port)))
+		return conf_fail_at(c, P_smtp_tcp_port, err, "this is not a port");
+	memcpy(r->written, s.p, s.n);
+	r->written[s.n] = '\0';
+	if (strcmp(r->port, "465") == 0)
+		r->implicit_tls = true;
+	else if (strcmp(r->port, "587") != 0)
+		r->implicit_tls = conf_bool(c, P_smtp_tls_wrappermode);
+	return 0;
+}
+
+static bool only_digits(struct span s)
+{
+	uint64_t v;
+
+	return text_u64(s, UINT64_MAX, &v);
+}
+
+int conf_parse_relay(struct conf *c, const char *text, struct conf_relay *r, struct error *err)
+{
+	struct span s = span_trim(span_of(text));
+
+	if (!s.n)
+		return error_set(err, EX_CONFIG, "4.3.5", "relayhost: no host");
+	for (size_t i = 0; i < s.n; i++)
+		if (ascii_space(s.p[i]) || s.p[i] == ',')
+			return refuse(s, "one relay is wanted here", err);
+	return parse_element(c, s, r, err);
+}
+
+static int add_relays(struct conf *c, enum conf_param p, struct conf_relay *r, size_t max, size_t *n, struct error *err)
+{
+	struct span rest = span_of(conf_str(c, p)), one;
+
+	while (conf_list_next(&rest, &one)) {
+		struct span next = rest, after;
+		int rc = 0;
+
+		if (conf_list_next(&next, &after) && only_digits(after))
+			rc = refuse((struct span){one.p, (size_t)(after.p + after.n - one.p)},
+				    "a colon belongs between host and port", err);
+		else if (*n < max)
+			rc = parse_element(c, one, &r[(*n)++], err);
+		if (rc < 0 && conf_line(c, p))
+			error_prefix(err, "%s:%u", c->path, conf_line(c, p));
+		if (rc < 0)
+			return -1;
+	}
+	return 0;
+}
+
+int conf_relays(struct conf *c, struct conf_relay *r, size_t max, struct error *err)
+{
+	size_t n = 0;
+
+	if (add_relays(c, P_relayhost, r, max, &n, err) < 0)
+		return -1;
+	if (n && add_relays(c, P_smtp_fallback_relay, r, max, &n, err) < 0)
+		return -1;
+	return (int)n;
+}

@@ -1,0 +1,124 @@
+#include "config.h"
+#include "conf/internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+const struct conf_info conf_table[CONF_PARAMS] = {
+#define PARAM(name, type, def, allowed, help) {#name, type, def, allowed, help},
+#include "conf/params.def"
+#undef PARAM
+};
+
+static const char *const postfix_names[] = {
+#define POSTFIX(name) #name,
+#include "conf/postfix.def"
+#undef POSTFIX
+};
+
+enum { NPOSTFIX = sizeof(postfix_names) / sizeof(postfix_names[0]), NAME_MAX_LEN = 80 };
+
+int conf_find(const char *name)
+{
+	for (int p = 0; p < CONF_PARAMS; p++)
+		if (strcmp(conf_table[p].name, name) == 0)
+			return p;
+	return -1;
+}
+
+static bool in_postfix(const char *name)
+{
+	for (size_t i = 0; i < NPOSTFIX; i++)
+		if (strcmp(postfix_names[i], name) == 0)
+			return true;
+	return false;
+}
+
+/* relay_destination_concurrency_limit and the like: any transport's name in front. */
+static bool is_per_transport(const char *name)
+{
+	for (const char *rest = strchr(name, '_'); rest; rest = strchr(rest + 1, '_')) {
+		char generic[NAME_MAX_LEN] = "transport";
+
+		if (strlen(rest) + strlen(generic) >= sizeof(generic))
+			continue;
+		memcpy(generic + strlen("transport"), rest, strlen(rest) + 1);
+		if (in_postfix(generic))
+			return true;
+	}
+	return false;
+}
+
+bool conf_postfix_knows(const char *name)
+{
+	return conf_find(name) < 0 && (in_postfix(name) || is_per_transport(name));
+}
+
+static unsigned least(unsigned a, unsigned b)
+{
+	return a < b ? a : b;
+}
+
+/* Damerau and Levenshtein: letters put in, left out, changed, or two neighbours exchanged. Case does not count. */
+static unsigned distance(const char *a, const char *b)
+{
+	size_t na = strlen(a), nb = strlen(b);
+	unsigned rows[3][NAME_MAX_LEN + 1];
+	unsigned *before = rows[0], *last = rows[1], *now = rows[2];
+
+	if (na > NAME_MAX_LEN || nb > NAME_MAX_LEN)
+		return NAME_MAX_LEN;
+	for (size_t j = 0; j <= nb; j++)
+		last[j] = (unsigned)j;
+	for (size_t i = 1; i <= na; i++) {
+		unsigned *swap;
+
+		now[0] = (unsigned)i;
+		for (size_t j = 1; j <= nb; j++) {
+			char x = ascii_lower(a[i - 1]), y = ascii_lower(b[j - 1]);
+
+			now[j] = least(least(last[j], now[j - 1]) + 1, last[j - 1] + (x != y));
+			if (i > 1 && j > 1 && x == ascii_lower(b[j - 2]) && ascii_lower(a[i - 2]) == y)
+				now[j] = least(now[j], before[j - 2] + 1);
+		}
+		swap = before;
+		before = last;
+		last = now;
+		now = swap;
+	}
+	return last[nb];
+}
+
+const char *conf_nearest(const char *name)
+{
+	unsigned best = least(4, (unsigned)strlen(name) / 4) + 1;
+	const char *found = NULL;
+
+	for (int p = 0; p < CONF_PARAMS; p++) {
+		unsigned d = distance(name, conf_table[p].name);
+
+		if (d < best) {
+			best = d;
+			found = conf_table[p].name;
+		}
+	}
+	for (size_t i = 0; i < NPOSTFIX; i++) {
+		unsigned d = distance(name, postfix_names[i]);
+
+		if (d < best) {
+			best = d;
+			found = postfix_names[i];
+		}
+	}
+	return found;
+}
+
+void conf_summary(enum conf_param p, struct buf *out)
+{
+	const char *help = conf_table[p].help;
+	const char *end = help;
+
+	while (*end && !(end[0] == '.' && (end[1] == '\0' || end[1] == ' ' || end[1] == '\n')))
+		end++;
+	buf_add(out, help, (size_t)(end - help) + (*end == '.'));
+}
