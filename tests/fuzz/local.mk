@@ -1,1 +1,54 @@
-# tests/fuzz
+# tests/fuzz: entries for libFuzzer. A room's entries are listed in its .mk:
+#
+#	FUZZERS += fuzz_X
+#	fuzz_X_SOURCES = tests/fuzz/fuzz_X.c		(defines LLVMFuzzerTestOneInput)
+#	fuzz_X_LDADD = libROOM.a $(FUZZ_MAIN) libbase.a
+#
+# with at least one file in tests/fuzz/corpus/X. `make check` replays the corpus with fixed variations;
+# `make check-fuzz` builds everything once more with clang and lets each entry run for FUZZ_SECONDS.
+FUZZERS =
+FUZZ_MAIN = libreplay.a
+FUZZ_SECONDS = 60
+check_LIBRARIES += libreplay.a
+libreplay_a_SOURCES = tests/fuzz/replay.c
+
+include tests/fuzz/base.mk
+include tests/fuzz/submission.mk
+include tests/fuzz/delivery.mk
+include tests/fuzz/control.mk
+include tests/fuzz/mail.mk
+include tests/fuzz/queue.mk
+include tests/fuzz/conf.mk
+include tests/fuzz/drop.mk
+include tests/fuzz/smtp.mk
+include tests/fuzz/token.mk
+
+check_PROGRAMS += $(FUZZERS)
+TESTS += $(FUZZERS)
+EXTRA_DIST += tests/fuzz/corpus
+
+# libFuzzer brings its own main, and it comes first: the one in $(FUZZ_MAIN) is not taken then.
+FUZZ_BUILD = fuzz-build
+FUZZ_CFLAGS = -g -O1 -fsanitize=fuzzer-no-link
+
+$(FUZZ_BUILD)/Makefile: $(top_srcdir)/configure
+	$(MKDIR_P) $(FUZZ_BUILD)
+	cd $(FUZZ_BUILD) && $(abs_top_srcdir)/configure --enable-asan --disable-dependency-tracking CC=clang \
+		CFLAGS="$(FUZZ_CFLAGS)" >configure.out
+
+check-fuzz: $(FUZZ_BUILD)/Makefile
+	$(MAKE) -C $(FUZZ_BUILD) LDFLAGS=-fsanitize=fuzzer $(FUZZERS)
+	@for f in $(FUZZERS); do \
+		x=$${f#fuzz_}; $(MKDIR_P) $(FUZZ_BUILD)/corpus/$$x $(FUZZ_BUILD)/findings/$$x; \
+		echo "$$f: $(FUZZ_SECONDS) s"; \
+		$(FUZZ_BUILD)/$$f -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
+			-artifact_prefix=$(FUZZ_BUILD)/findings/$$x/ $(FUZZ_BUILD)/corpus/$$x \
+			$(top_srcdir)/tests/fuzz/corpus/$$x >$(FUZZ_BUILD)/$$f.log 2>&1 || \
+			{ tail -40 $(FUZZ_BUILD)/$$f.log; exit 1; }; \
+		grep -E '^stat::(number_of_executed_units|average_exec_per_sec|new_units_added)' $(FUZZ_BUILD)/$$f.log; \
+	done
+
+clean-fuzz:
+	rm -rf $(FUZZ_BUILD)
+
+PHONY += check-fuzz clean-fuzz
