@@ -1,6 +1,8 @@
 # tests/system: whole programs, driven by Python's unittest (harness.py). One line for each file.
 SYSTEM_TESTS = \
-	tests/system/test_harness.py
+	tests/system/test_harness.py \
+	tests/system/test_tree.py \
+	tests/system/test_main_job.py
 
 system_needs = $(sbin_PROGRAMS) $(bin_PROGRAMS) $(helper_PROGRAMS) $(noinst_PROGRAMS)
 RUN_TESTS = cd $(abs_srcdir) && OUTPOST_BUILD=$(abs_builddir) OUTPOST_SRC=$(abs_srcdir) $(PYTHON3) -B tests/run

@@ -1,0 +1,137 @@
+"""The tree itself: includes point one way, scripts and manual pages are clean, privileges are in the link lines."""
+import glob
+import os
+import re
+import shutil
+import subprocess
+import unittest
+
+import harness
+
+SRC = harness.SRC
+BASE = "src/base"
+# Rooms know base and themselves, and nothing else.
+ROOMS = ("src/submission", "src/delivery", "src/control", "src/mail", "queue", "conf")
+# nexthop stands between conf and delivery: what a session with the relay needs to be told.
+BRIDGES = {"src/nexthop": ("conf", "src/delivery")}
+PROGRAMS = ("src/sendmail", "src/drop", "src/outpostd", "src/smtp", "src/token", "src/outpost")
+# What each program may be linked with (DESIGN: a folder is a program, and a program is a privilege).
+FORBIDDEN_LIBRARIES = {
+    "sendmail": ("libsqlite3", "libgnutls", "libgsasl", "libcurl"),
+    "outpost-drop": ("libsqlite3", "libgnutls", "libgsasl", "libcurl", "libidn2", "libseccomp"),
+    "outpostd": ("libgnutls", "libgsasl", "libcurl"),
+    "outpost-smtp": ("libsqlite3", "libcurl"),
+    "outpost-token": ("libsqlite3", "libgsasl"),
+}
+
+
+def sources(folder):
+    return sorted(glob.glob(os.path.join(SRC, folder, "*.[ch]")))
+
+
+def folder_of(include):
+    """The folder an include names, or None for config.h and the system's."""
+    head = include.split("/")[0]
+    if head == include:
+        return None
+    for place in (BASE, *ROOMS, *BRIDGES, *PROGRAMS):
+        if place.split("/")[-1] == head:
+            return place
+    return include.rsplit("/", 1)[0]
+
+
+def allowed(folder):
+    if folder == BASE:
+        return {BASE}
+    if folder in ROOMS:
+        return {BASE, folder}
+    if folder in BRIDGES:
+        return {BASE, folder, *BRIDGES[folder]}
+    return {BASE, *ROOMS, *BRIDGES, folder}
+
+
+class Includes(unittest.TestCase):
+    def test_one_way(self):
+        wrong = []
+        for folder in (BASE, *ROOMS, *BRIDGES, *PROGRAMS):
+            for path in sources(folder):
+                with open(path, encoding="utf-8") as f:
+                    for name in re.findall(r'^\s*#\s*include\s+"([^"]+)"', f.read(), re.M):
+                        target = folder_of(name)
+                        if target and target not in allowed(folder):
+                            wrong.append("%s includes %s" % (os.path.relpath(path, SRC), name))
+        self.assertEqual(wrong, [])
+
+    def test_every_folder_is_known(self):
+        found = {os.path.relpath(d, SRC) for d in glob.glob(SRC + "/src/*/")}
+        self.assertEqual(found - {BASE, *ROOMS, *BRIDGES, *PROGRAMS}, set())
+
+    def test_config_first(self):
+        for folder in (BASE, *ROOMS, *BRIDGES, *PROGRAMS):
+            for path in sources(folder):
+                if path.endswith(".c"):
+                    with open(path, encoding="utf-8") as f:
+                        first = re.search(r"^\s*#\s*include\s+(\S+)", f.read(), re.M)
+                    # step.h brings config.h itself
+                    self.assertIn(first.group(1) if first else '"config.h"', ('"config.h"', '"base/step.h"'), path)
+
+    def test_calls_that_have_no_place_here(self):
+        for folder in (BASE, *ROOMS, *BRIDGES, *PROGRAMS):
+            for path in sources(folder):
+                with open(path, encoding="utf-8") as f:
+                    text = re.sub(r"/\*.*?\*/|//[^\n]*|\"(\\.|[^\"\\])*\"", "", f.read(), flags=re.S)
+                found = re.search(r"\b(strcpy|strcat|sprintf|vsprintf|gets|atoi|atol|system|popen|mktemp|tmpnam)\s*\(", text)
+                self.assertIsNone(found, "%s: %s" % (path, found and found.group(0)))
+
+
+class Programs(unittest.TestCase):
+    @unittest.skipUnless(shutil.which("readelf"), "readelf is not installed")
+    def test_libraries(self):
+        seen = 0
+        for name, forbidden in FORBIDDEN_LIBRARIES.items():
+            path = harness.program(name)
+            if not os.path.exists(path):
+                continue
+            seen += 1
+            text = subprocess.run(["readelf", "-d", path], stdout=subprocess.PIPE, check=True).stdout.decode()
+            needed = re.findall(r"NEEDED.*\[(.*)\]", text)
+            for library in forbidden:
+                self.assertFalse([n for n in needed if n.startswith(library)], "%s is linked with %s" % (name, library))
+        self.assertGreater(seen, 0)
+
+
+class Scripts(unittest.TestCase):
+    @unittest.skipUnless(shutil.which("shellcheck"), "shellcheck is not installed")
+    def test_shellcheck(self):
+        scripts = []
+        for path in [SRC + "/bootstrap", *glob.glob(SRC + "/.ci/*"), *glob.glob(SRC + "/tests/*"),
+                     *glob.glob(SRC + "/tests/*/*"), *glob.glob(SRC + "/packaging/**/*", recursive=True),
+                     *glob.glob(SRC + "/conf/*")]:
+            if os.path.isfile(path) and os.access(path, os.R_OK):
+                with open(path, "rb") as f:
+                    if re.match(rb"#! ?/bin/(ba|da)?sh", f.read(20)):
+                        scripts.append(path)
+        self.assertGreater(len(scripts), 0)
+        done = subprocess.run(["shellcheck", "--severity=warning", *scripts], stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT)
+        self.assertEqual(done.returncode, 0, done.stdout.decode("utf-8", "replace"))
+
+    def test_python_compiles(self):
+        for path in glob.glob(SRC + "/tests/**/*.py", recursive=True) + [SRC + "/tests/run"]:
+            with open(path, encoding="utf-8") as f:
+                compile(f.read(), path, "exec")
+
+
+class Manuals(unittest.TestCase):
+    @unittest.skipUnless(shutil.which("mandoc"), "mandoc is not installed")
+    def test_lint(self):
+        pages = sorted(set(glob.glob(SRC + "/man/*.[1-8]") + glob.glob(harness.BUILD + "/man/*.[1-8]")))
+        if not pages:
+            self.skipTest("there are no manual pages yet")
+        for page in pages:
+            done = subprocess.run(["mandoc", "-Tlint", "-Wwarning", page], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+            self.assertEqual(done.stdout.decode("utf-8", "replace"), "", page)
+
+
+if __name__ == "__main__":
+    harness.main()
