@@ -1,0 +1,178 @@
+#include "config.h"
+#include "outpost/explain.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include "base/text.h"
+
+/*
+ * The first row whose kind fits (0: any) and one of whose words (separated by '|', case does not matter; "": any) is in
+ * the text gives the mend. {host} and {port} stand for the relay's; {name} for the name behind "certificate is for ".
+ * Specific rows come first.
+ */
+static const struct {
+	int kind;
+	const char *words;
+	const char *mend;
+} table[] = {
+	/* What providers say about accounts. */
+	{0, "5.7.139|SmtpClientAuthentication is disabled|5.7.30|basic authentication is disabled|basic authentication is not",
+	 "this provider wants OAuth2 in place of a password: run `outpost login`, then\n"
+	 "smtp_sasl_password_maps = oauth2:/etc/outpost/oauth2"},
+	{0, "5.7.9|application-specific password|app password|InvalidSecondFactor",
+	 "make an application password in the account's security settings and put it into the\n"
+	 "password map in place of the account's own password"},
+	{DOWN_AUTH, "BadCredentials|not accepted. Learn more|support.google.com",
+	 "Gmail takes an application password only: https://myaccount.google.com/apppasswords\n"
+	 "put it into the password map: [{host}]:{port} you@example.com:apppassword"},
+	{0, "email address is not verified|identities failed the check",
+	 "verify the sender's address or domain at the provider, or send as one that is verified:\n"
+	 "from_address = verified@example.com"},
+	{0, "5.7.60|SendAsDenied|not owned by user|not allowed to send|sender address rejected|sender not|from address|"
+	    "permissions to send as|5.7.1 sender|does not match",
+	 "send as an address that this account may use:\n"
+	 "from_address = account@example.com"},
+	{0, "relay access denied|relaying denied|relay not permitted|authentication required|5.7.0 authenticat|"
+	    "530 5.7.1|authentication is required",
+	 "the relay wants a login first:\n"
+	 "smtp_sasl_auth_enable = yes\n"
+	 "smtp_sasl_password_maps = hash:/etc/outpost/sasl_passwd"},
+	{0, "must issue a STARTTLS|530 5.7.0",
+	 "the relay wants TLS first: remove smtp_tls_security_level = none (or may) from main.cf"},
+
+	/* Logging in. */
+	{DOWN_AUTH, "no entry|no credential|keys",
+	 "put this line into the password map: [{host}]:{port} user:password"},
+	{DOWN_AUTH, "mechanism",
+	 "allow a mechanism that the relay offers: remove smtp_sasl_mechanism_filter from main.cf,\n"
+	 "and write smtp_sasl_security_options = noanonymous"},
+	{DOWN_AUTH, "not verified|unverified|without TLS|not over",
+	 "smtp_tls_CAfile = /path/of/the/relay's/ca.pem\n"
+	 "or pin its certificate: smtp_tls_fingerprint_cert_match = (see smtp_tls_fingerprint_digest)"},
+	{DOWN_AUTH, "not offered|no AUTH|does not offer",
+	 "if this relay really needs no login: smtp_sasl_auth_enable = no\n"
+	 "otherwise it may offer AUTH on another port: relayhost = [{host}]:587 or [{host}]:465"},
+	{DOWN_AUTH, "",
+	 "check user and password in the map's line for [{host}]:{port} (user:password, all behind the\n"
+	 "first colon is the password, without quotes); the account may want an application password"},
+
+	/* TLS. */
+	{DOWN_TLS, "certificate is for ",
+	 "write the name that the certificate holds: relayhost = [{name}]:{port}"},
+	{DOWN_TLS, "expired",
+	 "the relay's administrator must renew the certificate; if this machine's clock is wrong, set it"},
+	{DOWN_TLS, "not yet valid|not yet active|activated",
+	 "set this machine's clock (`date`); otherwise the relay's administrator must mend the certificate"},
+	{DOWN_TLS, "issuer|unknown authority|not trusted|self-signed|self signed|signed by|trust",
+	 "name the authority that signed the relay's certificate:\n"
+	 "smtp_tls_CAfile = /path/of/the/relay's/ca.pem\n"
+	 "or install the system's ones: apt-get install ca-certificates"},
+	{DOWN_TLS, "CAfile|CApath|No such file",
+	 "on Debian the system's authorities are\n"
+	 "smtp_tls_CAfile = /etc/ssl/certs/ca-certificates.crt\n"
+	 "(or remove the line: they are the default)"},
+	{DOWN_TLS, "STARTTLS",
+	 "if the relay offers TLS from the first byte: relayhost = [{host}]:465\n"
+	 "otherwise ask its administrator to offer STARTTLS; a password never goes without TLS"},
+	{DOWN_GREETING, "STARTTLS",
+	 "if the relay offers TLS from the first byte: relayhost = [{host}]:465\n"
+	 "otherwise ask its administrator to offer STARTTLS; a password never goes without TLS"},
+	{DOWN_TLS, "unexpected|packet|record|timed out|not TLS|plain",
+	 "this port may speak the other kind of TLS: relayhost = [{host}]:587 (STARTTLS) or\n"
+	 "relayhost = [{host}]:465 (TLS from the first byte)"},
+
+	/* The way there. */
+	{DOWN_DNS, "MX",
+	 "brackets mean this very host, without a look-up of MX: relayhost = [{host}]:{port}"},
+	{DOWN_DNS, "",
+	 "check the spelling of relayhost, and this machine's resolver (/etc/resolv.conf):\n"
+	 "getent ahosts {host}"},
+	{DOWN_NETWORK, "refused",
+	 "nothing listens at port {port}: relayhost = [{host}]:587 or [{host}]:465"},
+	{DOWN_NETWORK, "timed out|timeout|no answer",
+	 "many hosting providers block outgoing mail ports: try relayhost = [{host}]:465,\n"
+	 "[{host}]:587 or [{host}]:2525, or ask the provider to open port {port}"},
+	{DOWN_NETWORK, "", "try again; if it stays so, ask the relay's administrator"},
+	{DOWN_LOCAL, "", "this machine has no way to the relay: check its network (`ip route`) and firewall"},
+	{DOWN_GREETING, "too many|limit|busy", "the relay is busy; outpost tries again by itself"},
+	{DOWN_BUSY, "", "the relay asks to slow down; outpost tries again by itself"},
+	{DOWN_GREETING, "", "is this a mail relay? relayhost = [{host}]:587 or [{host}]:465"},
+};
+
+static bool contains(const char *text, struct span word)
+{
+	for (; *text; text++)
+		if (strncasecmp(text, word.p, word.n) == 0)
+			return true;
+	return word.n == 0;
+}
+
+static bool any_word(const char *text, const char *words)
+{
+	struct span rest = span_of(words), word;
+
+	if (!*words)
+		return true;
+	while (span_word(&rest, "|", &word))
+		if (contains(text, word))
+			return true;
+	return false;
+}
+
+/* The first name behind "certificate is for ". */
+static struct span certificate_name(const char *text)
+{
+	static const char before[] = "certificate is for ";
+	const char *p = strstr(text, before);
+
+	p = p ? p + sizeof(before) - 1 : "";
+	return (struct span){p, strcspn(p, " ,;")};
+}
+
+static void add_mend(struct buf *out, const char *mend, const char *text, const struct conf_relay *r)
+{
+	struct span name = certificate_name(text);
+
+	while (*mend) {
+		if (strncmp(mend, "{host}", 6) == 0) {
+			buf_adds(out, r ? r->host : "HOST");
+			mend += 6;
+		} else if (strncmp(mend, "{port}", 6) == 0) {
+			buf_adds(out, r ? r->port : "587");
+			mend += 6;
+		} else if (strncmp(mend, "{name}", 6) == 0) {
+			buf_add(out, name.p, name.n);
+			mend += 6;
+		} else {
+			buf_addc(out, *mend++);
+		}
+	}
+}
+
+bool explain(struct buf *mend, int kind, const char *text, const struct conf_relay *relay)
+{
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		if (table[i].kind && table[i].kind != kind)
+			continue;
+		if (!any_word(text, table[i].words))
+			continue;
+		add_mend(mend, table[i].mend, text, relay);
+		return true;
+	}
+	return false;
+}
+
+int explain_kind(const char *word)
+{
+	static const struct {
+		const char *word;
+		int kind;
+	} kinds[] = {{"network", DOWN_NETWORK}, {"local", DOWN_LOCAL}, {"dns", DOWN_DNS}, {"greeting", DOWN_GREETING},
+		     {"tls", DOWN_TLS}, {"auth", DOWN_AUTH}, {"config", DOWN_CONFIG}, {"busy", DOWN_BUSY}};
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		if (strcmp(kinds[i].word, word) == 0)
+			return kinds[i].kind;
+	return 0;
+}
