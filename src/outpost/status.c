@@ -1,11 +1,362 @@
-/* status.c: to come. */
+/* status.c: `outpost status`: one screen that says how things stand and what to do next; with --quiet a health check. */
 #include "config.h"
 
+#include <dirent.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/deadline.h"
+#include "base/sock.h"
+#include "base/text.h"
 #include "outpost/command.h"
+#include "outpost/explain.h"
+
+enum { HOURS = 24, ROWS = 4, RELAYS = 16, US = 1000000, WORRY_S = 3600, EXPIRY_S = 14 * 86400 };
+
+struct status {
+	bool running;			/* an outpostd answers */
+	bool timer;			/* something would start one */
+	int64_t now;
+	struct queue_totals totals;
+	uint32_t sent[HOURS], failed[HOURS];
+	uint64_t sent_day, failed_day;
+	struct queue_relay relays[RELAYS];
+	size_t nrelays;
+	size_t corrupt, incoming;
+};
+
+static size_t count_files(const char *dir, const char *sub)
+{
+	char path[PATH_MAX];
+	struct dirent *e;
+	size_t n = 0;
+	DIR *d;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, sub);
+	d = opendir(path);
+	while (d && (e = readdir(d)) != NULL)
+		n += e->d_name[0] != '.';
+	if (d)
+		closedir(d);
+	return n;
+}
+
+static bool is_running(struct context *c)
+{
+	struct error ignored;
+	char path[4096];
+	int fd;
+
+	if (context_admin_path(c, path, sizeof(path), &ignored) < 0)
+		return false;
+	fd = sock_connect(path, deadline_in_ms(2000));
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
+/* Whether a service manager or cron would start a flusher. */
+static bool has_timer(const struct context *c)
+{
+	static const char *const paths[] = {
+		"/etc/systemd/system/sockets.target.wants/outpost.socket",
+		"/etc/systemd/system/timers.target.wants/outpost-flush.timer",
+		"/etc/systemd/system/timers.target.wants/outpost.timer",
+		"/etc/systemd/system/multi-user.target.wants/outpost.service",
+		"/etc/cron.d/outpost",
+	};
+
+	for (size_t i = 0; !c->own && i < sizeof(paths) / sizeof(paths[0]); i++) {
+		struct stat st;
+
+		if (lstat(paths[i], &st) == 0)
+			return true;
+	}
+	return false;
+}
+
+static int take_relay(void *arg, const struct queue_relay *r)
+{
+	struct status *s = arg;
+
+	if (s->nrelays < RELAYS)
+		s->relays[s->nrelays++] = *r;
+	return 0;
+}
+
+static int collect(struct context *c, struct status *s, struct error *err)
+{
+	const char *dir;
+	struct queue *q;
+	int rc = 0;
+
+	s->now = clock_wall_us();
+	if (context_read_queue(c, &q, err) < 0)
+		return -1;
+	dir = conf_str(c->conf, P_queue_directory);
+	s->running = is_running(c);
+	s->timer = has_timer(c);
+	s->corrupt = count_files(dir, "corrupt");
+	s->incoming = count_files(dir, "incoming");
+	if (!q)
+		return 0;
+	if (queue_totals(q, &s->totals, err) < 0 || queue_rates(q, s->now, HOURS, s->sent, s->failed, err) < 0 ||
+	    queue_relay_list(q, take_relay, s, err) < 0)
+		rc = -1;
+	queue_close(q);
+	for (size_t i = 0; i < HOURS; i++) {
+		s->sent_day += s->sent[i];
+		s->failed_day += s->failed[i];
+	}
+	return rc;
+}
+
+static bool is_down(const struct status *s, const struct queue_relay *r)
+{
+	return r->down_since && (r->down_until > s->now || s->totals.queued > 0);
+}
+
+/* 0 well; 75 mail waits for a relay that is down, or has waited long; 69 mail waits and nothing would send it. */
+static int health(const struct status *s)
+{
+	bool waiting = s->totals.queued > 0 || s->incoming > 0;
+
+	if (waiting && !s->running && !s->timer && s->totals.oldest && s->now - s->totals.oldest > 60 * (int64_t)US)
+		return EX_UNAVAILABLE;
+	for (size_t i = 0; i < s->nrelays; i++)
+		if (is_down(s, &s->relays[i]))
+			return EX_TEMPFAIL;
+	if (s->totals.oldest && s->now - s->totals.oldest > WORRY_S * (int64_t)US)
+		return EX_TEMPFAIL;
+	return EX_OK;
+}
+
+static const char *ago(const struct status *s, int64_t when, char *out, size_t size)
+{
+	return words_duration((s->now - when) / US, out, size);
+}
+
+static void print_flusher(const struct status *s)
+{
+	printf("  flusher    %s\n", s->running ? "running" :
+	       s->timer ? "not running; started when there is mail" :
+	       "not running; mail leaves with the next submission or `outpost flush`");
+}
+
+static void print_relay(const struct status *s, const struct queue_relay *r)
+{
+	char a[40], b[40];
+
+	if (is_down(s, r)) {
+		printf("  relay      %s DOWN for %s", r->nexthop, ago(s, r->down_since, a, sizeof(a)));
+		if (r->down_until > s->now)
+			printf(", next try in %s", words_duration((r->down_until - s->now) / US + 1, b, sizeof(b)));
+		printf("\n             %s\n", r->text);
+	} else {
+		printf("  relay      %s up", r->nexthop);
+		if (r->last_ok)
+			printf(", last used %s ago", ago(s, r->last_ok, a, sizeof(a)));
+		printf("\n");
+	}
+	if (r->cert_expires)
+		printf("  cert       expires in %s\n", words_duration(r->cert_expires - s->now / US, a, sizeof(a)));
+}
+
+static void print_queue(const struct status *s)
+{
+	char count[40], size[40], age[40];
+
+	printf("  queue      %s, %s", words_count(s->totals.queued, "message", "messages", count, sizeof(count)),
+	       words_size(s->totals.bytes, size, sizeof(size)));
+	if (s->totals.oldest)
+		printf(", the oldest %s", ago(s, s->totals.oldest, age, sizeof(age)));
+	printf("; %llu held, %llu failed\n", (unsigned long long)s->totals.held, (unsigned long long)s->totals.failed);
+	if (s->incoming)
+		printf("  incoming   %s to be taken in\n", words_count(s->incoming, "message", "messages", count, sizeof(count)));
+	if (s->corrupt)
+		printf("  corrupt    %s set aside\n", words_count(s->corrupt, "submission", "submissions", count, sizeof(count)));
+}
+
+/* A column per hour, the newest on the right: '#' sent, 'x' failed on top. */
+static char plot_cell(const struct status *s, size_t hour, uint64_t most, int row)
+{
+	uint64_t all = (uint64_t)s->sent[hour] + s->failed[hour];
+	uint64_t height = (all * ROWS + most - 1) / most, sent = ((uint64_t)s->sent[hour] * ROWS + most - 1) / most;
+
+	if (height > ROWS)
+		height = ROWS;
+	if (s->failed[hour] && sent >= height && height > 1)
+		sent = height - 1;
+	if ((uint64_t)row >= height)
+		return ' ';
+	return (uint64_t)row < sent ? '#' : 'x';
+}
+
+static void print_plot(const struct status *s)
+{
+	uint64_t most = 0;
+
+	printf("  last day   %llu sent, %llu failed\n", (unsigned long long)s->sent_day, (unsigned long long)s->failed_day);
+	for (size_t i = 0; i < HOURS; i++)
+		if ((uint64_t)s->sent[i] + s->failed[i] > most)
+			most = (uint64_t)s->sent[i] + s->failed[i];
+	if (!most)
+		return;
+	for (int row = ROWS - 1; row >= 0; row--) {
+		printf("  %8llu |", (unsigned long long)(most * (uint64_t)(row + 1) / ROWS));
+		for (size_t i = 0; i < HOURS; i++) {
+			char cell = plot_cell(s, i, most, row);
+
+			printf("%c%c", cell, cell);
+		}
+		printf("\n");
+	}
+	printf("           +------------------------------------------------\n");
+	printf("            24 h ago                                     now\n");
+}
+
+static void advise_relay(const struct status *s, const struct queue_relay *r, struct conf *conf, unsigned *n)
+{
+	struct conf_relay parsed;
+	struct error ignored;
+	struct buf mend;
+	struct span rest, line;
+
+	if (!is_down(s, r))
+		return;
+	buf_init(&mend, 8192);
+	explain(&mend, explain_kind(r->kind), r->text, conf_parse_relay(conf, r->nexthop, &parsed, &ignored) == 0 ? &parsed : NULL);
+	rest = (struct span){buf_str(&mend), mend.len};
+	while (span_word(&rest, "\n", &line)) {
+		printf("  %s %.*s\n", *n ? "      " : "next  ", (int)line.n, line.p);
+		(*n)++;
+	}
+	buf_free(&mend);
+	printf("  %s `outpost check` tries the relay step by step\n", *n ? "      " : "next  ");
+	(*n)++;
+}
+
+static void advise(struct context *c, const struct status *s)
+{
+	unsigned n = 0;
+
+	printf("\n");
+	for (size_t i = 0; i < s->nrelays; i++) {
+		int64_t left = s->relays[i].cert_expires - s->now / US;
+
+		advise_relay(s, &s->relays[i], c->conf, &n);
+		if (s->relays[i].cert_expires && left < EXPIRY_S && s->relays[i].last_ok)
+			printf("  %s the relay's certificate ends soon: tell its administrator\n", n++ ? "      " : "next  ");
+	}
+	if (health(s) == EX_UNAVAILABLE)
+		printf("  %s nothing would send what waits: `outpost flush`, or enable outpost's units\n", n++ ? "      " : "next  ");
+	if (s->totals.failed)
+		printf("  %s `outpost queue --failed` shows what failed and why\n", n++ ? "      " : "next  ");
+	if (s->corrupt)
+		printf("  %s look into %s/corrupt\n", n++ ? "      " : "next  ", conf_str(c->conf, P_queue_directory));
+	if (!n)
+		printf("  next   nothing to do\n");
+}
+
+static void json_text(struct buf *b, const char *name, const char *value)
+{
+	buf_addf(b, ", \"%s\": \"", name);
+	text_json(b, value, strlen(value));
+	buf_addc(b, '"');
+}
+
+static void json_relays(struct buf *b, const struct status *s)
+{
+	buf_adds(b, ", \"relays\": [");
+	for (size_t i = 0; i < s->nrelays; i++) {
+		const struct queue_relay *r = &s->relays[i];
+
+		buf_addf(b, "%s{\"up\": %s", i ? ", " : "", is_down(s, r) ? "false" : "true");
+		json_text(b, "relay", r->nexthop);
+		if (is_down(s, r)) {
+			buf_addf(b, ", \"down_since\": %lld, \"next_try\": %lld", (long long)(r->down_since / US),
+				 (long long)(r->down_until / US));
+			json_text(b, "kind", r->kind);
+			json_text(b, "reason", r->text);
+		}
+		buf_addf(b, ", \"last_ok\": %lld, \"certificate_expires\": %lld}", (long long)(r->last_ok / US),
+			 (long long)r->cert_expires);
+	}
+	buf_addc(b, ']');
+}
+
+static void print_json(const struct status *s)
+{
+	struct buf b;
+
+	buf_init(&b, 1 << 20);
+	buf_addf(&b, "{\"health\": %d, \"flusher_running\": %s, \"queued\": %llu, \"held\": %llu, \"failed\": %llu, \"bytes\": %llu, "
+		 "\"oldest\": %lld, \"incoming\": %zu, \"corrupt\": %zu, \"sent_day\": %llu, \"failed_day\": %llu",
+		 health(s), s->running ? "true" : "false", (unsigned long long)s->totals.queued,
+		 (unsigned long long)s->totals.held, (unsigned long long)s->totals.failed, (unsigned long long)s->totals.bytes,
+		 (long long)(s->totals.oldest / US), s->incoming, s->corrupt, (unsigned long long)s->sent_day,
+		 (unsigned long long)s->failed_day);
+	json_relays(&b, s);
+	buf_adds(&b, "}\n");
+	fwrite(buf_str(&b), 1, b.len, stdout);
+	buf_free(&b);
+}
+
+static void print_screen(struct context *c, const struct status *s)
+{
+	struct conf_relay relay;
+	struct error ignored;
+
+	printf("outpost %s on %s\n\n", PACKAGE_VERSION, conf_myhostname(c->conf));
+	print_flusher(s);
+	for (size_t i = 0; i < s->nrelays; i++)
+		print_relay(s, &s->relays[i]);
+	if (!s->nrelays && conf_relays(c->conf, &relay, 1, &ignored) > 0)
+		printf("  relay      %s, not used yet\n", relay.written);
+	else if (!s->nrelays)
+		printf("  relay      none is set: relayhost = [smtp.example.com]:587\n");
+	print_queue(s);
+	print_plot(s);
+	advise(c, s);
+}
 
 static int run(struct context *c)
 {
-	return fail_usage(c, "not written yet");
+	struct status *s = calloc(1, sizeof(*s));
+	struct error err = {0};
+	int rc;
+
+	if (!s)
+		return EX_OSERR;
+	if (collect(c, s, &err) < 0) {
+		free(s);
+		return option_given(c, "quiet") ? err.code : fail(&err);
+	}
+	if (option_given(c, "json"))
+		print_json(s);
+	else if (!option_given(c, "quiet"))
+		print_screen(c, s);
+	rc = health(s);
+	free(s);
+	return rc;
 }
 
-const struct command command_status = {.name = "status", .args = "", .help = "to come", .run = run};
+static const struct command_option options[] = {
+	{"json", 'j', NULL, "one JSON object"},
+	{"quiet", 'q', NULL, "print nothing: the exit status alone, for health checks"},
+	{NULL, 0, NULL, NULL},
+};
+
+const struct command command_status = {
+	.name = "status",
+	.args = "",
+	.help = "one screen: flusher, relay, queue, the last day, what to do next",
+	.more = "Exit status: 0 all is well; 75 mail waits because the relay is down, or has waited for over an\n"
+		"hour; 69 mail waits and nothing would send it; 78 the configuration.\n",
+	.options = options,
+	.max_args = 0,
+	.run = run,
+};

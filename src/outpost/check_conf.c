@@ -1,0 +1,390 @@
+/* check_conf.c: what can be said about the configuration without asking the relay. */
+#include "config.h"
+#include "outpost/check.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <pwd.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "base/limits.h"
+#include "base/proc.h"
+#include "base/sock.h"
+#include "base/text.h"
+#include "conf/conf.h"
+
+/* ---- as root */
+
+static bool load(struct context *c, struct report *r)
+{
+	struct error err = {0};
+	const char *mend = NULL;
+
+	if (context_conf(c, &err) == 0)
+		return true;
+	if (err.code == EX_NOINPUT)
+		mend = "relayhost = [smtp.example.com]:587\n"
+		       "smtp_sasl_auth_enable = yes\n"
+		       "smtp_sasl_password_maps = hash:" SYSCONFDIR "/sasl_passwd\n"
+		       "smtp_tls_security_level = secure";
+	else if (err.code == EX_NOPERM && geteuid() != 0)
+		mend = "run this as root";
+	report_fail(r, err.code, "main.cf", -1, err.text, mend);
+	return false;
+}
+
+static void mend_modes(struct context *c, struct report *r, const struct stat *queue)
+{
+	struct error err = {0};
+	struct buf said;
+	struct span rest, line;
+
+	if (geteuid() != 0 || queue->st_uid == 0)
+		return;
+	buf_init(&said, 64 << 10);
+	if (conf_mend_modes(c->conf, queue->st_gid, &said, &err) < 0)
+		report_fail(r, err.code, "file modes", -1, err.text, NULL);
+	rest = (struct span){buf_str(&said), said.len};
+	while (span_word(&rest, "\n", &line))
+		report_linef(r, REPORT_NOTE, "file modes", NULL, "%.*s", (int)line.n, line.p);
+	buf_free(&said);
+}
+
+static bool queue_directory(struct context *c, struct report *r, struct stat *st)
+{
+	const char *dir = conf_str(c->conf, P_queue_directory);
+	char mend[PATH_MAX + 200], text[PATH_MAX + 200];
+	const char *owner = conf_str(c->conf, P_mail_owner);
+
+	if (stat(dir, st) == 0 && S_ISDIR(st->st_mode)) {
+		if ((st->st_mode & 077) == 0)
+			return true;
+		snprintf(text, sizeof(text), "others can enter %s (mode %04o)", dir, (unsigned)(st->st_mode & 07777));
+		snprintf(mend, sizeof(mend), "chmod 700 %s", dir);
+		report_line(r, REPORT_WARN, "queue", -1, text, mend);
+		return true;
+	}
+	snprintf(text, sizeof(text), "queue directory %s: %s", dir, strerror(errno == 0 ? ENOTDIR : errno));
+	if (c->own)
+		snprintf(mend, sizeof(mend), "mkdir -m 700 %s", dir);
+	else
+		snprintf(mend, sizeof(mend), "install -d -m 700 -o %s -g %s %s %s/incoming", owner, owner, dir, dir);
+	report_fail(r, EX_CANTCREAT, "queue", -1, text, mend);
+	return false;
+}
+
+/* The system's queue is written by the set-id helper where no daemon listens. */
+static void helper_rights(struct context *c, struct report *r, const struct stat *queue)
+{
+	static const char path[] = HELPERDIR "/outpost-drop";
+	char mend[400];
+	struct stat st;
+
+	if (c->own || strcmp(conf_str(c->conf, P_queue_directory), QUEUEDIR) != 0)
+		return;
+	snprintf(mend, sizeof(mend), "chown %s:%s %s && chmod 6711 %s", OWNER, OWNER, path, path);
+	if (stat(path, &st) < 0)
+		report_linef(r, REPORT_WARN, "outpost-drop", "make install", "%s: %s", path, strerror(errno));
+	else if ((st.st_mode & 06111) != 06111 || st.st_uid != queue->st_uid)
+		report_linef(r, REPORT_WARN, "outpost-drop", mend,
+			     "%s is not set-id %s: programs can submit mail only while outpostd runs", path, OWNER);
+}
+
+static void foreign_sendmail(struct context *c, struct report *r)
+{
+	static const char path[] = SBINDIR "/sendmail";
+	char real[PATH_MAX], beside[PATH_MAX], ours[PATH_MAX];
+
+	if (c->own || !realpath(path, real))
+		return;
+	if (!io_program_path("sendmail", SBINDIR, beside, sizeof(beside)) || !realpath(beside, ours))
+		return;
+	if (strcmp(real, ours) != 0)
+		report_linef(r, REPORT_WARN, "sendmail", "dpkg-divert --local --rename --add /usr/sbin/sendmail, then make install",
+			     "%s leads to %s, which is not outpost's: programs use that one", path, real);
+}
+
+bool check_as_root(struct context *c, struct report *r)
+{
+	struct error err = {0};
+	struct stat st = {0};
+
+	if (!load(c, r))
+		return false;
+	if (!queue_directory(c, r, &st))
+		return false;
+	mend_modes(c, r, &st);
+	helper_rights(c, r, &st);
+	foreign_sendmail(c, r);
+	if (context_become(c, &err) == 0)
+		return true;
+	report_fail(r, err.code, "rights", -1, err.text, err.code == EX_NOPERM ? "run this as root" : NULL);
+	return false;
+}
+
+/* ---- as the owner */
+
+static void unused(struct context *c, struct report *r)
+{
+	const struct conf_unused *list;
+	size_t n = conf_unused(c->conf, &list), idle = 0;
+	struct buf names;
+
+	buf_init(&names, 16 << 10);
+	for (size_t i = 0; i < n; i++) {
+		char label[32], mend[300] = "";
+
+		if (list[i].postfix) {
+			buf_addf(&names, "%s%s", idle++ ? ", " : "", list[i].name);
+			continue;
+		}
+		snprintf(label, sizeof(label), "line %u", list[i].line);
+		if (list[i].nearest)
+			snprintf(mend, sizeof(mend), "%s = ...", list[i].nearest);
+		report_linef(r, REPORT_WARN, label, mend, "nobody knows a parameter \"%s\"%s%s%s: it has no effect", list[i].name,
+			     list[i].nearest ? "; did you mean " : "", list[i].nearest ? list[i].nearest : "",
+			     list[i].nearest ? "?" : "");
+	}
+	if (idle)
+		report_linef(r, REPORT_NOTE, "unused", NULL, "%zu %s of Postfix %s no use here: %s", idle,
+			     idle == 1 ? "parameter" : "parameters", idle == 1 ? "has" : "have", buf_str(&names));
+	buf_free(&names);
+}
+
+static void readable(struct report *r, const char *label, const char *path, bool directory)
+{
+	const char *mend = "remove the line (the system's authorities are the default), or on Debian\n"
+			   "smtp_tls_CAfile = /etc/ssl/certs/ca-certificates.crt";
+
+	if (*path && access(path, directory ? R_OK | X_OK : R_OK) < 0) {
+		char text[PATH_MAX + 100];
+
+		snprintf(text, sizeof(text), "%s: %s", path, strerror(errno));
+		report_fail(r, EX_CONFIG, label, -1, text, mend);
+	}
+}
+
+static void tls(struct context *c, struct report *r)
+{
+	readable(r, "smtp_tls_CAfile", conf_str(c->conf, P_smtp_tls_CAfile), false);
+	readable(r, "smtp_tls_CApath", conf_str(c->conf, P_smtp_tls_CApath), true);
+	if (conf_bool(c->conf, P_smtp_sasl_auth_without_tls))
+		report_line(r, REPORT_WARN, "TLS", -1, "smtp_sasl_auth_without_tls = yes: the password may go over a "
+			    "connection that everybody on the way can read", "smtp_sasl_auth_without_tls = no");
+	else if (conf_bool(c->conf, P_smtp_sasl_auth_unverified))
+		report_line(r, REPORT_WARN, "TLS", -1, "smtp_sasl_auth_unverified = yes: the password may go to anybody who "
+			    "claims to be the relay", "smtp_sasl_auth_unverified = no");
+}
+
+/* 465 is TLS from the first byte and 587 STARTTLS, whatever smtp_tls_wrappermode says; both mistakes are common. */
+static void wrappermode(struct context *c, struct report *r, const struct conf_relay *relay)
+{
+	bool is_set = conf_is_set(c->conf, P_smtp_tls_wrappermode), on = conf_bool(c->conf, P_smtp_tls_wrappermode);
+
+	if (relay->implicit_tls && !on)
+		report_linef(r, REPORT_NOTE, "wrappermode", is_set ? "smtp_tls_wrappermode = yes" : NULL,
+			     "port %s means TLS from the first byte, %s (Postfix would hang here)", relay->port,
+			     is_set ? "whatever smtp_tls_wrappermode says" : "without smtp_tls_wrappermode too");
+	if (!relay->implicit_tls && on)
+		report_linef(r, REPORT_WARN, "wrappermode", "smtp_tls_wrappermode = no",
+			     "port %s means STARTTLS, whatever smtp_tls_wrappermode says", relay->port);
+}
+
+static void relay_line(struct context *c, struct report *r, const struct conf_relay *relay)
+{
+	char mend[600];
+
+	snprintf(mend, sizeof(mend), "relayhost = [%s]:%s", relay->host, relay->port);
+	report_linef(r, relay->mx ? REPORT_WARN : REPORT_OK, "relayhost", relay->mx ? mend : NULL, "%s: %s%s", relay->written,
+		     relay->implicit_tls ? "TLS from the first byte" : "STARTTLS",
+		     relay->mx ? "; without brackets its MX records are looked up, which relays for logins hardly have" : "");
+	wrappermode(c, r, relay);
+}
+
+static size_t relay_lines(struct context *c, struct report *r, struct conf_relay *relays, size_t max)
+{
+	struct error err = {0};
+	int n = conf_relays(c->conf, relays, max, &err);
+
+	if (n < 0)
+		report_fail(r, err.code, "relayhost", -1, err.text, NULL);
+	if (n == 0 && conf_is_set(c->conf, P_sender_dependent_relayhost_maps))
+		report_line(r, REPORT_NOTE, "relayhost", -1, "only sender_dependent_relayhost_maps names relays", NULL);
+	else if (n == 0)
+		report_fail(r, EX_CONFIG, "relayhost", -1, "relayhost is not set: there is nobody to hand mail to",
+			    "relayhost = [smtp.example.com]:587");
+	for (int i = 0; i < n; i++)
+		relay_line(c, r, &relays[i]);
+	return n > 0 ? (size_t)n : 0;
+}
+
+static bool quoted(const struct buf *b)
+{
+	return b->len >= 2 && (b->data[0] == '"' || b->data[0] == '\'') && b->data[b->len - 1] == b->data[0];
+}
+
+/* Says under which key a credential was found and for whom; never the secret. */
+static void credential_found(struct report *r, const struct conf_credential *cr)
+{
+	report_linef(r, REPORT_OK, "password map", NULL, "%s for user %.*s, found under %s",
+		     cr->kind == 'T' ? "a token" : "a password", (int)cr->user.len, buf_str(&cr->user), cr->key);
+	if (quoted(&cr->secret) || quoted(&cr->user))
+		report_line(r, REPORT_WARN, "password map", -1, "there are quotes around the user or the password; they are "
+			    "taken as part of it", "[host]:port user:password   (no quotes; blanks, # and : may stand in a password)");
+	if (cr->secret.len == 0)
+		report_line(r, REPORT_WARN, "password map", -1, "the password is empty", "[host]:port user:password");
+}
+
+static void credential(struct context *c, struct report *r, const struct conf_relay *relay)
+{
+	struct conf_credential cr = {0};
+	struct error err = {0};
+	char mend[700];
+	int rc = conf_credential(c->conf, relay, "", &cr, &err);
+
+	if (rc == 1)
+		credential_found(r, &cr);
+	snprintf(mend, sizeof(mend), "put this line into the map: %s user:password", relay->written);
+	if (rc == 0)
+		report_fail(r, err.code ? err.code : EX_CONFIG, "password map", -1, err.text, mend);
+	if (rc < 0)
+		report_fail(r, err.code, "password map", -1, err.text, NULL);
+	conf_credential_wipe(&cr);
+}
+
+static void login(struct context *c, struct report *r, const struct conf_relay *relays, size_t n)
+{
+	bool on = conf_bool(c->conf, P_smtp_sasl_auth_enable), map = conf_is_set(c->conf, P_smtp_sasl_password_maps);
+
+	if (map && !on)
+		report_line(r, REPORT_WARN, "login", -1, "smtp_sasl_password_maps is set, but nothing logs in without "
+			    "smtp_sasl_auth_enable", "smtp_sasl_auth_enable = yes");
+	if (on && !map)
+		report_fail(r, EX_CONFIG, "login", -1, "smtp_sasl_auth_enable = yes, but no smtp_sasl_password_maps says with what",
+			    "smtp_sasl_password_maps = hash:" SYSCONFDIR "/sasl_passwd");
+	for (size_t i = 0; on && map && i < n; i++)
+		credential(c, r, &relays[i]);
+}
+
+/* A domain that no other host can answer to. */
+static bool is_local_name(const char *domain)
+{
+	static const char *const ends[] = {".localdomain", ".local", ".lan", ".internal", ".localhost", ".home", ".home.arpa"};
+	size_t n = strlen(domain);
+
+	if (!strchr(domain, '.'))
+		return true;
+	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+		size_t e = strlen(ends[i]);
+
+		if (n > e && ascii_case_equal(domain + n - e, ends[i]))
+			return true;
+	}
+	return false;
+}
+
+/* 1 there is an alias for root (its text in value), 0 none, -1 the map can't be read. */
+static int root_alias(struct context *c, struct buf *value, struct error *err)
+{
+	struct conf_maps *maps = NULL;
+	int rc;
+
+	if (conf_maps_open(c->conf, P_alias_maps, &maps, err) < 0)
+		return -1;
+	if (!maps)
+		return 0;
+	rc = conf_maps_get(maps, "root", value, err);
+	conf_maps_free(maps);
+	return rc;
+}
+
+static void origin(struct context *c, struct report *r)
+{
+	const char *domain = conf_myorigin(c->conf);
+	struct error err = {0};
+	struct buf value;
+	int rc;
+
+	buf_init(&value, LIMIT_ADDRESS * 8);
+	rc = root_alias(c, &value, &err);
+	if (rc < 0)
+		report_linef(r, REPORT_WARN, "aliases", NULL, "%s", err.text);
+	else if (rc == 1)
+		report_linef(r, REPORT_OK, "aliases", NULL, "mail for root goes to %.*s", (int)value.len, buf_str(&value));
+	else if (is_local_name(domain))
+		report_linef(r, REPORT_WARN, "aliases", "echo 'root: you@example.com' >> /etc/aliases",
+			     "mail for root (cron's, for instance) would go to root@%s, which no relay can deliver", domain);
+	else
+		report_linef(r, REPORT_NOTE, "aliases", "echo 'root: you@example.com' >> /etc/aliases",
+			     "there is no alias for root: its mail goes to root@%s", domain);
+	if (is_local_name(domain) && !*conf_str(c->conf, P_from_address))
+		report_linef(r, REPORT_WARN, "myorigin", "myorigin = example.com\nor from_address = server@example.com",
+			     "mail is sent from user@%s, which most relays refuse", domain);
+	else
+		report_linef(r, REPORT_OK, "myorigin", NULL, "%s", domain);
+	buf_free(&value);
+}
+
+static size_t count_files(const char *dir, const char *sub)
+{
+	char path[PATH_MAX];
+	struct dirent *e;
+	size_t n = 0;
+	DIR *d;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, sub);
+	d = opendir(path);
+	while (d && (e = readdir(d)) != NULL)
+		n += e->d_name[0] != '.';
+	if (d)
+		closedir(d);
+	return n;
+}
+
+static void queue_state(struct context *c, struct report *r)
+{
+	const char *dir = conf_str(c->conf, P_queue_directory);
+	struct error err = {0};
+	struct statvfs fs;
+	struct queue *q;
+	size_t n = count_files(dir, "corrupt");
+
+	if (access(dir, W_OK | X_OK) < 0) {
+		char text[PATH_MAX + 100];
+
+		snprintf(text, sizeof(text), "queue directory %s is not writable: %s", dir, strerror(errno));
+		report_fail(r, EX_CANTCREAT, "queue", -1, text, NULL);
+		return;
+	}
+	if (context_read_queue(c, &q, &err) < 0) {
+		report_fail(r, err.code, "queue", -1, err.text, NULL);
+		return;
+	}
+	queue_close(q);
+	if (statvfs(dir, &fs) == 0 && (uint64_t)fs.f_bavail * fs.f_frsize < 16u << 20)
+		report_linef(r, REPORT_WARN, "queue", NULL, "less than 16 MB are free in %s", dir);
+	if (n)
+		report_linef(r, REPORT_WARN, "queue", NULL, "%zu damaged %s in %s/corrupt", n,
+			     n == 1 ? "submission rests" : "submissions rest", dir);
+	report_linef(r, REPORT_OK, "queue", NULL, "%s", dir);
+}
+
+size_t check_configuration(struct context *c, struct report *r, struct conf_relay *out, size_t max)
+{
+	size_t n;
+
+	unused(c, r);
+	n = relay_lines(c, r, out, max);
+	tls(c, r);
+	login(c, r, out, n);
+	origin(c, r);
+	queue_state(c, r);
+	return n;
+}
