@@ -2,10 +2,17 @@
 outpost_files = \
 	src/outpost/command.h src/outpost/commands.def src/outpost/main.c \
 	src/outpost/context.c src/outpost/words.c \
+	src/outpost/edit.h src/outpost/edit.c \
+	src/outpost/events.h src/outpost/events.c \
+	src/outpost/explain.h src/outpost/explain.c \
+	src/outpost/letter.h src/outpost/letter.c \
+	src/outpost/report.h src/outpost/report.c \
+	src/outpost/row.h src/outpost/row.c \
+	src/outpost/select.h src/outpost/select.c \
 	src/outpost/start.h src/outpost/start.c \
-	src/outpost/report.h src/outpost/report.c src/outpost/explain.h src/outpost/explain.c \
 	src/outpost/check.h src/outpost/check.c src/outpost/check_conf.c src/outpost/check_live.c \
-	src/outpost/status.c src/outpost/queue.c src/outpost/flush.c
-EXTRA_DIST += src/outpost/commands.def
+	src/outpost/delete.c src/outpost/flush.c src/outpost/hold.c src/outpost/log.c src/outpost/queue.c \
+	src/outpost/release.c src/outpost/retry.c src/outpost/show.c src/outpost/status.c
+
 noinst_LIBRARIES += liboutpost.a
 liboutpost_a_SOURCES = $(outpost_files)

@@ -1,36 +1,20 @@
 /* queue.c: `outpost queue`: what is owed, in mailq's layout or as JSON. Pages by key; nothing stays open while we print. */
 #include "config.h"
 
-#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/deadline.h"
 #include "base/text.h"
 #include "mail/listing.h"
 #include "outpost/command.h"
+#include "outpost/row.h"
+#include "outpost/select.h"
 
 enum { PAGE = 200, OUT_MAX = 8 << 20, FLUSH_AT = 64 << 10 };
-
-static int filter_user(const char *name, struct queue_filter *f, struct error *err)
-{
-	struct passwd *pw = getpwnam(name);
-	uint64_t uid;
-
-	f->by_uid = true;
-	if (pw)
-		f->uid = pw->pw_uid;
-	else if (text_u64(span_of(name), UINT32_MAX, &uid))
-		f->uid = (uint32_t)uid;
-	else
-		return error_set(err, EX_NOUSER, NULL, "no user \"%s\"", name);
-	return 0;
-}
 
 static int make_filter(struct context *c, struct queue_filter *f, struct error *err)
 {
 	size_t n = 0;
-	int64_t age;
 
 	if (option_given(c, "queued") || option_given(c, "deferred"))
 		f->states[n++] = 'q';
@@ -41,43 +25,7 @@ static int make_filter(struct context *c, struct queue_filter *f, struct error *
 	if (option_given(c, "all"))
 		snprintf(f->states, sizeof(f->states), "qhf");
 	f->deferred = option_given(c, "deferred");
-	f->sender = option_value(c, "sender");
-	if (option_given(c, "user") && filter_user(option_value(c, "user"), f, err) < 0)
-		return -1;
-	if (option_given(c, "older-than")) {
-		if (words_parse_age(option_value(c, "older-than"), &age, err) < 0)
-			return -1;
-		f->older_than = clock_wall_us() - age * 1000000;
-	}
-	return 0;
-}
-
-/* One row of the queue in the words of mail/listing. */
-static void print_row(struct buf *out, const struct queue_row *r, bool json)
-{
-	struct listing_recipient *to = calloc(r->nrecipients ? r->nrecipients : 1, sizeof(*to));
-	struct listing_row row = {.id = r->id, .held = r->state == 'h', .failed = r->state == 'f', .size = r->size,
-				  .arrival = r->arrival, .sender = r->sender, .uid = r->uid, .recipients = to};
-
-	if (!to) {
-		out->failed = true;
-		return;
-	}
-	for (size_t i = 0; i < r->nrecipients; i++) {
-		const struct queue_row_recipient *from = &r->recipients[i];
-
-		if (from->state == 's')
-			continue;
-		to[row.nrecipients++] = (struct listing_recipient){
-			.address = from->address, .original = from->original, .dsn = from->dsn,
-			.reason = from->text && *from->text ? from->text : NULL, .state = from->state,
-			.attempts = from->attempts, .next_attempt = from->next_attempt};
-	}
-	if (json)
-		listing_json_row(out, &row);
-	else
-		listing_text_row(out, &row);
-	free(to);
+	return select_filter(c, f, err);
 }
 
 static int print_out(struct buf *out, struct error *err)
@@ -105,7 +53,7 @@ static int print_rows(struct queue *q, const struct queue_filter *f, bool json, 
 				listing_text_head(out);
 			totals->messages++;
 			totals->bytes += rows[i].size;
-			print_row(out, &rows[i], json);
+			row_print(out, &rows[i], json);
 			queue_row_free(&rows[i]);
 			if (rc == 0 && out->len >= FLUSH_AT)
 				rc = print_out(out, err);
@@ -145,9 +93,7 @@ static const struct command_option options[] = {
 	{"held", 0, NULL, "only messages on hold"},
 	{"failed", 'f', NULL, "only messages that failed and rest until failed_lifetime ends"},
 	{"all", 'a', NULL, "queued, held and failed ones"},
-	{"user", 'u', "USER", "only what this user submitted (name or uid)"},
-	{"sender", 's', "ADDRESS", "only mail of this envelope sender"},
-	{"older-than", 'o', "AGE", "only mail that came in longer ago (90s, 15m, 2h, 3d, 1w)"},
+	SELECT_OPTIONS,
 	{NULL, 0, NULL, NULL},
 };
 

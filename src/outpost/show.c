@@ -1,0 +1,178 @@
+/* show.c: `outpost show`: one message, its recipients and their reasons, its history, its text. */
+#include "config.h"
+
+#include <string.h>
+
+#include "base/deadline.h"
+#include "base/text.h"
+#include "mail/listing.h"
+#include "outpost/command.h"
+#include "outpost/events.h"
+#include "outpost/explain.h"
+#include "outpost/letter.h"
+#include "outpost/row.h"
+#include "outpost/select.h"
+
+static const char *state_word(char state)
+{
+	switch (state) {
+	case 'h':
+		return "held";
+	case 'f':
+		return "failed";
+	case 's':
+		return "sent";
+	default:
+		return "queued";
+	}
+}
+
+static void print_recipient(const struct queue_row_recipient *r)
+{
+	char when[64];
+
+	printf("  to         %s  %s", r->address, state_word(r->state));
+	if (r->original && *r->original && strcmp(r->original, r->address) != 0)
+		printf(" (was %s)", r->original);
+	if (r->attempts)
+		printf(", %u %s", r->attempts, r->attempts == 1 ? "attempt" : "attempts");
+	if (r->state == 'q' && r->next_attempt > clock_wall_us())
+		printf(", next %s", words_time(r->next_attempt, when, sizeof(when)));
+	printf("\n");
+	if (r->text && *r->text)
+		printf("             %s\n", r->text);
+}
+
+static void print_advice(const struct queue_row *row)
+{
+	struct buf mend;
+	struct span rest, line;
+	bool first = true;
+
+	buf_init(&mend, 8192);
+	for (size_t i = 0; i < row->nrecipients && mend.len == 0; i++)
+		if (row->recipients[i].state != 's' && row->recipients[i].text && *row->recipients[i].text)
+			explain(&mend, 0, row->recipients[i].text, NULL);
+	rest = (struct span){buf_str(&mend), mend.len};
+	while (span_word(&rest, "\n", &line)) {
+		printf("  %-10s %.*s\n", first ? "next" : "", (int)line.n, line.p);
+		first = false;
+	}
+	buf_free(&mend);
+}
+
+static void print_envelope(const struct queue_row *r)
+{
+	char when[32], size[32];
+
+	printf("%s  %s\n", r->id, state_word(r->state));
+	printf("  from       %s\n", *r->sender ? r->sender : "<> (a notice)");
+	printf("  by         %s (uid %u)\n", r->user, (unsigned)r->uid);
+	printf("  since      %s, %s\n", words_time(r->arrival, when, sizeof(when)), words_size(r->size, size, sizeof(size)));
+	for (size_t i = 0; i < r->nrecipients; i++)
+		print_recipient(&r->recipients[i]);
+	print_advice(r);
+}
+
+/* The header alone: up to the first empty line of the first piece. */
+static int print_header(struct queue *q, int64_t row, struct error *err)
+{
+	static char text[256 << 10];
+	long n = queue_read(q, row, 0, text, sizeof(text) - 1, err);
+	char *end;
+
+	if (n < 0)
+		return -1;
+	if (n == 0) {
+		printf("\n  (the text is no longer kept)\n");
+		return 0;
+	}
+	text[n] = 0;
+	end = strstr(text, "\n\n");
+	printf("\n");
+	for (char *p = text; *p && p != end; p++)
+		putchar((unsigned char)*p < 32 && *p != '\n' && *p != '\t' ? '?' : *p);
+	printf("\n");
+	return 0;
+}
+
+static int print_text(struct context *c, struct queue *q, int64_t row, struct error *err)
+{
+	bool gone = false;
+	int rc = letter_write(q, row, 0, option_given(c, "raw") ? LETTER_PLAIN : LETTER_SAFE, stdout, &gone, err);
+
+	if (rc == 0 && gone)
+		return error_set(err, EX_DATAERR, NULL, "the text of this message is no longer kept");
+	return rc;
+}
+
+static int print_json(const struct queue_row *r)
+{
+	struct buf out;
+	int ok;
+
+	buf_init(&out, 64 << 20);
+	row_print(&out, r, true);
+	ok = buf_ok(&out);
+	fwrite(buf_str(&out), 1, out.len, stdout);
+	buf_free(&out);
+	return ok ? 0 : -1;
+}
+
+static int show(struct context *c, struct queue *q, struct error *err)
+{
+	struct event_filter f = {0};
+	struct queue_row row;
+	char id[QUEUE_ID];
+	int64_t at, key = 0;
+	int rc;
+
+	if (select_find(q, c->argv[0], &at, id, err) < 0)
+		return -1;
+	if (option_given(c, "body") || option_given(c, "raw"))
+		return print_text(c, q, at, err);
+	if (row_get(q, at, &row, err) < 0)
+		return -1;
+	if (option_given(c, "json")) {
+		rc = print_json(&row);
+		queue_row_free(&row);
+		return rc;
+	}
+	print_envelope(&row);
+	queue_row_free(&row);
+	rc = print_header(q, at, err);
+	printf("\n");
+	f.id = id;
+	return rc < 0 ? rc : events_print(q, &f, false, &key, err);
+}
+
+static int run(struct context *c)
+{
+	struct error err = {0};
+	struct queue *q;
+	int rc;
+
+	if (context_read_queue(c, &q, &err) < 0)
+		return fail(&err);
+	rc = show(c, q, &err);
+	queue_close(q);
+	return rc < 0 ? fail(&err) : EX_OK;
+}
+
+static const struct command_option options[] = {
+	{"body", 'b', NULL, "the whole message, made safe for a terminal"},
+	{"raw", 'r', NULL, "the whole message as it is stored"},
+	{"json", 'j', NULL, "one JSON object, as `outpost queue --json` prints it"},
+	{NULL, 0, NULL, NULL},
+};
+
+const struct command command_show = {
+	.name = "show",
+	.args = "ID",
+	.help = "one message: recipients and their reasons, header, history",
+	.more = "The id may be shortened as far as it stays unambiguous.\n",
+	.options = options,
+	.min_args = 1,
+	.max_args = 1,
+	.run = run,
+};
