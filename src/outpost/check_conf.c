@@ -158,6 +158,43 @@ static void unused(struct context *c, struct report *r)
 	buf_free(&names);
 }
 
+/* What conf found worth a person's attention: "PATH:LINE: TEXT" or "PATH: TEXT". What is a failure is told below, with
+ * its mend, and left out here. */
+static void advice_line(struct report *r, struct span line, size_t path)
+{
+	static const char *const told[] = {"relayhost is not set", "but smtp_sasl_password_maps is not set",
+					   "smtp_tls_CAfile = ", "smtp_tls_CApath = "};
+	char text[2048], label[32] = "main.cf", *words = text;
+	unsigned number = 0;
+	int used = 0;
+
+	snprintf(text, sizeof(text), "%.*s", (int)line.n, line.p);
+	for (size_t i = 0; i < sizeof(told) / sizeof(told[0]); i++)
+		if (strstr(text, told[i]))
+			return;
+	if (line.n > path + 1 && sscanf(text + path, ":%u: %n", &number, &used) == 1 && used > 0) {
+		snprintf(label, sizeof(label), "line %u", number);
+		words = text + path + used;
+	} else if (line.n > path + 2 && strncmp(text + path, ": ", 2) == 0) {
+		words = text + path + 2;
+	}
+	report_line(r, REPORT_WARN, label, -1, words, NULL);
+}
+
+static void advice(struct context *c, struct report *r)
+{
+	size_t path = strlen(conf_dir(c->conf)) + strlen("/main.cf");
+	struct span rest, line;
+	struct buf out;
+
+	buf_init(&out, 256 << 10);
+	conf_advice(c->conf, &out);
+	rest = (struct span){buf_str(&out), out.len};
+	while (span_word(&rest, "\n", &line))
+		advice_line(r, line, path);
+	buf_free(&out);
+}
+
 static void readable(struct report *r, const char *label, const char *path, bool directory)
 {
 	const char *mend = "remove the line (the system's authorities are the default), or on Debian\n"
@@ -175,37 +212,12 @@ static void tls(struct context *c, struct report *r)
 {
 	readable(r, "smtp_tls_CAfile", conf_str(c->conf, P_smtp_tls_CAfile), false);
 	readable(r, "smtp_tls_CApath", conf_str(c->conf, P_smtp_tls_CApath), true);
-	if (conf_bool(c->conf, P_smtp_sasl_auth_without_tls))
-		report_line(r, REPORT_WARN, "TLS", -1, "smtp_sasl_auth_without_tls = yes: the password may go over a "
-			    "connection that everybody on the way can read", "smtp_sasl_auth_without_tls = no");
-	else if (conf_bool(c->conf, P_smtp_sasl_auth_unverified))
-		report_line(r, REPORT_WARN, "TLS", -1, "smtp_sasl_auth_unverified = yes: the password may go to anybody who "
-			    "claims to be the relay", "smtp_sasl_auth_unverified = no");
 }
 
-/* 465 is TLS from the first byte and 587 STARTTLS, whatever smtp_tls_wrappermode says; both mistakes are common. */
-static void wrappermode(struct context *c, struct report *r, const struct conf_relay *relay)
+static void relay_line(struct report *r, const struct conf_relay *relay)
 {
-	bool is_set = conf_is_set(c->conf, P_smtp_tls_wrappermode), on = conf_bool(c->conf, P_smtp_tls_wrappermode);
-
-	if (relay->implicit_tls && !on)
-		report_linef(r, REPORT_NOTE, "wrappermode", is_set ? "smtp_tls_wrappermode = yes" : NULL,
-			     "port %s means TLS from the first byte, %s (Postfix would hang here)", relay->port,
-			     is_set ? "whatever smtp_tls_wrappermode says" : "without smtp_tls_wrappermode too");
-	if (!relay->implicit_tls && on)
-		report_linef(r, REPORT_WARN, "wrappermode", "smtp_tls_wrappermode = no",
-			     "port %s means STARTTLS, whatever smtp_tls_wrappermode says", relay->port);
-}
-
-static void relay_line(struct context *c, struct report *r, const struct conf_relay *relay)
-{
-	char mend[600];
-
-	snprintf(mend, sizeof(mend), "relayhost = [%s]:%s", relay->host, relay->port);
-	report_linef(r, relay->mx ? REPORT_WARN : REPORT_OK, "relayhost", relay->mx ? mend : NULL, "%s: %s%s", relay->written,
-		     relay->implicit_tls ? "TLS from the first byte" : "STARTTLS",
-		     relay->mx ? "; without brackets its MX records are looked up, which relays for logins hardly have" : "");
-	wrappermode(c, r, relay);
+	report_linef(r, REPORT_OK, "relayhost", NULL, "%s: %s", relay->written,
+		     relay->implicit_tls ? "TLS from the first byte" : "STARTTLS");
 }
 
 static size_t relay_lines(struct context *c, struct report *r, struct conf_relay *relays, size_t max)
@@ -221,7 +233,7 @@ static size_t relay_lines(struct context *c, struct report *r, struct conf_relay
 		report_fail(r, EX_CONFIG, "relayhost", -1, "relayhost is not set: there is nobody to hand mail to",
 			    "relayhost = [smtp.example.com]:587");
 	for (int i = 0; i < n; i++)
-		relay_line(c, r, &relays[i]);
+		relay_line(r, &relays[i]);
 	return n > 0 ? (size_t)n : 0;
 }
 
@@ -263,9 +275,6 @@ static void login(struct context *c, struct report *r, const struct conf_relay *
 {
 	bool on = conf_bool(c->conf, P_smtp_sasl_auth_enable), map = conf_is_set(c->conf, P_smtp_sasl_password_maps);
 
-	if (map && !on)
-		report_line(r, REPORT_WARN, "login", -1, "smtp_sasl_password_maps is set, but nothing logs in without "
-			    "smtp_sasl_auth_enable", "smtp_sasl_auth_enable = yes");
 	if (on && !map)
 		report_fail(r, EX_CONFIG, "login", -1, "smtp_sasl_auth_enable = yes, but no smtp_sasl_password_maps says with what",
 			    "smtp_sasl_password_maps = hash:" SYSCONFDIR "/sasl_passwd");
@@ -381,6 +390,7 @@ size_t check_configuration(struct context *c, struct report *r, struct conf_rela
 	size_t n;
 
 	unused(c, r);
+	advice(c, r);
 	n = relay_lines(c, r, out, max);
 	tls(c, r);
 	login(c, r, out, n);

@@ -66,7 +66,7 @@ static void print_mend(const char *mend)
 static void print_text(const struct report *r, enum report_level level, const char *label, int64_t ms,
 		       const char *text, const char *mend)
 {
-	char time[24] = "";
+	char time[40] = "";
 	int margin;
 
 	if (ms >= 0)
