@@ -1,1 +1,18 @@
-# queue
+# queue: what is owed. The only room that links SQLite.
+noinst_LIBRARIES += libqueue.a
+libqueue_a_SOURCES = \
+	queue/queue.h queue/db.h queue/db.c queue/sql.h queue/sql.c \
+	queue/store.c queue/lock.c queue/put.c queue/claim.c queue/settle.c \
+	queue/relay.c queue/list.c queue/events.c queue/edit.c queue/upkeep.c queue/backoff.c
+libqueue_a_CPPFLAGS = $(AM_CPPFLAGS) $(SQLITE_CFLAGS)
+nodist_libqueue_a_SOURCES = queue/schema_sql.h
+EXTRA_DIST += queue/schema.sql
+BUILT_SOURCES += queue/schema_sql.h
+CLEANFILES += queue/schema_sql.h
+
+queue/schema_sql.h: $(top_srcdir)/queue/schema.sql
+	@$(MKDIR_P) queue
+	$(AM_V_GEN)(echo 'static const char schema_sql[] ='; \
+		sed -e 's/--.*//' -e '/^[[:space:]]*$$/d' -e 's/.*/	"&\\n"/' $(top_srcdir)/queue/schema.sql; \
+		echo '	;') > $@.tmp && mv $@.tmp $@
+queue/libqueue_a-store.$(OBJEXT): queue/schema_sql.h

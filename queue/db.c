@@ -1,0 +1,215 @@
+#include "config.h"
+#include "queue/db.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/deadline.h"
+
+/* 2026-01-01 00:00:00 UTC: keys of today have twelve hexadecimal digits. */
+#define KEY_EPOCH INT64_C(1767225600000000)
+
+/* What the results of SQLite mean to a person, and whether a second try can mend it. */
+static const struct {
+	int rc, code;
+	const char *dsn, *text;
+} meanings[] = {
+	{SQLITE_FULL, EX_TEMPFAIL, "4.3.1", "the disk is full"},
+	{SQLITE_BUSY, EX_TEMPFAIL, "4.3.0", "another program holds the queue database"},
+	{SQLITE_LOCKED, EX_TEMPFAIL, "4.3.0", "another program holds the queue database"},
+	{SQLITE_NOMEM, EX_TEMPFAIL, "4.3.0", "no memory"},
+	{SQLITE_READONLY, EX_TEMPFAIL, "4.3.0", "the queue database can only be read"},
+	{SQLITE_PERM, EX_NOPERM, "4.3.0", "no right to the queue database"},
+	{SQLITE_CANTOPEN, EX_TEMPFAIL, "4.3.0", "the queue database can't be opened"},
+	{SQLITE_CORRUPT, EX_IOERR, "4.3.0", "the queue database is damaged"},
+	{SQLITE_NOTADB, EX_DATAERR, "4.3.0", "the queue database is damaged, or no database"},
+	{SQLITE_IOERR, EX_IOERR, "4.3.0", "the queue database can't be read or written"},
+	{SQLITE_INTERRUPT, EX_TEMPFAIL, "4.3.0", "interrupted"},
+};
+
+int db_fail(struct queue *q, struct error *err, const char *what)
+{
+	int rc = q->db ? sqlite3_extended_errcode(q->db) : SQLITE_NOMEM;
+	int system = q->db ? sqlite3_system_errno(q->db) : 0;
+	const char *detail = q->db ? sqlite3_errmsg(q->db) : "no memory";
+
+	for (size_t i = 0; i < sizeof(meanings) / sizeof(meanings[0]); i++)
+		if (meanings[i].rc == (rc & 0xFF))
+			return error_set(err, meanings[i].code, meanings[i].dsn, "%s: %s (%s%s%s)", what, meanings[i].text,
+					 detail, system ? ", " : "", system ? strerror(system) : "");
+	return error_set(err, EX_SOFTWARE, "4.3.0", "%s: SQLite says \"%s\" (%d)", what, detail, rc);
+}
+
+static sqlite3_stmt *prepared(struct queue *q, enum sql which, struct error *err)
+{
+	if (!q->statements[which] && sqlite3_prepare_v3(q->db, queue_sql[which], -1, SQLITE_PREPARE_PERSISTENT,
+							&q->statements[which], NULL) != SQLITE_OK) {
+		db_fail(q, err, "queue");
+		return NULL;
+	}
+	return q->statements[which];
+}
+
+static int bind_one(sqlite3_stmt *st, int at, char kind, va_list *ap)
+{
+	const void *p;
+
+	switch (kind) {
+	case 'i':
+		return sqlite3_bind_int64(st, at, va_arg(*ap, int64_t));
+	case 't':
+		return sqlite3_bind_text(st, at, va_arg(*ap, const char *), -1, SQLITE_STATIC);
+	default:
+		p = va_arg(*ap, const void *);
+		return sqlite3_bind_blob64(st, at, p, va_arg(*ap, size_t), SQLITE_STATIC);
+	}
+}
+
+static sqlite3_stmt *bind_all(struct queue *q, enum sql which, struct error *err, const char *format, va_list *ap)
+{
+	sqlite3_stmt *st = prepared(q, which, err);
+
+	for (int i = 0; st && format[i]; i++)
+		if (bind_one(st, i + 1, format[i], ap) != SQLITE_OK) {
+			db_fail(q, err, "queue");
+			db_done(st);
+			return NULL;
+		}
+	return st;
+}
+
+sqlite3_stmt *db_bind(struct queue *q, enum sql which, struct error *err, const char *format, ...)
+{
+	sqlite3_stmt *st;
+	va_list ap;
+
+	va_start(ap, format);
+	st = bind_all(q, which, err, format, &ap);
+	va_end(ap);
+	return st;
+}
+
+int db_step(struct queue *q, sqlite3_stmt *st, struct error *err)
+{
+	int rc = sqlite3_step(st);
+
+	if (rc == SQLITE_ROW)
+		return 1;
+	if (rc != SQLITE_DONE)
+		db_fail(q, err, "queue");
+	db_done(st);
+	return rc == SQLITE_DONE ? 0 : -1;
+}
+
+void db_done(sqlite3_stmt *st)
+{
+	if (!st)
+		return;
+	sqlite3_reset(st);
+	sqlite3_clear_bindings(st);
+}
+
+int db_run(struct queue *q, enum sql which, struct error *err, const char *format, ...)
+{
+	sqlite3_stmt *st;
+	va_list ap;
+
+	va_start(ap, format);
+	st = bind_all(q, which, err, format, &ap);
+	va_end(ap);
+	if (!st || db_step(q, st, err) < 0)
+		return -1;
+	return sqlite3_changes(q->db);
+}
+
+int db_number(struct queue *q, int64_t *out, int64_t none, enum sql which, struct error *err, const char *format, ...)
+{
+	sqlite3_stmt *st;
+	va_list ap;
+	int rc;
+
+	va_start(ap, format);
+	st = bind_all(q, which, err, format, &ap);
+	va_end(ap);
+	rc = st ? db_step(q, st, err) : -1;
+	if (rc < 0)
+		return -1;
+	*out = rc > 0 && sqlite3_column_type(st, 0) != SQLITE_NULL ? sqlite3_column_int64(st, 0) : none;
+	db_done(st);
+	return 0;
+}
+
+int db_exec(struct queue *q, const char *sql, struct error *err)
+{
+	if (sqlite3_exec(q->db, sql, NULL, NULL, NULL) != SQLITE_OK)
+		return db_fail(q, err, "queue");
+	return 0;
+}
+
+char *db_text(sqlite3_stmt *st, int column, bool nullable)
+{
+	const char *s = (const char *)sqlite3_column_text(st, column);
+
+	if (!s)
+		return nullable ? NULL : strdup("");
+	return strdup(s);
+}
+
+void db_copy(sqlite3_stmt *st, int column, char *out, size_t size)
+{
+	const char *s = (const char *)sqlite3_column_text(st, column);
+
+	snprintf(out, size, "%s", s ? s : "");
+}
+
+int db_inside(struct queue *q, struct error *err)
+{
+	if (q->in_transaction && !sqlite3_get_autocommit(q->db))
+		return 0;
+	return error_set(err, EX_TEMPFAIL, "4.3.0",
+			 q->in_transaction ? "queue: the transaction was undone by an earlier failure"
+					   : "queue: no transaction is open");
+}
+
+int64_t db_key_of(int64_t time)
+{
+	return time - KEY_EPOCH;
+}
+
+/* Never twice the same while we live; a clock in 1970 counts on from the last one. */
+int64_t db_new_key(struct queue *q)
+{
+	int64_t now = db_key_of(clock_wall_us());
+
+	q->last_key = now > q->last_key ? now : q->last_key + 1;
+	return q->last_key;
+}
+
+void db_id_of(int64_t key, char id[QUEUE_ID])
+{
+	snprintf(id, QUEUE_ID, "%012llX", (unsigned long long)key & 0xFFFFFFFFFFFFFFULL);
+}
+
+int db_word(struct queue *q, struct word *cache, const char *text, int64_t *id, struct error *err)
+{
+	bool cacheable = strlen(text) < sizeof(cache->text);
+
+	if (cache->id && cacheable && strcmp(cache->text, text) == 0) {
+		*id = cache->id;
+		return 0;
+	}
+	if (db_number(q, id, 0, SQL_WORD_FIND, err, "t", text) < 0)
+		return -1;
+	if (!*id) {
+		if (db_run(q, SQL_WORD_ADD, err, "t", text) < 0)
+			return -1;
+		*id = sqlite3_last_insert_rowid(q->db);
+	}
+	if (cacheable) {
+		memcpy(cache->text, text, strlen(text) + 1);
+		cache->id = *id;
+	}
+	return 0;
+}

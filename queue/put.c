@@ -1,0 +1,143 @@
+#include "config.h"
+#include "queue/db.h"
+
+#include <string.h>
+
+/* Fills the piece to its brim or to the end of the message. */
+static long fill_piece(struct queue *q, queue_source source, void *arg, struct error *err)
+{
+	size_t have = 0;
+
+	while (have < sizeof(q->piece)) {
+		long got = source(arg, q->piece + have, sizeof(q->piece) - have, err);
+
+		if (got < 0)
+			return -1;
+		if (got == 0)
+			break;
+		have += (size_t)got;
+	}
+	return (long)have;
+}
+
+static uint64_t count_lines(const char *p, size_t n)
+{
+	uint64_t lines = 0;
+	const char *end = p + n;
+
+	while ((p = memchr(p, '\n', (size_t)(end - p)))) {
+		lines++;
+		p++;
+	}
+	return lines;
+}
+
+static int put_body(struct queue *q, const struct queue_new *n, queue_source source, void *arg, uint64_t *lines,
+		    struct error *err)
+{
+	uint64_t size = 0;
+	long got;
+
+	*lines = 0;
+	while ((got = fill_piece(q, source, arg, err)) > 0) {
+		size += (uint64_t)got;
+		*lines += count_lines(q->piece, (size_t)got);
+		if (size > n->size)
+			break;
+		if (db_run(q, SQL_PUT_CHUNK, err, "ib", q->next_chunk, q->piece, (size_t)got) < 0)
+			return -1;
+		q->next_chunk++;
+	}
+	if (got < 0)
+		return -1;
+	if (size != n->size)
+		return error_set(err, EX_SOFTWARE, "4.3.0", "queue: the message has not the %llu bytes that were announced",
+				 (unsigned long long)n->size);
+	return 0;
+}
+
+static int put_recipients(struct queue *q, int64_t row, const struct queue_new *n, struct error *err)
+{
+	for (size_t i = 0; i < n->nrecipients; i++) {
+		const struct queue_new_recipient *r = &n->recipients[i];
+		const char *original = r->original && strcmp(r->original, r->address) != 0 ? r->original : NULL;
+
+		if (db_run(q, SQL_PUT_RECIPIENT, err, "iitttii", row, (int64_t)i + 1, r->address, original, r->orcpt,
+			   (int64_t)r->notify, n->arrival) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int put_message(struct queue *q, int64_t row, const struct queue_new *n, int64_t user, struct error *err)
+{
+	const char ret[2] = {n->ret, '\0'}, body[2] = {n->body, '\0'};
+	int64_t flags = (n->smtputf8 ? FLAG_SMTPUTF8 : 0) | (n->bounce ? FLAG_BOUNCE : 0);
+
+	return db_run(q, SQL_PUT_MESSAGE, err, "itiiibttttiiiiiii", row, n->hold ? "h" : "q", n->arrival, (int64_t)n->uid,
+		      user, n->token, sizeof(n->token), n->sender, n->envid, n->ret ? ret : NULL, body, flags,
+		      (int64_t)n->size, (int64_t)0, (int64_t)n->header_size, n->arrival, q->next_chunk,
+		      (int64_t)n->nrecipients);
+}
+
+static int put_all(struct queue *q, int64_t row, const struct queue_new *n, queue_source source, void *arg,
+		   struct error *err)
+{
+	uint64_t lines;
+	int64_t user;
+
+	if (!n->nrecipients)
+		return error_set(err, EX_SOFTWARE, "5.5.4", "queue: a message without recipients");
+	if (db_word(q, &q->user, n->user ? n->user : "", &user, err) < 0 || put_message(q, row, n, user, err) < 0 ||
+	    put_recipients(q, row, n, err) < 0 || put_body(q, n, source, arg, &lines, err) < 0)
+		return -1;
+	return db_run(q, SQL_PUT_LINES, err, "ii", (int64_t)lines, row);
+}
+
+/* Keys are times; after the clock was set back one may be taken. */
+static int64_t free_key(struct queue *q, struct error *err)
+{
+	int64_t key, taken;
+
+	do {
+		key = db_new_key(q);
+		if (db_number(q, &taken, 0, SQL_BODY, err, "i", key) < 0)
+			return -1;
+	} while (taken);
+	return key;
+}
+
+/* Undoes this put alone. */
+static void undo(struct queue *q)
+{
+	struct error ignored;
+
+	q->user.id = 0;
+	if (sqlite3_get_autocommit(q->db))
+		return; /* SQLite has undone everything; queue_commit will say so */
+	if (db_run(q, SQL_ROLLBACK_TO, &ignored, "") < 0 || db_run(q, SQL_RELEASE, &ignored, "") < 0)
+		db_run(q, SQL_ROLLBACK, &ignored, "");
+}
+
+int queue_put(struct queue *q, const struct queue_new *n, queue_source source, void *arg, char id[QUEUE_ID],
+	      struct error *err)
+{
+	int64_t row;
+
+	if (db_inside(q, err) < 0 ||
+	    db_number(q, &row, 0, SQL_PUT_FIND, err, "bi", n->token, sizeof(n->token), (int64_t)n->uid) < 0)
+		return -1;
+	if (row) {
+		db_id_of(row, id);
+		return 1;
+	}
+	row = free_key(q, err);
+	if (row < 0 || db_run(q, SQL_SAVEPOINT, err, "") < 0)
+		return -1;
+	if (put_all(q, row, n, source, arg, err) < 0 || db_run(q, SQL_RELEASE, err, "") < 0) {
+		undo(q);
+		return -1;
+	}
+	db_id_of(row, id);
+	return 0;
+}

@@ -1,0 +1,109 @@
+#include "config.h"
+#include "queue/sql.h"
+
+/* The plan of each is looked at by tests/unit/test_queue_plan.c: nothing here may walk through a table. */
+
+#define MESSAGE_COLUMNS                                                                                                \
+	"m.id, m.uid, w.text, m.sender, m.envid, m.ret, m.body, m.flags, m.size, m.lines, m.header, m.arrival"
+
+const char *const queue_sql[SQL_COUNT] = {
+	[SQL_BEGIN] = "BEGIN IMMEDIATE",
+	[SQL_COMMIT] = "COMMIT",
+	[SQL_ROLLBACK] = "ROLLBACK",
+	[SQL_SAVEPOINT] = "SAVEPOINT put",
+	[SQL_RELEASE] = "RELEASE put",
+	[SQL_ROLLBACK_TO] = "ROLLBACK TO put",
+	[SQL_READ_BEGIN] = "BEGIN",
+
+	/* ---- put */
+	[SQL_PUT_FIND] = "SELECT id FROM message WHERE token = ? AND uid = ?",
+	[SQL_PUT_MESSAGE] =
+		"INSERT INTO message (id, state, due, uid, user, token, sender, envid, ret, body, flags, size, lines,"
+		" header, arrival, chunk, unsent, failed) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,0)",
+	[SQL_PUT_LINES] = "UPDATE message SET lines = ? WHERE id = ?",
+	[SQL_PUT_RECIPIENT] =
+		"INSERT INTO recipient (message, n, state, address, original, orcpt, notify, attempts, next)"
+		" VALUES (?,?,'q',?,?,?,?,0,?)",
+	[SQL_PUT_CHUNK] = "INSERT INTO chunk (id, data) VALUES (?,?)",
+	[SQL_WORD_FIND] = "SELECT id FROM word WHERE text = ?",
+	[SQL_WORD_ADD] = "INSERT INTO word (text) VALUES (?)",
+
+	/* ---- claim */
+	[SQL_NEXT_SAME_DUE] =
+		"SELECT id, due FROM message INDEXED BY message_due WHERE state = 'q' AND uid = ? AND due = ? AND id > ? ORDER BY id LIMIT 1",
+	[SQL_NEXT_LATER] =
+		"SELECT id, due FROM message INDEXED BY message_due WHERE state = 'q' AND uid = ? AND due > ? AND due <= ? ORDER BY due, id LIMIT 1",
+	[SQL_USER_ABOVE] = "SELECT uid FROM message INDEXED BY message_due WHERE state = 'q' AND uid > ? ORDER BY uid LIMIT 1",
+	[SQL_USER_DUE] = "SELECT due FROM message INDEXED BY message_due WHERE state = 'q' AND uid = ? ORDER BY due LIMIT 1",
+	[SQL_MESSAGE] =
+		"SELECT " MESSAGE_COLUMNS " FROM message m LEFT JOIN word w ON w.id = m.user WHERE m.id = ? AND m.state = 'q'",
+	[SQL_RECIPIENTS_DUE] =
+		"SELECT n, address, original, orcpt, notify, attempts FROM recipient"
+		" WHERE message = ? AND state = 'q' AND next <= ? ORDER BY n LIMIT ?",
+	[SQL_BODY] = "SELECT chunk, size, state FROM message WHERE id = ?",
+	[SQL_CHUNK] = "SELECT data FROM chunk WHERE id = ?",
+
+	/* ---- settle */
+	[SQL_SETTLE_FIND] =
+		"SELECT m.state, m.chunk, m.size, m.unsent, m.failed, r.address, r.dsn, r.text, r.attempts"
+		" FROM message m JOIN recipient r ON r.message = m.id AND r.n = ?2 WHERE m.id = ?1 AND r.state = 'q'",
+	[SQL_RECIPIENT_SENT] = "DELETE FROM recipient WHERE message = ? AND n = ?",
+	[SQL_RECIPIENT_MOVED] =
+		"UPDATE recipient SET state = ?, attempts = attempts + ?, next = ?, last = ?, dsn = ?, text = ?"
+		" WHERE message = ? AND n = ?",
+	[SQL_MESSAGE_COUNTS] = "UPDATE message SET unsent = ?, failed = ? WHERE id = ?",
+	[SQL_MESSAGE_DONE] = "UPDATE message SET unsent = 0, failed = ?, state = ?, done = ? WHERE id = ?",
+	[SQL_STILL_DUE] = "SELECT 1 FROM recipient WHERE message = ? AND state = 'q' AND next <= ? LIMIT 1",
+	[SQL_FIRST_NEXT] = "SELECT min(next) FROM recipient WHERE message = ? AND state = 'q'",
+	[SQL_SET_DUE] = "UPDATE message SET due = ? WHERE id = ?",
+	[SQL_WARNED] = "UPDATE message SET flags = flags | 4 WHERE id = ? AND state IN ('q', 'h')",
+	[SQL_NOTE_REASON] = "UPDATE recipient SET dsn = ?, text = ? WHERE message = ? AND state = 'q'",
+	[SQL_EVENT_ADD] =
+		"INSERT INTO event (id, time, message, kind, recipient, dsn, text, relay) VALUES (?,?,?,?,?,?,?,?)",
+	[SQL_HOUR_ADD] =
+		"INSERT INTO hour (id, sent, failed) VALUES (?,?,?)"
+		" ON CONFLICT (id) DO UPDATE SET sent = sent + excluded.sent, failed = failed + excluded.failed",
+	[SQL_CHUNKS_DROP] = "DELETE FROM chunk WHERE id >= ? AND id < ?",
+
+	/* ---- relay */
+	[SQL_RELAY_GET] = "SELECT * FROM relay WHERE nexthop = ?",
+	[SQL_RELAY_SET] = "INSERT OR REPLACE INTO relay VALUES (?,?,?,?,?,?,?,?,?,?,?)",
+	[SQL_RELAY_AFTER] = "SELECT * FROM relay WHERE nexthop > ? ORDER BY nexthop LIMIT 1",
+
+	/* ---- lists */
+	[SQL_LIST_RECIPIENTS] =
+		"SELECT address, original, state, attempts, next, last, dsn, text FROM recipient WHERE message = ? ORDER BY n",
+	[SQL_LIST_SENT] =
+		"SELECT e.recipient, e.time, e.dsn, e.text FROM event e WHERE e.message = ? AND e.kind = 1 ORDER BY e.id",
+	[SQL_TOTALS] = "SELECT state, messages, bytes, unasked FROM total",
+	[SQL_OLDEST] = "SELECT arrival FROM message INDEXED BY message_state WHERE state = 'q' ORDER BY id LIMIT 1",
+	[SQL_FIND] = "SELECT id FROM message WHERE id >= ? AND id <= ? ORDER BY id LIMIT 2",
+	[SQL_EVENTS_OF] =
+		"SELECT e.id, e.time, e.message, e.kind, e.recipient, e.dsn, e.text, w.text FROM event e"
+		" LEFT JOIN word w ON w.id = e.relay WHERE e.message = ? AND e.id > ? ORDER BY e.id LIMIT ?",
+	[SQL_EVENTS_ALL] =
+		"SELECT id, arrival, id, 0, NULL, NULL, sender, NULL FROM message WHERE id > ?1"
+		" UNION ALL SELECT e.id, e.time, e.message, e.kind, e.recipient, e.dsn, e.text, w.text FROM event e"
+		" LEFT JOIN word w ON w.id = e.relay WHERE e.id > ?1 ORDER BY 1 LIMIT ?2",
+	[SQL_QUEUED_OF] = "SELECT id, arrival, id, 0, NULL, NULL, sender, NULL FROM message WHERE id = ?",
+	[SQL_HOURS] = "SELECT id, sent, failed FROM hour WHERE id > ? AND id <= ?",
+
+	/* ---- edits */
+	[SQL_HOLD] = "UPDATE message SET state = 'h' WHERE id = ? AND state = 'q'",
+	[SQL_RELEASE_MESSAGE] = "UPDATE message SET state = 'q', due = ? WHERE id = ? AND state = 'h'",
+	[SQL_NOW_RECIPIENTS] = "UPDATE recipient SET next = ? WHERE message = ? AND state = 'q'",
+	[SQL_RETRY_FAILED] =
+		"UPDATE recipient SET state = 'q', attempts = 0, next = ? WHERE message = ? AND state = 'f'",
+	[SQL_RETRY_MESSAGE] =
+		"UPDATE message SET state = 'q', due = ?, unsent = unsent + failed, failed = 0, done = NULL,"
+		" flags = flags & ~4 WHERE id = ? AND state IN ('q', 'f')",
+	[SQL_DELETE_FIND] = "SELECT chunk, size FROM message WHERE id = ? AND state IN ('q', 'h', 'f')",
+	[SQL_DELETE_RECIPIENTS] = "DELETE FROM recipient WHERE message = ?",
+	[SQL_DELETE_MESSAGE] = "UPDATE message SET state = 'x', unsent = 0, failed = 0, done = ? WHERE id = ?",
+	[SQL_OLD_MESSAGE] =
+		"SELECT id, chunk, size FROM message WHERE state = ? AND done IS NOT NULL AND done < ? ORDER BY done LIMIT 1",
+	[SQL_FORGET_MESSAGE] = "DELETE FROM message WHERE id = ?",
+	[SQL_FORGET_EVENTS] = "DELETE FROM event WHERE id IN (SELECT id FROM event WHERE id < ? ORDER BY id LIMIT ?)",
+	[SQL_FORGET_HOURS] = "DELETE FROM hour WHERE id < ?",
+	[SQL_PROOF] = "UPDATE proof SET opened = ?",
+};

@@ -1,0 +1,261 @@
+#include "config.h"
+#include "queue/db.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/deadline.h"
+#include "base/io.h"
+#include "queue/schema_sql.h"
+
+enum { SQLITE_HEAD = 100, AT_APPLICATION = 68, PATH_SIZE = 4096 };
+
+/*
+ * Opening changes nothing that is not ours. The head of the file is looked at before SQLite sees it: SQLite
+ * would play back a foreign journal and set the file's mode. A new database is made under another name
+ * and gets its own when it is whole, so a crash leaves either no queue or an empty one.
+ */
+
+static int read_head(const char *path, unsigned char head[SQLITE_HEAD], struct error *err)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	ssize_t got;
+
+	if (fd < 0 && errno == ENOENT)
+		return 0;
+	if (fd < 0)
+		return error_sys(err, errno == EACCES ? EX_NOPERM : EX_IOERR, "4.3.0", "cannot open the queue %s", path);
+	got = io_read(fd, head, SQLITE_HEAD);
+	close(fd);
+	if (got < 0)
+		return error_sys(err, EX_IOERR, "4.3.0", "cannot read the queue %s", path);
+	if (got < SQLITE_HEAD || memcmp(head, "SQLite format 3", 16) != 0)
+		return error_set(err, EX_DATAERR, "4.3.0",
+				 "%s is damaged or no queue at all; it was left as it is: restore it or move it away", path);
+	return 1;
+}
+
+/* 1: a queue of ours; 0: no file. */
+static int look_at_file(const char *path, struct error *err)
+{
+	unsigned char head[SQLITE_HEAD];
+	const unsigned char *at = head + AT_APPLICATION;
+	int rc = read_head(path, head, err);
+
+	if (rc <= 0)
+		return rc;
+	if ((at[0] << 24 | at[1] << 16 | at[2] << 8 | at[3]) != QUEUE_APPLICATION)
+		return error_set(err, EX_CONFIG, "4.3.0", "%s is the database of another program; it was left as it is", path);
+	return 1;
+}
+
+static int open_database(struct queue *q, const char *path, int flags, struct error *err)
+{
+	if (sqlite3_open_v2(path, &q->db, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL) != SQLITE_OK)
+		return db_fail(q, err, "cannot open the queue");
+	/* A reader that closes last, or finds another version, must not write a checkpoint. */
+	sqlite3_db_config(q->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+	sqlite3_db_config(q->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+	sqlite3_db_config(q->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+	sqlite3_busy_timeout(q->db, 5000);
+	return 0;
+}
+
+static int pragma_number(struct queue *q, const char *sql, int64_t *out, struct error *err)
+{
+	sqlite3_stmt *st;
+	int rc;
+
+	if (sqlite3_prepare_v2(q->db, sql, -1, &st, NULL) != SQLITE_OK)
+		return db_fail(q, err, "cannot read the queue");
+	rc = sqlite3_step(st);
+	*out = rc == SQLITE_ROW ? sqlite3_column_int64(st, 0) : 0;
+	if (rc != SQLITE_ROW && rc != SQLITE_DONE)
+		db_fail(q, err, "cannot read the queue");
+	sqlite3_finalize(st);
+	return rc == SQLITE_ROW || rc == SQLITE_DONE ? 0 : -1;
+}
+
+static int make_schema(const char *path, struct error *err)
+{
+	struct queue *q = calloc(1, sizeof(*q));
+	int rc = -1;
+
+	if (!q)
+		return error_set(err, EX_OSERR, "4.3.0", "no memory");
+	if (open_database(q, path, SQLITE_OPEN_READWRITE, err) == 0 &&
+	    db_exec(q, "PRAGMA page_size=8192; PRAGMA auto_vacuum=INCREMENTAL; PRAGMA synchronous=FULL;", err) == 0 &&
+	    db_exec(q, "BEGIN;", err) == 0 && db_exec(q, schema_sql, err) == 0 && db_exec(q, "COMMIT;", err) == 0)
+		rc = db_exec(q, "PRAGMA journal_mode=WAL;", err);
+	if (q->db)
+		sqlite3_db_config(q->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
+	queue_close(q);
+	return rc;
+}
+
+/* sqlite3_close says nothing about what it wrote: sync the file once more before it gets its name. */
+static int sync_file(const char *path)
+{
+	int fd = open(path, O_RDWR | O_CLOEXEC);
+	int rc;
+
+	if (fd < 0)
+		return -1;
+	rc = fsync(fd);
+	if (close(fd) < 0)
+		return -1;
+	return rc;
+}
+
+static void remove_leftovers(const char *tmp)
+{
+	static const char *const ends[] = {"", "-journal", "-wal", "-shm"};
+	char path[PATH_SIZE + 16];
+
+	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+		snprintf(path, sizeof(path), "%s%s", tmp, ends[i]);
+		unlink(path);
+	}
+}
+
+static int create(const char *dir, const char *path, struct error *err)
+{
+	char tmp[PATH_SIZE];
+	int fd, rc;
+
+	if (snprintf(tmp, sizeof(tmp), "%s.new", path) >= (int)sizeof(tmp))
+		return error_set(err, EX_CANTCREAT, "4.3.0", "the name of the queue directory is too long");
+	remove_leftovers(tmp);
+	fd = open(tmp, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return error_sys(err, EX_CANTCREAT, "4.3.0", "cannot make a queue in %s", dir);
+	close(fd);
+	rc = make_schema(tmp, err);
+	if (rc == 0 && (sync_file(tmp) < 0 || rename(tmp, path) < 0 || io_sync_dir(dir) < 0))
+		rc = error_sys(err, EX_CANTCREAT, "4.3.0", "cannot make a queue in %s", dir);
+	if (rc < 0)
+		remove_leftovers(tmp);
+	return rc;
+}
+
+static int check_version(struct queue *q, struct error *err)
+{
+	int64_t version;
+
+	if (pragma_number(q, "PRAGMA user_version", &version, err) < 0)
+		return -1;
+	if (version == QUEUE_VERSION)
+		return 0;
+	return error_set(err, EX_TEMPFAIL, "4.3.0",
+			 "the queue is of version %lld, this program knows version %d; it was left as it is",
+			 (long long)version, QUEUE_VERSION);
+}
+
+/* The flusher's first act: a commit. Where that fails, nothing may be sent. */
+static int prepare_writer(struct queue *q, struct error *err)
+{
+	if (db_exec(q,
+		    "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA journal_size_limit=16777216;"
+		    "PRAGMA temp_store=MEMORY; PRAGMA cache_size=-4096; PRAGMA secure_delete=OFF;",
+		    err) < 0 ||
+	    db_run(q, SQL_PROOF, err, "i", clock_wall_us()) < 0)
+		return error_prefix(err, "the queue takes no commits");
+	if (pragma_number(q, "SELECT max(ifnull((SELECT max(id) FROM message), 0), ifnull((SELECT max(id) FROM event), 0))",
+			  &q->last_key, err) < 0 ||
+	    pragma_number(q, "SELECT ifnull(max(id), 0) + 1 FROM chunk", &q->next_chunk, err) < 0)
+		return -1;
+	/* Only a clock behind all that is there has to count on from it. */
+	if (q->last_key > db_key_of(clock_wall_us()) && db_key_of(clock_wall_us()) > 0)
+		q->last_key = 0;
+	return 0;
+}
+
+static int open_writer(struct queue *q, const char *path, struct error *err)
+{
+	if (open_database(q, path, SQLITE_OPEN_READWRITE, err) < 0 || check_version(q, err) < 0)
+		return -1;
+	q->writer = true;
+	return prepare_writer(q, err);
+}
+
+/* Reading a WAL needs its index, which a reader must be able to make: so for writing, with writing forbidden; only where
+ * that can't be, truly read-only. */
+static int open_reader(struct queue *q, const char *path, struct error *err)
+{
+	int flags = access(path, W_OK) == 0 ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY;
+
+	if (open_database(q, path, flags, err) < 0 || check_version(q, err) < 0)
+		return -1;
+	return db_exec(q, "PRAGMA query_only=ON; PRAGMA temp_store=MEMORY;", err);
+}
+
+int queue_open(const char *dir, unsigned flags, struct queue **out, struct error *err)
+{
+	char path[PATH_SIZE];
+	struct queue *q;
+	int rc;
+
+	if (snprintf(path, sizeof(path), "%s/queue.db", dir) >= (int)sizeof(path) - 16)
+		return error_set(err, EX_CONFIG, "4.3.0", "the name of the queue directory is too long");
+	rc = look_at_file(path, err);
+	if (rc == 0 && !(flags & QUEUE_CREATE))
+		rc = error_set(err, EX_NOINPUT, "4.3.0", "there is no queue in %s yet", dir);
+	else if (rc == 0)
+		rc = create(dir, path, err);
+	if (rc < 0)
+		return -1;
+	q = calloc(1, sizeof(*q));
+	if (!q)
+		return error_set(err, EX_OSERR, "4.3.0", "no memory");
+	rc = flags & (QUEUE_WRITE | QUEUE_CREATE) ? open_writer(q, path, err) : open_reader(q, path, err);
+	if (rc < 0) {
+		queue_close(q);
+		return -1;
+	}
+	*out = q;
+	return 0;
+}
+
+void queue_close(struct queue *q)
+{
+	if (!q)
+		return;
+	for (int i = 0; i < SQL_COUNT; i++)
+		sqlite3_finalize(q->statements[i]);
+	sqlite3_close(q->db);
+	free(q);
+}
+
+int queue_begin(struct queue *q, struct error *err)
+{
+	if (db_run(q, SQL_BEGIN, err, "") < 0)
+		return -1;
+	q->in_transaction = true;
+	q->touched = 0;
+	return 0;
+}
+
+int queue_commit(struct queue *q, struct error *err)
+{
+	if (db_inside(q, err) < 0 || db_flush_touched(q, err) < 0 || db_run(q, SQL_COMMIT, err, "") < 0) {
+		queue_rollback(q);
+		return -1;
+	}
+	q->in_transaction = false;
+	return 0;
+}
+
+void queue_rollback(struct queue *q)
+{
+	struct error ignored;
+
+	if (!sqlite3_get_autocommit(q->db))
+		db_run(q, SQL_ROLLBACK, &ignored, "");
+	q->in_transaction = false;
+	q->touched = 0;
+	q->user.id = q->relay.id = 0; /* they may have been added in what is undone */
+}

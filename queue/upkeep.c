@@ -1,0 +1,169 @@
+#include "config.h"
+#include "queue/db.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Small bites: whoever waits at the door waits for one of them. */
+enum { FORGET_MESSAGES = 100, FORGET_EVENTS = 500, VACUUM_PAGES = 256, SPARE_PAGES = 128 };
+
+static const int64_t hour_us = INT64_C(3600) * 1000000;
+
+static int forget_one(struct queue *q, const char *state, int64_t before, struct error *err)
+{
+	sqlite3_stmt *st = db_bind(q, SQL_OLD_MESSAGE, err, "ti", state, before);
+	int rc = st ? db_step(q, st, err) : -1;
+	int64_t row, chunk;
+	uint64_t size;
+
+	if (rc <= 0)
+		return rc;
+	row = sqlite3_column_int64(st, 0);
+	chunk = sqlite3_column_int64(st, 1);
+	size = (uint64_t)sqlite3_column_int64(st, 2);
+	db_done(st);
+	if (*state == 'f' &&
+	    (db_drop_body(q, chunk, size, err) < 0 || db_run(q, SQL_DELETE_RECIPIENTS, err, "i", row) < 0))
+		return -1;
+	return db_run(q, SQL_FORGET_MESSAGE, err, "i", row) < 0 ? -1 : 1;
+}
+
+static int forget_messages(struct queue *q, const char *state, int64_t before, bool *more, struct error *err)
+{
+	for (int i = 0; i < FORGET_MESSAGES; i++) {
+		int rc = forget_one(q, state, before, err);
+
+		if (rc <= 0)
+			return rc;
+	}
+	*more = true;
+	return 0;
+}
+
+static int forget_all(struct queue *q, int64_t failed_before, int64_t events_before, bool *more, struct error *err)
+{
+	int gone;
+
+	if (forget_messages(q, "f", failed_before, more, err) < 0 || forget_messages(q, "s", events_before, more, err) < 0 ||
+	    forget_messages(q, "x", events_before, more, err) < 0)
+		return -1;
+	gone = db_run(q, SQL_FORGET_EVENTS, err, "ii", db_key_of(events_before), (int64_t)FORGET_EVENTS);
+	if (gone < 0 || db_run(q, SQL_FORGET_HOURS, err, "i", events_before / hour_us - 1) < 0)
+		return -1;
+	if (gone == FORGET_EVENTS)
+		*more = true;
+	return 0;
+}
+
+int queue_expire_history(struct queue *q, int64_t failed_before, int64_t events_before, bool *more, struct error *err)
+{
+	*more = false;
+	if (queue_begin(q, err) < 0)
+		return -1;
+	if (forget_all(q, failed_before, events_before, more, err) < 0) {
+		queue_rollback(q);
+		return -1;
+	}
+	return queue_commit(q, err);
+}
+
+/* Runs SQL that gives numbers or words and keeps the last one; finalizes it before it returns. */
+static int ask(struct queue *q, const char *sql, int64_t *number, char *word, size_t size, struct error *err)
+{
+	sqlite3_stmt *st;
+	int rc;
+
+	if (sqlite3_prepare_v2(q->db, sql, -1, &st, NULL) != SQLITE_OK)
+		return db_fail(q, err, "queue");
+	while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
+		*number = sqlite3_column_int64(st, 0);
+		if (word)
+			db_copy(st, 0, word, size);
+	}
+	if (rc != SQLITE_DONE)
+		db_fail(q, err, "queue");
+	sqlite3_finalize(st);
+	return rc == SQLITE_DONE ? 0 : -1;
+}
+
+int queue_give_back_space(struct queue *q, bool *more, struct error *err)
+{
+	int64_t pages = 0;
+	char sql[64];
+
+	*more = false;
+	if (ask(q, "PRAGMA freelist_count", &pages, NULL, 0, err) < 0)
+		return -1;
+	if (pages <= SPARE_PAGES)
+		return 0;
+	snprintf(sql, sizeof(sql), "PRAGMA incremental_vacuum(%d)", VACUUM_PAGES);
+	if (db_exec(q, sql, err) < 0)
+		return -1;
+	*more = pages - VACUUM_PAGES > SPARE_PAGES;
+	return 0;
+}
+
+int queue_shift_times(struct queue *q, int64_t by_us, struct error *err)
+{
+	char sql[512];
+
+	snprintf(sql, sizeof(sql),
+		 "UPDATE message SET arrival = arrival + %lld, due = due + %lld, done = done + %lld;"
+		 "UPDATE recipient SET next = next + %lld, last = last + %lld;"
+		 "UPDATE relay SET down_since = down_since + %lld, down_until = down_until + %lld WHERE down_until <> 0;",
+		 (long long)by_us, (long long)by_us, (long long)by_us, (long long)by_us, (long long)by_us, (long long)by_us,
+		 (long long)by_us);
+	if (queue_begin(q, err) < 0)
+		return -1;
+	if (db_exec(q, sql, err) < 0) {
+		queue_rollback(q);
+		return -1;
+	}
+	return queue_commit(q, err);
+}
+
+/* What SQLite does not know: that the counts are true, and that nothing lacks its other half. */
+static const struct {
+	const char *sql, *text;
+} sums[] = {
+	{"SELECT count(*) FROM total t WHERE messages <> (SELECT count(*) FROM message m WHERE m.state = t.state)",
+	 "the totals don't agree with the messages"},
+	{"SELECT count(*) FROM recipient r WHERE NOT EXISTS (SELECT 1 FROM message m WHERE m.id = r.message)",
+	 "recipients without a message"},
+	{"SELECT count(*) FROM message m WHERE state IN ('q', 'h') AND unsent <>"
+	 " (SELECT count(*) FROM recipient r WHERE r.message = m.id AND r.state = 'q')",
+	 "messages whose recipients are not all there"},
+	{"SELECT count(*) FROM message m WHERE state IN ('q', 'h', 'f') AND size > 0 AND (NOT EXISTS"
+	 " (SELECT 1 FROM chunk c WHERE c.id = m.chunk) OR NOT EXISTS"
+	 " (SELECT 1 FROM chunk c WHERE c.id = m.chunk + (m.size - 1) / 65536))",
+	 "messages without their body"},
+};
+
+static int check_sums(struct queue *q, struct error *err)
+{
+	for (size_t i = 0; i < sizeof(sums) / sizeof(sums[0]); i++) {
+		int64_t n = 0;
+
+		if (ask(q, sums[i].sql, &n, NULL, 0, err) < 0)
+			return -1;
+		if (n) {
+			error_set(err, EX_DATAERR, "4.3.0", "queue: %s (%lld)", sums[i].text, (long long)n);
+			return 1;
+		}
+	}
+	return 0;
+}
+
+int queue_check(struct queue *q, bool thorough, struct error *err)
+{
+	char word[300] = "";
+	int64_t ignored = 0;
+
+	if (ask(q, thorough ? "PRAGMA integrity_check(1)" : "PRAGMA quick_check(1)", &ignored, word, sizeof(word), err) < 0)
+		return err->code == EX_IOERR || err->code == EX_DATAERR ? 1 : -1;
+	if (strcmp(word, "ok") != 0) {
+		error_set(err, EX_DATAERR, "4.3.0", "queue: the database is damaged: %s", word);
+		return 1;
+	}
+	return thorough ? check_sums(q, err) : 0;
+}
