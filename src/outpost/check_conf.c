@@ -2,7 +2,6 @@
 #include "config.h"
 #include "outpost/check.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -19,6 +18,7 @@
 #include "base/sock.h"
 #include "base/text.h"
 #include "conf/conf.h"
+#include "outpost/state.h"
 
 /* ---- as root */
 
@@ -341,29 +341,13 @@ static void origin(struct context *c, struct report *r)
 	buf_free(&value);
 }
 
-static size_t count_files(const char *dir, const char *sub)
-{
-	char path[PATH_MAX];
-	struct dirent *e;
-	size_t n = 0;
-	DIR *d;
-
-	snprintf(path, sizeof(path), "%s/%s", dir, sub);
-	d = opendir(path);
-	while (d && (e = readdir(d)) != NULL)
-		n += e->d_name[0] != '.';
-	if (d)
-		closedir(d);
-	return n;
-}
-
 static void queue_state(struct context *c, struct report *r)
 {
 	const char *dir = conf_str(c->conf, P_queue_directory);
 	struct error err = {0};
 	struct statvfs fs;
 	struct queue *q;
-	size_t n = count_files(dir, "corrupt");
+	size_t n = state_count_files(dir, "corrupt");
 
 	if (access(dir, W_OK | X_OK) < 0) {
 		char text[PATH_MAX + 100];

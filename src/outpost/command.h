@@ -30,7 +30,7 @@ struct command_option {
 struct command {
 	const char *name;
 	const char *args;	/* "ADDRESS", "[ID ...]", "" */
-	const char *help;	/* one line, no full stop */
+	const char *help;	/* one line, no full stop; "": not for people, not listed */
 	const char *more;	/* paragraphs for --help, newline-terminated; NULL: none */
 	const struct command_option *options;	/* NULL: none */
 	int min_args, max_args;	/* max -1: any number */

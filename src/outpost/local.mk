@@ -9,10 +9,13 @@ outpost_files = \
 	src/outpost/report.h src/outpost/report.c \
 	src/outpost/row.h src/outpost/row.c \
 	src/outpost/select.h src/outpost/select.c \
+	src/outpost/state.h src/outpost/state.c \
 	src/outpost/start.h src/outpost/start.c \
 	src/outpost/check.h src/outpost/check.c src/outpost/check_conf.c src/outpost/check_live.c \
-	src/outpost/delete.c src/outpost/flush.c src/outpost/hold.c src/outpost/log.c src/outpost/queue.c \
+	src/outpost/complete.c src/outpost/delete.c src/outpost/export.c src/outpost/flush.c src/outpost/hold.c src/outpost/log.c \
+	src/outpost/metrics.c src/outpost/queue.c \
 	src/outpost/release.c src/outpost/retry.c src/outpost/show.c src/outpost/status.c
 
-noinst_LIBRARIES += liboutpost.a
-liboutpost_a_SOURCES = $(outpost_files)
+sbin_PROGRAMS += outpost
+outpost_SOURCES = $(outpost_files)
+outpost_LDADD = libnexthop.a libcontrol.a libdelivery.a libsubmission.a libmail.a libqueue.a libconf.a libbase.a $(SQLITE_LIBS)

@@ -68,7 +68,8 @@ static void print_help(void)
 {
 	printf("outpost [-C DIR] COMMAND [OPTION ...]\n\n");
 	for (size_t i = 0; i < NCOMMANDS; i++)
-		printf("  %-10s %s\n", commands[i]->name, commands[i]->help);
+		if (*commands[i]->help)
+			printf("  %-10s %s\n", commands[i]->name, commands[i]->help);
 	printf("\n`outpost COMMAND --help` says more; so does outpost(8).\n");
 }
 

@@ -1,126 +1,23 @@
 /* status.c: `outpost status`: one screen that says how things stand and what to do next; with --quiet a health check. */
 #include "config.h"
 
-#include <dirent.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include "base/deadline.h"
-#include "base/sock.h"
 #include "base/text.h"
 #include "outpost/command.h"
 #include "outpost/explain.h"
+#include "outpost/state.h"
 
-enum { HOURS = 24, ROWS = 4, RELAYS = 16, US = 1000000, WORRY_S = 3600, EXPIRY_S = 14 * 86400 };
+enum { ROWS = 4, US = 1000000, WORRY_S = 3600, EXPIRY_S = 14 * 86400 };
 
-struct status {
-	bool running;			/* an outpostd answers */
-	bool timer;			/* something would start one */
-	int64_t now;
-	struct queue_totals totals;
-	uint32_t sent[HOURS], failed[HOURS];
-	uint64_t sent_day, failed_day;
-	struct queue_relay relays[RELAYS];
-	size_t nrelays;
-	size_t corrupt, incoming;
-};
-
-static size_t count_files(const char *dir, const char *sub)
-{
-	char path[PATH_MAX];
-	struct dirent *e;
-	size_t n = 0;
-	DIR *d;
-
-	snprintf(path, sizeof(path), "%s/%s", dir, sub);
-	d = opendir(path);
-	while (d && (e = readdir(d)) != NULL)
-		n += e->d_name[0] != '.';
-	if (d)
-		closedir(d);
-	return n;
-}
-
-static bool is_running(struct context *c)
-{
-	struct error ignored;
-	char path[4096];
-	int fd;
-
-	if (context_admin_path(c, path, sizeof(path), &ignored) < 0)
-		return false;
-	fd = sock_connect(path, deadline_in_ms(2000));
-	if (fd >= 0)
-		close(fd);
-	return fd >= 0;
-}
-
-/* Whether a service manager or cron would start a flusher. */
-static bool has_timer(const struct context *c)
-{
-	static const char *const paths[] = {
-		"/etc/systemd/system/sockets.target.wants/outpost.socket",
-		"/etc/systemd/system/timers.target.wants/outpost-flush.timer",
-		"/etc/systemd/system/timers.target.wants/outpost.timer",
-		"/etc/systemd/system/multi-user.target.wants/outpost.service",
-		"/etc/cron.d/outpost",
-	};
-
-	for (size_t i = 0; !c->own && i < sizeof(paths) / sizeof(paths[0]); i++) {
-		struct stat st;
-
-		if (lstat(paths[i], &st) == 0)
-			return true;
-	}
-	return false;
-}
-
-static int take_relay(void *arg, const struct queue_relay *r)
-{
-	struct status *s = arg;
-
-	if (s->nrelays < RELAYS)
-		s->relays[s->nrelays++] = *r;
-	return 0;
-}
-
-static int collect(struct context *c, struct status *s, struct error *err)
-{
-	const char *dir;
-	struct queue *q;
-	int rc = 0;
-
-	s->now = clock_wall_us();
-	if (context_read_queue(c, &q, err) < 0)
-		return -1;
-	dir = conf_str(c->conf, P_queue_directory);
-	s->running = is_running(c);
-	s->timer = has_timer(c);
-	s->corrupt = count_files(dir, "corrupt");
-	s->incoming = count_files(dir, "incoming");
-	if (!q)
-		return 0;
-	if (queue_totals(q, &s->totals, err) < 0 || queue_rates(q, s->now, HOURS, s->sent, s->failed, err) < 0 ||
-	    queue_relay_list(q, take_relay, s, err) < 0)
-		rc = -1;
-	queue_close(q);
-	for (size_t i = 0; i < HOURS; i++) {
-		s->sent_day += s->sent[i];
-		s->failed_day += s->failed[i];
-	}
-	return rc;
-}
-
-static bool is_down(const struct status *s, const struct queue_relay *r)
+static bool is_down(const struct state *s, const struct queue_relay *r)
 {
 	return r->down_since && (r->down_until > s->now || s->totals.queued > 0);
 }
 
 /* 0 well; 75 mail waits for a relay that is down, or has waited long; 69 mail waits and nothing would send it. */
-static int health(const struct status *s)
+static int health(const struct state *s)
 {
 	bool waiting = s->totals.queued > 0 || s->incoming > 0;
 
@@ -134,19 +31,19 @@ static int health(const struct status *s)
 	return EX_OK;
 }
 
-static const char *ago(const struct status *s, int64_t when, char *out, size_t size)
+static const char *ago(const struct state *s, int64_t when, char *out, size_t size)
 {
 	return words_duration((s->now - when) / US, out, size);
 }
 
-static void print_flusher(const struct status *s)
+static void print_flusher(const struct state *s)
 {
 	printf("  flusher    %s\n", s->running ? "running" :
 	       s->timer ? "not running; started when there is mail" :
 	       "not running; mail leaves with the next submission or `outpost flush`");
 }
 
-static void print_relay(const struct status *s, const struct queue_relay *r)
+static void print_relay(const struct state *s, const struct queue_relay *r)
 {
 	char a[40], b[40];
 
@@ -165,7 +62,7 @@ static void print_relay(const struct status *s, const struct queue_relay *r)
 		printf("  cert       expires in %s\n", words_duration(r->cert_expires - s->now / US, a, sizeof(a)));
 }
 
-static void print_queue(const struct status *s)
+static void print_queue(const struct state *s)
 {
 	char count[40], size[40], age[40];
 
@@ -181,7 +78,7 @@ static void print_queue(const struct status *s)
 }
 
 /* A column per hour, the newest on the right: '#' sent, 'x' failed on top. */
-static char plot_cell(const struct status *s, size_t hour, uint64_t most, int row)
+static char plot_cell(const struct state *s, size_t hour, uint64_t most, int row)
 {
 	uint64_t all = (uint64_t)s->sent[hour] + s->failed[hour];
 	uint64_t height = (all * ROWS + most - 1) / most, sent = ((uint64_t)s->sent[hour] * ROWS + most - 1) / most;
@@ -195,19 +92,19 @@ static char plot_cell(const struct status *s, size_t hour, uint64_t most, int ro
 	return (uint64_t)row < sent ? '#' : 'x';
 }
 
-static void print_plot(const struct status *s)
+static void print_plot(const struct state *s)
 {
 	uint64_t most = 0;
 
 	printf("  last day   %llu sent, %llu failed\n", (unsigned long long)s->sent_day, (unsigned long long)s->failed_day);
-	for (size_t i = 0; i < HOURS; i++)
+	for (size_t i = 0; i < STATE_HOURS; i++)
 		if ((uint64_t)s->sent[i] + s->failed[i] > most)
 			most = (uint64_t)s->sent[i] + s->failed[i];
 	if (!most)
 		return;
 	for (int row = ROWS - 1; row >= 0; row--) {
 		printf("  %8llu |", (unsigned long long)(most * (uint64_t)(row + 1) / ROWS));
-		for (size_t i = 0; i < HOURS; i++) {
+		for (size_t i = 0; i < STATE_HOURS; i++) {
 			char cell = plot_cell(s, i, most, row);
 
 			printf("%c%c", cell, cell);
@@ -218,7 +115,7 @@ static void print_plot(const struct status *s)
 	printf("            24 h ago                                     now\n");
 }
 
-static void advise_relay(const struct status *s, const struct queue_relay *r, struct conf *conf, unsigned *n)
+static void advise_relay(const struct state *s, const struct queue_relay *r, struct conf *conf, unsigned *n)
 {
 	struct conf_relay parsed;
 	struct error ignored;
@@ -239,7 +136,7 @@ static void advise_relay(const struct status *s, const struct queue_relay *r, st
 	(*n)++;
 }
 
-static void advise(struct context *c, const struct status *s)
+static void advise(struct context *c, const struct state *s)
 {
 	unsigned n = 0;
 
@@ -268,7 +165,7 @@ static void json_text(struct buf *b, const char *name, const char *value)
 	buf_addc(b, '"');
 }
 
-static void json_relays(struct buf *b, const struct status *s)
+static void json_relays(struct buf *b, const struct state *s)
 {
 	buf_adds(b, ", \"relays\": [");
 	for (size_t i = 0; i < s->nrelays; i++) {
@@ -288,7 +185,7 @@ static void json_relays(struct buf *b, const struct status *s)
 	buf_addc(b, ']');
 }
 
-static void print_json(const struct status *s)
+static void print_json(const struct state *s)
 {
 	struct buf b;
 
@@ -305,7 +202,7 @@ static void print_json(const struct status *s)
 	buf_free(&b);
 }
 
-static void print_screen(struct context *c, const struct status *s)
+static void print_screen(struct context *c, const struct state *s)
 {
 	struct conf_relay relay;
 	struct error ignored;
@@ -325,13 +222,13 @@ static void print_screen(struct context *c, const struct status *s)
 
 static int run(struct context *c)
 {
-	struct status *s = calloc(1, sizeof(*s));
+	struct state *s = calloc(1, sizeof(*s));
 	struct error err = {0};
 	int rc;
 
 	if (!s)
 		return EX_OSERR;
-	if (collect(c, s, &err) < 0) {
+	if (state_collect(c, s, &err) < 0) {
 		free(s);
 		return option_given(c, "quiet") ? err.code : fail(&err);
 	}

@@ -1,0 +1,96 @@
+#include "config.h"
+#include "outpost/state.h"
+
+#include <dirent.h>
+#include <limits.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/deadline.h"
+#include "base/sock.h"
+
+size_t state_count_files(const char *dir, const char *sub)
+{
+	char path[PATH_MAX];
+	struct dirent *e;
+	size_t n = 0;
+	DIR *d;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, sub);
+	d = opendir(path);
+	while (d && (e = readdir(d)) != NULL)
+		n += e->d_name[0] != '.';
+	if (d)
+		closedir(d);
+	return n;
+}
+
+static bool is_running(struct context *c)
+{
+	struct error ignored;
+	char path[4096];
+	int fd;
+
+	if (context_admin_path(c, path, sizeof(path), &ignored) < 0)
+		return false;
+	fd = sock_connect(path, deadline_in_ms(2000));
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
+/* Whether a service manager or cron would start a flusher. */
+static bool has_timer(const struct context *c)
+{
+	static const char *const paths[] = {
+		"/etc/systemd/system/sockets.target.wants/outpost.socket",
+		"/etc/systemd/system/timers.target.wants/outpost-flush.timer",
+		"/etc/systemd/system/timers.target.wants/outpost.timer",
+		"/etc/systemd/system/multi-user.target.wants/outpost.service",
+		"/etc/cron.d/outpost",
+	};
+
+	for (size_t i = 0; !c->own && i < sizeof(paths) / sizeof(paths[0]); i++) {
+		struct stat st;
+
+		if (lstat(paths[i], &st) == 0)
+			return true;
+	}
+	return false;
+}
+
+static int take_relay(void *arg, const struct queue_relay *r)
+{
+	struct state *s = arg;
+
+	if (s->nrelays < STATE_RELAYS)
+		s->relays[s->nrelays++] = *r;
+	return 0;
+}
+
+int state_collect(struct context *c, struct state *s, struct error *err)
+{
+	const char *dir;
+	struct queue *q;
+	int rc = 0;
+
+	s->now = clock_wall_us();
+	if (context_read_queue(c, &q, err) < 0)
+		return -1;
+	dir = conf_str(c->conf, P_queue_directory);
+	s->running = is_running(c);
+	s->timer = has_timer(c);
+	s->corrupt = state_count_files(dir, "corrupt");
+	s->incoming = state_count_files(dir, "incoming");
+	if (!q)
+		return 0;
+	if (queue_totals(q, &s->totals, err) < 0 || queue_rates(q, s->now, STATE_HOURS, s->sent, s->failed, err) < 0 ||
+	    queue_relay_list(q, take_relay, s, err) < 0)
+		rc = -1;
+	queue_close(q);
+	for (size_t i = 0; i < STATE_HOURS; i++) {
+		s->sent_day += s->sent[i];
+		s->failed_day += s->failed[i];
+	}
+	return rc;
+}

@@ -1,0 +1,27 @@
+/* state.h: how things stand, in figures: for status, metrics and check. */
+#ifndef OUTPOST_STATE_H
+#define OUTPOST_STATE_H
+
+#include "outpost/command.h"
+
+enum { STATE_HOURS = 24, STATE_RELAYS = 16 };
+
+struct state {
+	bool running;			/* an outpostd answers */
+	bool timer;			/* something would start one */
+	int64_t now;			/* us */
+	struct queue_totals totals;
+	uint32_t sent[STATE_HOURS], failed[STATE_HOURS];	/* recipients per hour, the newest last */
+	uint64_t sent_day, failed_day;
+	struct queue_relay relays[STATE_RELAYS];
+	size_t nrelays;
+	size_t corrupt, incoming;	/* files */
+};
+
+/* Becomes the queue's owner and reads all of it. */
+int state_collect(struct context *c, struct state *s, struct error *err);
+
+/* Entries of DIR/SUB that do not begin with a dot; 0 when it can't be read. */
+size_t state_count_files(const char *dir, const char *sub);
+
+#endif
