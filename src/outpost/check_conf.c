@@ -148,9 +148,9 @@ static void unused(struct context *c, struct report *r)
 		snprintf(label, sizeof(label), "line %u", list[i].line);
 		if (list[i].nearest)
 			snprintf(mend, sizeof(mend), "%s = ...", list[i].nearest);
-		report_linef(r, REPORT_WARN, label, mend, "nobody knows a parameter \"%s\"%s%s%s: it has no effect", list[i].name,
-			     list[i].nearest ? "; did you mean " : "", list[i].nearest ? list[i].nearest : "",
-			     list[i].nearest ? "?" : "");
+		report_linef(r, REPORT_WARN, label, mend, "no parameter is called %s: the line has no effect%s%s%s", list[i].name,
+			     list[i].nearest ? " (" : "", list[i].nearest ? list[i].nearest : "",
+			     list[i].nearest ? " is meant?)" : "");
 	}
 	if (idle)
 		report_linef(r, REPORT_NOTE, "unused", NULL, "%zu %s of Postfix %s no use here: %s", idle,
@@ -237,9 +237,13 @@ static size_t relay_lines(struct context *c, struct report *r, struct conf_relay
 	return n > 0 ? (size_t)n : 0;
 }
 
-static bool quoted(const struct buf *b)
+/* Quotes around the user, the password, or both together. */
+static bool quoted(const struct buf *user, const struct buf *secret)
 {
-	return b->len >= 2 && (b->data[0] == '"' || b->data[0] == '\'') && b->data[b->len - 1] == b->data[0];
+	char first = user->len ? user->data[0] : 0, last = secret->len ? secret->data[secret->len - 1] : 0;
+	char begin = secret->len > 1 ? secret->data[0] : 0;
+
+	return (first == '"' || first == '\'') || ((begin == '"' || begin == '\'') && begin == last);
 }
 
 /* Says under which key a credential was found and for whom; never the secret. */
@@ -247,7 +251,7 @@ static void credential_found(struct report *r, const struct conf_credential *cr)
 {
 	report_linef(r, REPORT_OK, "password map", NULL, "%s for user %.*s, found under %s",
 		     cr->kind == 'T' ? "a token" : "a password", (int)cr->user.len, buf_str(&cr->user), cr->key);
-	if (quoted(&cr->secret) || quoted(&cr->user))
+	if (quoted(&cr->user, &cr->secret))
 		report_line(r, REPORT_WARN, "password map", -1, "there are quotes around the user or the password; they are "
 			    "taken as part of it", "[host]:port user:password   (no quotes; blanks, # and : may stand in a password)");
 	if (cr->secret.len == 0)
