@@ -17,3 +17,5 @@ noinst_PROGRAMS += mkcert
 mkcert_SOURCES = tests/relay/mkcert.c
 mkcert_CPPFLAGS = $(AM_CPPFLAGS) $(GNUTLS_CFLAGS)
 mkcert_LDADD = libbase.a $(GNUTLS_LIBS)
+
+EXTRA_DIST += tests/relay/demo tests/relay/README.md
