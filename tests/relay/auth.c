@@ -175,12 +175,27 @@ static void fail(struct conn *c)
 	reply(c, "535 5.7.8 Error: authentication failed");
 }
 
+/* "r=NONCE,s=SALT,i=4096": --scram-claim puts another number there. */
+static void claim(struct conn *c, struct buf *text)
+{
+	const char *iter = strstr(buf_str(text), ",i=");
+
+	if (!c->r->opt.scram_claim || !iter || *buf_str(text) != 'r')
+		return;
+	buf_cut(text, (size_t)(iter - buf_str(text)));
+	buf_addf(text, ",i=%llu", (unsigned long long)c->r->opt.scram_claim);
+}
+
 static void challenge(struct conn *c, const char *p, size_t n)
 {
-	struct buf b64;
+	struct buf b64, text;
 
 	buf_init(&b64, 1u << 20);
-	base64_encode(&b64, p, n);
+	buf_init(&text, 1u << 20);
+	buf_add(&text, p, n);
+	claim(c, &text);
+	base64_encode(&b64, buf_str(&text), text.len);
+	buf_free(&text);
 	c->mode = MODE_AUTH;
 	reply(c, "334 %s", buf_str(&b64));
 	buf_free(&b64);

@@ -335,7 +335,9 @@ static void act_reply(struct conn *c, const struct step *s)
 {
 	char class = s->len ? s->bytes[0] : '0';
 
-	if (class == '2' || class == '3')
+	if (class == '3' && (c->script.event == EV_auth || c->script.event == EV_authline))
+		smtp_ask_more(c);
+	else if (class == '2' || class == '3')
 		effect(c, true, true);
 	else
 		refuse(c);

@@ -113,6 +113,7 @@ static void set_rcpts(struct options *o, const char *v) { o->max_rcpts = number(
 static void set_messages(struct options *o, const char *v) { o->max_messages = number("--max-messages", v); }
 static void set_rtt(struct options *o, const char *v) { o->rtt_us = number("--rtt", v) * 1000; }
 static void set_iter(struct options *o, const char *v) { o->scram_iterations = number("--scram-iterations", v); }
+static void set_claim(struct options *o, const char *v) { o->scram_claim = number("--scram-claim", v); }
 static void set_rcvbuf(struct options *o, const char *v) { o->rcvbuf = number("--rcvbuf", v); }
 static void set_sndbuf(struct options *o, const char *v) { o->sndbuf = number("--sndbuf", v); }
 static void set_die(struct options *o, const char *v) { (void)v; o->die_with = 1; }
@@ -137,6 +138,7 @@ static const struct {
 	{"--auth-without-tls", NULL, "offer AUTH before TLS, too", set_auth_clear},
 	{"--auth-optional", NULL, "take mail without AUTH", set_auth_optional},
 	{"--scram-iterations", "N", "[4096]", set_iter},
+	{"--scram-claim", "N", "say to clients that it is so many", set_claim},
 	{"--no-starttls", NULL, "do not offer STARTTLS on the first port", set_no_starttls},
 	{"--plain-ok", NULL, "take mail without TLS although it is offered", set_plain_ok},
 	{"--ext", "LIST", "extensions, all by default; none", set_ext},

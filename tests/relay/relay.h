@@ -51,7 +51,7 @@ struct options {
 	unsigned ext;
 	bool no_starttls, plain_ok, auth_without_tls, auth_optional, half_duplex, keep_quiet;
 	const char *dump, *log, *stats, *dialogue, *name;
-	uint64_t size, max_rcpts, max_messages, rtt_us, scram_iterations, rcvbuf, sndbuf, die_with;
+	uint64_t size, max_rcpts, max_messages, rtt_us, scram_iterations, scram_claim, rcvbuf, sndbuf, die_with;
 };
 
 #define COUNTERS(X) \
@@ -148,6 +148,8 @@ void reply(struct conn *c, const char *fmt, ...) __attribute__((format(printf, 2
 /* Does what the command of the event that is running would do; see struct script. */
 void smtp_effect(struct conn *c, bool forced, bool mute);
 void smtp_refuse(struct conn *c);		/* what follows from a refusal of it, without a reply */
+
+void smtp_ask_more(struct conn *c);		/* a dialogue's 334: what comes next belongs to AUTH */
 
 /* message.c */
 void message_bytes(struct conn *c, const char *p, size_t n);

@@ -500,6 +500,12 @@ void smtp_refuse(struct conn *c)
 	}
 }
 
+void smtp_ask_more(struct conn *c)
+{
+	c->script.answered = true;
+	c->mode = MODE_AUTH;
+}
+
 /* The log shows what was said, but no secret. */
 static void note_line(struct conn *c, struct span line, const struct command *cmd)
 {
