@@ -1,1 +1,20 @@
-# tests/bench
+# tests/bench: figures, each a ratio within one run. Rooms add their bench_*.py to BENCHES, and programs to
+# bench_programs. make bench OUTPOST_PEERS=all measures Postfix, Exim, nullmailer and dma beside (root, apt-get).
+BENCHES = \
+	tests/bench/bench_submit.py \
+	tests/bench/bench_deliver.py
+bench_programs = spawn yardstick
+
+EXTRA_PROGRAMS = $(bench_programs)
+spawn_SOURCES = tests/bench/spawn.c
+yardstick_SOURCES = tests/bench/yardstick.c
+
+bench: $(system_needs) $(bench_programs)
+	@rm -f bench.json; cd $(abs_srcdir) && status=0; for b in $(BENCHES); do \
+		echo "== $$b"; \
+		OUTPOST_BUILD=$(abs_builddir) OUTPOST_SRC=$(abs_srcdir) OUTPOST_PEERS="$(OUTPOST_PEERS)" \
+		OUTPOST_BENCH_RESULTS=$(abs_builddir)/bench.json $(PYTHON3) -B $$b || status=1; \
+	done; exit $$status
+PHONY += bench
+CLEANFILES += bench.json $(bench_programs)
+EXTRA_DIST += $(BENCHES) tests/bench/bench.py tests/bench/peers.py

@@ -1,0 +1,102 @@
+"""Delivery of a backlog at several round-trip times, one message alone, and the memory and CPU it takes; the peers beside."""
+import time
+
+import bench
+import harness
+import peers
+
+RTTS = (0, 20, 80)
+
+
+class Deliver(harness.SystemTest):
+    def backlog(self, peer, n, rtt, patience=900):
+        """Messages per second between the first MAIL and the last acceptance, and the connections used at once."""
+        relay = self.start_relay("--rtt", str(rtt), name="relay.%s.%d" % (type(peer).__name__, rtt))
+        peer.up(relay.starttls)
+        peer.hold(True)
+        self.assertEqual(peers.spawn(peer, n, 8)["failed"], 0, peer.name)
+        if isinstance(peer, peers.Postfix):
+            harness.wait_for("Postfix to have put all off", lambda: peer.count() >= n, 120)
+        peer.hold(False)
+        begin = time.monotonic()
+        peer.flush()
+        harness.wait_for("%d messages of %s" % (n, peer.name), lambda: relay.counters()["messages"] >= n, patience)
+        took = time.monotonic() - begin
+        c = relay.counters()
+        span = (c["last_accepted_us"] - c["first_mail_us"]) / 1e6 if "first_mail_us" in c else c.get("seconds", took)
+        peer.stop()
+        relay.stop()
+        return n / max(span, 1e-6), c["connections_max"], took
+
+    def test_backlog(self):
+        for rtt in RTTS:
+            mine = self.backlog(self.fresh(rtt), int(2000 * bench.SCALE), rtt)
+            print("%-24s rtt %2d ms: %8.0f messages/s over %d connections (%.2f s in all)" % ("outpost", rtt, *mine), flush=True)
+            window1 = self.backlog(self.fresh(rtt, "w1"), int(300 * bench.SCALE), rtt)
+            print("%-24s rtt %2d ms: %8.0f messages/s over %d connections" % ("outpost, window 1", rtt, *window1[:2]), flush=True)
+            if rtt:
+                bench.figure("window 1, rtt %d: messages/s x rtt / connections" % rtt,
+                             window1[0] * rtt / 1000 / max(1, window1[1]), least=0.9, note="1 = one round trip each")
+            for make in peers.PEERS:
+                name = make.__name__.lower()
+                if name not in bench.WANTED and "all" not in bench.WANTED:
+                    continue
+                n = {"postfix": 600, "exim": 60}.get(name, 40)
+                for peer in (make(self), make(self, True)) if make is peers.Postfix else (make(self),):
+                    theirs = self.backlog(peer, max(20, int(n * bench.SCALE)), rtt)
+                    print("%-24s rtt %2d ms: %8.1f messages/s over %d connections" % (peer.name, rtt, *theirs[:2]), flush=True)
+                    bench.figure("rtt %d: outpost / %s" % (rtt, peer.name), mine[0] / theirs[0],
+                                 least=(5 if rtt == 0 else 10) if make is peers.Postfix else 1)
+
+    def fresh(self, rtt, label=""):
+        self.queue_dir = "%s/queue.%d.%s" % (self.tmp, rtt, label)
+        peer = peers.Outpost(self)
+        if label == "w1":
+            up = peer.up
+            peer.up = lambda port: up(port, smtp_pipeline_window="1", smtp_destination_concurrency_limit="1")
+        return peer
+
+    def test_one_alone(self):
+        relay = self.start_relay()
+        self.configure(relay)
+        service = self.start_outpostd()
+        self.sendmail("warm@example.net")
+        relay.wait_messages(1)
+        times = []
+        for i in range(20):
+            begin = time.monotonic()
+            self.sendmail("you%d@example.net" % i)
+            while relay.counters()["messages"] < i + 2:
+                time.sleep(0.0005)
+            times.append((time.monotonic() - begin) * 1000)
+        bench.figure("one message, agent warm: sendmail to accepted, median", sorted(times)[10], "ms")
+        private, anonymous = bench.memory(service.pid)
+        bench.figure("outpostd, private memory", private / 1024, "MiB", most=4)
+        for pid in harness.descendants(service.pid):
+            bench.figure("agent, private memory", bench.memory(pid)[0] / 1024, "MiB", most=8)
+
+    def test_25_megabytes(self):
+        relay = self.start_relay()
+        self.configure(relay, message_size_limit="50000000")
+        service = self.start_outpostd()
+        begin = time.monotonic()
+        self.sendmail("you@example.net", input=b"Subject: large\n\n" + (b"x" * 75 + b"\n") * (25000000 // 76))
+        handed = time.monotonic() - begin
+        most = {}
+
+        def there():
+            for pid in [service.pid, *harness.descendants(service.pid)]:
+                try:
+                    private, anonymous = bench.memory(pid)
+                    most[pid] = max(most.get(pid, 0), private, anonymous)
+                except (OSError, ValueError):
+                    pass
+            return relay.count() >= 1
+        harness.wait_for("25 MB", there, 60)
+        bench.figure("25 MB: sendmail", handed, "s")
+        bench.figure("25 MB: to the relay, in all", time.monotonic() - begin, "s")
+        bench.figure("25 MB: largest process", max(most.values()) / 1024, "MiB", most=16)
+
+
+if __name__ == "__main__":
+    harness.main()
