@@ -1,1 +1,14 @@
-# src/sendmail
+# src/sendmail: sendmail, mailq, newaliases. Neither SQLite nor TLS.
+sbin_PROGRAMS += sendmail
+sendmail_SOURCES = \
+	src/sendmail/ask.c src/sendmail/ask.h \
+	src/sendmail/caller.c src/sendmail/caller.h \
+	src/sendmail/hand.c src/sendmail/hand.h \
+	src/sendmail/input.c src/sendmail/input.h \
+	src/sendmail/letter.c src/sendmail/letter.h \
+	src/sendmail/main.c \
+	src/sendmail/options.c src/sendmail/options.h \
+	src/sendmail/place.c src/sendmail/place.h \
+	src/sendmail/recipients.c src/sendmail/recipients.h \
+	src/sendmail/spool.c src/sendmail/spool.h
+sendmail_LDADD = libmail.a libsubmission.a libcontrol.a libconf.a libbase.a

@@ -1,0 +1,158 @@
+#include "config.h"
+#include "sendmail/ask.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/deadline.h"
+#include "base/io.h"
+#include "base/text.h"
+#include "control/control.h"
+#include "mail/address.h"
+
+enum { PATIENCE_MS = 120 * 1000 };
+
+static int complain(const struct error *err)
+{
+	fflush(stdout);
+	fprintf(stderr, "sendmail: %s\n", err->text);
+	return err->code ? err->code : EX_SOFTWARE;
+}
+
+static int take_line(void *arg, char prefix, const char *p, size_t n)
+{
+	FILE *to = prefix == '>' ? stdout : stderr;
+
+	(void)arg;
+	if (prefix == '#')
+		return 0;
+	return fwrite(p, 1, n, to) == n && fputc('\n', to) != EOF ? 0 : -1;
+}
+
+/* The administrator's command does it: for the queue's owner, who needs no door. Comes back only if it can't. */
+static void run_outpost(struct place *p, const char *verb, const char *option)
+{
+	char path[4096];
+	char *argv[8];
+	int n = 0;
+
+	if (!io_program_path("outpost", SBINDIR, path, sizeof(path)))
+		return;
+	argv[n++] = (char *)"outpost";
+	if (p->own) {
+		argv[n++] = (char *)"-C";
+		argv[n++] = p->dir;
+	}
+	argv[n++] = (char *)verb;
+	if (option)
+		argv[n++] = (char *)option;
+	argv[n] = NULL;
+	fflush(stdout);
+	execv(path, argv);
+}
+
+static int ask_door(struct place *p, const char *const *words, size_t n, struct error *answer, struct error *err)
+{
+	struct control_sink sink = {NULL, take_line};
+	int rc = control_ask(p->door, words, n, &sink, deadline_in_ms(PATIENCE_MS), answer, err);
+
+	if (fflush(stdout) == EOF && rc == 0) {
+		error_sys(answer, EX_IOERR, NULL, "cannot write the list");
+		return EX_IOERR;
+	}
+	return rc;
+}
+
+int ask_list(struct place *p, const struct options *o)
+{
+	const char *words[2] = {"mailq", o->json ? "-j" : "-c"};
+	struct error answer = {0}, err = {0};
+	int rc = ask_door(p, words, o->json || o->mode == MODE_COUNT ? 2 : 1, &answer, &err);
+
+	if (rc > 0)
+		return complain(&answer);
+	if (rc == 0)
+		return EX_OK;
+	if (err.code == EX_UNAVAILABLE && (geteuid() == 0 || p->own))
+		run_outpost(p, "queue", o->json ? "--json" : NULL);
+	return complain(&err);
+}
+
+int ask_flush(struct place *p, const struct options *o)
+{
+	const char *words[2] = {"flush", o->flush_arg};
+	struct error answer = {0}, err = {0};
+	int rc;
+
+	if (o->flush == 'T')
+		fprintf(stderr, "sendmail: -q%s: outpostd keeps its own times (minimal_backoff_time); the queue is run once\n",
+			o->flush_arg);
+	if (geteuid() == 0 || p->own)
+		run_outpost(p, "flush", "--background");
+	rc = ask_door(p, words, 1, &answer, &err);
+	if (rc >= 0)
+		return rc ? complain(&answer) : EX_OK;
+	return complain(&err);
+}
+
+int ask_aliases(struct place *p)
+{
+	struct conf_maps *maps = NULL;
+	struct error err;
+
+	if (p->conf_error.code)
+		return complain(&p->conf_error);
+	if (conf_maps_open(p->conf, P_alias_maps, &maps, &err) < 0)
+		return complain(&err);
+	conf_maps_free(maps);
+	return EX_OK;
+}
+
+static int show(void *arg, const struct address *a, struct error *err)
+{
+	(void)err;
+	printf("%s... %s\n", a->spec, (const char *)arg);
+	return 0;
+}
+
+int ask_verify(struct place *p, const struct options *o)
+{
+	struct error err;
+	int code = EX_OK;
+
+	if (!o->nrecipients) {
+		error_set(&err, EX_USAGE, NULL, "-bv wants addresses");
+		return complain(&err);
+	}
+	for (size_t i = 0; i < o->nrecipients; i++)
+		if (address_each(o->recipients[i], strlen(o->recipients[i]), ADDRESS_BLANKS, show,
+				 (void *)(conf_is_set(p->conf, P_relayhost) ? "would go to the relayhost" : "well-formed"),
+				 &err) < 0)
+			code = complain(&err);
+	return code;
+}
+
+int ask_check(struct place *p)
+{
+	return p->conf_error.code ? complain(&p->conf_error) : EX_OK;
+}
+
+int ask_nothing(const struct options *o)
+{
+	static const struct {
+		enum mode mode;
+		const char *why;
+	} reasons[] = {
+		{MODE_DAEMON, "-bd: sendmail is no daemon here; outpostd is (systemctl start outpost)"},
+		{MODE_TEST, "-bt: there are no rewriting rules to test; `sendmail -bv ADDRESS` shows what becomes of an address"},
+		{MODE_HOSTS, "-bh, -bH: no host status is kept; `outpost status` shows the relay's"},
+		{MODE_QUARANTINE, "-Q: nothing is quarantined here; see `outpost hold`"},
+	};
+
+	for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++)
+		if (reasons[i].mode == o->mode)
+			fprintf(stderr, "sendmail: %s\n", reasons[i].why);
+	return EX_UNAVAILABLE;
+}

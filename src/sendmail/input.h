@@ -1,0 +1,52 @@
+/*
+ * input.h: a message as a program pipes it, brought into canonical form while it is read: LF line ends, no CR, no NUL,
+ * header and body told apart.
+ *
+ * One CR before LF is dropped; every other CR, and NUL, becomes a blank: so no bare CR, bare LF or "\n.\n" that somebody
+ * put together can ever come to the wire. What is the header is decided line by line (see input.c).
+ */
+#ifndef SENDMAIL_INPUT_H
+#define SENDMAIL_INPUT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "sendmail/spool.h"
+
+struct input {
+	struct buf header;	/* fields, without the empty line */
+	struct spool body;
+	bool ended;		/* a line with only a dot came, where that is the end */
+	bool eight_bit;		/* in the body */
+	bool utf8;		/* the body's 8-bit bytes are well-formed UTF-8 */
+	bool had_nul, had_cr;	/* told once, in the log */
+	/* private */
+	bool dots;		/* a dot alone ends the input */
+	bool stuffed;		/* SMTP: a leading dot is taken off lines that have more */
+	bool in_body;
+	bool known;		/* the header has a field that mail uses */
+	bool first;		/* no line was seen yet */
+	size_t indent;		/* blanks before every header line (a here-document) */
+	size_t crs;		/* CRs whose successor is not known yet */
+	bool at_start;		/* of a line */
+	bool held_dot;
+	int utf8_left;
+	struct buf line;
+};
+
+/* dots: as said above; stuffed: the input is SMTP's, dots doubled and a dot alone the end. */
+void input_init(struct input *in, bool dots, bool stuffed);
+void input_free(struct input *in);
+void input_reset(struct input *in);
+
+/* Takes n bytes; *used is fewer only when the end came (ended). */
+int input_add(struct input *in, const char *p, size_t n, size_t *used, struct error *err);
+/* The end: an unfinished last line gets its LF. */
+int input_end(struct input *in, struct error *err);
+
+/* Reads a descriptor to its end. */
+int input_read(struct input *in, int fd, struct error *err);
+
+#endif

@@ -1,0 +1,152 @@
+/*
+ * sendmail, mailq, newaliases. The caller's own rights, no others.
+ *
+ * For a message: read argv, find the place, read all of the input, compose, hand over, exit with the answer's code.
+ */
+#include "config.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "base/log.h"
+#include "base/proc.h"
+#include "sendmail/ask.h"
+#include "sendmail/hand.h"
+#include "sendmail/letter.h"
+#include "sendmail/options.h"
+#include "sendmail/place.h"
+
+static int fail(const struct error *err)
+{
+	fprintf(stderr, "sendmail: %s\n", err->text);
+	return err->code ? err->code : EX_SOFTWARE;
+}
+
+static int help(void)
+{
+	return puts("usage: sendmail [-ti] [-f SENDER] [-F NAME] [-N WHEN] [-R full|hdrs] [-V ID] [-C DIR] [ADDRESS ...]\n"
+		    "       sendmail -bs | -bp | -bv ADDRESS ... | -bi | -q\n"
+		    "Reads a message and queues it for the relay; exit code 0 means that it is on disk. See sendmail(8).") < 0
+		       ? EX_IOERR : EX_OK;
+}
+
+static int take_recipients(struct letter *l, const struct options *o, struct error *err)
+{
+	for (size_t i = 0; i < o->nrecipients; i++)
+		if (recipients_argument(&l->recipients, o->recipients[i], o->notify, err) < 0)
+			return -1;
+	return 0;
+}
+
+/* What the header says is known only after the input was read. */
+static int take_header_recipients(struct letter *l, const struct options *o, struct error *err)
+{
+	struct span header = {buf_str(&l->in.header), l->in.header.len};
+
+	if (o->extract && recipients_header(&l->recipients, header, o->notify, err) < 0)
+		return -1;
+	if (l->recipients.n)
+		return 0;
+	return error_set(err, EX_USAGE, "5.5.4", o->extract ? "no recipient: none in To, Cc or Bcc, and none as argument"
+							    : "no recipient: give addresses, or -t to take them from the header");
+}
+
+static void tell_oddities(const struct letter *l, const struct error *answer)
+{
+	if (l->in.had_nul || l->in.had_cr)
+		fprintf(stderr, "sendmail: %s: %s in the message became blanks\n", answer->text,
+			!l->in.had_cr ? "NUL bytes" : l->in.had_nul ? "NUL bytes and lone CRs" : "lone CRs");
+}
+
+static int submit(struct place *p, const struct options *o, struct letter *l, struct error *err)
+{
+	bool dots = !o->ignore_dots && (isatty(STDIN_FILENO) || !conf_bool(p->conf, P_ignore_dots));
+
+	l->hostname = conf_myhostname(p->conf);
+	l->full_name = o->full_name;
+	l->envid = o->envid;
+	l->ret = o->ret;
+	l->body = o->body;
+	l->queue_only = o->queue_only;
+	input_init(&l->in, dots, false);
+	if (!o->extract && !o->nrecipients)
+		return take_header_recipients(l, o, err);
+	if (take_recipients(l, o, err) < 0 || letter_sender(l, o->sender, err) < 0)
+		return -1;
+	if (input_read(&l->in, STDIN_FILENO, err) < 0 || take_header_recipients(l, o, err) < 0)
+		return -1;
+	if (letter_compose(l, err) < 0)
+		return -1;
+	return hand_over(p, l, err) == 0 ? 0 : -1;
+}
+
+static int run_submit(struct place *p, const struct options *o)
+{
+	struct error err = {0};
+	struct letter l;
+	int code = EX_OK;
+
+	letter_init(&l);
+	if (submit(p, o, &l, &err) < 0) {
+		code = fail(&err);
+	} else {
+		tell_oddities(&l, &err);
+		if (o->verbose)
+			fprintf(stderr, "sendmail: %s\n", err.text);
+	}
+	letter_free(&l);
+	return code;
+}
+
+static int run(struct place *p, const struct options *o)
+{
+	switch (o->mode) {
+	case MODE_SUBMIT:
+		return run_submit(p, o);
+	case MODE_LIST:
+	case MODE_COUNT:
+		return ask_list(p, o);
+	case MODE_FLUSH:
+		return ask_flush(p, o);
+	case MODE_ALIASES:
+		return ask_aliases(p);
+	case MODE_VERIFY:
+		return ask_verify(p, o);
+	case MODE_CHECK:
+		return ask_check(p);
+	default:
+		return ask_nothing(o);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	struct error err = {0};
+	struct options o;
+	struct place p;
+	int code;
+
+	if (io_standard_fds() < 0)
+		return EX_OSERR;
+	proc_settle();
+	if (options_parse(&o, argc, argv, &err) < 0) {
+		free(o.recipients);
+		return fail(&err);
+	}
+	if (o.mode == MODE_HELP) {
+		code = help();
+	} else if (o.mode == MODE_VERSION) {
+		code = puts("Version outpost-" PACKAGE_VERSION) < 0 ? EX_IOERR : EX_OK;
+	} else if (place_find(&p, o.config, &err) < 0) {
+		place_free(&p);
+		code = fail(&err);
+	} else {
+		code = run(&p, &o);
+		place_free(&p);
+	}
+	free(o.recipients);
+	return code;
+}

@@ -1,0 +1,118 @@
+#include "config.h"
+#include "sendmail/spool.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "base/limits.h"
+
+void spool_init(struct spool *s)
+{
+	buf_init(&s->memory, LIMIT_CHUNK);
+	s->fd = -1;
+	s->written = 0;
+}
+
+void spool_free(struct spool *s)
+{
+	buf_free(&s->memory);
+	if (s->fd >= 0)
+		close(s->fd);
+	s->fd = -1;
+}
+
+void spool_reset(struct spool *s)
+{
+	if (s->fd >= 0)
+		close(s->fd);
+	s->fd = -1;
+	s->written = 0;
+	buf_reset(&s->memory);
+}
+
+static int open_in(const char *dir)
+{
+	char path[4096];
+	int fd;
+
+#ifdef O_TMPFILE
+	fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	if (fd >= 0)
+		return fd;
+#endif
+	if (snprintf(path, sizeof(path), "%s/outpostXXXXXX", dir) >= (int)sizeof(path))
+		return -1;
+	fd = mkostemp(path, O_CLOEXEC);
+	if (fd >= 0)
+		unlink(path);
+	return fd;
+}
+
+static int open_file(struct error *err)
+{
+	const char *dirs[] = {getenv("TMPDIR"), "/tmp", "/var/tmp"};
+
+	for (size_t i = 0; i < 3; i++) {
+		int fd = dirs[i] && dirs[i][0] == '/' ? open_in(dirs[i]) : -1;
+
+		if (fd >= 0)
+			return fd;
+	}
+	return error_sys(err, EX_TEMPFAIL, "4.3.1", "cannot make a temporary file in TMPDIR, /tmp or /var/tmp");
+}
+
+static int write_out(struct spool *s, const char *p, size_t n, struct error *err)
+{
+	if (s->fd < 0)
+		s->fd = open_file(err);
+	if (s->fd < 0)
+		return -1;
+	if (io_write_all(s->fd, p, n, DEADLINE_NEVER) < 0)
+		return error_sys(err, EX_TEMPFAIL, "4.3.1", "cannot write the temporary file");
+	s->written += n;
+	return 0;
+}
+
+int spool_add(struct spool *s, const char *p, size_t n, struct error *err)
+{
+	if (s->memory.len + n <= LIMIT_CHUNK)
+		return buf_add(&s->memory, p, n) < 0 ? error_set(err, EX_TEMPFAIL, "4.3.0", "out of memory") : 0;
+	if (write_out(s, buf_str(&s->memory), s->memory.len, err) < 0)
+		return -1;
+	buf_reset(&s->memory);
+	if (n > LIMIT_CHUNK / 2)
+		return write_out(s, p, n, err);
+	return buf_add(&s->memory, p, n) < 0 ? error_set(err, EX_TEMPFAIL, "4.3.0", "out of memory") : 0;
+}
+
+uint64_t spool_size(const struct spool *s)
+{
+	return s->written + s->memory.len;
+}
+
+ssize_t spool_read(const struct spool *s, uint64_t offset, char *p, size_t n, struct error *err)
+{
+	uint64_t left;
+	ssize_t got;
+
+	if (offset < s->written) {
+		if (n > s->written - offset)
+			n = (size_t)(s->written - offset);
+		do
+			got = pread(s->fd, p, n, (off_t)offset);
+		while (got < 0 && errno == EINTR);
+		return got > 0 ? got : error_sys(err, EX_TEMPFAIL, "4.3.0", "cannot read the temporary file");
+	}
+	offset -= s->written;
+	left = offset < s->memory.len ? s->memory.len - offset : 0;
+	if (n > left)
+		n = (size_t)left;
+	if (n)
+		memcpy(p, s->memory.data + offset, n);
+	return (ssize_t)n;
+}
