@@ -105,5 +105,5 @@ const char *const queue_sql[SQL_COUNT] = {
 	[SQL_FORGET_MESSAGE] = "DELETE FROM message WHERE id = ?",
 	[SQL_FORGET_EVENTS] = "DELETE FROM event WHERE id IN (SELECT id FROM event WHERE id < ? ORDER BY id LIMIT ?)",
 	[SQL_FORGET_HOURS] = "DELETE FROM hour WHERE id < ?",
-	[SQL_PROOF] = "UPDATE proof SET opened = ?",
+	[SQL_PROOF] = "UPDATE proof SET opened = ? WHERE id = 1",
 };

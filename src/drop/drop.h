@@ -1,0 +1,46 @@
+/*
+ * drop.h: the parts of outpost-drop. Private to src/drop.
+ *
+ * What the caller of a set-id program controls, and where it is answered:
+ *
+ *   descriptors 0-2 closed, others open    main.c: opened on /dev/null; closed from 3 up
+ *   environment                            main.c: cleared; nothing reads it
+ *   working directory                      main.c: /
+ *   umask                                  main.c: 077
+ *   argv, also without argv[0]             main.c: set-id, no option is known
+ *   signal mask, dispositions, timers      main.c: all set; terminal signals ignored
+ *   soft and hard limits                   main.c: soft raised to hard; receive.c: each failure is an answer
+ *   real uid, groups                       rights.c: the effective ones become the real and saved ones
+ *   standard input: stall, garbage, floods receive.c: a deadline; the strict decoder; nothing is visible before its end
+ *   standard output: full or closed        main.c: the message is safe before the answer is written
+ *   stop, freeze, kill                     receive.c: no lock is ever held; an unlinked file vanishes
+ *   /proc, cgroup, hard limits of children flusher.c: no flusher is born under lowered limits
+ */
+#ifndef DROP_DROP_H
+#define DROP_DROP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/error.h"
+
+struct drop {
+	const char *queue_dir;
+	const char *conf_dir;	/* NULL: the system's */
+	uid_t caller;		/* the real uid by which we were started */
+	char name[40];		/* of the file in incoming/ */
+	bool queue_only;
+};
+
+/* rights.c: one of both, before anything is read. */
+int rights_take(const char *queue_dir, struct error *err);	/* set-id: the effective ids wholly */
+int rights_give_up(const char *queue_dir, struct error *err);	/* own queue: the real ids wholly */
+
+/* receive.c: standard input into one file of incoming/, on disk when this returns 0. */
+int receive(struct drop *d, struct error *err);
+
+/* flusher.c: sees to it that somebody takes the file in. *said is filled when nobody will soon. */
+void flusher_wake(const struct drop *d, char *said, size_t size);
+
+#endif

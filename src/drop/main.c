@@ -1,0 +1,132 @@
+/*
+ * outpost-drop: takes one submission from standard input into the queue's incoming/, for when no daemon listens.
+ *
+ *   outpost-drop                        set-uid and set-gid: the system's queue
+ *   outpost-drop -q QUEUEDIR [-C DIR]   a queue of the caller's own, with the caller's own rights
+ *
+ * The answer is one line on standard output (submission.h); the exit status is its code.
+ */
+#include "config.h"
+#include "drop/drop.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/io.h"
+#include "base/proc.h"
+#include "base/step.h"
+#include "submission/submission.h"
+
+enum { WHOLE_S = 600, ANSWER_S = 30 };
+
+/* Timers outlive an exec, and so do ignored and blocked signals. */
+static void settle_signals(void)
+{
+	static const int ignored[] = {SIGHUP, SIGINT, SIGQUIT, SIGTSTP, SIGTTIN, SIGTTOU, SIGPIPE, SIGXFSZ, SIGXCPU,
+				      SIGUSR1, SIGUSR2, SIGVTALRM, SIGPROF, SIGIO};
+	static const struct itimerval never;
+	sigset_t none;
+
+	setitimer(ITIMER_REAL, &never, NULL);
+	setitimer(ITIMER_VIRTUAL, &never, NULL);
+	setitimer(ITIMER_PROF, &never, NULL);
+	for (int sig = 1; sig < NSIG; sig++)
+		if (sig != SIGKILL && sig != SIGSTOP)
+			signal(sig, SIG_DFL);
+	for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
+		signal(ignored[i], SIG_IGN);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static void raise_limits(void)
+{
+	static const int limits[] = {RLIMIT_FSIZE, RLIMIT_NOFILE, RLIMIT_CPU, RLIMIT_AS, RLIMIT_DATA};
+
+	for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
+		struct rlimit l;
+
+		if (getrlimit(limits[i], &l) == 0 && l.rlim_cur != l.rlim_max) {
+			l.rlim_cur = l.rlim_max;
+			setrlimit(limits[i], &l); /* what then fails is answered where it fails */
+		}
+	}
+}
+
+static void settle(bool own_queue)
+{
+	if (io_standard_fds() < 0)
+		_exit(EX_OSFILE);
+	io_close_from(3);
+	settle_signals();
+	alarm(WHOLE_S);
+	raise_limits();
+	proc_settle();
+	if (!own_queue && chdir("/") < 0)
+		_exit(EX_OSFILE);
+#if !ENABLE_FAULT && !BUILT_WITH_ASAN
+	clearenv();
+#endif
+}
+
+/* A pipe that is full, or a terminal that is stopped, must not hold us for ever. */
+static int answer(int code, const char *dsn, const char *text)
+{
+	struct buf line;
+
+	alarm(ANSWER_S);
+	buf_init(&line, 1024);
+	if (submission_put_answer(&line, code, dsn, text) == 0 &&
+	    io_write_all(STDOUT_FILENO, line.data, line.len, deadline_in_ms(ANSWER_S * 1000)) < 0 && code == 0)
+		code = EX_IOERR; /* taken, and nobody knows: the same token again is answered with the same message */
+	buf_free(&line);
+	return code;
+}
+
+static int refuse(const struct error *e)
+{
+	return answer(e->code, e->dsn, e->text);
+}
+
+static bool parse(int argc, char **argv, struct drop *d)
+{
+	for (int i = 1; i < argc; i += 2) {
+		if (i + 1 >= argc || argv[i + 1][0] != '/')
+			return false;
+		if (strcmp(argv[i], "-q") == 0)
+			d->queue_dir = argv[i + 1];
+		else if (strcmp(argv[i], "-C") == 0)
+			d->conf_dir = argv[i + 1];
+		else
+			return false;
+	}
+	return d->queue_dir || !d->conf_dir;
+}
+
+int main(int argc, char **argv)
+{
+	struct drop d = {.caller = getuid()};
+	bool known = parse(argc, argv, &d), own = d.queue_dir || argc > 1;
+	char text[300];
+	struct error err;
+
+	settle(own);
+	if (!known) {
+		error_set(&err, EX_USAGE, "5.3.0", "outpost-drop: usage: outpost-drop [-q /QUEUEDIR [-C /CONFDIR]]");
+		return refuse(&err);
+	}
+	if (!own)
+		d.queue_dir = QUEUEDIR;
+	if ((own ? rights_give_up(d.queue_dir, &err) : rights_take(d.queue_dir, &err)) < 0 || receive(&d, &err) < 0)
+		return refuse(&err);
+	STEP("drop-synced");
+	flusher_wake(&d, text, sizeof(text));
+	STEP("drop-answer");
+	return answer(0, "2.0.0", text);
+}

@@ -1,0 +1,86 @@
+#include "config.h"
+#include "drop/drop.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "base/proc.h"
+#include "submission/incoming.h"
+
+static bool set_id_took_hold(void)
+{
+	return geteuid() != getuid() || getegid() != getgid();
+}
+
+/* Says why a set-id program may have been started without its rights. */
+static int not_ours(const char *dir, uid_t owner, struct error *err)
+{
+	if (!set_id_took_hold())
+		return error_set(err, EX_TEMPFAIL, "4.3.0",
+				 "outpost-drop runs without its set-id rights (NoNewPrivileges, nosuid, or installed without them), "
+				 "and no flusher listens");
+	return error_set(err, EX_TEMPFAIL, "4.3.0", "outpost-drop runs as uid %u, but %s belongs to uid %u",
+			 (unsigned)geteuid(), dir, (unsigned)owner);
+}
+
+/* incoming/ within the queue directory; that one too in a queue of one's own. */
+static int make_dirs(const char *dir, bool parent, struct error *err)
+{
+	char path[4096];
+
+	if (snprintf(path, sizeof(path), "%s/" INCOMING_DIR, dir) >= (int)sizeof(path))
+		return error_set(err, EX_CONFIG, "4.3.0", "the name of the queue directory is too long");
+	if (mkdir(path, 0700) == 0)
+		return io_sync_dir(dir) < 0 ? error_sys(err, EX_IOERR, "4.3.0", "cannot sync %s", dir) : 0;
+	if (errno == EEXIST)
+		return 0;
+	if (errno == ENOENT && parent && mkdir(dir, 0700) == 0)
+		return make_dirs(dir, false, err);
+	return error_sys(err, errno == EACCES ? EX_NOPERM : EX_TEMPFAIL, "4.3.0", "cannot make %s", path);
+}
+
+int rights_take(const char *queue_dir, struct error *err)
+{
+	uid_t uid = geteuid();
+	struct stat st;
+
+	if (uid == 0) {
+		/* Not set-id, started by root: still never root's file in the queue. */
+		if (proc_become_owner(queue_dir, NULL, err) < 0)
+			return -1;
+		uid = geteuid();
+	} else if (proc_become(uid, getegid(), NULL, err) < 0) {
+		return -1;
+	}
+	proc_hide();
+	if (stat(queue_dir, &st) < 0 && errno != EACCES)
+		return error_sys(err, EX_TEMPFAIL, "4.3.0", "queue directory %s", queue_dir);
+	if (errno == EACCES && access(queue_dir, X_OK) < 0 && stat(queue_dir, &st) < 0)
+		return not_ours(queue_dir, st.st_uid, err);
+	if (st.st_uid != uid)
+		return not_ours(queue_dir, st.st_uid, err);
+	return make_dirs(queue_dir, false, err);
+}
+
+int rights_give_up(const char *queue_dir, struct error *err)
+{
+	struct stat st;
+
+	/* As root no groups are touched: they are the caller's own. */
+	if (setresgid(getgid(), getgid(), getgid()) < 0 || setresuid(getuid(), getuid(), getuid()) < 0 ||
+	    geteuid() != getuid() || getegid() != getgid())
+		return error_sys(err, EX_OSERR, "4.3.0", "cannot give up the set-id rights");
+	if (geteuid() == 0 && stat(queue_dir, &st) == 0 && proc_become_owner(queue_dir, NULL, err) < 0)
+		return -1;
+	if (make_dirs(queue_dir, true, err) < 0)
+		return -1;
+	if (stat(queue_dir, &st) < 0)
+		return error_sys(err, EX_TEMPFAIL, "4.3.0", "queue directory %s", queue_dir);
+	if (st.st_uid != geteuid())
+		return error_set(err, EX_NOPERM, "4.3.0", "the queue in %s belongs to uid %u", queue_dir, (unsigned)st.st_uid);
+	return 0;
+}
