@@ -2,10 +2,8 @@
 #include "drop/drop.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -16,7 +14,8 @@
 
 /*
  * A flusher that lives watches incoming/ itself and looks once more after it has unlocked, so nothing has to be
- * said to it. Where none lives and no service manager owns the door, one is started that leaves when nothing is
+ * said to it. (Its lock is not tried: that could make one that is just starting believe another is at work.)
+ * Where none lives and no service manager owns the door, one is started that leaves when nothing is
  * left to do. Whatever fails here, the message is safe: it goes with the next queue run.
  */
 
@@ -25,6 +24,7 @@ static bool managed(const struct drop *d)
 	return !d->conf_dir && strcmp(d->queue_dir, QUEUEDIR) == 0 && access(RUNDIR "/managed", F_OK) == 0;
 }
 
+/* The admin socket, as it is the queue's and is there under every supervisor. */
 static bool answers(const struct drop *d)
 {
 	char path[4096];
@@ -36,22 +36,6 @@ static bool answers(const struct drop *d)
 	if (fd >= 0)
 		close(fd);
 	return fd >= 0 || errno == ETIMEDOUT;
-}
-
-static bool lock_is_held(const struct drop *d)
-{
-	char path[4096];
-	bool held;
-	int fd;
-
-	if (snprintf(path, sizeof(path), "%s/lock", d->queue_dir) >= (int)sizeof(path))
-		return false;
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	if (fd < 0)
-		return false;
-	held = flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
-	close(fd);
-	return held;
 }
 
 /* A flusher under limits settles a few messages and then fails after sending: better none. */
@@ -97,7 +81,7 @@ void flusher_wake(const struct drop *d, char *said, size_t size)
 	struct error err;
 
 	snprintf(said, size, "queued as %s", d->name);
-	if (d->queue_only || managed(d) || (lock_is_held(d) && answers(d)))
+	if (d->queue_only || managed(d) || answers(d))
 		return;
 	if (limit)
 		snprintf(said, size, "queued as %s; no flusher was started under the lowered limit of %s: it goes with the next queue run",

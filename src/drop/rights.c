@@ -57,10 +57,8 @@ int rights_take(const char *queue_dir, struct error *err)
 		return -1;
 	}
 	proc_hide();
-	if (stat(queue_dir, &st) < 0 && errno != EACCES)
+	if (stat(queue_dir, &st) < 0)
 		return error_sys(err, EX_TEMPFAIL, "4.3.0", "queue directory %s", queue_dir);
-	if (errno == EACCES && access(queue_dir, X_OK) < 0 && stat(queue_dir, &st) < 0)
-		return not_ours(queue_dir, st.st_uid, err);
 	if (st.st_uid != uid)
 		return not_ours(queue_dir, st.st_uid, err);
 	return make_dirs(queue_dir, false, err);
