@@ -1,5 +1,6 @@
 # src/sendmail: sendmail, mailq, newaliases. Neither SQLite nor TLS.
-sbin_PROGRAMS += sendmail
+# Installed beside the other helpers; packaging/install gives it its names, and never over somebody else's.
+helper_PROGRAMS += sendmail
 sendmail_SOURCES = \
 	src/sendmail/ask.c src/sendmail/ask.h \
 	src/sendmail/caller.c src/sendmail/caller.h \
