@@ -31,6 +31,17 @@ void conf_note(struct conf *c, const char *fmt, ...)
 	buf_addc(&c->notes, '\n');
 }
 
+/* A password without static: in front is a mistake that must not be shown. */
+static bool only_map_names(const char *raw)
+{
+	struct span rest = span_of(raw), one;
+
+	while (conf_list_next(&rest, &one))
+		if (one.p[0] != '$' && conf_map_problem(P_smtp_sasl_password_maps, one))
+			return false;
+	return true;
+}
+
 int conf_fail_at(const struct conf *c, enum conf_param p, struct error *err, const char *fmt, ...)
 {
 	const char *raw = conf_raw(c, p);
@@ -43,7 +54,10 @@ int conf_fail_at(const struct conf *c, enum conf_param p, struct error *err, con
 	vsnprintf(words, sizeof(words), fmt, ap);
 	va_end(ap);
 	buf_init(&shown, 4096);
-	conf_hide_secrets(raw, &shown);
+	if (p == P_smtp_sasl_password_maps && !only_map_names(raw))
+		buf_adds(&shown, "...");
+	else
+		conf_hide_secrets(raw, &shown);
 	if (line)
 		error_set(err, EX_CONFIG, "4.3.5", "%s:%u: %s: %s = %.120s", c->path, line, words, conf_table[p].name,
 			  buf_str(&shown));
@@ -292,9 +306,10 @@ static void list_unused(struct conf *c)
 /* Every value of ours must be well-formed; the others are expanded to find out which names they refer to. */
 static int check_all(struct conf *c, struct error *err)
 {
-	for (int p = 0; p < CONF_PARAMS; p++)
-		if (conf_check_value(c, (enum conf_param)p, err) < 0)
-			return -1;
+	for (int set = 1; set >= 0; set--) /* what is written first: defaults may only suffer from it */
+		for (int p = 0; p < CONF_PARAMS; p++)
+			if (conf_is_set(c, (enum conf_param)p) == set && conf_check_value(c, (enum conf_param)p, err) < 0)
+				return -1;
 	for (size_t i = 0; i < c->nentries; i++) {
 		struct error ignored;
 		struct buf room;

@@ -13,4 +13,5 @@ libconf_a_SOURCES = \
 	conf/credential.c \
 	conf/sha256.c conf/sha256.h \
 	conf/modes.c \
+	conf/tls.c conf/tls.h \
 	conf/advice.c

@@ -88,7 +88,7 @@ static int refuse(struct span text, const char *words, struct error *err)
 	memcpy(host, rest.p, n);
 	host[n] = '\0';
 	rest = (struct span){rest.p + n, rest.n - n};
-	while (rest.n && strchr("]: \t", rest.p[0]))
+	while (rest.n && strchr("]:, \t", rest.p[0]))
 		rest = (struct span){rest.p + 1, rest.n - 1};
 	for (n = 0; n < rest.n && (ascii_alpha(rest.p[n]) || ascii_digit(rest.p[n]));)
 		n++;

@@ -40,8 +40,8 @@ static bool is_per_transport(const char *name)
 	for (const char *rest = strchr(name, '_'); rest; rest = strchr(rest + 1, '_')) {
 		char generic[NAME_MAX_LEN] = "transport";
 
-		if (strlen(rest) + strlen(generic) >= sizeof(generic))
-			continue;
+		if (!strchr(rest + 1, '_') || strlen(rest) + strlen(generic) >= sizeof(generic))
+			continue; /* transport_maps is a name of its own */
 		memcpy(generic + strlen("transport"), rest, strlen(rest) + 1);
 		if (in_postfix(generic))
 			return true;
