@@ -189,6 +189,9 @@ smtp_destination_concurrency_limit = 20
 
     def up(self, port):
         spool = "var/spool/postfix"
+        for name in ("public", "private", "pid"):       # sockets of an earlier run look like services
+            shutil.rmtree(os.path.join(self.root, spool, name), ignore_errors=True)
+        self.empty("var/lib/postfix/*", "var/log/mail.log")
         self.make(spool)
         for name in ("incoming", "active", "deferred", "bounce", "defer", "trace", "corrupt", "hold", "flush", "saved",
                      "private"):
