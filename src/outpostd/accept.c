@@ -1,0 +1,196 @@
+#include "config.h"
+#include "outpostd/outpostd.h"
+
+#include <pwd.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/step.h"
+
+/* Where recipients go, while rewriting makes several of one. */
+struct list {
+	struct queue_new_recipient *r;
+	size_t n, cap;
+	const struct submission_recipient *from;
+	struct error *err;
+};
+
+static int list_add(void *arg, const char *address)
+{
+	struct list *l = arg;
+	struct queue_new_recipient *r;
+
+	if (l->n >= LIMIT_RECIPIENTS)
+		return error_set(l->err, EX_DATAERR, "5.5.3", "more than %d recipients", LIMIT_RECIPIENTS);
+	if (l->n == l->cap) {
+		size_t cap = l->cap ? l->cap * 2 : 4;
+
+		r = realloc(l->r, cap * sizeof(*r));
+		if (!r)
+			return error_set(l->err, EX_TEMPFAIL, "4.3.0", "no memory");
+		l->r = r;
+		l->cap = cap;
+	}
+	r = &l->r[l->n];
+	*r = (struct queue_new_recipient){.address = strdup(address), .original = l->from->address,
+					  .orcpt = l->from->orcpt, .notify = l->from->notify};
+	if (!r->address)
+		return error_set(l->err, EX_TEMPFAIL, "4.3.0", "no memory");
+	l->n++;
+	return 0;
+}
+
+static int by_address(const void *a, const void *b)
+{
+	const struct queue_new_recipient *const *x = a, *const *y = b;
+	int c = strcmp((*x)->address, (*y)->address);
+
+	/* Equal ones in the order of their coming: the first one stays. */
+	return c ? c : (*x > *y) - (*x < *y);
+}
+
+/* Two aliases may lead to one address; it gets the message once. */
+static int list_unique(struct list *l)
+{
+	struct queue_new_recipient **sorted;
+	size_t kept = 0;
+
+	if (l->n < 2)
+		return 0;
+	sorted = malloc(l->n * sizeof(struct queue_new_recipient *));
+	if (!sorted)
+		return -1;
+	for (size_t i = 0; i < l->n; i++)
+		sorted[i] = &l->r[i];
+	qsort(sorted, l->n, sizeof(struct queue_new_recipient *), by_address);
+	for (size_t i = l->n - 1; i > 0; i--)
+		if (strcmp(sorted[i]->address, sorted[i - 1]->address) == 0) {
+			free((void *)(uintptr_t)sorted[i]->address);
+			sorted[i]->address = NULL;
+		}
+	free(sorted);
+	for (size_t i = 0; i < l->n; i++)
+		if (l->r[i].address)
+			l->r[kept++] = l->r[i];
+	l->n = kept;
+	return 0;
+}
+
+static void list_free(struct list *l)
+{
+	for (size_t i = 0; i < l->n; i++)
+		free((void *)(uintptr_t)l->r[i].address);
+	free(l->r);
+}
+
+static int rewrite_all(struct outpostd *d, const struct submission *s, struct list *l, struct error *err)
+{
+	struct buf note;
+	int rc = 0;
+
+	buf_init(&note, 65536);
+	l->err = err;
+	for (size_t i = 0; i < s->nrecipients && rc == 0; i++) {
+		l->from = &s->recipients[i];
+		rc = rewrite_recipient(&d->rules.r, l->from->address, list_add, l, &note, err);
+	}
+	for (char *line = note.len ? note.data : NULL, *next; line && *line; line = next) {
+		next = strchrnul(line, '\n');
+		if (*next)
+			*next++ = '\0';
+		log_line(LOG_WARN, "cleanup", 0, "%s", line);
+	}
+	buf_free(&note);
+	if (rc == 0 && l->n == 0)
+		rc = error_set(err, EX_DATAERR, "5.1.1", "the recipients' aliases lead to nobody");
+	if (rc == 0 && list_unique(l) < 0)
+		rc = error_set(err, EX_TEMPFAIL, "4.3.0", "no memory");
+	return rc;
+}
+
+static const char *user_name(uid_t uid)
+{
+	static uid_t known = (uid_t)-1;
+	static char name[64];
+	struct passwd *pw;
+
+	if (known == uid)
+		return name;
+	pw = getpwuid(uid);
+	if (pw)
+		snprintf(name, sizeof(name), "%s", pw->pw_name);
+	else
+		snprintf(name, sizeof(name), "#%u", (unsigned)uid);
+	known = uid;
+	return name;
+}
+
+static int note_accepted(struct outpostd *d, const struct submission *s, uint64_t size, uid_t uid, size_t n,
+			 const char *id, bool repeated)
+{
+	struct accepted *a;
+
+	if (d->naccepted == d->capaccepted) {
+		size_t cap = d->capaccepted ? d->capaccepted * 2 : 16;
+
+		a = realloc(d->accepted, cap * sizeof(*a));
+		if (!a)
+			return -1;
+		d->accepted = a;
+		d->capaccepted = cap;
+	}
+	a = &d->accepted[d->naccepted];
+	*a = (struct accepted){.uid = uid, .sender = strdup(s->sender), .size = size, .nrecipients = n,
+			       .queue_only = s->queue_only, .repeated = repeated};
+	if (!a->sender)
+		return -1;
+	snprintf(a->id, sizeof(a->id), "%s", id);
+	d->naccepted++;
+	return 0;
+}
+
+int accept_submission(struct outpostd *d, const struct submission *s, uint64_t size, uid_t uid, int64_t arrival,
+		      queue_source source, void *arg, char id[QUEUE_ID], struct error *err)
+{
+	struct list l = {0};
+	struct queue_new n = {
+		.uid = uid, .user = user_name(uid), .sender = s->sender, .envid = s->envid, .ret = s->ret,
+		.body = s->body, .smtputf8 = s->smtputf8, .size = size, .header_size = s->header_size,
+		.arrival = arrival,
+	};
+	int rc = rewrite_all(d, s, &l, err);
+
+	if (rc == 0) {
+		memcpy(n.token, s->token, sizeof(n.token));
+		n.recipients = l.r;
+		n.nrecipients = l.n;
+		STEP("put");
+		rc = queue_put(d->queue, &n, source, arg, id, err);
+	}
+	if (rc >= 0 && note_accepted(d, s, size, uid, l.n, id, rc == 1) < 0)
+		rc = error_set(err, EX_TEMPFAIL, "4.3.0", "no memory");
+	list_free(&l);
+	return rc < 0 ? -1 : 0;
+}
+
+void accept_forget(struct outpostd *d)
+{
+	for (size_t i = 0; i < d->naccepted; i++)
+		free(d->accepted[i].sender);
+	d->naccepted = 0;
+}
+
+void accept_committed(struct outpostd *d)
+{
+	for (size_t i = 0; i < d->naccepted; i++) {
+		struct accepted *a = &d->accepted[i];
+
+		if (a->repeated)
+			continue;
+		event_pickup(a);
+		if (!a->queue_only)
+			schedule_new_mail(d, a->uid);
+	}
+	accept_forget(d);
+}

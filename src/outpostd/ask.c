@@ -1,0 +1,213 @@
+/* ask.c: questions at the door and at the administrator's socket: mailq in pages, so that neither a slow terminal nor
+ * a million messages hold anything. */
+#include "config.h"
+#include "outpostd/ask.h"
+
+#include <grp.h>
+#include <pwd.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/sock.h"
+#include "base/text.h"
+#include "control/control.h"
+#include "mail/listing.h"
+
+enum { PAGE = 50 };
+
+static const struct verb *const verbs[] = {
+	&verb_mailq, &verb_wake, &verb_flush, &verb_hold, &verb_release, &verb_retry, &verb_delete, &verb_reload,
+	&verb_status,
+};
+
+bool ask_ends(struct client *c, int code, const char *fmt, ...)
+{
+	char text[600];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	control_put_end(&c->out, code, text);
+	return false;
+}
+
+static bool begin(struct client *c, char **words, int n)
+{
+	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
+		const struct verb *v = verbs[i];
+
+		if (strcmp(v->name, words[0]) != 0 || (v->admin && !c->admin))
+			continue;
+		if (n - 1 < v->min_args || n - 1 > v->max_args)
+			return ask_ends(c, EX_USAGE, "%s takes other arguments", v->name);
+		c->question = calloc(1, sizeof(*c->question));
+		if (!c->question)
+			return ask_ends(c, EX_TEMPFAIL, "no memory");
+		c->question->verb = v;
+		return v->begin(c, words + 1, n - 1);
+	}
+	return ask_ends(c, EX_UNAVAILABLE, "this outpostd does not know how to %s%s", words[0],
+			c->admin ? "" : " for everybody");
+}
+
+void ask_begin(struct client *c, char **words, int n)
+{
+	if (!begin(c, words, n))
+		c->closing = true;
+}
+
+bool ask_more(struct client *c)
+{
+	return c->question->verb->more ? c->question->verb->more(c) : true;
+}
+
+void ask_end(struct client *c)
+{
+	free(c->question);
+	c->question = NULL;
+}
+
+/* ---- mailq [json] */
+
+static bool in_group(struct client *c, const char *name)
+{
+	struct group *g = getgrnam(name);
+	gid_t list[256];
+	int n = sock_peer_groups(c->watch.fd, list, 256);
+
+	if (!g)
+		return false;
+	for (int i = 0; i < n; i++)
+		if (list[i] == g->gr_gid)
+			return true;
+	return g->gr_gid == c->gid;
+}
+
+/* authorized_..._users: names, %groups, static:anyone. */
+bool ask_allowed(struct client *c, enum conf_param p)
+{
+	struct span rest = span_of(conf_str(c->d->conf, p)), word;
+	struct passwd *pw = getpwuid(c->uid);
+
+	if (c->admin)
+		return true;
+	while (span_word(&rest, ", \t\n", &word)) {
+		char name[256];
+
+		if (span_is(word, "static:anyone"))
+			return true;
+		if (word.n >= sizeof(name))
+			continue;
+		memcpy(name, word.p, word.n);
+		name[word.n] = '\0';
+		if (name[0] == '%' ? in_group(c, name + 1) : pw && strcmp(pw->pw_name, name) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool mailq_begin(struct client *c, char **args, int n)
+{
+	struct question *q = c->question;
+
+	q->json = n == 1 && strcmp(args[0], "json") == 0;
+	q->all = ask_allowed(c, P_authorized_mailq_users);
+	return true;
+}
+
+static void put_row(struct client *c, const struct queue_row *r, const char *reason, const char *dsn, struct buf *page)
+{
+	struct listing_recipient *list = calloc(r->nrecipients + 1, sizeof(*list));
+	struct listing_row row = {
+		.id = r->id, .active = claim_known(c->d, r->row), .held = r->state == 'h', .failed = r->state == 'f',
+		.size = r->size, .arrival = r->arrival, .sender = r->sender, .uid = r->uid, .recipients = list,
+		.masked = !c->question->all && r->uid != c->uid,
+	};
+
+	if (!list)
+		return;
+	for (size_t i = 0; i < r->nrecipients; i++) {
+		if (r->recipients[i].state == 's' || (r->recipients[i].state == 'f' && r->state != 'f'))
+			continue;
+		list[row.nrecipients++] = (struct listing_recipient){
+			.address = r->recipients[i].address, .original = r->recipients[i].original,
+			.reason = r->recipients[i].text ? r->recipients[i].text : reason,
+			.dsn = r->recipients[i].dsn ? r->recipients[i].dsn : reason ? dsn : NULL,
+			.state = r->recipients[i].state, .attempts = r->recipients[i].attempts,
+			.next_attempt = r->recipients[i].next_attempt,
+		};
+	}
+	if (c->question->json)
+		listing_json_row(page, &row);
+	else
+		listing_text_row(page, &row);
+	free(list);
+}
+
+static bool mailq_foot(struct client *c, struct buf *page)
+{
+	struct queue_totals t;
+	struct error err = {0};
+
+	if (queue_totals(c->d->queue, &t, &err) < 0)
+		return ask_ends(c, EX_TEMPFAIL, "%s", err.text);
+	if (!c->question->json)
+		listing_text_foot(page, &(struct listing_totals){t.queued + t.held, t.bytes});
+	control_put_text(&c->out, '>', page->data, page->len);
+	return ask_ends(c, EX_OK, "%llu messages", (unsigned long long)(t.queued + t.held));
+}
+
+static bool mailq_page(struct client *c, struct buf *page)
+{
+	struct question *q = c->question;
+	struct queue_filter f = {.states = "qh"};
+	struct queue_row rows[PAGE];
+	struct error err = {0};
+	char dsn[12] = "";
+	int code, n = queue_list(c->d->queue, &f, &q->key, rows, PAGE, &err);
+	const char *reason = relay_reason(c->d, &code, dsn);
+
+	if (n < 0)
+		return ask_ends(c, EX_TEMPFAIL, "%s", err.text);
+	if (n && !q->head && !q->json)
+		listing_text_head(page);
+	q->head = true;
+	for (int i = 0; i < n; i++) {
+		put_row(c, &rows[i], reason, dsn, page);
+		queue_row_free(&rows[i]);
+	}
+	if (n < PAGE)
+		return mailq_foot(c, page);
+	control_put_text(&c->out, '>', page->data, page->len);
+	return true;
+}
+
+static bool mailq_more(struct client *c)
+{
+	struct buf page;
+	bool more;
+
+	buf_init(&page, 64 << 20);
+	more = mailq_page(c, &page);
+	buf_free(&page);
+	return more;
+}
+
+const struct verb verb_mailq = {.name = "mailq", .max_args = 1, .begin = mailq_begin, .more = mailq_more};
+
+/* ---- wake: somebody's `sendmail -q`: what is due is tried now, and what waits as well. Nobody may make us knock
+ * at a relay that refused our password. */
+static bool wake_begin(struct client *c, char **args, int n)
+{
+	(void)args, (void)n;
+	if (!ask_allowed(c, P_authorized_flush_users))
+		return ask_ends(c, EX_NOPERM, "authorized_flush_users does not name you");
+	c->d->look_incoming = true;
+	flush_start(c->d, false);
+	return ask_ends(c, EX_OK, "the queue is run");
+}
+
+const struct verb verb_wake = {.name = "wake", .begin = wake_begin};

@@ -1,0 +1,213 @@
+/*
+ * bounce.c: what senders are told: failure, delay, success where the relay can't tell it. A notification is put
+ * into the queue by the same transaction that settles what it speaks of, so it is neither lost nor made
+ * twice. It comes from <> and nobody is ever told about it in turn: nothing can multiply.
+ */
+#include "config.h"
+#include "outpostd/outpostd.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/step.h"
+#include "base/text.h"
+#include "mail/dsn.h"
+
+enum { HEAD_MAX = 64 << 20, FULL_MAX = 50 << 20 };
+
+/* head, then a part of the original, then tail. */
+struct notice {
+	struct outpostd *d;
+	int64_t row;
+	uint64_t part;		/* bytes of the original */
+	struct buf head, tail;
+	uint64_t offset;
+};
+
+struct told {
+	char id[QUEUE_ID], notice[QUEUE_ID];
+	enum dsn_action action;
+};
+
+static long from_buf(const struct buf *b, uint64_t offset, char *p, size_t n)
+{
+	if (n > b->len - offset)
+		n = (size_t)(b->len - offset);
+	memcpy(p, b->data + offset, n);
+	return (long)n;
+}
+
+static long notice_read(void *arg, char *p, size_t n, struct error *err)
+{
+	struct notice *s = arg;
+	uint64_t at = s->offset;
+	long got;
+
+	if (at < s->head.len) {
+		got = from_buf(&s->head, at, p, n);
+	} else if ((at -= s->head.len) < s->part) {
+		if (n > s->part - at)
+			n = (size_t)(s->part - at);
+		got = queue_read(s->d->queue, s->row, at, p, n, err);
+		if (got == 0)
+			got = error_set(err, EX_IOERR, "4.3.0", "the original message is cut short");
+	} else {
+		at -= s->part;
+		got = at < s->tail.len ? from_buf(&s->tail, at, p, n) : 0;
+	}
+	if (got > 0)
+		s->offset += (uint64_t)got;
+	return got;
+}
+
+static void random_word(char out[25])
+{
+	unsigned char r[12];
+	static const char hex[] = "0123456789abcdef";
+
+	if (random_bytes(r, sizeof(r)) < 0)
+		memset(r, 7, sizeof(r));
+	for (size_t i = 0; i < sizeof(r); i++) {
+		out[2 * i] = hex[r[i] >> 4];
+		out[2 * i + 1] = hex[r[i] & 15];
+	}
+	out[24] = '\0';
+}
+
+static int write_text(struct outpostd *d, const struct queue_message *m, enum dsn_action action,
+		      const struct bounce_recipient *list, size_t n, struct notice *s, uint32_t *header, struct error *err)
+{
+	struct dsn_recipient *rs = calloc(n, sizeof(*rs));
+	char from[600], boundary[25];
+	struct dsn_report report = {
+		.action = action, .queue_id = m->id, .to = m->sender, .reporter = conf_myhostname(d->conf),
+		.from_address = from, .envid = m->envid, .arrival = m->arrival, .now = clock_wall_us(),
+		.expires = m->arrival + conf_seconds(d->conf, P_maximal_queue_lifetime) * 1000000,
+		.recipients = rs, .nrecipients = n, .utf8 = m->smtputf8, .boundary = boundary,
+		.full = action == DSN_ACTION_FAILED && m->ret == 'F' && m->size <= FULL_MAX,
+	};
+	int rc;
+
+	if (!rs)
+		return error_set(err, EX_OSERR, "4.3.0", "no memory");
+	random_word(boundary);
+	snprintf(from, sizeof(from), "MAILER-DAEMON@%.500s", conf_myorigin(d->conf));
+	for (size_t i = 0; i < n; i++)
+		rs[i] = (struct dsn_recipient){
+			.address = list[i].r->address, .original = list[i].r->original, .orcpt = list[i].r->orcpt,
+			.dsn = list[i].dsn, .text = list[i].text,
+			.relay = *list[i].relay && strcmp(list[i].relay, "none") != 0 ? list[i].relay : NULL,
+			.last_attempt = list[i].when,
+		};
+	rc = dsn_head(&report, &s->head, header) < 0 || dsn_tail(&report, &s->tail) < 0 ? -1 : 0;
+	free(rs);
+	s->part = report.full ? m->size : m->header_size;
+	return rc < 0 ? error_set(err, EX_OSERR, "4.3.0", "no memory") : 0;
+}
+
+/* The sender as submitted is a local name as often as not: it goes the way of a recipient, through the aliases. */
+struct addressees {
+	struct queue_new_recipient r[16];
+	size_t n;
+};
+
+static int add_addressee(void *arg, const char *address)
+{
+	struct addressees *a = arg;
+
+	if (a->n == sizeof(a->r) / sizeof(a->r[0]))
+		return 0;
+	a->r[a->n].address = strdup(address);
+	if (!a->r[a->n].address)
+		return -1;
+	a->n++;
+	return 0;
+}
+
+static void find_addressees(struct outpostd *d, const struct queue_message *m, struct addressees *a)
+{
+	struct error err = {0};
+	struct buf note;
+
+	buf_init(&note, 65536);
+	if (rewrite_recipient(&d->rules.r, m->sender, add_addressee, a, &note, &err) < 0)
+		log_line(LOG_WARN, "bounce", 0, "%s: nobody can be told, the sender's address is no use: %s", m->id, err.text);
+	buf_free(&note);
+	for (size_t i = 0; i < a->n; i++) {
+		a->r[i].original = m->sender;
+		a->r[i].notify = DSN_NEVER;
+	}
+}
+
+static int remember(struct outpostd *d, const char *id, const char *notice, enum dsn_action action)
+{
+	struct told *t = realloc(d->told, (d->ntold + 1) * sizeof(*t));
+
+	if (!t)
+		return -1;
+	d->told = t;
+	t += d->ntold++;
+	snprintf(t->id, sizeof(t->id), "%s", id);
+	snprintf(t->notice, sizeof(t->notice), "%s", notice);
+	t->action = action;
+	return 0;
+}
+
+static int put(struct outpostd *d, const struct queue_message *m, enum dsn_action action, struct addressees *a,
+	       struct notice *s, uint32_t header, struct error *err)
+{
+	struct queue_new n = {
+		.uid = geteuid(), .user = "outpost", .sender = "", .body = m->body, .smtputf8 = m->smtputf8,
+		.bounce = true, .header_size = header, .arrival = clock_wall_us(), .recipients = a->r, .nrecipients = a->n,
+		.size = s->head.len + s->part + s->tail.len,
+	};
+	char id[QUEUE_ID];
+
+	if (random_bytes(n.token, sizeof(n.token)) < 0)
+		return error_sys(err, EX_OSERR, "4.3.0", "no random bytes");
+	STEP("bounce-put");
+	if (queue_put(d->queue, &n, notice_read, s, id, err) < 0)
+		return error_prefix(err, "%s: the sender can't be told: ", m->id);
+	return remember(d, m->id, id, action) < 0 ? error_set(err, EX_OSERR, "4.3.0", "no memory") : 0;
+}
+
+int bounce_put(struct outpostd *d, const struct queue_message *m, enum dsn_action action,
+	       const struct bounce_recipient *list, size_t n, struct error *err)
+{
+	struct notice s = {.d = d, .row = m->row};
+	struct addressees a = {.n = 0};
+	uint32_t header = 0;
+	int rc = 0;
+
+	if (m->bounce || !*m->sender)
+		return 0;
+	find_addressees(d, m, &a);
+	if (a.n == 0)
+		return 0;
+	buf_init(&s.head, HEAD_MAX);
+	buf_init(&s.tail, 65536);
+	rc = write_text(d, m, action, list, n, &s, &header, err);
+	if (rc == 0)
+		rc = put(d, m, action, &a, &s, header, err);
+	buf_free(&s.head);
+	buf_free(&s.tail);
+	for (size_t i = 0; i < a.n; i++)
+		free((void *)(uintptr_t)a.r[i].address);
+	return rc;
+}
+
+void bounce_committed(struct outpostd *d)
+{
+	for (size_t i = 0; i < d->ntold; i++)
+		event_bounce(d->told[i].id, d->told[i].notice, d->told[i].action);
+	if (d->ntold)
+		schedule_new_mail(d, geteuid());
+	d->ntold = 0;
+}
+
+void bounce_forget(struct outpostd *d)
+{
+	d->ntold = 0;
+}

@@ -1,0 +1,92 @@
+/*
+ * commit.c: everything of a turn that waits for the disk goes into one transaction. Before the commit
+ * nothing is answered and nothing is forgotten; after it the submissions are ours and the verdicts are facts.
+ * If the queue takes no commits, submitters hear 75, verdicts are kept and tried again, and nothing more
+ * is given to the relay until a commit succeeds.
+ */
+#include "config.h"
+#include "outpostd/outpostd.h"
+
+#include "base/log.h"
+#include "base/step.h"
+
+static bool must_wait(struct outpostd *d)
+{
+	bool verdicts = settle_waits(d);
+
+	if (verdicts && (!d->stalled ? settle_urgent(d) : deadline_over(d->stalled_until)))
+		return false;
+	return !d->door.ready || door_gathers(d);
+}
+
+static void stall(struct outpostd *d, const struct error *err)
+{
+	unsigned wait = d->stalls < 5 ? 1000u << d->stalls : 30000;
+
+	if (!d->stalled)
+		log_line(LOG_FAIL, "qmgr", 0, "the queue takes no commits, so nothing more is sent: %s", err->text);
+	d->stalled = true;
+	d->stalls++;
+	d->stalled_until = deadline_in_ms(wait);
+}
+
+static void recovered(struct outpostd *d)
+{
+	if (d->stalled)
+		log_line(LOG_INFORMATION, "qmgr", 0, "the queue takes commits again");
+	d->stalled = false;
+	d->stalls = 0;
+}
+
+static int write_all(struct outpostd *d, bool verdicts, struct error *err)
+{
+	if (queue_begin(d->queue, err) < 0)
+		return -1;
+	if (verdicts && (settle_write(d, err) < 0 || relay_store(d, err) < 0)) {
+		queue_rollback(d->queue);
+		return -1;
+	}
+	door_write(d);
+	STEP("commit");
+	if (queue_commit(d->queue, err) < 0) {
+		queue_rollback(d->queue);
+		return -1;
+	}
+	STEP("committed");
+	return 0;
+}
+
+void commit_turn(struct outpostd *d)
+{
+	bool verdicts = settle_waits(d);
+	struct error err = {0};
+
+	if (must_wait(d))
+		return;
+	if (write_all(d, verdicts, &err) == 0) {
+		recovered(d);
+		relay_stored(d);
+		settle_committed(d);
+		accept_committed(d);
+		door_committed(d);
+		return;
+	}
+	accept_forget(d);
+	settle_failed(d);
+	door_failed(d, &err);
+	if (verdicts)
+		stall(d, &err);
+	else
+		log_line(LOG_FAIL, "pickup", 0, "a submission could not be stored: %s", err.text);
+}
+
+deadline commit_deadline(struct outpostd *d)
+{
+	deadline first = DEADLINE_NEVER;
+
+	if (settle_waits(d))
+		first = d->stalled ? d->stalled_until : d->verdict_since + SETTLE_GATHER_MS;
+	if (d->door.ready)
+		first = deadline_first(first, deadline_in_ms(door_gathers(d) ? 1 : 0));
+	return first;
+}

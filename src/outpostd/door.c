@@ -1,0 +1,610 @@
+/*
+ * door.c: clients. Whoever may connect may submit; nobody may make another wait.
+ *
+ * A client is read without blocking into memory, then into a file without a name, and only what the
+ * decoder calls complete goes near the queue. Bytes are read with recv() without a control buffer: a
+ * descriptor that was sent along is dropped by the kernel before it ever has a number here. (Nor is one
+ * opened for us to close: closing a stranger's file may block.) A user has so many clients served at a
+ * time; more wait in a line of his own, and those beyond are turned away with 75.
+ */
+#include "config.h"
+#include "outpostd/outpostd.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "base/log.h"
+#include "base/sock.h"
+#include "base/step.h"
+#include "base/text.h"
+#include "control/control.h"
+
+struct waiting {
+	struct waiting *next;
+	int fd;
+	uid_t uid;
+	gid_t gid;
+};
+
+static void client_ready(void *arg, short revents);
+static void serve_waiting(struct outpostd *d);
+
+/* ---- one client */
+
+static size_t served_for(const struct door *door, uid_t uid)
+{
+	size_t n = 0;
+
+	for (const struct client *c = door->clients; c; c = c->next)
+		n += c->uid == uid && !c->admin;
+	return n;
+}
+
+static size_t waiting_for(const struct door *door, uid_t uid)
+{
+	size_t n = 0;
+
+	for (const struct waiting *w = door->waiting; w; w = w->next)
+		n += w->uid == uid;
+	return n;
+}
+
+static struct client *client_new(struct outpostd *d, int fd, uid_t uid, gid_t gid, bool admin)
+{
+	struct client *c = calloc(1, sizeof(*c));
+
+	if (!c)
+		return NULL;
+	c->d = d;
+	c->uid = uid;
+	c->gid = gid;
+	c->admin = admin;
+	c->watch = (struct watch){.fd = fd, .events = POLLIN, .ready = client_ready, .arg = c};
+	c->heard = clock_mono_ms();
+	c->stall = c->heard + CLIENT_STALL_MS;
+	c->whole = c->heard + CLIENT_WHOLE_MS;
+	buf_init(&c->in, LIMIT_ADDRESS * 4);
+	buf_init(&c->out, 1 << 20);
+	body_init(&c->body, d->queue_dir);
+	if (loop_add(&d->loop, &c->watch) < 0) {
+		free(c);
+		return NULL;
+	}
+	c->next = d->door.clients;
+	if (c->next)
+		c->next->prev = c;
+	d->door.clients = c;
+	d->door.nclients++;
+	return c;
+}
+
+static void unlink_ready(struct door *door, struct client *c)
+{
+	struct client **p = &door->ready;
+
+	while (*p && *p != c)
+		p = &(*p)->ready;
+	if (!*p)
+		return;
+	*p = c->ready;
+	door->nready--;
+	if (!*p)
+		door->ready_end = p;
+}
+
+void client_close(struct client *c)
+{
+	struct outpostd *d = c->d;
+
+	if (c->complete)
+		unlink_ready(&d->door, c);
+	if (c->question)
+		ask_end(c);
+	if (c->prev)
+		c->prev->next = c->next;
+	else
+		d->door.clients = c->next;
+	if (c->next)
+		c->next->prev = c->prev;
+	d->door.nclients--;
+	d->active = clock_mono_ms();
+	loop_remove(&d->loop, &c->watch);
+	close(c->watch.fd);
+	submission_decoder_free(c->decoder);
+	body_free(&c->body);
+	buf_free(&c->in);
+	buf_free(&c->out);
+	free(c);
+}
+
+/* What fits goes; a question makes more when its last page is out. */
+void client_flush(struct client *c)
+{
+	for (;;) {
+		ssize_t n;
+
+		if (c->out.len == 0 && c->question && !c->closing)
+			c->closing = !ask_more(c);
+		if (c->out.len == 0)
+			break;
+		n = send(c->watch.fd, c->out.data, c->out.len, MSG_DONTWAIT | MSG_NOSIGNAL);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && errno == EAGAIN) {
+			loop_want(&c->d->loop, &c->watch, POLLOUT);
+			return;
+		}
+		if (n < 0) {
+			client_close(c);
+			return;
+		}
+		buf_drop(&c->out, (size_t)n);
+		c->stall = deadline_in_ms(CLIENT_STALL_MS);
+	}
+	if (c->closing)
+		client_close(c);
+	else
+		loop_want(&c->d->loop, &c->watch, POLLIN);
+}
+
+static void client_answer(struct client *c, int code, const char *dsn, const char *text)
+{
+	submission_put_answer(&c->out, code, dsn, text);
+	c->closing = true;
+	client_flush(c);
+}
+
+static void client_refuse(struct client *c, const struct error *err)
+{
+	client_answer(c, err->code, err->dsn[0] ? err->dsn : "5.5.2", err->text);
+}
+
+static void client_complete(struct client *c)
+{
+	struct door *door = &c->d->door;
+
+	STEP("door-complete");
+	c->complete = true;
+	c->ready = NULL;
+	if (!door->ready)
+		door->ready_end = &door->ready;
+	*door->ready_end = c;
+	door->ready_end = &c->ready;
+	if (door->nready++ == 0)
+		door->ready_since = clock_mono_ms();
+	/* Nothing more is wanted of it; hanging up now does not take the submission back. */
+	loop_want(&c->d->loop, &c->watch, 0);
+}
+
+static void client_decode(struct client *c, const char *p, size_t n)
+{
+	struct error err = {0};
+
+	switch (submission_decode(c->decoder, p, n, &err)) {
+	case SUBMISSION_MORE:
+		break;
+	case SUBMISSION_COMPLETE:
+		client_complete(c);
+		break;
+	case SUBMISSION_REFUSED:
+		client_refuse(c, &err);
+		break;
+	}
+}
+
+static void begin_submission(struct client *c)
+{
+	uint64_t limit = (uint64_t)conf_int(c->d->conf, P_message_size_limit);
+
+	c->kind = CLIENT_SUBMITS;
+	c->decoder = submission_decoder_new(limit, body_add, &c->body);
+	if (!c->decoder)
+		client_answer(c, EX_TEMPFAIL, "4.3.0", "no memory");
+	else
+		client_decode(c, c->in.data, c->in.len);
+}
+
+static void begin_question(struct client *c)
+{
+	char *words[CONTROL_ARGS];
+	const char *nl = memchr(c->in.data, '\n', c->in.len);
+	int n;
+
+	if (!nl)
+		return;
+	c->kind = CLIENT_ASKS;
+	n = control_get_request(c->in.data, (size_t)(nl - c->in.data), words, CONTROL_ARGS);
+	if (n > 0) {
+		ask_begin(c, words, n);
+		control_free_words(words, n);
+	} else {
+		control_put_end(&c->out, EX_PROTOCOL, "that is not a question this outpostd understands");
+		c->closing = true;
+	}
+	client_flush(c);
+}
+
+/* The first bytes say what it is. */
+static void client_first(struct client *c, const char *p, size_t n)
+{
+	static const size_t magic = sizeof(SUBMISSION_MAGIC) - 1;
+
+	/* Of a submission no more than the magic is looked for here, so the ceiling can't cut one. */
+	if (c->in.len == 0 && n >= magic && memcmp(p, SUBMISSION_MAGIC, magic) == 0) {
+		begin_submission(c);
+		if (c->decoder && !c->closing)
+			client_decode(c, p, n);
+		return;
+	}
+	if (buf_add(&c->in, p, n) < 0) {
+		client_close(c);
+		return;
+	}
+	if (c->in.len < magic)
+		return;
+	if (memcmp(c->in.data, SUBMISSION_MAGIC, magic) == 0)
+		begin_submission(c);
+	else if (memcmp(c->in.data, CONTROL_MAGIC, magic) == 0)
+		begin_question(c);
+	else
+		client_answer(c, EX_PROTOCOL, "5.5.2", "neither a submission nor a question");
+}
+
+static void client_read(struct client *c)
+{
+	static char bytes[DOOR_READ];
+	ssize_t n = recv(c->watch.fd, bytes, sizeof(bytes), MSG_DONTWAIT);
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n <= 0) {
+		client_close(c); /* without its end record it is cancelled */
+		return;
+	}
+	c->heard = clock_mono_ms();
+	c->stall = c->heard + CLIENT_STALL_MS;
+	if (c->kind == CLIENT_SUBMITS)
+		client_decode(c, bytes, (size_t)n);
+	else if (c->kind == CLIENT_NEW)
+		client_first(c, bytes, (size_t)n);
+	/* An asker has nothing more to say. */
+}
+
+static void client_ready(void *arg, short revents)
+{
+	struct client *c = arg;
+
+	if (c->complete) {
+		/* Gone before its answer: the submission counts, it will ask again with its token. */
+		loop_remove(&c->d->loop, &c->watch);
+		return;
+	}
+	if (revents & POLLOUT)
+		client_flush(c);
+	else
+		client_read(c);
+}
+
+/* ---- the listening sockets */
+
+static void turn_away(int fd)
+{
+	static const char words[] = "75 4.3.2 too many submissions of this user at a time; try again\n";
+
+	if (send(fd, words, sizeof(words) - 1, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+		errno = 0;
+	close(fd);
+}
+
+static int wait_in_line(struct door *door, int fd, uid_t uid, gid_t gid)
+{
+	struct waiting **p = &door->waiting, *w;
+
+	if (waiting_for(door, uid) >= door->per_uid)
+		return -1;
+	w = malloc(sizeof(*w));
+	if (!w)
+		return -1;
+	*w = (struct waiting){NULL, fd, uid, gid};
+	while (*p)
+		p = &(*p)->next;
+	*p = w;
+	door->nwaiting++;
+	return 0;
+}
+
+static void welcome(struct outpostd *d, int fd, uid_t uid, gid_t gid)
+{
+	struct door *door = &d->door;
+	bool full = door->nclients >= CLIENTS_ALL || served_for(door, uid) >= CLIENTS_PER_UID;
+
+	if (full && wait_in_line(door, fd, uid, gid) == 0)
+		return;
+	if (full || !client_new(d, fd, uid, gid, false))
+		turn_away(fd);
+}
+
+static void serve_waiting(struct outpostd *d)
+{
+	struct door *door = &d->door;
+	struct waiting **p = &door->waiting;
+
+	while (*p && door->nclients < CLIENTS_ALL) {
+		struct waiting *w = *p;
+
+		if (served_for(door, w->uid) >= CLIENTS_PER_UID) {
+			p = &w->next;
+			continue;
+		}
+		*p = w->next;
+		door->nwaiting--;
+		if (!client_new(d, w->fd, w->uid, w->gid, false))
+			turn_away(w->fd);
+		free(w);
+	}
+}
+
+static int take_connection(struct outpostd *d, struct watch *w)
+{
+	int fd = accept4(w->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+	if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)) {
+		d->door.deaf = deadline_in_ms(100);
+		loop_want(&d->loop, w, 0);
+	}
+	d->active = clock_mono_ms();
+	return fd;
+}
+
+static void door_ready(void *arg, short revents)
+{
+	struct outpostd *d = arg;
+
+	(void)revents;
+	for (int i = 0; i < ACCEPT_AT_ONCE; i++) {
+		int fd = take_connection(d, &d->door.door);
+		uid_t uid;
+		gid_t gid;
+
+		if (fd < 0)
+			return;
+		if (sock_peer(fd, &uid, &gid, NULL) < 0)
+			close(fd);
+		else
+			welcome(d, fd, uid, gid);
+	}
+}
+
+static void admin_ready(void *arg, short revents)
+{
+	struct outpostd *d = arg;
+	int fd = take_connection(d, &d->door.admin);
+	uid_t uid;
+	gid_t gid;
+
+	(void)revents;
+	if (fd < 0)
+		return;
+	if (sock_peer(fd, &uid, &gid, NULL) < 0 || (uid != 0 && uid != geteuid()) ||
+	    !client_new(d, fd, uid, gid, true))
+		close(fd);
+}
+
+/* ---- opening and closing */
+
+static void want_descriptors(struct door *door)
+{
+	struct rlimit r;
+
+	if (getrlimit(RLIMIT_NOFILE, &r) < 0)
+		return;
+	if (r.rlim_cur < DESCRIPTORS_WANTED && r.rlim_cur < r.rlim_max) {
+		r.rlim_cur = r.rlim_max < DESCRIPTORS_WANTED ? r.rlim_max : DESCRIPTORS_WANTED;
+		setrlimit(RLIMIT_NOFILE, &r);
+	}
+	/* One user's line must not use up what the others need. */
+	door->per_uid = r.rlim_cur / 4 < WAITING_PER_UID ? r.rlim_cur / 4 : WAITING_PER_UID;
+}
+
+static int listen_at(struct outpostd *d, struct watch *w, int fd, void (*ready)(void *, short), struct error *err)
+{
+	*w = (struct watch){.fd = fd, .events = POLLIN, .ready = ready, .arg = d};
+	if (loop_add(&d->loop, w) == 0)
+		return 0;
+	close(fd);
+	w->fd = -1;
+	return error_set(err, EX_OSERR, NULL, "no memory");
+}
+
+static const char *door_path(struct outpostd *d, char *buf, size_t size)
+{
+	const char *said = conf_str(d->conf, P_door_socket);
+	int n;
+
+	if (*said)
+		n = snprintf(buf, size, "%s", said);
+	else if (strcmp(d->conf_dir, SYSCONFDIR) == 0)
+		n = snprintf(buf, size, "%s/door", RUNDIR);
+	else
+		n = snprintf(buf, size, "%s/door", d->queue_dir);
+	return n > 0 && (size_t)n < size ? buf : NULL;
+}
+
+static int open_door(struct outpostd *d, struct error *err)
+{
+	struct door *door = &d->door;
+	int fd = notify_listen_fd("door");
+
+	if (!door_path(d, door->path, sizeof(door->path)))
+		return error_set(err, EX_CONFIG, NULL, "the path of the door is too long");
+	d->socket_activated = fd >= 0;
+	if (fd < 0) {
+		fd = sock_listen(door->path, 0666, err);
+		door->ours = fd >= 0;
+	}
+	return fd < 0 ? -1 : listen_at(d, &door->door, fd, door_ready, err);
+}
+
+int door_open(struct outpostd *d, struct error *err)
+{
+	struct door *door = &d->door;
+	int fd;
+
+	door->door.fd = door->admin.fd = -1;
+	door->deaf = DEADLINE_NEVER;
+	door->ready_end = &door->ready;
+	want_descriptors(door);
+	if (snprintf(door->admin_path, sizeof(door->admin_path), "%s/admin", d->queue_dir) >=
+	    (int)sizeof(door->admin_path))
+		return error_set(err, EX_CONFIG, NULL, "queue_directory is too long");
+	fd = sock_listen(door->admin_path, 0600, err);
+	if (fd < 0 || listen_at(d, &door->admin, fd, admin_ready, err) < 0)
+		return -1;
+	return open_door(d, err);
+}
+
+static void stop_listening(struct outpostd *d, struct watch *w, const char *path)
+{
+	if (w->fd < 0)
+		return;
+	/* Away with the name first: who comes from now on finds nobody and uses the drop. */
+	if (path)
+		unlink(path);
+	loop_remove(&d->loop, w);
+	close(w->fd);
+	w->fd = -1;
+}
+
+void door_close(struct outpostd *d)
+{
+	stop_listening(d, &d->door.door, d->door.ours ? d->door.path : NULL);
+	stop_listening(d, &d->door.admin, d->door.admin_path);
+}
+
+void door_hang_up(struct outpostd *d)
+{
+	while (d->door.clients)
+		client_close(d->door.clients);
+	while (d->door.waiting) {
+		struct waiting *w = d->door.waiting;
+
+		d->door.waiting = w->next;
+		close(w->fd);
+		free(w);
+	}
+	d->door.nwaiting = 0;
+}
+
+/* ---- time */
+
+static deadline client_deadline(const struct client *c)
+{
+	deadline stall = c->stall;
+
+	if (c->complete || c->question)
+		return DEADLINE_NEVER;
+	if (c->d->door.waiting && waiting_for(&c->d->door, c->uid))
+		stall = deadline_first(stall, c->heard + CLIENT_CROWDED_MS);
+	return deadline_first(stall, c->whole);
+}
+
+deadline door_deadline(struct outpostd *d)
+{
+	deadline first = d->door.deaf;
+
+	for (const struct client *c = d->door.clients; c; c = c->next)
+		first = deadline_first(first, client_deadline(c));
+	return first;
+}
+
+void door_tick(struct outpostd *d)
+{
+	struct client *next;
+
+	if (deadline_over(d->door.deaf)) {
+		d->door.deaf = DEADLINE_NEVER;
+		loop_want(&d->loop, &d->door.door, POLLIN);
+		loop_want(&d->loop, &d->door.admin, POLLIN);
+	}
+	for (struct client *c = d->door.clients; c; c = next) {
+		next = c->next;
+		if (deadline_over(client_deadline(c)))
+			client_close(c);
+	}
+	if (d->door.waiting)
+		serve_waiting(d);
+}
+
+/* ---- the transaction */
+
+bool door_gathers(struct outpostd *d)
+{
+	int64_t now = clock_mono_ms();
+
+	if (d->door.nready >= GATHER_MAX || now - d->door.ready_since >= GATHER_MS)
+		return false;
+	for (const struct client *c = d->door.clients; c; c = c->next)
+		if (!c->complete && !c->closing && c->kind != CLIENT_ASKS && now - c->heard < 10)
+			return true;
+	return false;
+}
+
+void door_write(struct outpostd *d)
+{
+	int64_t now = clock_wall_us();
+
+	for (struct client *c = d->door.ready; c; c = c->ready) {
+		uint64_t size;
+		const struct submission *s = submission_envelope(c->decoder, &size);
+
+		c->refusal.code = 0;
+		body_rewind(&c->body);
+		if (accept_submission(d, s, size, c->uid, now, body_read, &c->body, c->id, &c->refusal) == 0)
+			c->refusal.code = 0;
+		else if (c->refusal.code == 0)
+			c->refusal.code = EX_SOFTWARE;
+	}
+}
+
+static struct client *take_ready(struct door *door)
+{
+	struct client *c = door->ready;
+
+	if (!c)
+		return NULL;
+	door->ready = c->ready;
+	if (!door->ready)
+		door->ready_end = &door->ready;
+	door->nready--;
+	c->complete = false;
+	return c;
+}
+
+void door_committed(struct outpostd *d)
+{
+	char text[64];
+	struct client *c;
+
+	while ((c = take_ready(&d->door)) != NULL) {
+		if (c->refusal.code) {
+			client_refuse(c, &c->refusal);
+			continue;
+		}
+		STEP("door-answer");
+		snprintf(text, sizeof(text), "queued as %s", c->id);
+		client_answer(c, 0, "2.0.0", text);
+	}
+}
+
+void door_failed(struct outpostd *d, const struct error *why)
+{
+	struct client *c;
+
+	while ((c = take_ready(&d->door)) != NULL)
+		client_refuse(c, c->refusal.code ? &c->refusal : why);
+}

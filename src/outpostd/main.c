@@ -1,0 +1,328 @@
+/*
+ * main.c: a flusher's life: read the configuration, become the queue's owner, lock, prove that the queue takes
+ * commits, open the doors, give up what is not needed, and turn the loop until there is a reason to leave.
+ */
+#include "config.h"
+#include "outpostd/outpostd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "base/log.h"
+#include "base/proc.h"
+#include "base/step.h"
+
+enum { LOCK_WAIT_MS = 20 * 1000, LINGER_MS = 1000, STOP_MS = 10 * 1000 };
+
+static int usage(void)
+{
+	fputs("usage: outpostd [-f] [--once] [-C DIR]\n", stderr);
+	return EX_USAGE;
+}
+
+static int options(struct outpostd *d, int argc, char **argv)
+{
+	static const struct option longs[] = {
+		{"once", no_argument, NULL, 'o'},
+		{"version", no_argument, NULL, 'V'},
+		{NULL, 0, NULL, 0},
+	};
+	const char *env = getenv("MAIL_CONFIG");
+	int c;
+
+	d->conf_dir = env && *env && geteuid() == getuid() ? env : SYSCONFDIR;
+	while ((c = getopt_long(argc, argv, "C:fV", longs, NULL)) != -1) {
+		switch (c) {
+		case 'C':
+			d->conf_dir = optarg;
+			break;
+		case 'f':
+			d->foreground = true;
+			break;
+		case 'o':
+			d->once = true;
+			break;
+		case 'V':
+			printf("outpostd %s\n", PACKAGE_VERSION);
+			exit(EX_OK);
+		default:
+			return -1;
+		}
+	}
+	return optind == argc ? 0 : -1;
+}
+
+/* We go to /, and a configuration is read again later. */
+static void make_absolute(struct outpostd *d)
+{
+	static char path[PATH_MAX];
+
+	if (realpath(d->conf_dir, path))
+		d->conf_dir = path;
+}
+
+/* The queue, ours alone. Whoever had it before is waited for. */
+static int open_queue(struct outpostd *d, struct error *err)
+{
+	d->lock = queue_lock(d->queue_dir, d->once ? 0 : LOCK_WAIT_MS, err);
+	if (d->lock < 0)
+		return -1;
+	return queue_open(d->queue_dir, QUEUE_WRITE | QUEUE_CREATE, &d->queue, err);
+}
+
+static void on_signal(void *arg, short revents)
+{
+	struct outpostd *d = arg;
+	struct signalfd_siginfo s;
+
+	(void)revents;
+	while (read(d->signals.fd, &s, sizeof(s)) == (ssize_t)sizeof(s)) {
+		if (s.ssi_signo == SIGCHLD) {
+			agents_reap(d);
+		} else if (s.ssi_signo == SIGHUP) {
+			d->reload = true;
+			log_reopen();
+		} else if (!d->leaving) {
+			log_line(LOG_INFORMATION, "outpostd", 0, "stopping on signal %u", s.ssi_signo);
+			d->leaving = true;
+			d->leave_by = deadline_in_ms(STOP_MS);
+		}
+	}
+}
+
+static int watch_signals(struct outpostd *d, struct error *err)
+{
+	sigset_t set;
+	int fd;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGCHLD);
+	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+		return error_sys(err, EX_OSERR, NULL, "signals");
+	fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+	if (fd < 0)
+		return error_sys(err, EX_OSERR, NULL, "signalfd");
+	d->signals = (struct watch){.fd = fd, .events = POLLIN, .ready = on_signal, .arg = d};
+	return loop_add(&d->loop, &d->signals);
+}
+
+static int start(struct outpostd *d, struct error *err)
+{
+	int n;
+
+	if (conf_load(d->conf_dir, &d->conf, err) < 0)
+		return -1;
+	n = snprintf(d->queue_dir, sizeof(d->queue_dir), "%s", conf_str(d->conf, P_queue_directory));
+	if (n >= (int)sizeof(d->queue_dir))
+		return error_set(err, EX_CONFIG, NULL, "queue_directory is too long");
+	reload_log(d);
+	if (proc_become_owner(d->queue_dir, NULL, err) < 0 || watch_signals(d, err) < 0 || open_queue(d, err) < 0)
+		return -1;
+	proc_hide();
+	if (reload_first(d, err) < 0 || door_open(d, err) < 0)
+		return -1;
+	if (incoming_open(d) < 0)
+		return error_sys(err, EX_CANTCREAT, NULL, "cannot use %s/incoming", d->queue_dir);
+	schedule_reset(d);
+	d->active = clock_mono_ms();
+	return 0;
+}
+
+/* ---- the loop */
+
+static int timeout(struct outpostd *d, bool more)
+{
+	deadline first = more ? clock_mono_ms() : DEADLINE_NEVER;
+
+	first = deadline_first(first, door_deadline(d));
+	first = deadline_first(first, commit_deadline(d));
+	first = deadline_first(first, agents_deadline(d));
+	first = deadline_first(first, relay_deadline(d));
+	first = deadline_first(first, schedule_deadline(d));
+	first = deadline_first(first, notify_deadline(d));
+	first = deadline_first(first, upkeep_deadline(d));
+	if (d->leaving)
+		first = deadline_first(first, d->leave_by);
+	if (d->linger)
+		first = deadline_first(first, d->linger);
+	return deadline_poll(first);
+}
+
+static void turn(struct outpostd *d)
+{
+	clock_look(d);
+	door_tick(d);
+	if (d->look_incoming && !d->stalled)
+		incoming_take(d);
+	if (d->reload)
+		reload_now(d);
+	commit_turn(d);
+	agents_tick(d);
+	upkeep_tick(d);
+	notify_tick(d);
+}
+
+static bool quiet(struct outpostd *d)
+{
+	return schedule_idle(d) && !d->flush.on && !d->door.clients && !d->door.waiting && !d->look_incoming;
+}
+
+/* A flusher that was started for one errand leaves when it has had nothing to do for a moment; one whose door the
+ * service manager keeps, when nothing is queued for a long time. */
+static bool may_leave(struct outpostd *d)
+{
+	int64_t stay = LINGER_MS;
+
+	d->linger = 0;
+	if (d->leaving)
+		return deadline_over(d->leave_by) || (!d->schedule.nclaims && !d->nverdicts);
+	if (!d->once && !d->socket_activated)
+		return false;
+	if (!quiet(d))
+		return false;
+	if (d->socket_activated && !d->once) {
+		if (schedule_due(d) != INT64_MAX)
+			return false;
+		stay = conf_seconds(d->conf, P_idle_time) * 1000;
+	}
+	d->linger = d->active + stay;
+	return deadline_over(d->linger);
+}
+
+static int run(struct outpostd *d, struct error *err)
+{
+	bool more = false;
+
+	while (!may_leave(d)) {
+		if (loop_turn(&d->loop, timeout(d, more)) < 0)
+			return error_sys(err, EX_OSERR, NULL, "poll");
+		turn(d);
+		more = schedule_work(d);
+		flush_check(d);
+	}
+	return 0;
+}
+
+/* The name goes first, then those who are connected are served out, then the lock is freed, and then one more look: what
+ * arrived between the last look and the unlocking found nobody to wake. */
+static int leave(struct outpostd *d)
+{
+	bool again;
+
+	notify_say("STOPPING=1");
+	door_close(d);
+	agents_stop(d, false);
+	for (deadline until = deadline_in_ms(STOP_MS / 5); d->agents && !deadline_over(until);) {
+		if (loop_turn(&d->loop, deadline_poll(deadline_first(until, deadline_in_ms(100)))) < 0)
+			break;
+		commit_turn(d);
+	}
+	agents_stop(d, true);
+	commit_turn(d);
+	door_hang_up(d);
+	if (d->nverdicts)
+		log_line(LOG_FAIL, "qmgr", 0, "%zu verdicts could not be stored; these messages may be delivered twice", d->nverdicts);
+	queue_close(d->queue);
+	close(d->lock);
+	again = d->once && !d->leaving && incoming_waits(d);
+	relay_free_all(d);
+	rules_close(&d->rules);
+	conf_free(d->conf);
+	loop_free(&d->loop);
+	return again ? 1 : 0;
+}
+
+/* In the background: the caller's process ends well when the door is open, or badly with our words. */
+static int detach(int *report)
+{
+	int fds[2];
+	char status;
+	pid_t pid;
+
+	*report = -1;
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return -1;
+	pid = fork();
+	if (pid < 0)
+		return -1;
+	if (pid > 0) {
+		close(fds[1]);
+		_exit(io_read(fds[0], &status, 1) == 1 ? status : EX_SOFTWARE);
+	}
+	close(fds[0]);
+	setsid();
+	if (chdir("/") < 0)
+		return -1;
+	*report = fds[1];
+	return 0;
+}
+
+static void attached(int *report, int code)
+{
+	char status = (char)code;
+	int null;
+
+	if (*report < 0)
+		return;
+	io_write_all(*report, &status, 1, DEADLINE_NEVER);
+	close(*report);
+	*report = -1;
+	null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	for (int fd = 0; null >= 0 && fd < 3; fd++)
+		dup2(null, fd);
+	if (null > 2)
+		close(null);
+}
+
+static int one_life(struct outpostd *d, int *report)
+{
+	struct error err = {0};
+
+	if (start(d, &err) < 0) {
+		log_line(LOG_FAIL, "outpostd", 0, "%s", err.text);
+		if (*report >= 0)
+			fprintf(stderr, "outpostd: %s\n", err.text);
+		attached(report, err.code);
+		return -err.code;
+	}
+	attached(report, EX_OK);
+	notify_say("READY=1");
+	log_line(LOG_INFORMATION, "outpostd", 0, "version %s, queue %s", PACKAGE_VERSION, d->queue_dir);
+	if (run(d, &err) < 0) {
+		log_line(LOG_FAIL, "outpostd", 0, "%s", err.text);
+		return -err.code;
+	}
+	return leave(d);
+}
+
+int main(int argc, char **argv)
+{
+	struct outpostd d = {.lock = -1};
+	int report = -1, rc;
+
+	if (io_standard_fds() < 0 || options(&d, argc, argv) < 0)
+		return usage();
+	proc_settle();
+	make_absolute(&d);
+	if (!d.foreground && detach(&report) < 0) {
+		fprintf(stderr, "outpostd: cannot go into the background: %s\n", strerror(errno));
+		return EX_OSERR;
+	}
+	while ((rc = one_life(&d, &report)) == 1)
+		d = (struct outpostd){.lock = -1, .conf_dir = d.conf_dir, .foreground = d.foreground, .once = true};
+	log_line(LOG_INFORMATION, "outpostd", 0, "done");
+	return rc < 0 ? -rc : EX_OK;
+}

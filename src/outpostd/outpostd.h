@@ -1,0 +1,412 @@
+/*
+ * outpostd.h: the flusher's parts and how they hang together. Private to src/outpostd.
+ *
+ * One thread, one poll loop. A turn of the loop reads what clients and agents have sent, then makes one
+ * transaction of everything that waits for the disk (verdicts of agents, bounces that follow from
+ * them, submissions that are complete), commits, answers, and then hands out what is due next. Nobody is
+ * read from while a transaction is open.
+ *
+ *   door.c      clients: bytes in, bytes out, limits          admin.c, ask.c   their questions
+ *   accept.c    a decoded submission -> the queue             incoming.c       files of outpost-drop -> the queue
+ *   schedule.c  which message next                            relay.c          which relay may be tried, and when
+ *   agent.c     one delivery agent: frames, window            letter.c         a message as frames
+ *   settle.c    verdicts -> the queue                         bounce.c         what senders are told
+ *   commit.c    the one transaction of a turn                 events.c         the log lines
+ */
+#ifndef OUTPOSTD_OUTPOSTD_H
+#define OUTPOSTD_OUTPOSTD_H
+
+#include <poll.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/types.h>
+
+#include "base/buf.h"
+#include "base/deadline.h"
+#include "base/error.h"
+#include "base/limits.h"
+#include "conf/conf.h"
+#include "delivery/delivery.h"
+#include "mail/dsn.h"
+#include "mail/rewrite.h"
+#include "queue/queue.h"
+#include "submission/submission.h"
+
+enum {
+	DOOR_READ = 65536,		/* bytes taken from a client at once */
+	BODY_IN_MEMORY = 65536,		/* of a submission; the rest goes to an unlinked file */
+	CLIENTS_PER_UID = 64,		/* served at a time */
+	WAITING_PER_UID = 1024,		/* accepted, not yet looked at */
+	CLIENTS_ALL = 1024,
+	ACCEPT_AT_ONCE = 64,		/* new connections in one turn */
+	GATHER_MS = 2,			/* a commit waits this long for submissions on their way ... */
+	GATHER_MAX = 64,		/* ... unless so many are complete */
+	DESCRIPTORS_WANTED = 8192,
+	CLIENT_STALL_MS = 30 * 1000,	/* without a byte */
+	CLIENT_CROWDED_MS = 5 * 1000,	/* the same while others of that user wait */
+	CLIENT_WHOLE_MS = 600 * 1000,	/* for everything */
+	RELAYS_MAX = 16,		/* in one route */
+	AGENT_OUT_MAX = 8 << 20,	/* frames not yet taken by an agent */
+	AGENT_FEED = 512 << 10,		/* no new message while more than this is unsent */
+	CLAIM_RECIPIENTS = 1000,	/* of one message, at a time */
+};
+
+struct outpostd;
+struct agent;
+
+/* ---- loop.c: what poll waits for. */
+struct watch {
+	int fd;
+	short events;
+	void (*ready)(void *arg, short revents);
+	void *arg;
+	size_t slot;		/* the loop's own */
+};
+struct loop {
+	struct pollfd *fds;
+	struct watch **watches;
+	size_t n, cap;
+};
+int loop_add(struct loop *l, struct watch *w);
+void loop_remove(struct loop *l, struct watch *w);	/* any time, also while ready() runs */
+void loop_want(struct loop *l, struct watch *w, short events);
+int loop_turn(struct loop *l, int timeout_ms);
+void loop_free(struct loop *l);
+
+/* ---- rules.c: configuration as the mail room's rewrite rules. */
+enum {
+	MAP_ALIASES, MAP_CANONICAL, MAP_RECIPIENT_CANONICAL, MAP_SENDER_CANONICAL, MAP_GENERIC, MAP_SENDER_RELAYS,
+	RULES_MAPS
+};
+struct rules {
+	struct rewrite_rules r;
+	struct conf_maps *maps[RULES_MAPS];
+};
+int rules_open(struct conf *c, struct rules *r, struct error *err);
+void rules_close(struct rules *r);
+bool rules_changed(const struct rules *r);
+
+/* ---- body.c: the message of a submission while it comes in. */
+struct body {
+	struct buf memory;
+	int fd;			/* -1 while it fits in memory */
+	uint64_t size, read;
+	const char *dir;
+};
+void body_init(struct body *b, const char *dir);
+void body_free(struct body *b);
+int body_add(void *arg, const char *p, size_t n, struct error *err);		/* a submission_sink */
+long body_read(void *arg, char *p, size_t n, struct error *err);		/* a queue_source */
+void body_rewind(struct body *b);
+
+/* ---- door.c */
+enum client_kind { CLIENT_NEW, CLIENT_SUBMITS, CLIENT_ASKS };
+struct question;
+struct client {
+	struct watch watch;
+	struct client *next, *prev;	/* all clients that are served */
+	struct client *ready;		/* those whose submission is complete */
+	struct outpostd *d;
+	enum client_kind kind;
+	bool admin, complete, closing;
+	uid_t uid;
+	gid_t gid;
+	deadline stall, whole;
+	int64_t heard;			/* monotonic ms of its last bytes */
+	struct buf in, out;
+	struct submission_decoder *decoder;
+	struct body body;
+	struct question *question;
+	char id[QUEUE_ID];		/* what the commit will answer */
+	struct error refusal;		/* code 0: none */
+};
+struct door {
+	struct watch door, admin;
+	struct client *clients;
+	size_t nclients;
+	struct client *ready, **ready_end;
+	size_t nready;
+	deadline ready_since;
+	struct waiting *waiting;	/* accepted, not looked at yet */
+	size_t nwaiting, per_uid;
+	deadline deaf;			/* no descriptors: accept again then */
+	bool ours;			/* we made the door's socket (and remove it) */
+	char path[1024], admin_path[1024];
+};
+int door_open(struct outpostd *d, struct error *err);
+void door_close(struct outpostd *d);		/* nobody new; those who are here are served */
+void door_hang_up(struct outpostd *d);		/* everybody goes */
+deadline door_deadline(struct outpostd *d);
+void door_tick(struct outpostd *d);
+/* Whether the commit should wait a moment for submissions that are nearly complete. */
+bool door_gathers(struct outpostd *d);
+void door_write(struct outpostd *d);		/* inside the transaction: puts what is complete */
+void door_committed(struct outpostd *d);
+void door_failed(struct outpostd *d, const struct error *why);
+void client_flush(struct client *c);		/* sends what it can, closes when all is said */
+void client_close(struct client *c);
+
+/* ---- accept.c */
+struct accepted {
+	char id[QUEUE_ID];
+	uint32_t uid;
+	char *sender;
+	uint64_t size;
+	size_t nrecipients;
+	bool queue_only, repeated;
+};
+/* Inside a transaction. What was accepted is noted and logged by accept_committed. */
+int accept_submission(struct outpostd *d, const struct submission *s, uint64_t size, uid_t uid, int64_t arrival,
+		      queue_source source, void *arg, char id[QUEUE_ID], struct error *err);
+void accept_committed(struct outpostd *d);
+void accept_forget(struct outpostd *d);
+
+/* ---- incoming.c */
+int incoming_open(struct outpostd *d);
+void incoming_take(struct outpostd *d);		/* everything that is there; own transactions */
+bool incoming_waits(struct outpostd *d);	/* whether a file is there */
+
+/* ---- relay.c */
+enum { PAUSES_MAX = 16 };
+struct relay {
+	struct relay *next;
+	struct conf_relay at;
+	char sender[LIMIT_ADDRESS];	/* sender-dependent authentication: whose; "" otherwise */
+	struct queue_relay state;
+	unsigned agents, limit;		/* limit: how many connections it allows; 0 not known */
+	deadline full_since;		/* when another agent may be started; NEVER while one has room */
+	deadline not_before;		/* smtp_destination_rate_delay */
+	bool dirty;			/* state is not stored yet */
+	bool forced;			/* a person wants a try now */
+	bool told;			/* the loud line was written */
+	int code;			/* sysexits of why it is down */
+	char digest[72];		/* of the credential last used */
+	char proof[8], tls[128], mechanism[32], extensions[256], pauses[16 * 24];	/* state.info */
+};
+struct relay *relay_get(struct outpostd *d, const struct conf_relay *at, const char *sender, struct error *err);
+int relay_routes(struct outpostd *d, struct error *err);		/* reads relayhost; keeps known states */
+/* The relays for a sender in order of preference; how many, or -1. */
+int relay_route(struct outpostd *d, const char *sender, struct relay **list, size_t max, struct error *err);
+bool relay_may_try(const struct relay *r);
+bool relay_any_startable(struct outpostd *d);
+bool relay_any_usable(struct outpostd *d);
+bool relay_paced(const struct relay *r);				/* its rate lets one more through now */
+void relay_took(struct outpostd *d, struct relay *r);			/* a message was given to it */
+unsigned relay_limit(struct outpostd *d, const struct relay *r);	/* connections at a time */
+deadline relay_deadline(struct outpostd *d);
+void relay_went_down(struct outpostd *d, struct relay *r, const struct delivery_down *why);
+void relay_agent_down(struct outpostd *d, struct agent *a, const struct delivery_down *why);
+void relay_came_up(struct outpostd *d, struct relay *r, const struct delivery_ready *ready);
+void relay_proof(struct outpostd *d, struct relay *r, bool yes);
+void relay_force(struct outpostd *d);					/* flush: all may be tried at once */
+void relay_changed(struct outpostd *d, bool conf);			/* the configuration, or a password map, may have */
+void relay_shift(struct outpostd *d, int64_t by_us);			/* the clock was stepped */
+int relay_store(struct outpostd *d, struct error *err);			/* inside the transaction */
+void relay_stored(struct outpostd *d);
+void relay_free_all(struct outpostd *d);
+const char *relay_reason(struct outpostd *d, int *code, char dsn[12]);	/* why nothing moves, or NULL */
+int64_t relay_paused_us(struct outpostd *d, int64_t since, int64_t now);	/* does not count towards lifetimes */
+
+/* ---- schedule.c */
+struct claim {
+	struct claim *next;		/* in the order the agent got them */
+	struct queue_message m;
+	struct agent *agent;		/* NULL: it is done with it, or gone */
+	uint64_t seq;
+	size_t undecided, uncommitted;	/* recipients without verdict; verdicts without commit */
+	unsigned char *decided;		/* a bit per recipient */
+	bool begun, lastbyte, done;
+	bool sent, deferred, failed;	/* what verdicts it had, for the progress of a flush */
+	bool streaming;
+	uint64_t offset, size;		/* letter.c: how much was sent; of the message as sent */
+	struct buf header;
+	char *sender;			/* rewritten */
+	int64_t claimed_us, begun_us, connect_us, transfer_us;
+};
+struct lane {
+	uint32_t uid;
+	struct queue_cursor cursor;
+	bool dry;
+};
+struct schedule {
+	struct lane *lanes;
+	size_t nlanes, turn;
+	bool look;			/* lanes have to be looked up again */
+	bool skipped;			/* something was passed over that another relay may take later */
+	bool force;
+	int64_t due, looked;		/* wall us: when something more falls due, INT64_MAX never; of the last look */
+	bool due_known;
+	deadline wait;			/* the queue could not be read: again then */
+	struct claim **claims;
+	size_t nclaims, capclaims;
+	int64_t *tried;			/* rows deferred in this flush */
+	size_t ntried, captried;
+	bool tried_sorted;
+};
+void schedule_new_mail(struct outpostd *d, uint32_t uid);
+void schedule_reset(struct outpostd *d);	/* something changed: look at everything again */
+void schedule_force(struct outpostd *d, bool on);
+bool schedule_work(struct outpostd *d);		/* hands out; whether more could be done at once */
+bool schedule_idle(struct outpostd *d);		/* nothing due now that could be sent */
+int64_t schedule_due(struct outpostd *d);	/* wall us; 0 now; INT64_MAX nothing queued */
+deadline schedule_deadline(struct outpostd *d);
+void schedule_deferred(struct outpostd *d, int64_t row);
+void schedule_claim_over(struct outpostd *d, struct claim *c);
+bool claim_known(const struct outpostd *d, int64_t row);
+
+/* ---- agent.c */
+enum agent_state { AGENT_STARTING, AGENT_READY, AGENT_QUITTING, AGENT_OVER };
+struct agent {
+	struct watch watch;
+	struct agent *next;
+	struct outpostd *d;
+	struct relay *relay;
+	pid_t pid;
+	enum agent_state state;
+	struct buf in, out;
+	bool secret;			/* out holds one: wipe it when it is empty */
+	uint64_t seq;
+	struct claim *first, **last;	/* claims without DONE */
+	size_t outstanding;
+	unsigned used;			/* messages done over this connection */
+	uint64_t reuse_limit;
+	deadline since, idle;
+	char digest[72];		/* of the credential it was given */
+	char where[400];		/* "host[ip]:port" */
+	struct delivery_ready ready;
+};
+struct agent *agent_start(struct outpostd *d, struct relay *r, const char *sender, struct error *err);
+bool agent_has_room(const struct agent *a);
+int agent_give(struct agent *a, struct claim *c);	/* the caller flushes */
+void agent_flush(struct agent *a);
+void agent_quit(struct agent *a);
+void agents_tick(struct outpostd *d);
+deadline agents_deadline(struct outpostd *d);
+void agents_reap(struct outpostd *d);
+void agents_stop(struct outpostd *d, bool now);
+
+/* ---- letter.c */
+int letter_begin(struct agent *a, struct claim *c, struct error *err);	/* START, and the whole body when it is small */
+int letter_send(struct agent *a, struct claim *c);			/* GET: what fits now; again when there is room */
+
+/* ---- settle.c */
+enum { SETTLE_GATHER_MS = 5 };
+int settle_verdict(struct outpostd *d, struct agent *a, struct claim *c, const struct delivery_verdict *v);
+void settle_done(struct outpostd *d, struct claim *c, const struct delivery_done *done);
+void settle_abandon(struct outpostd *d, struct agent *a, const struct delivery_down *why, bool died);
+void settle_unreadable(struct outpostd *d, struct claim *c, const struct error *err);
+bool settle_waits(const struct outpostd *d);
+bool settle_urgent(const struct outpostd *d);
+int settle_write(struct outpostd *d, struct error *err);
+void settle_committed(struct outpostd *d);
+void settle_failed(struct outpostd *d);
+
+/* ---- bounce.c: inside the transaction. */
+struct bounce_recipient {
+	const struct queue_recipient *r;
+	const char *dsn, *text, *relay;
+	int64_t when;
+};
+int bounce_put(struct outpostd *d, const struct queue_message *m, enum dsn_action action,
+	       const struct bounce_recipient *list, size_t n, struct error *err);
+void bounce_committed(struct outpostd *d);
+void bounce_forget(struct outpostd *d);
+
+/* ---- commit.c */
+void commit_turn(struct outpostd *d);
+deadline commit_deadline(struct outpostd *d);
+
+/* ---- ask.c, admin.c */
+void ask_begin(struct client *c, char **words, int n);
+bool ask_more(struct client *c);	/* appends to c->out; false when the answer is complete */
+void ask_end(struct client *c);
+bool ask_allowed(struct client *c, enum conf_param p);
+struct flush {
+	bool on;
+	uint64_t total, done, sent, deferred, failed, told_done;
+	deadline told;
+};
+void flush_start(struct outpostd *d, bool by_hand);
+void flush_check(struct outpostd *d);
+void flush_counted(struct outpostd *d, const struct claim *c);
+
+/* ---- reload.c, clock.c, notify.c, upkeep.c */
+int reload_first(struct outpostd *d, struct error *err);
+void reload_if_changed(struct outpostd *d);
+void reload_now(struct outpostd *d);
+void reload_log(struct outpostd *d);
+void clock_look(struct outpostd *d);
+int notify_listen_fd(const char *name);		/* a socket of the service manager, or -1 */
+void notify_say(const char *text);
+deadline notify_deadline(struct outpostd *d);
+void notify_tick(struct outpostd *d);
+deadline upkeep_deadline(struct outpostd *d);
+void upkeep_tick(struct outpostd *d);
+
+/* ---- events.c: one function per kind of line. */
+void event_pickup(const struct accepted *a);
+void event_active(const struct queue_message *m, const char *sender);
+void event_expired(const struct queue_message *m, const char *sender);
+struct event_delivery {
+	const struct queue_message *m;
+	const struct queue_recipient *r;
+	const char *relay;
+	unsigned conn_use;
+	int64_t now, a_us, b_us, c_us, d_us;
+	const char *dsn, *status, *text;
+	pid_t pid;
+};
+void event_delivery(const struct event_delivery *e);
+void event_removed(const char *id);
+void event_bounce(const char *id, const char *notice, enum dsn_action action);
+void event_twice(const char *id, pid_t pid, const char *relay, const char *why);
+void event_relay_down(const struct relay *r, const struct delivery_down *why, int64_t wait_s, bool again);
+void event_relay_up(const struct relay *r, int64_t seconds_down);
+
+/* ---- everything */
+struct outpostd {
+	const char *conf_dir;
+	bool foreground, once;
+	char queue_dir[1024];
+	struct conf *conf;
+	struct rules rules;
+	struct queue *queue;
+	int lock;
+	struct loop loop;
+	struct door door;
+	struct watch signals, incoming;
+	struct schedule schedule;
+	struct relay *relays;
+	struct relay *route[RELAYS_MAX];
+	size_t nroute;
+	struct error route_error;	/* code 0: fine */
+	struct agent *agents;
+	struct accepted *accepted;
+	size_t naccepted, capaccepted;
+	struct verdict *verdicts;
+	size_t nverdicts, capverdicts;
+	struct told *told;			/* notifications put in this turn */
+	size_t ntold;
+	deadline verdict_since;
+	bool stalled;			/* the queue takes no commits: nothing more is sent */
+	deadline stalled_until;
+	unsigned stalls;
+	struct flush flush;
+	size_t window;			/* messages an agent may have ahead of its verdicts */
+	int64_t idle_ms;
+	bool relay_dirty, relay_failed;
+	int64_t active;			/* monotonic ms when something last happened, for leaving */
+	deadline linger;
+	deadline upkeep, watchdog;
+	int64_t watchdog_ms, reload_checked;
+	int64_t clock_offset;
+	bool clock_known;
+	bool leaving, reload, look_incoming;
+	deadline leave_by;
+	bool socket_activated;
+	struct error conf_error;	/* of the last reload; code 0: fine */
+};
+
+#endif

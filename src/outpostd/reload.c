@@ -1,0 +1,93 @@
+/*
+ * reload.c: main.cf and the maps are read again on SIGHUP, and when they have changed, before a submission, a flush or
+ * a probe. A configuration that can't be used leaves the old one in force, and says so once.
+ */
+#include "config.h"
+#include "outpostd/outpostd.h"
+
+#include <string.h>
+
+#include "base/log.h"
+
+static void apply(struct outpostd *d)
+{
+	struct error err = {0};
+	int64_t window = conf_int(d->conf, P_smtp_pipeline_window);
+
+	d->window = window < 2 ? 2 : (size_t)window;
+	d->idle_ms = conf_seconds(d->conf, P_agent_idle_time) * 1000;
+	if (relay_routes(d, &err) < 0)
+		log_line(LOG_FAIL, "qmgr", 0, "no mail can be sent: %s", err.text);
+}
+
+/* *maillog_file*, syslog, or stderr in the foreground without either. */
+void reload_log(struct outpostd *d)
+{
+	const char *file = conf_str(d->conf, P_maillog_file), *name = conf_str(d->conf, P_syslog_name);
+
+	if (*file && log_open(LOG_TO_FILE, name, file) < 0)
+		log_line(LOG_WARN, "outpostd", 0, "cannot open maillog_file %s", file);
+	else if (!*file)
+		log_open(d->foreground ? LOG_TO_STDERR : LOG_TO_SYSLOG, name, NULL);
+}
+
+int reload_first(struct outpostd *d, struct error *err)
+{
+	if (rules_open(d->conf, &d->rules, err) < 0)
+		return -1;
+	apply(d);
+	return 0;
+}
+
+static void refuse(struct outpostd *d, const struct error *err)
+{
+	if (strcmp(d->conf_error.text, err->text) != 0)
+		log_line(LOG_FAIL, "outpostd", 0, "the configuration stays as it was: %s", err->text);
+	d->conf_error = *err;
+}
+
+void reload_now(struct outpostd *d)
+{
+	struct error err = {0};
+	struct conf *fresh;
+	struct rules rules;
+
+	d->reload = false;
+	d->reload_checked = clock_mono_ms();
+	if (conf_load(d->conf_dir, &fresh, &err) < 0) {
+		refuse(d, &err);
+		return;
+	}
+	if (rules_open(fresh, &rules, &err) < 0) {
+		conf_free(fresh);
+		refuse(d, &err);
+		return;
+	}
+	rules_close(&d->rules);
+	conf_free(d->conf);
+	d->conf = fresh;
+	d->rules = rules;
+	d->conf_error.code = 0;
+	d->conf_error.text[0] = '\0';
+	log_line(LOG_INFORMATION, "outpostd", 0, "the configuration was read again");
+	apply(d);
+	relay_changed(d, true);
+	for (struct agent *a = d->agents; a; a = a->next)
+		if (a->state != AGENT_OVER)
+			agent_quit(a); /* the next one gets the new session */
+	schedule_reset(d);
+}
+
+/* A few stat calls; not more often than four times a second, for a storm of submissions. */
+void reload_if_changed(struct outpostd *d)
+{
+	int64_t now = clock_mono_ms();
+
+	if (now - d->reload_checked < 250)
+		return;
+	d->reload_checked = now;
+	if (conf_changed(d->conf) || rules_changed(&d->rules))
+		reload_now(d);
+	else
+		relay_changed(d, false);
+}

@@ -1,0 +1,76 @@
+#include "config.h"
+#include "outpostd/outpostd.h"
+
+#include <string.h>
+
+#include "base/io.h"
+
+static const enum conf_param map_params[RULES_MAPS] = {
+	[MAP_ALIASES] = P_alias_maps,
+	[MAP_CANONICAL] = P_canonical_maps,
+	[MAP_RECIPIENT_CANONICAL] = P_recipient_canonical_maps,
+	[MAP_SENDER_CANONICAL] = P_sender_canonical_maps,
+	[MAP_GENERIC] = P_smtp_generic_maps,
+	[MAP_SENDER_RELAYS] = P_sender_dependent_relayhost_maps,
+};
+
+static int map_get(void *arg, const char *key, struct buf *value, struct error *err)
+{
+	return conf_maps_get(arg, key, value, err);
+}
+
+static struct rewrite_map as_map(struct conf_maps *m)
+{
+	return (struct rewrite_map){m ? map_get : NULL, m};
+}
+
+/* An :include: of an alias. It is read as the queue's owner, so a list must be readable for that user. */
+static int include(void *arg, const char *path, struct buf *text, struct error *err)
+{
+	(void)arg;
+	return io_read_file(path, false, text, NULL, err);
+}
+
+int rules_open(struct conf *c, struct rules *r, struct error *err)
+{
+	memset(r, 0, sizeof(*r));
+	for (size_t i = 0; i < RULES_MAPS; i++)
+		if (conf_maps_open(c, map_params[i], &r->maps[i], err) < 0) {
+			rules_close(r);
+			return -1;
+		}
+	r->r = (struct rewrite_rules){
+		.myorigin = conf_myorigin(c),
+		.myhostname = conf_myhostname(c),
+		.recipient_delimiter = conf_str(c, P_recipient_delimiter),
+		.local_domains = conf_str(c, P_mydestination),
+		.aliases = as_map(r->maps[MAP_ALIASES]),
+		.include = include,
+		.canonical = as_map(r->maps[MAP_CANONICAL]),
+		.recipient_canonical = as_map(r->maps[MAP_RECIPIENT_CANONICAL]),
+		.sender_canonical = as_map(r->maps[MAP_SENDER_CANONICAL]),
+		.generic = as_map(r->maps[MAP_GENERIC]),
+		.masquerade_domains = conf_str(c, P_masquerade_domains),
+		.masquerade_exceptions = conf_str(c, P_masquerade_exceptions),
+		.always_bcc = conf_str(c, P_always_bcc),
+		.from_address = conf_str(c, P_from_address),
+		.from_address_keep = conf_str(c, P_from_address_keep),
+	};
+	return 0;
+}
+
+void rules_close(struct rules *r)
+{
+	for (size_t i = 0; i < RULES_MAPS; i++)
+		if (r->maps[i])
+			conf_maps_free(r->maps[i]);
+	memset(r, 0, sizeof(*r));
+}
+
+bool rules_changed(const struct rules *r)
+{
+	for (size_t i = 0; i < RULES_MAPS; i++)
+		if (r->maps[i] && conf_maps_changed(r->maps[i]))
+			return true;
+	return false;
+}

@@ -1,0 +1,461 @@
+/*
+ * schedule.c: which message next. Each submitting user has a lane, a cursor through what is due of his, and the
+ * lanes take turns, so that 50,000 messages of one job delay another user's by one message. Claims live in
+ * memory only: after a crash there is nothing to clean up.
+ *
+ * Work stops where no agent has room. An agent is started when something is due, its relay may be tried, and
+ * either none is there or those that are there have been full for a while.
+ */
+#include "config.h"
+#include "outpostd/outpostd.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/step.h"
+
+enum { HAND_OUT = 64, SKIPS = 50, FULL_MS = 200 };
+
+/* ---- claims */
+
+static bool claim_add(struct schedule *s, struct claim *c)
+{
+	if (s->nclaims == s->capclaims) {
+		size_t cap = s->capclaims ? s->capclaims * 2 : 64;
+		struct claim **list = realloc(s->claims, cap * sizeof(struct claim *));
+
+		if (!list)
+			return false;
+		s->claims = list;
+		s->capclaims = cap;
+	}
+	s->claims[s->nclaims++] = c;
+	return true;
+}
+
+bool claim_known(const struct outpostd *d, int64_t row)
+{
+	for (size_t i = 0; i < d->schedule.nclaims; i++)
+		if (d->schedule.claims[i]->m.row == row)
+			return true;
+	return false;
+}
+
+static void claim_free(struct outpostd *d, struct claim *c)
+{
+	struct schedule *s = &d->schedule;
+
+	for (size_t i = 0; i < s->nclaims; i++)
+		if (s->claims[i] == c) {
+			s->claims[i] = s->claims[--s->nclaims];
+			break;
+		}
+	queue_message_free(&c->m);
+	buf_free(&c->header);
+	free(c->sender);
+	free(c->decided);
+	free(c);
+}
+
+static struct claim *claim_new(struct outpostd *d, struct queue_message *m)
+{
+	struct claim *c = calloc(1, sizeof(*c));
+	unsigned char *bits = calloc(1, m->nrecipients / 8 + 1);
+
+	if (!c || !bits) {
+		free(c);
+		free(bits);
+		return NULL;
+	}
+	c->m = *m;
+	c->decided = bits;
+	c->undecided = m->nrecipients;
+	c->claimed_us = clock_wall_us();
+	buf_init(&c->header, LIMIT_HEADER * 2);
+	if (!claim_add(&d->schedule, c)) {
+		free(c);
+		free(bits);
+		return NULL;
+	}
+	memset(m, 0, sizeof(*m));
+	return c;
+}
+
+static struct lane *lane_of(struct schedule *s, uint32_t uid)
+{
+	for (size_t i = 0; i < s->nlanes; i++)
+		if (s->lanes[i].uid == uid)
+			return &s->lanes[i];
+	return NULL;
+}
+
+void schedule_claim_over(struct outpostd *d, struct claim *c)
+{
+	struct schedule *s = &d->schedule;
+	bool more = c->undecided > 0 || c->m.nrecipients >= CLAIM_RECIPIENTS;
+	struct lane *l = lane_of(s, c->m.uid);
+
+	/* Recipients of it may be due still: look at this user's from the start again. */
+	if (more) {
+		if (l) {
+			l->cursor = (struct queue_cursor){0};
+			l->dry = false;
+		} else {
+			s->look = true;
+		}
+		s->due_known = false;
+	}
+	if (s->skipped)
+		schedule_reset(d);
+	claim_free(d, c);
+}
+
+/* ---- lanes */
+
+static struct lane *lane_add(struct schedule *s, uint32_t uid)
+{
+	struct lane *l = realloc(s->lanes, (s->nlanes + 1) * sizeof(*l));
+
+	if (!l)
+		return NULL;
+	s->lanes = l;
+	l = &s->lanes[s->nlanes++];
+	*l = (struct lane){.uid = uid};
+	return l;
+}
+
+void schedule_new_mail(struct outpostd *d, uint32_t uid)
+{
+	struct schedule *s = &d->schedule;
+	struct lane *l = lane_of(s, uid);
+
+	s->due_known = false;
+	if (l)
+		l->dry = false;
+	else
+		lane_add(s, uid);
+}
+
+void schedule_reset(struct outpostd *d)
+{
+	d->schedule.look = true;
+	d->schedule.skipped = false;
+	d->schedule.due_known = false;
+}
+
+static void schedule_fail(struct outpostd *d, const struct error *err)
+{
+	log_line(LOG_FAIL, "qmgr", 0, "the queue can't be read: %s", err->text);
+	d->schedule.wait = deadline_in_ms(5000);
+}
+
+/* Whose mail is due. */
+static void look(struct outpostd *d)
+{
+	struct schedule *s = &d->schedule;
+	int64_t after = -1, now = clock_wall_us();
+	struct error err = {0};
+	uint32_t uid;
+	int rc;
+
+	s->nlanes = 0;
+	s->look = false;
+	s->looked = now;
+	while ((rc = queue_next_user(d->queue, after, now, s->force, &uid, &err)) == 1) {
+		lane_add(s, uid);
+		after = uid;
+	}
+	if (rc < 0)
+		schedule_fail(d, &err);
+}
+
+static int by_number(const void *a, const void *b)
+{
+	const int64_t *x = a, *y = b;
+
+	return (*x > *y) - (*x < *y);
+}
+
+/* Under force everything is looked at whatever its time; what was deferred since the flush began has had its turn. */
+static bool had_its_turn(struct schedule *s, int64_t row)
+{
+	if (!s->force || !s->ntried)
+		return false;
+	if (!s->tried_sorted)
+		qsort(s->tried, s->ntried, sizeof(s->tried[0]), by_number);
+	s->tried_sorted = true;
+	return bsearch(&row, s->tried, s->ntried, sizeof(s->tried[0]), by_number) != NULL;
+}
+
+void schedule_deferred(struct outpostd *d, int64_t row)
+{
+	struct schedule *s = &d->schedule;
+
+	s->due_known = false;
+	if (!s->force)
+		return;
+	if (s->ntried == s->captried) {
+		size_t cap = s->captried ? s->captried * 2 : 256;
+		int64_t *list = realloc(s->tried, cap * sizeof(*list));
+
+		if (!list)
+			return;
+		s->tried = list;
+		s->captried = cap;
+	}
+	s->tried[s->ntried++] = row;
+	s->tried_sorted = false;
+}
+
+void schedule_force(struct outpostd *d, bool on)
+{
+	struct schedule *s = &d->schedule;
+
+	s->force = on;
+	s->ntried = 0;
+	schedule_reset(d);
+}
+
+/* 1: *m is a message of this lane that nobody has; 0: none now; -1. */
+static int lane_next(struct outpostd *d, struct lane *l, int64_t now, struct queue_message *m, struct error *err)
+{
+	for (;;) {
+		int rc = queue_next(d->queue, l->uid, now, d->schedule.force, CLAIM_RECIPIENTS, &l->cursor, m, err);
+
+		if (rc <= 0)
+			return rc;
+		if (m->nrecipients && !claim_known(d, m->row) && !had_its_turn(&d->schedule, m->row))
+			return 1;
+		queue_message_free(m);
+	}
+}
+
+/* The next message of the next user who has one. *undo: the cursor to put back if it is not taken. */
+static struct lane *next_message(struct outpostd *d, struct queue_message *m, struct queue_cursor *undo)
+{
+	struct schedule *s = &d->schedule;
+	int64_t now = clock_wall_us();
+	struct error err = {0};
+
+	if (s->look)
+		look(d);
+	for (size_t tried = 0; tried < s->nlanes; tried++) {
+		struct lane *l = &s->lanes[s->turn++ % s->nlanes];
+		int rc;
+
+		if (l->dry)
+			continue;
+		*undo = l->cursor;
+		rc = lane_next(d, l, now, m, &err);
+		if (rc == 1)
+			return l;
+		l->dry = true;
+		if (rc < 0)
+			schedule_fail(d, &err);
+	}
+	return NULL;
+}
+
+/* Nothing that was due at the last look can be had: who has a claim on it will say when it is over. So a due time
+ * that lies before that look is looked at again a second later, and under force not at all. */
+int64_t schedule_due(struct outpostd *d)
+{
+	struct schedule *s = &d->schedule;
+	struct error err = {0};
+
+	if (s->look)
+		return 0;
+	for (size_t i = 0; i < s->nlanes; i++)
+		if (!s->lanes[i].dry)
+			return 0;
+	if (s->force)
+		return INT64_MAX;
+	if (!s->due_known) {
+		if (queue_next_due(d->queue, &s->due, &err) < 0) {
+			schedule_fail(d, &err);
+			s->due = INT64_MAX;
+		}
+		if (s->due <= s->looked)
+			s->due = s->looked + 1000000;
+		s->due_known = true;
+	}
+	return s->due;
+}
+
+/* ---- agents */
+
+static struct agent *with_room(struct outpostd *d, const struct relay *r)
+{
+	struct agent *best = NULL;
+
+	for (struct agent *a = d->agents; a; a = a->next)
+		if ((!r || a->relay == r) && agent_has_room(a) && relay_paced(a->relay) && (!best || a->outstanding < best->outstanding))
+			best = a;
+	return best;
+}
+
+static bool one_starts(const struct outpostd *d, const struct relay *r)
+{
+	for (const struct agent *a = d->agents; a; a = a->next)
+		if ((!r || a->relay == r) && a->state == AGENT_STARTING)
+			return true;
+	return false;
+}
+
+static void start(struct outpostd *d, struct relay *r, const char *sender)
+{
+	struct delivery_down down = {.kind = DOWN_CONFIG, .dsn = "4.3.5"};
+	struct error err = {0};
+
+	if (agent_start(d, r, sender, &err))
+		return;
+	down.code = err.code;
+	down.kind = err.code == EX_CONFIG ? DOWN_CONFIG : DOWN_LOCAL;
+	snprintf(down.text, sizeof(down.text), "%s", err.text);
+	relay_went_down(d, r, &down);
+}
+
+/* A first agent at once; another only after those that are there were full for a while. One probe at a time
+ * where the relay is in doubt. */
+static void maybe_start(struct outpostd *d, struct relay *r, const char *sender)
+{
+	if (one_starts(d, r) || !relay_may_try(r))
+		return;
+	if (r->agents == 0 || (r->agents < relay_limit(d, r) && deadline_over(r->full_since)))
+		start(d, r, sender);
+}
+
+/* Gives m to an agent of the first relay of its route that can be tried; false: it has to wait. */
+static bool place(struct outpostd *d, struct queue_message *m)
+{
+	struct relay *route[RELAYS_MAX];
+	struct error err = {0};
+	struct agent *a = NULL;
+	struct claim *c;
+	int n = relay_route(d, m->sender, route, RELAYS_MAX, &err);
+
+	for (int i = 0; i < n; i++) {
+		if (!relay_may_try(route[i]))
+			continue;
+		a = with_room(d, route[i]);
+		if (!a)
+			maybe_start(d, route[i], m->sender);
+		break;
+	}
+	c = a ? claim_new(d, m) : NULL;
+	if (!c)
+		return false;
+	relay_took(d, a->relay);
+	agent_give(a, c);
+	return true;
+}
+
+/* How long all agents of a relay have been full. */
+static void note_full(struct outpostd *d)
+{
+	for (struct relay *r = d->relays; r; r = r->next) {
+		if (!r->agents || with_room(d, r))
+			r->full_since = DEADLINE_NEVER;
+		else if (r->full_since == DEADLINE_NEVER)
+			r->full_since = deadline_in_ms(FULL_MS);
+	}
+}
+
+/* Nobody has room: look at what is due next, only to see whether an agent should be started for it. */
+static void peek(struct outpostd *d)
+{
+	struct queue_cursor undo;
+	struct queue_message m;
+	struct lane *l;
+
+	memset(&m, 0, sizeof(m));
+	if (!relay_any_startable(d))
+		return;
+	l = next_message(d, &m, &undo);
+	if (!l)
+		return;
+	if (place(d, &m))
+		return;
+	queue_message_free(&m);
+	if (d->agents && one_starts(d, NULL))
+		l->cursor = undo; /* its agent is coming */
+	else
+		d->schedule.skipped = true;
+}
+
+static bool all_dry(const struct schedule *s)
+{
+	for (size_t i = 0; i < s->nlanes; i++)
+		if (!s->lanes[i].dry)
+			return false;
+	return !s->look;
+}
+
+/* Hands out messages while agents have room. True: there is more that could be handed out now. */
+static bool hand_out(struct outpostd *d)
+{
+	int skips = 0;
+
+	for (int i = 0; i < HAND_OUT; i++) {
+		struct queue_cursor undo;
+		struct queue_message m;
+
+		if (!with_room(d, NULL)) {
+			peek(d);
+			return false;
+		}
+		memset(&m, 0, sizeof(m));
+		if (!next_message(d, &m, &undo))
+			return false;
+		if (place(d, &m))
+			continue;
+		queue_message_free(&m);
+		d->schedule.skipped = true;
+		if (++skips == SKIPS)
+			return true;
+	}
+	return true;
+}
+
+bool schedule_work(struct outpostd *d)
+{
+	struct schedule *s = &d->schedule;
+	bool more;
+
+	if (d->stalled || d->leaving || !deadline_over(s->wait))
+		return false;
+	if (schedule_due(d) > clock_wall_us())
+		return false;
+	if (all_dry(s))
+		schedule_reset(d); /* a time has come */
+	note_full(d);
+	more = hand_out(d);
+	for (struct agent *a = d->agents; a; a = a->next)
+		if (a->out.len)
+			agent_flush(a);
+	return more;
+}
+
+/* Only what an event does not tell: when something falls due while somebody could take it. */
+deadline schedule_deadline(struct outpostd *d)
+{
+	int64_t due, now = clock_wall_us();
+
+	if (d->stalled || d->leaving)
+		return DEADLINE_NEVER;
+	if (!deadline_over(d->schedule.wait))
+		return d->schedule.wait;
+	if (!with_room(d, NULL) && !relay_any_startable(d))
+		return DEADLINE_NEVER;
+	due = schedule_due(d);
+	return due == INT64_MAX ? DEADLINE_NEVER : deadline_in_ms(due > now ? (due - now) / 1000 + 1 : 0);
+}
+
+/* Whether all that could be sent now is sent. */
+bool schedule_idle(struct outpostd *d)
+{
+	if (d->schedule.nclaims || d->nverdicts || d->relay_dirty || one_starts(d, NULL))
+		return false;
+	return schedule_due(d) > clock_wall_us() || !relay_any_usable(d) || d->stalled;
+}
