@@ -31,6 +31,7 @@ struct scan {
 	bool joined;		/* the last token was a '.' or '@', or a word that ends in '.' */
 	bool phrase;		/* two words side by side */
 	bool in_group;
+	const char *open;	/* its '<'; NULL: none */
 	const char *bad;	/* why the entry is no bare address */
 };
 
@@ -125,7 +126,7 @@ static bool token_is(const struct scan *s, char c)
 static void spec_begin(struct scan *s)
 {
 	buf_reset(&s->spec);
-	s->first = s->last = NULL;
+	s->first = s->last = s->open = NULL;
 	s->quoted = s->has_at = s->phrase = false;
 	s->joined = true;
 	s->bad = NULL;
@@ -213,7 +214,7 @@ static int refuse(struct scan *s, const char *from, const char *to, const char *
 }
 
 /* The spec is whole: its last touches, and out with it. */
-static int give(struct scan *s, const char *entry, const char *end, bool angle)
+static int give(struct scan *s, const char *entry, const char *end)
 {
 	struct address a;
 	struct error why;
@@ -231,12 +232,8 @@ static int give(struct scan *s, const char *entry, const char *end, bool angle)
 	a.spec = buf_str(&s->spec);
 	a.text = (struct span){s->first, (size_t)(s->last - s->first)};
 	a.entry = (struct span){entry, (size_t)(end - entry)};
-	a.name = (struct span){entry, 0};
-	a.angle = angle;
-	if (angle)
-		a.name = span_trim((struct span){entry, (size_t)(s->first - entry)});
-	if (a.name.n && a.name.p[a.name.n - 1] == '<')
-		a.name = span_trim((struct span){a.name.p, a.name.n - 1});
+	a.name = span_trim((struct span){entry, s->open ? (size_t)(s->open - entry) : 0});
+	a.angle = s->open != NULL;
 	return s->each(s->arg, &a, s->err);
 }
 
@@ -259,9 +256,10 @@ static bool skip_route(struct scan *s)
 /* Behind a '<'. */
 static int angle(struct scan *s, const char *entry)
 {
-	const char *open = s->p;
+	const char *open = s->at;
 
 	spec_begin(s);
+	s->open = open;
 	next(s);
 	if (token_is(s, '@'))
 		skip_route(s);
@@ -280,8 +278,8 @@ static int angle(struct scan *s, const char *entry)
 	if (s->phrase)
 		s->bad = "blanks stand inside it";
 	if (!s->first)
-		s->first = s->last = open;
-	return give(s, entry, s->p, true);
+		s->first = s->last = open + 1;
+	return give(s, entry, s->p);
 }
 
 /* An entry of several words without '<': each word for itself, if that is what was meant. */
@@ -311,7 +309,7 @@ static int words(struct scan *s, const char *entry, const char *end)
 			else
 				one.bad = "it holds a byte that must be quoted";
 		}
-		rc = give(&one, word.p, word.p + word.n, false);
+		rc = give(&one, word.p, word.p + word.n);
 	}
 	s->spec = one.spec;	/* it may have grown */
 	return rc;
@@ -324,7 +322,7 @@ static int bare(struct scan *s, const char *entry, const char *end)
 		return 0;
 	if (s->phrase)
 		return words(s, entry, end);
-	return give(s, entry, end, false);
+	return give(s, entry, end);
 }
 
 /* After '>': whatever stands before the next separator is no address, unless it has angles of its own. */

@@ -227,7 +227,7 @@ static enum outcome at_drop(struct handing *h, struct error *answer)
 		while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
 			;
 	if (what == LOST) {
-		error_set(answer, EX_TEMPFAIL, "4.3.0", "outpost-drop ended without an answer");
+		error_set(answer, EX_TEMPFAIL, "4.3.0", "it ended without an answer");
 		return FAILED;
 	}
 	return what;
@@ -248,9 +248,9 @@ static void drop_instead(struct handing *h, struct error *answer)
 	enum outcome what = at_drop(h, answer);
 
 	if (what == FAILED)
-		error_prefix(answer, "no outpostd listens at %s, and ", h->place->door);
+		error_prefix(answer, "no outpostd listens at %s; outpost-drop", h->place->door);
 	if (what == FAILED && h->place->conf_error.code)
-		error_prefix(answer, "%s; ", h->place->conf_error.text);
+		error_prefix(answer, "%s", h->place->conf_error.text);
 }
 
 int hand_over(const struct place *p, struct letter *l, struct error *answer)

@@ -39,7 +39,7 @@ int letter_sender(struct letter *l, const char *text, struct error *err)
 	else if (span_trim(span_of(text)).n)
 		rc = address_one(text, strlen(text), &spec, err);
 	if (rc < 0 && text)
-		error_prefix(err, "the sender (-f): ");
+		error_prefix(err, "the sender (-f)");
 	free(l->sender);
 	l->sender = rc < 0 ? NULL : strdup(buf_str(&spec));
 	if (rc == 0 && !l->sender)

@@ -149,7 +149,7 @@ int recipients_header(struct recipients *r, struct span header, unsigned notify,
 		if ((field_class(field_kind(f.name)) & (CLASS_RECIPIENT | CLASS_RESENT)) != want)
 			continue;
 		if (address_each(f.body.p, f.body.n, 0, add, &to, err) < 0)
-			return error_prefix(err, "header field %.*s: ", (int)f.name.n, f.name.p);
+			return error_prefix(err, "header field %.*s", (int)f.name.n, f.name.p);
 	}
 	return 0;
 }

@@ -1,0 +1,238 @@
+#include "config.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "mail/rewrite.h"
+
+/* A map in memory: "key value" pairs, NULL ends. */
+static int get(void *arg, const char *key, struct buf *value, struct error *err)
+{
+	const char *const *v = arg;
+
+	for (; *v; v += 2) {
+		if (strcmp(v[0], key) != 0)
+			continue;
+		if (strcmp(v[1], "FAIL") == 0)
+			return error_set(err, EX_TEMPFAIL, "4.3.0", "the map is broken");
+		buf_adds(value, v[1]);
+		return 1;
+	}
+	return 0;
+}
+
+static int include(void *arg, const char *path, struct buf *text, struct error *err)
+{
+	(void)arg;
+	if (strcmp(path, "/etc/list") != 0)
+		return error_set(err, EX_NOINPUT, NULL, "cannot read %s", path);
+	return buf_adds(text, "# people\none@x.example, two@x.example\n\nbob\n");
+}
+
+static struct rewrite_rules rules(void)
+{
+	return (struct rewrite_rules){.myorigin = "example.com", .myhostname = "host.example.com", .recipient_delimiter = "+",
+				      .local_domains = "host.example.com, vm", .include = include, .masquerade_domains = "",
+				      .masquerade_exceptions = "", .always_bcc = "", .from_address = "",
+				      .from_address_keep = "reply-to"};
+}
+
+static int each(void *arg, const char *address)
+{
+	buf_addf(arg, "%s|", address);
+	return 0;
+}
+
+static void recipient(const struct rewrite_rules *r, const char *in, const char *want, const char *told)
+{
+	struct error err = {0};
+	struct buf out, note;
+
+	buf_init(&out, 10000);
+	buf_init(&note, 10000);
+	if (rewrite_recipient(r, in, each, &out, &note, &err) < 0) {
+		buf_reset(&out);
+		buf_addf(&out, "! %d", err.code);
+	}
+	assert_string_equal(buf_str(&out), want);
+	if (told)
+		assert_non_null(strstr(buf_str(&note), told));
+	else
+		assert_string_equal(buf_str(&note), "");
+	buf_free(&out);
+	buf_free(&note);
+}
+
+static void test_recipients(void **state)
+{
+	struct rewrite_rules r = rules();
+
+	(void)state;
+	recipient(&r, "root", "root@example.com|", NULL);
+	recipient(&r, "a@b.example", "a@b.example|", NULL);
+	recipient(&r, "root@localhost", "root@example.com|", NULL);
+	recipient(&r, "root@vm", "root@example.com|", NULL);
+	recipient(&r, "root@host.example.com", "root@host.example.com|", NULL);
+	recipient(&r, "a b", "! 65", NULL);
+	recipient(&r, "<>", "! 65", NULL);
+}
+
+static void test_aliases(void **state)
+{
+	static const char *const map[] = {
+		"root", "admin, ops@x.example", "admin", "Ann <ann@x.example>, bob", "bob", "bob@x.example",
+		"loop", "pool", "pool", "loop, z@x.example", "self", "\\self, a@x.example", "me", "me, b@x.example",
+		"prog", "|/bin/vacation", "mixed", "\"|/bin/x y, z\", c@x.example, /var/mail/y",
+		"list", ":include:/etc/list", "nolist", ":include:/etc/none", "bad", "a@, d@x.example",
+		"twice", "d@x.example, d@X.example, d@x.example", "fails", "FAIL", NULL};
+	struct rewrite_rules r = rules();
+
+	(void)state;
+	r.aliases = (struct rewrite_map){get, (void *)map};
+	recipient(&r, "root", "ann@x.example|bob@x.example|ops@x.example|", NULL);
+	recipient(&r, "ROOT@localhost", "ann@x.example|bob@x.example|ops@x.example|", NULL);
+	recipient(&r, "bob+tag@vm", "bob@x.example|", NULL);
+	recipient(&r, "bob@other.example", "bob@other.example|", NULL);
+	recipient(&r, "loop", "loop@example.com|z@x.example|", "loop");
+	recipient(&r, "self", "self@example.com|a@x.example|", NULL);
+	recipient(&r, "me", "me@example.com|b@x.example|", NULL);
+	recipient(&r, "prog", "prog@example.com|", "commands are not run");
+	recipient(&r, "mixed", "c@x.example|", "files are not delivered");
+	recipient(&r, "list", "one@x.example|two@x.example|bob@x.example|", NULL);
+	recipient(&r, "nolist", "nolist@example.com|", "cannot read /etc/none");
+	recipient(&r, "bad", "d@x.example|", "no mail address");
+	recipient(&r, "twice", "d@x.example|d@X.example|", NULL);
+	recipient(&r, "fails", "! 75", NULL);
+}
+
+static void test_maps(void **state)
+{
+	static const char *const canonical[] = {"old@example.com", "new@x.example", "user", "user@y.example",
+						"@gone.example", "@here.example", NULL};
+	static const char *const generic[] = {"root@host.example.com", "ops@z.example", "root@example.com", "ops@z.example",
+					      "@vm", "@z.example", "other", "o@z.example", NULL};
+	struct rewrite_rules r = rules();
+
+	(void)state;
+	r.canonical = (struct rewrite_map){get, (void *)canonical};
+	r.generic = (struct rewrite_map){get, (void *)generic};
+	recipient(&r, "old", "new@x.example|", NULL);
+	recipient(&r, "old+t@example.com", "new+t@x.example|", NULL);
+	recipient(&r, "user", "user@y.example|", NULL);
+	recipient(&r, "abc@gone.example", "abc@here.example|", NULL);
+	recipient(&r, "root", "ops@z.example|", NULL);
+	recipient(&r, "Root@HOST.example.com", "ops@z.example|", NULL);
+	recipient(&r, "x@vm", "x@z.example|", NULL);
+	recipient(&r, "other", "o@z.example|", NULL);
+}
+
+static void sender(const struct rewrite_rules *r, const char *in, const char *want)
+{
+	struct error err = {0};
+	struct buf out;
+
+	buf_init(&out, 10000);
+	assert_int_equal(rewrite_sender(r, in, &out, &err), 0);
+	assert_string_equal(buf_str(&out), want);
+	buf_free(&out);
+}
+
+static void test_senders(void **state)
+{
+	static const char *const map[] = {"www-data", "shop@x.example", NULL};
+	struct rewrite_rules r = rules();
+
+	(void)state;
+	sender(&r, "", "");
+	sender(&r, "root", "root@example.com");
+	sender(&r, "root@localhost.localdomain", "root@example.com");
+	sender(&r, "root@unqualified", "root@example.com");
+	sender(&r, "a@b.example", "a@b.example");
+	r.sender_canonical = (struct rewrite_map){get, (void *)map};
+	sender(&r, "www-data", "shop@x.example");
+	r.masquerade_domains = "!keep.example.org example.org";
+	sender(&r, "a@host.example.org", "a@example.org");
+	sender(&r, "a@b.keep.example.org", "a@b.keep.example.org");
+	r.masquerade_exceptions = "root";
+	sender(&r, "root@host.example.org", "root@host.example.org");
+	r.from_address = "Ops <ops@x.example>";
+	sender(&r, "root", "ops@x.example");
+	sender(&r, "", "");
+}
+
+static void header(const struct rewrite_rules *r, const char *in, const char *want)
+{
+	struct error err = {0};
+	struct buf out;
+
+	buf_init(&out, 100000);
+	assert_int_equal(rewrite_header(r, "4QID", in, strlen(in), &out, &err), 0);
+	assert_string_equal(buf_str(&out), want);
+	buf_free(&out);
+}
+
+static void test_header(void **state)
+{
+	struct rewrite_rules r = rules();
+
+	(void)state;
+	header(&r, "Received: by h (outpost)\n\tid " QUEUE_ID_MARK "; x\nFrom: root (Cron Daemon)\nTo: root, A <b>,\n c@d.example\n"
+		   "Bcc: secret@x\nSubject: a, b\nCc: bad bad bad, me\n\n",
+	       "Received: by h (outpost)\n\tid 4QID; x\nFrom: root@example.com (Cron Daemon)\n"
+	       "To: root@example.com, A <b@example.com>,\n c@d.example\nSubject: a, b\nCc: bad bad bad, me@example.com\n\n");
+	header(&r, "From: root@localhost\nSender: x@vm\nReply-To: <>\nTo: a@localhost\n\n",
+	       "From: root@example.com\nSender: x@example.com\nReply-To: <>\nTo: a@example.com\n\n");
+}
+
+static void test_from_address(void **state)
+{
+	struct rewrite_rules r = rules();
+
+	(void)state;
+	r.from_address = "ops@x.example";
+	header(&r, "From: root (Cron Daemon)\nTo: root\n\n",
+	       "From: Cron Daemon <ops@x.example>\nTo: root@example.com\nReply-To: root@example.com (Cron Daemon)\n\n");
+	header(&r, "From: \"A, B\" <a@b.example>\nReply-To: c@d.example\n\n",
+	       "From: \"A, B\" <ops@x.example>\nReply-To: c@d.example\n\n");
+	header(&r, "From: Ops <ops@X.example>\n\n", "From: Ops <ops@X.example>\n\n");
+	r.from_address_keep = "header";
+	header(&r, "From: a@b.example\nSender: q@r.example\n\n",
+	       "From: ops@x.example\nSender: ops@x.example\nX-Original-From: a@b.example\n\n");
+	r.from_address_keep = "no";
+	r.from_address = "Server <ops@x.example>";
+	header(&r, "From: a@b.example, c@d.example\n\n", "From: Server <ops@x.example>\n\n");
+}
+
+static void test_always_bcc(void **state)
+{
+	struct rewrite_rules r = rules();
+	struct error err;
+	struct buf out, note;
+
+	(void)state;
+	buf_init(&out, 1000);
+	buf_init(&note, 1000);
+	assert_int_equal(rewrite_always_bcc(&r, each, &out, &note, &err), 0);
+	assert_string_equal(buf_str(&out), "");
+	r.always_bcc = "archive";
+	assert_int_equal(rewrite_always_bcc(&r, each, &out, &note, &err), 0);
+	assert_string_equal(buf_str(&out), "archive@example.com|");
+	buf_free(&out);
+	buf_free(&note);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_recipients), cmocka_unit_test(test_aliases), cmocka_unit_test(test_maps),
+		cmocka_unit_test(test_senders), cmocka_unit_test(test_header), cmocka_unit_test(test_from_address),
+		cmocka_unit_test(test_always_bcc),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

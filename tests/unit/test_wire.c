@@ -1,0 +1,212 @@
+#include "config.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "mail/recode.h"
+#include "mail/wire.h"
+
+static void to_wire(struct buf *out, const char *p, size_t n, size_t step, bool dots)
+{
+	struct wire w;
+
+	buf_reset(out);
+	wire_init(&w, dots);
+	for (size_t i = 0; i < n; i += step)
+		assert_int_equal(wire_add(&w, out, p + i, n - i < step ? n - i : step), 0);
+	assert_int_equal(wire_end(&w, out), 0);
+}
+
+static void check(const char *in, bool dots, const char *want)
+{
+	struct buf out;
+
+	buf_init(&out, 1 << 20);
+	for (size_t step = 1; step < 20; step++) {
+		to_wire(&out, in, strlen(in), step, dots);
+		assert_string_equal(buf_str(&out), want);
+	}
+	buf_free(&out);
+}
+
+static void test_forms(void **state)
+{
+	(void)state;
+	check("A: b\n\nx\n", true, "A: b\r\n\r\nx\r\n.\r\n");
+	check("A: b\n\n.\n..x\n", true, "A: b\r\n\r\n..\r\n...x\r\n.\r\n");
+	check("A: b\n\n.\n", false, "A: b\r\n\r\n.\r\n");
+	check("A: b\n\nno end", true, "A: b\r\n\r\nno end\r\n.\r\n");
+	check("", true, ".\r\n");
+	check("", false, "");
+	check("a\rb\n", true, "a b\r\n.\r\n");
+}
+
+/* No wire form may have a bare CR or LF, a line over 998, or (with dots) the end of data before its end. */
+static void check_wire_rules(const struct buf *out)
+{
+	size_t column = 0;
+
+	for (size_t i = 0; i < out->len; i++) {
+		if (out->data[i] == '\n') {
+			assert_true(i && out->data[i - 1] == '\r');
+			column = 0;
+			continue;
+		}
+		if (out->data[i] == '\r') {
+			assert_true(i + 1 < out->len && out->data[i + 1] == '\n');
+			continue;
+		}
+		assert_true(++column <= 999);
+	}
+	assert_non_null(out->data);
+	assert_true(strstr(out->data, "\r\n.\r\n") == NULL ||
+		    strstr(out->data, "\r\n.\r\n") == out->data + out->len - 5);
+}
+
+static void test_random(void **state)
+{
+	static const char letters[] = "a.\n\n.b \xc3\xa4\xe2\x82\xac\rxyz";
+	struct buf out, once;
+	char in[4096];
+
+	(void)state;
+	srandom(1);
+	buf_init(&out, 1 << 20);
+	buf_init(&once, 1 << 20);
+	for (int round = 0; round < 400; round++) {
+		size_t n = (size_t)random() % sizeof(in), step = 1 + (size_t)random() % 700;
+		int longish = round % 2;
+
+		for (size_t i = 0; i < n; i++)
+			in[i] = longish && random() % 500 ? (char)"ab\xc3\xa4"[i % 4] : letters[random() % (sizeof(letters) - 1)];
+		to_wire(&once, in, n, sizeof(in), true);
+		to_wire(&out, in, n, step, true);
+		assert_int_equal(out.len, once.len);
+		assert_memory_equal(buf_str(&out), buf_str(&once), out.len);
+		check_wire_rules(&out);
+	}
+	buf_free(&out);
+	buf_free(&once);
+}
+
+static void test_long_lines(void **state)
+{
+	struct buf in, out;
+
+	(void)state;
+	buf_init(&in, 1 << 22);
+	buf_init(&out, 1 << 22);
+	buf_adds(&in, "A: b\n\n");
+	for (int i = 0; i < 300000; i++)
+		buf_adds(&in, "€");
+	buf_adds(&in, "\n");
+	to_wire(&out, in.data, in.len, 4097, true);
+	check_wire_rules(&out);
+	assert_int_equal((unsigned char)out.data[8 + 996], '\r');
+	buf_free(&in);
+	buf_free(&out);
+}
+
+/* ---- recode */
+
+static void recode(struct buf *out, const char *p, size_t n, size_t step)
+{
+	struct recode *r = recode_new();
+
+	assert_non_null(r);
+	buf_reset(out);
+	for (size_t i = 0; i < n; i += step)
+		assert_int_equal(recode_add(r, out, p + i, n - i < step ? n - i : step), 0);
+	assert_int_equal(recode_end(r, out), 0);
+	recode_free(r);
+}
+
+static void check_recode(const char *in, const char *want)
+{
+	struct buf out;
+
+	buf_init(&out, 1 << 20);
+	for (size_t step = 1; step < 40; step += 3) {
+		recode(&out, in, strlen(in), step);
+		assert_string_equal(buf_str(&out), want);
+	}
+	buf_free(&out);
+}
+
+static void test_recode_leaf(void **state)
+{
+	(void)state;
+	check_recode("Subject: x\nContent-Transfer-Encoding: 8bit\n\nhä = \n.\nx \n",
+		     "Subject: x\nContent-Transfer-Encoding: quoted-printable\n\nh=C3=A4 =3D=20\n=2E\nx=20\n");
+	check_recode("Subject: hä ö x ü\n\nbody\n",
+		     "Subject: =?utf-8?q?h=C3=A4_=C3=B6?= x =?utf-8?q?=C3=BC?=\n"
+		     "Content-Transfer-Encoding: quoted-printable\n\nbody\n");
+	check_recode("From: \"Jür, X\" <a@b>\nContent-Transfer-Encoding: quoted-printable\n\nh=C3=A4\n",
+		     "From: =?utf-8?q?J=C3=BCr=2C_X?= <a@b>\nContent-Transfer-Encoding: quoted-printable\n\nh=C3=A4\n");
+	check_recode("Content-Transfer-Encoding: base64\nContent-Type: image/png\n\nAAAA\n",
+		     "Content-Transfer-Encoding: base64\nContent-Type: image/png\n\nAAAA\n");
+	check_recode("A: b\n\n", "A: b\nContent-Transfer-Encoding: quoted-printable\n\n");
+}
+
+static void test_recode_parts(void **state)
+{
+	(void)state;
+	check_recode("Content-Type: multipart/mixed; boundary=\"b1\"\nContent-Transfer-Encoding: 8bit\n\npre ä\n"
+		     "--b1\nContent-Type: text/plain\nContent-Transfer-Encoding: 8bit\n\nä\n"
+		     "--b1\nContent-Type: multipart/alternative; boundary=b2\n\n"
+		     "--b2\n\nnoheader ü\n--b2--\n"
+		     "--b1\nContent-Type: message/rfc822\nContent-Transfer-Encoding: 8bit\n\nSubject: in\n\nö\n"
+		     "--b1--\nepilogue\n",
+		     "Content-Type: multipart/mixed; boundary=\"b1\"\nContent-Transfer-Encoding: 7bit\n\npre ??\n"
+		     "--b1\nContent-Type: text/plain\nContent-Transfer-Encoding: quoted-printable\n\n=C3=A4\n"
+		     "--b1\nContent-Type: multipart/alternative; boundary=b2\n\n"
+		     "--b2\nContent-Transfer-Encoding: quoted-printable\n\nnoheader =C3=BC\n--b2--\n"
+		     "--b1\nContent-Type: message/rfc822\nContent-Transfer-Encoding: 7bit\n\nSubject: in\n"
+		     "Content-Transfer-Encoding: quoted-printable\n\n=C3=B6\n"
+		     "--b1--\nepilogue\n");
+}
+
+static void test_recode_long(void **state)
+{
+	struct buf in, out;
+
+	(void)state;
+	buf_init(&in, 1 << 20);
+	buf_init(&out, 1 << 22);
+	buf_adds(&in, "A: b\n\n");
+	for (int i = 0; i < 20000; i++)
+		buf_adds(&in, "x ä");
+	recode(&out, in.data, in.len, 1000);
+	for (const char *p = out.data; *p; p += strcspn(p, "\n") + 1)
+		assert_true(strcspn(p, "\n") <= 76);
+	for (size_t i = 0; i < out.len; i++)
+		assert_true((unsigned char)out.data[i] < 128);
+	buf_free(&in);
+	buf_free(&out);
+}
+
+static void test_forbidden(void **state)
+{
+	static const char a[] = "Content-Type: multipart/SIGNED; boundary=x\n\n", b[] = "Content-Type: multipart/mixed\n\n";
+
+	(void)state;
+	assert_true(recode_forbidden(a, strlen(a)));
+	assert_false(recode_forbidden(b, strlen(b)));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_forms), cmocka_unit_test(test_random), cmocka_unit_test(test_long_lines),
+		cmocka_unit_test(test_recode_leaf), cmocka_unit_test(test_recode_parts),
+		cmocka_unit_test(test_recode_long), cmocka_unit_test(test_forbidden),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
