@@ -1,6 +1,7 @@
 #include "config.h"
 #include "nexthop/nexthop.h"
 #include "base/text.h"
+#include "conf/tls.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -15,13 +16,9 @@ struct text_field {
 	{P_##param, offsetof(struct delivery_session, member), sizeof(((struct delivery_session *)0)->member)}
 
 static const struct text_field text_fields[] = {
-	FIELD(smtp_tls_CAfile, cafile),
-	FIELD(smtp_tls_CApath, capath),
 	FIELD(smtp_tls_CRLfile, crlfile),
 	FIELD(smtp_tls_cert_file, certfile),
 	FIELD(smtp_tls_key_file, keyfile),
-	FIELD(smtp_tls_fingerprint_cert_match, fingerprints),
-	FIELD(smtp_tls_fingerprint_digest, fingerprint_digest),
 	FIELD(smtp_sasl_mechanism_filter, mechanism_filter),
 	FIELD(smtp_sasl_security_options, security_options),
 	FIELD(smtp_sasl_tls_security_options, tls_security_options),
@@ -55,34 +52,20 @@ static void copy_times(struct conf *c, struct delivery_session *s)
 	s->t_quit = (int)conf_seconds(c, P_smtp_quit_timeout);
 }
 
-/* smtp_tls_security_level wins over the two old forms; those only switch TLS off, never down. */
-static const char *tls_level(struct conf *c)
+/* Level, names, trust and ciphers, as main.cf and smtp_tls_policy_maps have them for this relay. */
+static int set_tls(struct conf *c, const struct conf_relay *r, struct delivery_session *s, struct buf *notes, struct error *err)
 {
-	const char *level = conf_str(c, P_smtp_tls_security_level);
+	struct conf_tls t;
 
-	if (!conf_is_set(c, P_smtp_tls_security_level) || !*level) {
-		if (conf_is_set(c, P_smtp_use_tls) && !conf_bool(c, P_smtp_use_tls) &&
-		    !conf_bool(c, P_smtp_enforce_tls))
-			return "none";
-		return "secure";
-	}
-	if (strcmp(level, "dane") == 0 || strcmp(level, "dane-only") == 0)
-		return "secure";
-	return level;
-}
-
-static int set_tls(struct conf *c, struct delivery_session *s, struct buf *notes, struct error *err)
-{
-	const char *level = tls_level(c);
-	bool verify = strcmp(level, "verify") == 0;
-
-	(void)notes;
-	snprintf(s->tls_level, sizeof(s->tls_level), "%s", level);
-	if (strcmp(level, "fingerprint") == 0 && !s->fingerprints[0])
-		return error_set(err, EX_CONFIG, "4.7.5", "smtp_tls_security_level = fingerprint needs "
-				 "smtp_tls_fingerprint_cert_match = (the digest of the relay's certificate)");
-	snprintf(s->match, sizeof(s->match), "%s",
-		 conf_str(c, verify ? P_smtp_tls_verify_cert_match : P_smtp_tls_secure_cert_match));
+	if (conf_tls(c, r, &t, notes, err) < 0)
+		return -1;
+	snprintf(s->tls_level, sizeof(s->tls_level), "%s", t.level);
+	snprintf(s->cafile, sizeof(s->cafile), "%s", t.cafile);
+	snprintf(s->capath, sizeof(s->capath), "%s", t.capath);
+	snprintf(s->fingerprints, sizeof(s->fingerprints), "%s", t.fingerprints);
+	snprintf(s->fingerprint_digest, sizeof(s->fingerprint_digest), "%s", t.digest);
+	snprintf(s->match, sizeof(s->match), "%s", t.match);
+	snprintf(s->priority, sizeof(s->priority), "%s", t.priority);
 	s->append_default_ca = conf_bool(c, P_tls_append_default_CA);
 	s->tls_loglevel = (int)conf_int(c, P_smtp_tls_loglevel);
 	return 0;
@@ -100,7 +83,7 @@ int nexthop_session(struct conf *c, const struct conf_relay *r, const char *send
 	for (size_t i = 0; i < sizeof(text_fields) / sizeof(text_fields[0]); i++)
 		if (copy_text(c, &text_fields[i], s, err) < 0)
 			return -1;
-	if (set_tls(c, s, notes, err) < 0)
+	if (set_tls(c, r, s, notes, err) < 0)
 		return -1;
 	copy_times(c, s);
 	s->auth = conf_bool(c, P_smtp_sasl_auth_enable) && *conf_str(c, P_smtp_sasl_password_maps);
