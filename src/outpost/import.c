@@ -1,0 +1,257 @@
+/* import.c: `outpost import`: shows what it would write, asks, and writes it. */
+#include "config.h"
+#include "outpost/import.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "base/limits.h"
+#include "outpost/command.h"
+#include "outpost/diff.h"
+
+enum { NOTES_MAX = 64 << 10 };
+
+static const struct {
+	const char *name, *path;
+	import_reader read;
+} programs[] = {
+	{"postfix", "/etc/postfix", import_postfix},
+	{"msmtp", "/etc/msmtprc", import_msmtp},
+	{"nullmailer", "/etc/nullmailer", import_nullmailer},
+	{"ssmtp", "/etc/ssmtp", import_ssmtp},
+};
+
+/* ---- for the readers */
+
+void import_set(struct import *im, const char *name, const char *value)
+{
+	if (!*value)
+		return;
+	buf_addf(&im->main_cf, "%s = ", name);
+	for (; *value; value++) {
+		if (*value == '$')
+			buf_addc(&im->main_cf, '$');
+		buf_addc(&im->main_cf, *value);
+	}
+	buf_addc(&im->main_cf, '\n');
+}
+
+void import_note(struct import *im, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	buf_addv(&im->notes, fmt, ap);
+	va_end(ap);
+	buf_addc(&im->notes, '\n');
+}
+
+void import_relay(struct import *im, const struct import_relay *r)
+{
+	char relay[400];
+
+	snprintf(relay, sizeof(relay), "[%s]:%s", r->host, r->port);
+	import_set(im, "relayhost", relay);
+	if (r->implicit_tls && strcmp(r->port, "465") != 0)
+		import_set(im, "smtp_tls_wrappermode", "yes");
+	if (*r->user) {
+		import_set(im, "smtp_sasl_auth_enable", "yes");
+		buf_addf(&im->main_cf, "smtp_sasl_password_maps = hash:%s/sasl_passwd\n", im->dir);
+		buf_addf(&im->passwd, "%s %s:%s\n", relay, r->user, r->password);
+	} else if (!r->tls) {
+		import_set(im, "smtp_tls_security_level", "may");
+	}
+	import_set(im, "smtp_tls_CAfile", r->ca_file);
+	if (*r->fingerprint) {
+		import_set(im, "smtp_tls_security_level", "fingerprint");
+		import_set(im, "smtp_tls_fingerprint_cert_match", r->fingerprint);
+	}
+	if (*r->user && (!r->tls || r->unverified))
+		import_note(im, "the password was sent %s; outpost sends it over verified TLS only. If the relay can't be "
+			    "verified, `outpost check` says what to write.", r->tls ? "to an unverified relay" : "without TLS");
+}
+
+int import_lines(const char *path, int (*each)(void *, struct span, struct error *), void *arg, struct error *err)
+{
+	struct span rest, line;
+	struct buf text;
+	int rc;
+
+	buf_init(&text, LIMIT_CONF_FILE);
+	rc = io_read_file(path, false, &text, NULL, err);
+	rest = (struct span){buf_str(&text), text.len};
+	while (rc == 0 && span_word(&rest, "\n", &line)) {
+		line = span_trim(line);
+		if (line.n > 0 && line.p[0] != '#')
+			rc = each(arg, line, err);
+	}
+	buf_wipe(&text);
+	return rc;
+}
+
+void import_copy(struct import *im, char *out, size_t size, struct span s)
+{
+	if (s.n >= size) {
+		import_note(im, "\"%.*s...\" is too long and was cut", 20, s.p);
+		s.n = size - 1;
+	}
+	memcpy(out, s.p, s.n);
+	out[s.n] = 0;
+}
+
+/* ---- showing and writing */
+
+struct target {
+	const char *name;
+	const struct buf *text;
+	bool secret;
+	mode_t mode;
+};
+
+/* The file as it is now; empty when there is none. */
+static int read_old(const char *path, struct buf *old, struct error *err)
+{
+	struct stat st;
+
+	if (lstat(path, &st) < 0 && errno == ENOENT)
+		return 0;
+	return io_read_file(path, true, old, NULL, err);
+}
+
+static int show_target(const struct import *im, const struct target *t, bool *changed, struct error *err)
+{
+	char path[PATH_MAX];
+	struct buf old;
+	int rc;
+
+	if (t->text->len == 0)
+		return 0;
+	snprintf(path, sizeof(path), "%s/%s", im->dir, t->name);
+	buf_init(&old, LIMIT_CONF_FILE);
+	rc = read_old(path, &old, err);
+	if (rc == 0)
+		*changed |= diff_print(path, &old, t->text, t->secret);
+	buf_wipe(&old);
+	return rc;
+}
+
+/* The old file stays beside the new one. */
+static int keep_old(const char *path, struct error *err)
+{
+	char kept[PATH_MAX + 8];
+
+	snprintf(kept, sizeof(kept), "%s.old", path);
+	if (unlink(kept) < 0 && errno != ENOENT)
+		return error_sys(err, EX_CANTCREAT, NULL, "cannot remove %s", kept);
+	if (link(path, kept) < 0 && errno != ENOENT)
+		return error_sys(err, EX_CANTCREAT, NULL, "cannot keep %s as %s", path, kept);
+	return 0;
+}
+
+static int write_target(const struct import *im, const struct target *t, struct error *err)
+{
+	char path[PATH_MAX];
+
+	if (t->text->len == 0)
+		return 0;
+	if (!buf_ok(t->text))
+		return error_set(err, EX_DATAERR, NULL, "%s would be too large", t->name);
+	snprintf(path, sizeof(path), "%s/%s", im->dir, t->name);
+	if (keep_old(path, err) < 0)
+		return -1;
+	return io_replace_file(path, t->text->data, t->text->len, t->mode, err);
+}
+
+/* Now the new configuration is there: passwords get the mode that outpost can read. */
+static void mend(struct context *c)
+{
+	struct error err = {0};
+	struct stat st;
+	struct buf said;
+
+	buf_init(&said, NOTES_MAX);
+	if (context_conf(c, &err) < 0)
+		fail(&err);
+	else if (stat(conf_str(c->conf, P_queue_directory), &st) == 0 && st.st_uid != 0 &&
+		 conf_mend_modes(c->conf, st.st_gid, &said, &err) < 0)
+		fail(&err);
+	fputs(buf_str(&said), stdout);
+	buf_free(&said);
+}
+
+static int show_and_write(struct context *c, struct import *im, struct error *err)
+{
+	const struct target targets[] = {{"main.cf", &im->main_cf, false, 0644},
+					 {"sasl_passwd", &im->passwd, true, 0600},
+					 {"generic", &im->generic, false, 0644}};
+	size_t n = sizeof(targets) / sizeof(targets[0]);
+	bool changed = false;
+
+	for (size_t i = 0; i < n; i++)
+		if (show_target(im, &targets[i], &changed, err) < 0)
+			return -1;
+	if (im->notes.len)
+		printf("\n%s", buf_str(&im->notes));
+	if (!changed)
+		printf("Nothing to change.\n");
+	if (!changed || option_given(c, "dry-run"))
+		return 0;
+	if (!option_given(c, "yes") && !term_confirm("\nWrite this?", false))
+		return error_set(err, EX_USAGE, NULL, "nothing was written (--yes writes without asking)");
+	for (size_t i = 0; i < n; i++)
+		if (write_target(im, &targets[i], err) < 0)
+			return -1;
+	mend(c);
+	printf("Written. `outpost check` tries it.\n");
+	return 0;
+}
+
+static int run(struct context *c)
+{
+	size_t n = sizeof(programs) / sizeof(programs[0]), i = 0;
+	struct import im = {.dir = c->dir};
+	struct error err = {0};
+	int rc;
+
+	while (i < n && strcmp(programs[i].name, c->argv[0]) != 0)
+		i++;
+	if (i == n)
+		return fail_usage(c, "import knows postfix, msmtp, nullmailer and ssmtp");
+	buf_init(&im.main_cf, LIMIT_CONF_FILE);
+	buf_init(&im.passwd, LIMIT_CONF_FILE);
+	buf_init(&im.generic, LIMIT_CONF_FILE);
+	buf_init(&im.notes, NOTES_MAX);
+	buf_addf(&im.main_cf, "# made by `outpost import %s`; see main.cf(5)\n", programs[i].name);
+	rc = programs[i].read(&im, c->argc > 1 ? c->argv[1] : programs[i].path, &err);
+	if (rc == 0)
+		rc = show_and_write(c, &im, &err);
+	buf_wipe(&im.passwd);
+	buf_wipe(&im.main_cf);
+	buf_free(&im.generic);
+	buf_free(&im.notes);
+	return rc < 0 ? fail(&err) : EX_OK;
+}
+
+static const struct command_option options[] = {
+	{"dry-run", 'n', NULL, "show what would be written"},
+	{"yes", 'y', NULL, "write without asking"},
+	{NULL, 0, NULL, NULL},
+};
+
+const struct command command_import = {
+	.name = "import",
+	.args = "postfix|msmtp|nullmailer|ssmtp [PATH]",
+	.help = "make main.cf and sasl_passwd from another program's configuration",
+	.more = "PATH is the other program's directory (msmtp: file); its usual place otherwise. Files that are\n"
+		"replaced are kept with .old behind their names.\n",
+	.options = options,
+	.min_args = 1,
+	.max_args = 2,
+	.run = run,
+};
