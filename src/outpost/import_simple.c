@@ -175,7 +175,7 @@ static void add_ssmtp(struct ssmtp *s)
 		*colon++ = 0;
 	r->tls |= s->starttls;
 	r->implicit_tls = r->tls && !s->starttls;
-	snprintf(r->host, sizeof(r->host), "%s", s->mailhub);
+	import_copy(s->im, r->host, sizeof(r->host), span_of(s->mailhub));
 	snprintf(r->port, sizeof(r->port), "%s", colon ? colon : r->implicit_tls ? "465" : r->tls ? "587" : "25");
 	import_relay(s->im, r);
 	import_set(s->im, "myhostname", s->hostname);
