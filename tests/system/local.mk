@@ -16,3 +16,14 @@ check-system: $(system_needs)
 CHECK_LOCAL += check-system
 PHONY += check-system
 EXTRA_DIST += tests/run tests/system/harness.py $(SYSTEM_TESTS)
+
+# For whoever changes the code: what other eyes see. Needs cppcheck and clang-tidy; no part of make check.
+lint_sources = $(srcdir)/src/*/*.c $(srcdir)/queue/*.c $(srcdir)/conf/*.c
+lint: all
+	-cppcheck -q --std=c11 --enable=warning,portability,performance --inline-suppr --suppress=missingInclude \
+		-I$(srcdir)/src -I$(srcdir) -I. $(lint_sources)
+	-clang-tidy --quiet --checks='-*,clang-analyzer-*,bugprone-*,-bugprone-easily-swappable-parameters,-clang-analyzer-security.insecureAPI.DeprecatedOrUnsafeBufferHandling' \
+		$(lint_sources) -- -std=gnu11 -DHAVE_CONFIG_H $(DEFS) $(AM_CPPFLAGS) $(GNUTLS_CFLAGS) $(GSASL_CFLAGS) $(CURL_CFLAGS) $(SQLITE_CFLAGS)
+	$(srcdir)/tests/lengths
+PHONY += lint
+EXTRA_DIST += tests/lengths
