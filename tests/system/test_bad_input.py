@@ -1,0 +1,214 @@
+"""Each way in which it can be set up wrong: one clear line, the right exit code, the message kept or never accepted,
+and no secret printed."""
+import os
+import re
+import sqlite3
+import subprocess
+
+import harness
+
+SECRET = harness.PASSWORD
+
+
+class BadInput(harness.SystemTest):
+    needs = ("sendmail", "outpostd", "outpost", "outpost-smtp")
+
+    def assertSays(self, done, *patterns):
+        text = done.out + done.err
+        for pattern in patterns:
+            self.assertRegex(text, re.compile(pattern, re.I))
+        self.assertNotIn(SECRET, text)
+
+    def keeps(self, *patterns, code=75):
+        """A message queued, a flush that fails with this code and says why; the message stays, with the reason."""
+        self.sendmail("-odq", "-f", "me@example.com", "you@example.net")
+        done = self.outpost("flush", code=code)
+        self.assertSays(done, *patterns)
+        entry, = self.queue()
+        self.assertNotIn(SECRET, str(entry) + self.log_text())
+        return entry
+
+    # -- configuration
+
+    def test_no_main_cf(self):
+        for done in (self.sendmail("you@example.net", code=None), self.outpost("check", "--offline", code=None)):
+            self.assertIn(done.returncode, (66, 75, 78), done.err)
+            self.assertSays(done, r"main\.cf")
+
+    def test_bad_syntax_names_file_and_line(self):
+        self.configure(raw="\nrelayhost [missing equals]\n")
+        done = self.outpost("flush", code=78)
+        self.assertSays(done, r"main\.cf[:, ]+(line )?\d+")
+
+    def test_bad_value(self):
+        self.configure(raw="message_size_limit = many\n")
+        self.assertSays(self.outpost("flush", code=78), r"main\.cf.*\d+", r"message_size_limit")
+
+    def test_no_relayhost(self):
+        self.configure()
+        self.sendmail("-odq", "you@example.net", code=None)
+        self.assertSays(self.outpost("flush", code=78), r"relayhost")
+
+    # -- the password map
+
+    def test_password_file_readable_by_others(self):
+        self.configure(self.start_relay())
+        os.chmod(os.path.join(self.conf, "sasl_passwd"), 0o644)
+        self.sendmail("-odq", "you@example.net")
+        done = self.outpost("flush", code=None)
+        self.assertIn(done.returncode, (75, 78), done.err)
+        self.assertSays(done, r"sasl_passwd", r"chmod")
+        self.assertEqual(len(self.queue()), 1)
+
+    def test_no_entry_for_the_relay(self):
+        relay = self.start_relay()
+        self.configure(relay)
+        self.write_secret("sasl_passwd", "[elsewhere.example.org]:587 u:%s\n" % SECRET)
+        self.sendmail("-odq", "you@example.net")
+        done = self.outpost("flush", code=None)
+        self.assertIn(done.returncode, (75, 78))
+        self.assertSays(done, r"\[localhost\]:%d" % relay.starttls)
+        self.assertEqual(relay.count(), 0)
+
+    def test_no_password_file(self):
+        self.configure(self.start_relay())
+        os.unlink(os.path.join(self.conf, "sasl_passwd"))
+        self.sendmail("-odq", "you@example.net")
+        done = self.outpost("flush", code=None)
+        self.assertIn(done.returncode, (75, 78))
+        self.assertSays(done, r"sasl_passwd", r"no such file|not found|does not exist")
+
+    def test_wrong_password(self):
+        relay = self.start_relay(password="another")
+        self.configure(relay)
+        self.keeps(r"535|authentication|password")
+        self.assertEqual(relay.count(), 0)
+        self.assertFalse(self.log_lines("status=bounced"))
+
+    # -- the certificate
+
+    def relay_with(self, recipe):
+        """A relay whose certificate (named server, under ca) comes from this recipe of mkcert."""
+        place = os.path.join(self.tmp, "certs")
+        os.mkdir(place)
+        subprocess.run([harness.program("mkcert"), place, "-"], input=recipe.encode(), check=True, stdout=subprocess.PIPE)
+        relay = self.start_relay(cert=os.path.join(place, "server.chain.pem"), key=os.path.join(place, "server.key"))
+        self.configure(relay)
+        with open(os.path.join(place, "ca.pem"), "rb") as f, open(os.path.join(self.conf, "ca.pem"), "wb") as g:
+            g.write(f.read())
+        return relay
+
+    def unverified(self, recipe, *patterns):
+        relay = self.relay_with(recipe)
+        self.keeps(*patterns)
+        self.assertEqual(relay.count(), 0)
+        self.assertEqual(relay.counters()["secrets_seen"], 0, "the password went over an unverified connection")
+
+    def test_certificate_for_another_name(self):
+        self.unverified("ca ca=yes\nserver issuer=ca dns=mx.example.net dns=mail.example.net\n", r"mx\.example\.net", r"localhost")
+
+    def test_certificate_of_an_unknown_issuer(self):
+        self.unverified("ca ca=yes\nother ca=yes cn=Somebody\nserver issuer=other dns=localhost\n", r"issued by|trusted", r"Somebody")
+
+    def test_certificate_expired(self):
+        self.unverified("ca ca=yes from=-100\nserver issuer=ca dns=localhost from=-60 until=-30\n", r"expired")
+
+    def test_certificate_not_yet_valid(self):
+        self.unverified("ca ca=yes\nserver issuer=ca dns=localhost from=+10 until=+30\n", r"not valid yet|not yet valid")
+
+    def test_certificate_good(self):
+        relay = self.relay_with("ca ca=yes\nserver issuer=ca dns=localhost\n")
+        self.sendmail("-odq", "you@example.net")
+        self.outpost("flush")
+        relay.wait_messages(1)
+
+    # -- the network
+
+    def test_unknown_host(self):
+        self.configure(relayhost="[relay.invalid]:587")
+        self.keeps(r"relay\.invalid", r"not found|unknown|can't be resolved|resolve|look")
+
+    def test_connection_refused(self):
+        self.configure(relayhost="[localhost]:%d" % harness.free_port())
+        self.keeps(r"refused")
+
+    def test_silent_relay(self):
+        relay = self.start_relay(dialogue="when greeting do wait 60000\n")
+        self.configure(relay, smtp_helo_timeout="1s", smtp_connect_timeout="1s", smtp_greeting_timeout=None)
+        self.keeps(r"timed out|timeout|no (greeting|answer|reply)|within")
+
+    def test_no_starttls(self):
+        relay = self.start_relay("--no-starttls", "--auth-without-tls", "--plain-ok")
+        self.configure(relay)
+        self.keeps(r"TLS|STARTTLS")
+        counters = relay.counters()
+        self.assertEqual((counters["secrets_seen"], relay.count()), (0, 0))
+
+    # -- the queue
+
+    def test_queue_directory_not_there(self):
+        self.configure(self.start_relay(), queue_directory="/proc/no/such/place")
+        done = self.sendmail("you@example.net", code=None)
+        self.assertIn(done.returncode, (71, 73, 74, 75, 77, 78))
+        self.assertSays(done, r"/proc/no/such/place")
+
+    def test_database_of_another_version(self):
+        self.configure(self.start_relay())
+        self.sendmail("-odq", "you@example.net")
+        self.outpost("flush")
+        path = os.path.join(self.queue_dir, "queue.db")
+        base = sqlite3.connect(path)
+        base.execute("PRAGMA user_version = 9999")
+        base.commit()
+        base.close()
+        done = self.outpost("flush", code=None)
+        self.assertIn(done.returncode, (75, 78))
+        self.assertSays(done, r"version")
+        base = sqlite3.connect(path)
+        self.assertEqual(base.execute("PRAGMA user_version").fetchone()[0], 9999)
+        base.close()
+
+    def test_database_that_is_none(self):
+        self.configure(self.start_relay())
+        self.sendmail("-odq", "you@example.net")
+        path = os.path.join(self.queue_dir, "queue.db")
+        for name in os.listdir(self.queue_dir):
+            if name.startswith("queue.db"):
+                os.unlink(os.path.join(self.queue_dir, name))
+        with open(path, "wb") as f:
+            f.write(b"this is no database " * 1000)
+        os.chmod(path, 0o600)
+        done = self.outpost("flush", code=None)
+        self.assertNotEqual(done.returncode, 0)
+        with open(path, "rb") as f:
+            self.assertTrue(f.read().startswith(b"this is no database"), "it was 'repaired'")
+
+    def test_disk_full(self):
+        disk = os.path.join(self.tmp, "disk")
+        os.mkdir(disk)
+        mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m,mode=700", "tmpfs", disk], stderr=subprocess.PIPE)
+        if mounted.returncode != 0:
+            self.skipTest("can't mount a tmpfs here: " + mounted.stderr.decode("utf-8", "replace").strip())
+        self.addCleanup(subprocess.run, ["umount", "-l", disk], check=False)
+        relay = self.start_relay()
+        self.queue_dir = os.path.join(disk, "queue")
+        self.configure(relay)
+        body = b"Subject: x\n\n" + (b"x" * 70 + b"\n") * 2000       # 142 KB each
+        accepted = 0
+        for way in ("drop", "door"):
+            service = self.start_outpostd() if way == "door" else None
+            codes = [self.sendmail("-odq", "you@example.net", input=body, code=None) for _ in range(12)]
+            accepted += [c.returncode for c in codes].count(0)
+            refused = [c for c in codes if c.returncode]
+            self.assertTrue(refused, "the disk was never full")
+            for c in refused:
+                self.assertIn(c.returncode, (74, 75), c.err)
+                self.assertRegex(c.err, r"(?i)no space|full")
+            if service:
+                service.stop()
+        self.outpost("flush", code=None, timeout=60)
+        self.assertGreaterEqual(relay.count() + len(self.queue()), accepted, "accepted and lost")
+
+
+if __name__ == "__main__":
+    harness.main()
