@@ -8,6 +8,8 @@
 
 #include "base/deadline.h"
 #include "base/io.h"
+#include "base/proc.h"
+#include "base/step.h"
 #include "base/text.h"
 #include "control/control.h"
 #include "mail/address.h"
@@ -65,11 +67,36 @@ static int ask_door(struct place *p, const char *const *words, size_t n, struct 
 	return rc;
 }
 
+/* -bP wants the number alone: it stands in the last line, "-- 4 Kbytes in 2 Requests." */
+static int count_line(void *arg, char prefix, const char *p, size_t n)
+{
+	struct span rest = {p, n}, word;
+
+	if (prefix != '>' || n < 3 || memcmp(p, "-- ", 3) != 0)
+		return 0;
+	for (int i = 0; i < 5 && span_word(&rest, " ", &word); i++)
+		;
+	text_u64(word, UINT64_MAX, arg);
+	return 0;
+}
+
+static int ask_count(struct place *p, struct error *answer, struct error *err)
+{
+	const char *words[] = {"mailq"};
+	uint64_t count = 0;
+	struct control_sink sink = {&count, count_line};
+	int rc = control_ask(p->door, words, 1, &sink, deadline_in_ms(PATIENCE_MS), answer, err);
+
+	if (rc == 0)
+		printf("Total requests: %llu\n", (unsigned long long)count);
+	return rc;
+}
+
 int ask_list(struct place *p, const struct options *o)
 {
-	const char *words[2] = {"mailq", o->json ? "-j" : "-c"};
+	const char *words[] = {"mailq", "json"};
 	struct error answer = {0}, err = {0};
-	int rc = ask_door(p, words, o->json || o->mode == MODE_COUNT ? 2 : 1, &answer, &err);
+	int rc = o->mode == MODE_COUNT ? ask_count(p, &answer, &err) : ask_door(p, words, o->json ? 2 : 1, &answer, &err);
 
 	if (rc > 0)
 		return complain(&answer);
@@ -77,24 +104,43 @@ int ask_list(struct place *p, const struct options *o)
 		return EX_OK;
 	if (err.code == EX_UNAVAILABLE && (geteuid() == 0 || p->own))
 		run_outpost(p, "queue", o->json ? "--json" : NULL);
+	if (err.code == EX_UNAVAILABLE)
+		error_set(&err, EX_UNAVAILABLE, NULL, "no outpostd answers at %s; without one only root can look into the queue",
+			  p->door);
 	return complain(&err);
 }
 
+/* Where no outpostd runs, one is started that leaves when nothing is left to do. */
+static int start_flusher(struct place *p, struct error *err)
+{
+	char path[4096];
+	char *own[] = {(char *)"outpostd", (char *)"-C", p->dir, (char *)"--once", NULL};
+	char *system[] = {(char *)"outpostd", (char *)"--once", NULL};
+	struct proc_spec spec = {.path = path, .argv = p->own ? own : system, .env = step_env(), .session = true};
+
+	if (!io_program_path("outpostd", SBINDIR, path, sizeof(path)))
+		return error_set(err, EX_OSFILE, NULL, "the path of outpostd is too long");
+	return proc_start(&spec, err) < 0 ? -1 : 0;
+}
+
+/* The door runs all of the queue; one message alone is what the administrator's command can ask for. */
 int ask_flush(struct place *p, const struct options *o)
 {
-	const char *words[2] = {"flush", o->flush_arg};
+	const char *words[] = {"wake"};
 	struct error answer = {0}, err = {0};
 	int rc;
 
 	if (o->flush == 'T')
-		fprintf(stderr, "sendmail: -q%s: outpostd keeps its own times (minimal_backoff_time); the queue is run once\n",
-			o->flush_arg);
-	if (geteuid() == 0 || p->own)
-		run_outpost(p, "flush", "--background");
+		fprintf(stderr, "sendmail: -q%c%s: outpostd has its own times (minimal_backoff_time); the queue is run once\n",
+			o->flush_arg[-1], o->flush_arg);
+	if (o->flush == 'I' && (geteuid() == 0 || p->own))
+		run_outpost(p, "retry", o->flush_arg);
 	rc = ask_door(p, words, 1, &answer, &err);
 	if (rc >= 0)
 		return rc ? complain(&answer) : EX_OK;
-	return complain(&err);
+	if (err.code != EX_UNAVAILABLE || !(geteuid() == 0 || p->own))
+		return complain(&err);
+	return start_flusher(p, &err) < 0 ? complain(&err) : EX_OK;
 }
 
 int ask_aliases(struct place *p)

@@ -43,6 +43,7 @@ struct handing {
 	struct buf out;		/* encoded, not sent */
 	struct buf answer;	/* received */
 	bool gone;		/* the other side closed */
+	bool drop;		/* it reads to the end of its input */
 };
 
 static int encode_envelope(struct handing *h, struct error *err)
@@ -160,6 +161,8 @@ static enum outcome exchange(struct handing *h, struct error *answer)
 	if (send_all(h, answer) == -2)
 		return FAILED;
 	STEP("sendmail-sent");
+	if (h->drop)
+		shutdown(h->fd, SHUT_WR);
 	while (!have_answer(h) && !h->gone) {
 		if (io_wait(h->fd, POLLIN, h->until) <= 0)
 			return LOST;
@@ -221,6 +224,7 @@ static enum outcome at_drop(struct handing *h, struct error *answer)
 	pid = start_drop(h->place, pair[1], answer);
 	close(pair[1]);
 	h->fd = pair[0];
+	h->drop = true;
 	what = pid < 0 ? FAILED : exchange(h, answer);
 	close(pair[0]);
 	if (pid > 0)
