@@ -27,7 +27,8 @@
 
 struct drop {
 	const char *queue_dir;
-	const char *conf_dir;	/* NULL: the system's */
+	const char *conf_dir;	/* NULL: the system's; of an own queue: no flusher is started */
+	bool own;		/* a queue of the caller's own */
 	uid_t caller;		/* the real uid by which we were started */
 	char name[40];		/* of the file in incoming/ */
 	bool queue_only;

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -21,7 +20,7 @@
 
 static bool managed(const struct drop *d)
 {
-	return !d->conf_dir && strcmp(d->queue_dir, QUEUEDIR) == 0 && access(RUNDIR "/managed", F_OK) == 0;
+	return !d->own && access(RUNDIR "/managed", F_OK) == 0;
 }
 
 /* The admin socket, as it is the queue's and is there under every supervisor. */
@@ -81,7 +80,7 @@ void flusher_wake(const struct drop *d, char *said, size_t size)
 	struct error err;
 
 	snprintf(said, size, "queued as %s", d->name);
-	if (d->queue_only || managed(d) || answers(d))
+	if (d->queue_only || managed(d) || (d->own && !d->conf_dir) || answers(d))
 		return;
 	if (limit)
 		snprintf(said, size, "queued as %s; no flusher was started under the lowered limit of %s: it goes with the next queue run",

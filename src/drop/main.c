@@ -112,18 +112,19 @@ static bool parse(int argc, char **argv, struct drop *d)
 int main(int argc, char **argv)
 {
 	struct drop d = {.caller = getuid()};
-	bool known = parse(argc, argv, &d), own = d.queue_dir || argc > 1;
+	bool known = parse(argc, argv, &d);
 	char text[300];
 	struct error err;
 
-	settle(own);
+	d.own = argc > 1;
+	settle(d.own);
 	if (!known) {
 		error_set(&err, EX_USAGE, "5.3.0", "outpost-drop: usage: outpost-drop [-q /QUEUEDIR [-C /CONFDIR]]");
 		return refuse(&err);
 	}
-	if (!own)
+	if (!d.own)
 		d.queue_dir = QUEUEDIR;
-	if ((own ? rights_give_up(d.queue_dir, &err) : rights_take(d.queue_dir, &err)) < 0 || receive(&d, &err) < 0)
+	if ((d.own ? rights_give_up(d.queue_dir, &err) : rights_take(d.queue_dir, &err)) < 0 || receive(&d, &err) < 0)
 		return refuse(&err);
 	STEP("drop-synced");
 	flusher_wake(&d, text, sizeof(text));

@@ -3,7 +3,8 @@ SYSTEM_TESTS = \
 	tests/system/test_harness.py \
 	tests/system/test_tree.py \
 	tests/system/test_main_job.py \
-	tests/system/test_bad_input.py
+	tests/system/test_bad_input.py \
+	tests/system/test_drop.py
 
 system_needs = $(sbin_PROGRAMS) $(bin_PROGRAMS) $(helper_PROGRAMS) $(noinst_PROGRAMS)
 RUN_TESTS = cd $(abs_srcdir) && OUTPOST_BUILD=$(abs_builddir) OUTPOST_SRC=$(abs_srcdir) $(PYTHON3) -B tests/run

@@ -1,0 +1,572 @@
+"""outpost-drop under set-id rights: each thing that its caller controls, and what may never come of it.
+
+The program is built once more here with a queue directory of this test's own and installed 6711 for a uid that
+nobody has. "outpostd" is a script that writes down in what state it was started."""
+import ctypes
+import fcntl
+import os
+import resource
+import shutil
+import signal
+import stat
+import struct
+import subprocess
+import time
+
+import harness
+from harness import BUILD, SRC, program, wait_for
+
+OWNER, CALLER = 61234, 61235    # uids (and gids) that nobody has
+LETTER = b"Subject: x\n\nhello\n"
+NOBODY_STARTED = "it goes with the next queue run"
+
+REPORT = r"""#!/usr/bin/python3 -IS
+import os, sys, resource
+out = os.environ.get("X") or "%s"
+def ids(): return "%%s %%s" %% (os.getresuid(), os.getresgid())
+fds = []
+for fd in range(1024):
+    try: os.fstat(fd)
+    except OSError: continue
+    fds.append(fd)
+text = "\n".join(["args " + " ".join(sys.argv[1:]), "env " + ",".join(sorted(os.environ)), "cwd " + os.getcwd(),
+                  "ids " + ids(), "fds " + str(fds), "leader " + str(os.getsid(0) == os.getpid())]) + "\n"
+fd = os.open(out + ".new", os.O_CREAT | os.O_WRONLY, 0o644)
+os.write(fd, text.encode())
+os.rename(out + ".new", out)
+"""
+
+
+def record(kind, payload=b""):
+    return kind.encode() + struct.pack(">I", len(payload)) + payload
+
+
+def submission(body=LETTER, sender=b"s@example.com", recipients=(b"r@example.com",), extra=b"", token=None, end=b"",
+               head=None, announced=None):
+    head = head if head is not None else body.find(b"\n\n") + 2
+    out = b"OUTPOST1" + record("K", token or os.urandom(16)) + record("S", sender)
+    out += b"".join(record("R", r) for r in recipients)
+    out += record("B", b"7") + record("X", struct.pack(">I", head)) + extra
+    out += b"".join(record("M", body[i:i + 65536]) for i in range(0, len(body), 65536))
+    return out + record("Z", struct.pack(">Q", len(body) if announced is None else announced)) + end
+
+
+def make_variables():
+    """CC and flags of this build."""
+    wanted = {}
+    with open(os.path.join(BUILD, "Makefile")) as f:
+        for line in f:
+            name, sep, value = line.partition(" = ")
+            if sep and name in ("CC", "CFLAGS", "HARDEN_CFLAGS", "HARDEN_LDFLAGS"):
+                wanted[name] = value.split()
+    return wanted
+
+
+class Drop(harness.SystemTest):
+    needs = ("outpost-drop",)
+    built = None
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        if os.geteuid() != 0:
+            return
+        cls.place = subprocess.run(["mktemp", "-d", "/tmp/outpost-drop-XXXXXX"], check=True,
+                                   stdout=subprocess.PIPE, text=True).stdout.strip()
+        os.chmod(cls.place, 0o755)
+        cls.spool, cls.rundir = cls.place + "/spool", cls.place + "/run"
+        cls.report = cls.place + "/report/once"
+        for path in (cls.rundir, cls.place + "/sbin", cls.place + "/report", cls.place + "/other"):
+            os.mkdir(path)
+        os.chmod(cls.place + "/report", 0o1777)
+        cls.build(cls.place + "/outpost-drop")
+        shutil.copy(cls.place + "/outpost-drop", cls.place + "/plain")
+        os.chown(cls.place + "/outpost-drop", OWNER, OWNER)
+        os.chmod(cls.place + "/outpost-drop", 0o6711)
+        with open(cls.place + "/sbin/outpostd", "w") as f:
+            f.write(REPORT % cls.report)
+        os.chmod(cls.place + "/sbin/outpostd", 0o755)
+        cls.built = cls.place + "/outpost-drop"
+
+    @classmethod
+    def build(cls, target):
+        v = make_variables()
+        defines = {"QUEUEDIR": cls.spool, "RUNDIR": cls.rundir, "SBINDIR": cls.place + "/sbin",
+                   "HELPERDIR": cls.place, "SYSCONFDIR": cls.place + "/etc", "OWNER": "nobody"}
+        sources = [os.path.join(SRC, "src/drop", n) for n in ("main.c", "rights.c", "receive.c", "flusher.c")]
+        subprocess.run(v["CC"] + v["HARDEN_CFLAGS"] + v.get("CFLAGS", []) + ["-DHAVE_CONFIG_H"] +
+                       ['-D%s="%s"' % kv for kv in defines.items()] +
+                       ["-I" + BUILD, "-I" + SRC, "-I" + os.path.join(SRC, "src"), "-o", target] + sources +
+                       [os.path.join(BUILD, "libsubmission.a"), os.path.join(BUILD, "libbase.a")] +
+                       v["HARDEN_LDFLAGS"] + ["-lseccomp"], check=True)
+
+    @classmethod
+    def tearDownClass(cls):
+        if cls.built:
+            shutil.rmtree(cls.place, ignore_errors=True)
+        super().tearDownClass()
+
+    def setUp(self):
+        super().setUp()
+        if os.geteuid() != 0:
+            self.skipTest("set-id programs can only be installed by root")
+        shutil.rmtree(self.spool, ignore_errors=True)
+        os.mkdir(self.spool, 0o700)
+        os.chown(self.spool, OWNER, OWNER)
+        for path in (self.rundir + "/managed", self.report):
+            if os.path.exists(path):
+                os.unlink(path)
+
+    # -- helpers
+
+    def spawn(self, *args, prog=None, uid=CALLER, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=None, **popen):
+        return subprocess.Popen([prog or self.built, *args], stdin=stdin, stdout=stdout, stderr=subprocess.PIPE,
+                                env=self.environ(env), user=uid, group=uid, extra_groups=[], **popen)
+
+    def drop(self, data=None, *args, code=0, **options):
+        p = self.spawn(*args, **options)
+        out, err = p.communicate(submission() if data is None else data, timeout=60)
+        p.text = out.decode() if out is not None else ""
+        if code is not None:
+            self.assertEqual(p.returncode, code, (out, err))
+            if out:
+                self.assertEqual(int(p.text.split()[0]), code)
+        return p
+
+    def files(self, where=None):
+        try:
+            return sorted(os.listdir((where or self.spool) + "/incoming"))
+        except FileNotFoundError:
+            return []
+
+    def only_file(self, where=None):
+        names = self.files(where)
+        self.assertEqual(len(names), 1, names)
+        self.assertRegex(names[0], r"^[A-Z2-9]{24}\.msg$")
+        return (where or self.spool) + "/incoming/" + names[0]
+
+    def content(self):
+        with open(self.only_file(), "rb") as f:
+            return f.read()
+
+    def once(self):
+        """What the one-shot flusher found, as a dictionary."""
+        wait_for("the one-shot flusher", lambda: os.path.exists(self.report))
+        with open(self.report) as f:
+            return dict(line.rstrip("\n").split(" ", 1) for line in f)
+
+    # -- the plain way
+
+    def test_message_is_there(self):
+        data = submission()
+        before = time.time()
+        p = self.drop(data)
+        self.assertTrue(p.text.startswith("0 2.0.0 queued as "), p.text)
+        got = self.content()
+        self.assertEqual(got[:8], b"OUTDROP1")
+        uid, arrival = struct.unpack(">IQ", got[8:20])
+        self.assertEqual(uid, CALLER)
+        self.assertLess(abs(arrival / 1e6 - before), 60)
+        self.assertEqual(got[20:], data)
+        st = os.stat(self.only_file())
+        self.assertEqual((st.st_uid, st.st_gid, stat.S_IMODE(st.st_mode)), (OWNER, OWNER, 0o600))
+        st = os.stat(self.spool + "/incoming")
+        self.assertEqual((st.st_uid, st.st_gid, stat.S_IMODE(st.st_mode)), (OWNER, OWNER, 0o700))
+
+    def test_one_shot_flusher_is_clean(self):
+        """Nothing of the caller's is left in the flusher that is started."""
+        r, w = os.pipe()
+        try:
+            self.drop(None, env={"LD_PRELOAD": "/nonexistent.so", "IFS": "x", "EVIL": "1", "TZ": "../../etc/passwd"},
+                      pass_fds=[r, w], umask=0)
+        finally:
+            os.close(r)
+            os.close(w)
+        got = self.once()
+        self.assertEqual(got["args"], "--once")
+        self.assertNotIn("EVIL", got["env"])
+        self.assertNotIn("LD_PRELOAD", got["env"])
+        self.assertEqual(got["cwd"], "/")
+        self.assertEqual(got["ids"], "(%d, %d, %d) (%d, %d, %d)" % ((OWNER,) * 6))
+        self.assertEqual(got["fds"], "[0, 1, 2]")
+        self.assertEqual(got["leader"], "True")
+
+    def test_no_flusher_where_a_service_manager_has_the_door(self):
+        open(self.rundir + "/managed", "w").close()
+        p = self.drop()
+        self.assertNotIn(NOBODY_STARTED, p.text)
+        self.drop(submission(extra=record("Q")))
+        os.unlink(self.rundir + "/managed")
+        self.drop(submission(extra=record("Q")))
+        self.assertFalse(os.path.exists(self.report))
+        self.assertEqual(len(self.files()), 3)
+
+    def test_large_message_in_constant_memory(self):
+        body = b"Subject: big\n\n" + b"x" * 76 + b"\n"
+        body += (b"y" * 76 + b"\n") * (25 * 1024 * 1024 // 77)
+        before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+        p = self.spawn()
+        out, err = p.communicate(submission(body), timeout=120)
+        self.assertEqual(p.returncode, 0, (out, err))
+        self.assertGreater(os.path.getsize(self.only_file()), len(body))
+        if not harness.ASAN:
+            self.assertLess(max(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss - before, 0), 16 * 1024)
+
+    # -- descriptors
+
+    def test_closed_descriptors(self):
+        for closed in ((1,), (2,), (1, 2)):
+            with self.subTest(closed=closed):
+                shutil.rmtree(self.spool + "/incoming", ignore_errors=True)
+                data = submission()
+                p = self.spawn(preexec_fn=lambda: [os.close(fd) for fd in closed])
+                p.communicate(data)
+                # glibc, for a set-id program, opens something there that can't be written to
+                self.assertIn(p.returncode, (0, os.EX_IOERR))
+                self.assertEqual(self.content()[20:], data)     # no answer was written into the message
+        for closed in ((0,), (0, 1), (0, 1, 2)):
+            with self.subTest(closed=closed):
+                shutil.rmtree(self.spool + "/incoming", ignore_errors=True)
+                p = self.spawn(stdin=subprocess.DEVNULL, preexec_fn=lambda: [os.close(fd) for fd in closed])
+                p.communicate()
+                self.assertIn(p.returncode, (os.EX_DATAERR, os.EX_IOERR))
+                self.assertEqual(self.files(), [])
+
+    def test_descriptors_that_are_no_pipes(self):
+        for mode in (os.O_RDONLY, os.O_WRONLY):
+            fd = os.open("/dev/null", mode)
+            try:
+                self.drop(b"", stdin=fd, code=os.EX_DATAERR if mode == os.O_RDONLY else os.EX_IOERR)
+            finally:
+                os.close(fd)
+        with open(self.tmp + "/submission", "wb") as f:
+            f.write(submission())
+        with open(self.tmp + "/submission", "rb") as f:
+            self.drop(b"", stdin=f)
+        self.only_file()
+
+    # -- environment, cwd, umask, argv
+
+    def test_environment(self):
+        self.drop(None, env={"TMPDIR": "/nonexistent", "MALLOC_PERTURB_": "1", "GLIBC_TUNABLES": "glibc.malloc.check=3",
+                             "LD_LIBRARY_PATH": self.tmp, "OUTPOST_KILL_AT": "drop-linked", "MAIL_CONFIG": self.tmp})
+        self.only_file()
+
+    def test_cwd_is_gone(self):
+        gone = self.tmp + "/gone"
+        os.mkdir(gone)
+        os.chmod(gone, 0o777)
+
+        def vanish():
+            os.chdir(gone)
+            os.rmdir(gone)
+        os.chmod(self.tmp, 0o777)
+        self.drop(None, preexec_fn=vanish)
+        self.assertFalse(os.path.exists(gone))
+        self.only_file()
+
+    def test_umask(self):
+        for mask in (0o777, 0):
+            shutil.rmtree(self.spool + "/incoming", ignore_errors=True)
+            self.drop(None, umask=mask)
+            self.assertEqual(stat.S_IMODE(os.stat(self.only_file()).st_mode), 0o600)
+            self.assertEqual(stat.S_IMODE(os.stat(self.spool + "/incoming").st_mode), 0o700)
+
+    def test_no_argv(self):
+        """execve with an empty argument vector."""
+        libc = ctypes.CDLL(None, use_errno=True)
+        r, w = os.pipe()
+        out_r, out_w = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            os.setgroups([])
+            os.setresgid(CALLER, CALLER, CALLER)
+            os.setresuid(CALLER, CALLER, CALLER)
+            os.dup2(r, 0)
+            os.dup2(out_w, 1)
+            os.closerange(3, 64)
+            libc.execve(self.built.encode(), (ctypes.c_char_p * 1)(None), (ctypes.c_char_p * 1)(None))
+            os._exit(99)
+        os.close(r)
+        os.close(out_w)
+        os.write(w, submission())
+        os.close(w)
+        _, status = os.waitpid(pid, 0)
+        text = os.read(out_r, 1000).decode()
+        os.close(out_r)
+        self.assertEqual(os.waitstatus_to_exitcode(status), 0, text)
+        self.only_file()
+
+    def test_options_are_few(self):
+        for args in (("-x",), ("-q",), ("-C", "/tmp"), ("-q", "relative"), ("x",), ("-q", "/x", "-f", "/y")):
+            self.drop(None, *args, code=os.EX_USAGE)
+        self.assertEqual(self.files(), [])
+
+    # -- limits
+
+    def limited(self, which, soft, hard, data=None, code=0):
+        return self.drop(data, preexec_fn=lambda: resource.setrlimit(which, (soft, hard)), code=code)
+
+    def test_soft_limits_are_raised(self):
+        inf = resource.RLIM_INFINITY
+        if resource.getrlimit(resource.RLIMIT_FSIZE)[1] != inf:
+            self.skipTest("the hard limit of file sizes is lowered here")
+        self.assertNotIn(NOBODY_STARTED, self.limited(resource.RLIMIT_FSIZE, 10, inf).text)
+
+    def test_file_size_limit(self):
+        p = self.limited(resource.RLIMIT_FSIZE, 10, 10, code=os.EX_TEMPFAIL)
+        self.assertIn("file size limit", p.text)
+        self.assertEqual(self.files(), [])
+        p = self.limited(resource.RLIMIT_FSIZE, 100, 100, data=submission(LETTER * 100), code=os.EX_TEMPFAIL)
+        self.assertEqual(self.files(), [])
+        p = self.limited(resource.RLIMIT_FSIZE, 100000, 100000)
+        self.assertIn(NOBODY_STARTED, p.text)       # a flusher would settle a few messages and then fail
+        self.assertFalse(os.path.exists(self.report))
+        self.only_file()
+
+    def test_descriptor_limit(self):
+        for n in range(3, 12):
+            with self.subTest(n=n):
+                shutil.rmtree(self.spool + "/incoming", ignore_errors=True)
+                p = self.limited(resource.RLIMIT_NOFILE, n, n, code=None)
+                if p.returncode == 0:
+                    self.assertIn(NOBODY_STARTED, p.text)
+                    self.only_file()
+                else:
+                    self.assertIn(p.returncode, (os.EX_TEMPFAIL, os.EX_OSFILE, 127))
+                    self.assertEqual(self.files(), [])
+
+    def test_memory_limit(self):
+        if harness.ASAN:
+            self.skipTest("sanitizers need all the address space there is")
+        for kb in (500, 1500, 2000, 2500, 3000, 4000, 8000):
+            with self.subTest(kb=kb):
+                shutil.rmtree(self.spool + "/incoming", ignore_errors=True)
+                p = self.limited(resource.RLIMIT_AS, kb * 1024, kb * 1024, code=None)
+                self.assertEqual(len(self.files()), 1 if p.returncode == 0 else 0)
+
+    def test_cpu_and_process_limits(self):
+        p = self.limited(resource.RLIMIT_CPU, 1, 1)
+        self.assertIn(NOBODY_STARTED, p.text)
+        self.only_file()
+        p = self.limited(resource.RLIMIT_NPROC, 0, 0, code=None)
+        self.assertEqual(len(self.files()), 2 if p.returncode == 0 else 1)
+
+    # -- signals and time
+
+    def test_terminal_signals(self):
+        """Signals of the terminal go by process group, not by uid."""
+        data = submission()
+        p = self.spawn(start_new_session=True)
+        p.stdin.write(data[:40])
+        p.stdin.flush()
+        self.wait_own_ids(p.pid)
+        for sig in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU,
+                    signal.SIGPIPE, signal.SIGXFSZ):
+            os.kill(p.pid, sig)
+        out, _ = p.communicate(data[40:], timeout=30)
+        self.assertEqual(p.returncode, 0, out)
+        self.assertEqual(self.content()[20:], data)
+
+    def test_inherited_signal_state(self):
+        def spoil():
+            signal.pthread_sigmask(signal.SIG_BLOCK, range(1, 32))
+            signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+            signal.setitimer(signal.ITIMER_REAL, 1.0, 1.0)
+        p = self.spawn(preexec_fn=spoil)
+        self.wait_own_ids(p.pid)
+        time.sleep(1.2)         # the caller's timer would have come
+        out, _ = p.communicate(submission(), timeout=30)
+        self.assertEqual(p.returncode, 0, out)
+        self.once()
+
+    def ids_of(self, pid):
+        with open("/proc/%d/status" % pid) as f:
+            lines = dict(line.split(":", 1) for line in f)
+        return [int(x) for x in lines["Uid"].split()[:3] + lines["Gid"].split()[:3]]
+
+    def wait_own_ids(self, pid, who=OWNER):
+        wait_for("its own ids", lambda: self.ids_of(pid) == [who] * 6)
+
+    def test_caller_has_no_hold_on_it(self):
+        p = self.spawn()
+        self.wait_own_ids(p.pid)
+        check = subprocess.run(["/usr/bin/python3", "-c", """
+import os, signal, sys
+for sig in (signal.SIGSTOP, signal.SIGKILL, signal.SIGTERM, signal.SIGTSTP):
+    try: os.kill(int(sys.argv[1]), sig)
+    except PermissionError: continue
+    sys.exit("%s was sent" % sig)
+try: open("/proc/%s/mem" % sys.argv[1], "rb"); sys.exit("its memory can be read")
+except PermissionError: pass
+""", str(p.pid)], user=CALLER, group=CALLER, extra_groups=[], stderr=subprocess.PIPE, text=True)
+        self.assertEqual(check.returncode, 0, check.stderr)
+        out, _ = p.communicate(submission(), timeout=30)
+        self.assertEqual(p.returncode, 0, out)
+
+    def test_killed_half_way_leaves_nothing(self):
+        p = self.spawn()
+        p.stdin.write(submission()[:60])
+        p.stdin.flush()
+        self.wait_own_ids(p.pid)
+        wait_for("incoming", lambda: os.path.isdir(self.spool + "/incoming"))
+        p.kill()
+        p.communicate()
+        self.assertEqual(self.files(), [])
+
+    def test_frozen_one_stops_nobody(self):
+        """A writer frozen by its caller's cgroup holds no lock that others need."""
+        p = self.spawn()
+        p.stdin.write(submission()[:60])
+        p.stdin.flush()
+        self.wait_own_ids(p.pid)
+        os.kill(p.pid, signal.SIGSTOP)      # as root; for the others the same as cgroup.freeze
+        try:
+            self.drop()
+            self.only_file()
+        finally:
+            os.kill(p.pid, signal.SIGCONT)
+        p.communicate(submission()[60:], timeout=30)
+
+    # -- standard output
+
+    def test_full_pipe(self):
+        r, w = os.pipe()
+        fcntl.fcntl(w, fcntl.F_SETFL, os.O_NONBLOCK)
+        try:
+            while True:
+                os.write(w, b"x" * 4096)
+        except BlockingIOError:
+            pass
+        fcntl.fcntl(w, fcntl.F_SETFL, 0)
+        p = self.spawn(stdout=w)
+        os.close(w)
+        p.stdin.write(submission())
+        p.stdin.close()
+        wait_for("the message", self.files)         # safe before anybody reads the answer
+        with open(r, "rb") as f:
+            text = f.read().lstrip(b"x")
+        self.assertTrue(text.startswith(b"0 2.0.0 queued as"), text)
+        self.assertEqual(p.wait(30), 0)
+        p.stderr.close()
+
+    def test_closed_pipe(self):
+        r, w = os.pipe()
+        os.close(r)
+        p = self.drop(None, stdout=w, code=None)
+        os.close(w)
+        self.assertEqual(p.returncode, os.EX_IOERR)     # taken, but nobody knows; the token makes a retry harmless
+        self.only_file()
+
+    # -- forged submissions
+
+    def test_forged(self):
+        whole = submission()
+        bad = {
+            "nothing": b"", "rubbish": b"GET / HTTP/1.0\r\n\r\n", "cut": whole[:-1], "no end": whole[:-13],
+            "trailing": whole + b"x", "twice": whole + whole,
+            "two senders": submission(extra=record("S", b"root@example.com")),
+            "unknown record": submission(extra=record("A", b"uid=0")),
+            "newline": submission(recipients=[b"a\nb@example.com"]), "nul": submission(sender=b"a\0b"),
+            "cr in body": submission(b"a: b\n\nx\r\n"), "nul in body": submission(b"a: b\n\nx\0\n"),
+            "no last newline": submission(b"a: b\n\nx"), "no recipient": submission(recipients=[]),
+            "wrong size": submission(announced=5), "wrong header": submission(head=5),
+            "huge record": whole[:8] + b"K\xff\xff\xff\xff" + b"x" * 1000,
+            "a file of incoming": b"OUTDROP1" + struct.pack(">IQ", 0, 0) + whole,
+        }
+        for name, data in bad.items():
+            with self.subTest(name):
+                p = self.drop(data, code=None)
+                self.assertEqual(p.returncode, os.EX_DATAERR, (name, p.text))
+                self.assertRegex(p.text, r"^65 5\.\d\.\d [ -~]+\n$")
+                self.assertEqual(self.files(), [])
+        self.assertFalse(os.path.exists(self.report))
+
+    # -- where the rights are missing or wrong
+
+    def test_without_set_id(self):
+        p = self.drop(None, prog=self.place + "/plain", code=os.EX_TEMPFAIL)
+        self.assertIn("without its set-id rights", p.text)
+        p = self.spawn()
+        p.communicate(b"")
+        done = subprocess.run(["setpriv", "--no-new-privs", "--reuid", str(CALLER), "--regid", str(CALLER),
+                               "--clear-groups", self.built], input=submission(), stdout=subprocess.PIPE)
+        self.assertEqual(done.returncode, os.EX_TEMPFAIL)
+        self.assertIn(b"NoNewPrivileges", done.stdout)
+        self.assertEqual(self.files(), [])
+
+    def test_root_becomes_the_owner(self):
+        for prog in (self.built, self.place + "/plain"):
+            shutil.rmtree(self.spool + "/incoming", ignore_errors=True)
+            self.drop(None, prog=prog, uid=0)
+            self.assertEqual(os.stat(self.only_file()).st_uid, OWNER)
+            self.assertEqual(struct.unpack(">I", self.content()[8:12]), (0,))
+
+    def test_strange_directories(self):
+        os.symlink("/tmp", self.spool + "/incoming")
+        self.drop(None, code=os.EX_TEMPFAIL)
+        os.unlink(self.spool + "/incoming")
+        os.mkdir(self.spool + "/incoming", 0o777)
+        self.drop(None, code=os.EX_TEMPFAIL)        # root's
+        os.rmdir(self.spool + "/incoming")
+        os.chown(self.spool, CALLER, CALLER)
+        self.drop(None, code=os.EX_TEMPFAIL)
+        shutil.rmtree(self.spool)
+        p = self.drop(None, code=None)
+        self.assertNotEqual(p.returncode, 0)
+        self.assertIn("No such file", p.text)
+
+    def test_without_proc_and_tmpfile(self):
+        """The fallback: a name nobody takes for a message, then rename."""
+        script = "umount -l /proc 2>/dev/null; exec setpriv --reuid %d --regid %d --clear-groups %s" % (
+            CALLER, CALLER, self.built)
+        done = subprocess.run(["unshare", "-m", "sh", "-c", script], input=submission(), stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE)
+        if done.returncode and b"unshare" in done.stderr:
+            self.skipTest("no mount namespace can be made here")
+        self.assertEqual(done.returncode, 0, (done.stdout, done.stderr))
+        self.only_file()
+        self.assertEqual(os.stat(self.only_file()).st_nlink, 1)
+
+    # -- a queue of one's own
+
+    def own_dir(self):
+        path = self.place + "/own"
+        shutil.rmtree(path, ignore_errors=True)
+        os.mkdir(path, 0o755)
+        os.chown(path, CALLER, CALLER)
+        return path
+
+    def test_own_queue(self):
+        own = self.own_dir()
+        self.drop(None, "-q", own + "/queue", "-C", own)
+        st = os.stat(self.only_file(own + "/queue"))
+        self.assertEqual((st.st_uid, st.st_gid), (CALLER, CALLER))
+        self.assertEqual(stat.S_IMODE(os.stat(own + "/queue").st_mode), 0o700)
+        got = self.once()
+        self.assertEqual(got["args"], "-C %s --once" % own)
+        self.assertEqual(got["ids"], "(%d, %d, %d) (%d, %d, %d)" % ((CALLER,) * 6))
+        self.assertEqual(self.files(), [])
+
+    def test_own_queue_gives_rights_up_first(self):
+        """Before standard input is read, and before a directory is named: none of the owner's can be reached."""
+        own = self.own_dir()
+        p = self.spawn("-q", own + "/queue")
+        self.wait_own_ids(p.pid, CALLER)
+        out, _ = p.communicate(submission(), timeout=30)
+        self.assertEqual(p.returncode, 0, out)
+        p = self.drop(None, "-q", self.spool, code=None)
+        self.assertIn(p.returncode, (os.EX_NOPERM, os.EX_TEMPFAIL), p.text)
+        self.assertEqual(self.files(), [])
+        os.mkdir(self.place + "/secret", 0o700)
+        os.chown(self.place + "/secret", OWNER, OWNER)
+        try:
+            p = self.drop(None, "-q", self.place + "/secret/queue", code=None)
+            self.assertIn(p.returncode, (os.EX_NOPERM, os.EX_TEMPFAIL), p.text)
+            self.assertEqual(os.listdir(self.place + "/secret"), [])
+        finally:
+            os.rmdir(self.place + "/secret")
+
+
+if __name__ == "__main__":
+    harness.main()
