@@ -1,0 +1,198 @@
+#include "config.h"
+#include "smtp/agent.h"
+#include "smtp/slowdown.h"
+#include "base/limits.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static short wanted_of_relay(struct agent *a)
+{
+	short events = a->ch.in.len < CHANNEL_FULL ? POLLIN : 0;
+
+	if (channel_unsent(&a->ch) && !a->link.out.len)
+		events |= POLLOUT;
+	return events;
+}
+
+static short wanted_of_link(struct agent *a)
+{
+	return (short)((link_hungry(&a->link) ? POLLIN : 0) | (a->link.out.len ? POLLOUT : 0));
+}
+
+/* GnuTLS may hold bytes that poll doesn't know of. */
+static bool bytes_inside(struct agent *a)
+{
+	return a->ch.tls && !a->ch.shaking && a->ch.in.len < CHANNEL_FULL && gnutls_record_check_pending(a->ch.tls) > 0;
+}
+
+static int send_both(struct agent *a)
+{
+	if (link_flush(&a->link) < 0)
+		return -1;
+	if (!a->link.out.len && a->ch.fd >= 0 && !a->ch.eof && channel_unsent(&a->ch))
+		channel_flush(&a->ch);
+	return 0;
+}
+
+int agent_wait(struct agent *a, deadline until)
+{
+	struct pollfd p[2] = {{.fd = a->link.fd}, {.fd = a->ch.fd}};
+	int n;
+
+	if (send_both(a) < 0)
+		return -1;
+	if (a->ch.fd >= 0 && a->ch.eof)
+		return 1;
+	if (bytes_inside(a)) {
+		channel_fill(&a->ch);
+		return 1;
+	}
+	p[0].events = wanted_of_link(a);
+	p[1].events = a->ch.fd >= 0 ? wanted_of_relay(a) : 0;
+	do
+		n = poll(p, 2, deadline_poll(until));
+	while (n < 0 && errno == EINTR);
+	if (n <= 0)
+		return deadline_over(until) ? 0 : 1;
+	if ((p[0].revents & (POLLIN | POLLHUP | POLLERR)) && link_fill(&a->link) < 0)
+		return -1;
+	if (p[1].revents & (POLLIN | POLLHUP | POLLERR))
+		channel_fill(&a->ch);
+	return send_both(a) < 0 ? -1 : 1;
+}
+
+const char *agent_peer(const struct agent *a)
+{
+	static char peer[sizeof(a->ready.host) + sizeof(a->ready.address) + 8];
+
+	if (!a->ready.host[0])
+		return a->set.host;
+	snprintf(peer, sizeof(peer), "%s[%s]", a->ready.host, a->ready.address);
+	return peer;
+}
+
+int agent_down(struct agent *a, enum delivery_down_kind kind, int code, const char *dsn, const char *fmt, ...)
+{
+	struct delivery_down *d = &a->down;
+	va_list ap;
+
+	if (d->kind)
+		return -1;
+	d->kind = kind;
+	d->code = code;
+	snprintf(d->dsn, sizeof(d->dsn), "%s", dsn);
+	va_start(ap, fmt);
+	vsnprintf(d->text, sizeof(d->text), fmt, ap);
+	va_end(ap);
+	text_clean(d->text);
+	snprintf(d->host, sizeof(d->host), "%s", a->ready.host[0] ? a->ready.host : a->set.host);
+	snprintf(d->address, sizeof(d->address), "%s", a->ready.address);
+	d->port = a->ready.port;
+	return -1;
+}
+
+int agent_refused(struct agent *a, enum delivery_down_kind kind, const char *dsn, const char *what)
+{
+	enum delivery_down_kind seen = slowdown_asked(&a->reply, SLOWDOWN_SESSION) ? DOWN_BUSY : kind;
+	char code[12];
+	struct buf words;
+
+	snprintf(code, sizeof(code), "%s", a->reply.dsn[0] ? a->reply.dsn : dsn);
+	code[0] = '4';	/* whatever the relay calls it: no message fails for it */
+	buf_init(&words, 1000);
+	reply_quote(&a->reply, &words, 700);
+	agent_down(a, seen, seen == DOWN_AUTH ? EX_NOPERM : EX_TEMPFAIL, code, "host %s said: %s (in reply to %s)",
+		   agent_peer(a), buf_str(&words), what);
+	a->down.retry_after = slowdown_seconds(&a->reply);
+	buf_free(&words);
+	return -1;
+}
+
+void agent_transcript(struct agent *a, char direction, const char *p, size_t n)
+{
+	struct buf line;
+
+	if (!a->set.transcript)
+		return;
+	buf_init(&line, 1200);
+	text_printable(&line, p, n, 1000);
+	link_log(&a->link, LOG_INFORMATION, "%s: %c %s", agent_peer(a), direction, buf_str(&line));
+	buf_free(&line);
+}
+
+static int lost(struct agent *a, const char *what)
+{
+	if (a->ch.trouble[0])
+		return agent_down(a, DOWN_NETWORK, EX_TEMPFAIL, "4.4.2", "lost connection with %s while %s (%s)", agent_peer(a),
+				  what, a->ch.trouble);
+	return agent_down(a, DOWN_NETWORK, EX_TEMPFAIL, "4.4.2", "lost connection with %s while %s", agent_peer(a), what);
+}
+
+static int wait_more(struct agent *a, deadline until, const char *what)
+{
+	int rc;
+
+	if (a->ch.eof)
+		return lost(a, what);
+	rc = agent_wait(a, until);
+	if (rc < 0)
+		return agent_down(a, DOWN_LOCAL, EX_TEMPFAIL, "4.3.0", "%s", "outpostd is gone");
+	if (rc == 0)
+		return agent_down(a, DOWN_NETWORK, EX_TEMPFAIL, "4.4.2", "conversation with %s timed out while %s",
+				  agent_peer(a), what);
+	return 0;
+}
+
+int agent_reply(struct agent *a, int seconds, const char *what)
+{
+	deadline until = deadline_in_ms((int64_t)seconds * 1000);
+
+	for (;;) {
+		struct span in = {buf_str(&a->ch.in), a->ch.in.len};
+		size_t used;
+		int rc = reply_take(&a->reply, in, &used);
+
+		buf_drop(&a->ch.in, used);
+		if (rc > 0)
+			break;
+		if (rc < 0)
+			return agent_down(a, DOWN_GREETING, EX_PROTOCOL, "4.5.0", "host %s sent %s while %s", agent_peer(a),
+					  a->reply.wrong, what);
+		if (wait_more(a, until, what) < 0)
+			return -1;
+	}
+	agent_transcript(a, '<', buf_str(&a->reply.text), a->reply.text.len);
+	if (a->ch.in.len)
+		return agent_down(a, DOWN_GREETING, EX_PROTOCOL, "4.5.0", "host %s sent more than one reply while %s",
+				  agent_peer(a), what);
+	return 0;
+}
+
+/* Something came although nothing was asked: a 421 that closes the session, or an attack. */
+static int unasked(struct agent *a, const char *what)
+{
+	if (agent_reply(a, 1, what) < 0)
+		return -1;
+	if (a->reply.code == 421)
+		return 0;
+	return agent_down(a, DOWN_GREETING, EX_PROTOCOL, "4.5.0", "host %s answered a command that was never sent, while %s",
+			  agent_peer(a), what);
+}
+
+int agent_ask(struct agent *a, const char *line, const char *shown, int seconds, const char *what)
+{
+	if (a->ch.in.len)
+		return unasked(a, what);
+	if (a->ch.eof)
+		return lost(a, what);
+	agent_transcript(a, '>', shown ? shown : line, strlen(shown ? shown : line));
+	buf_adds(&a->ch.out, line);
+	buf_adds(&a->ch.out, "\r\n");
+	if (!buf_ok(&a->ch.out))
+		return agent_down(a, DOWN_LOCAL, EX_OSERR, "4.3.0", "%s", "out of memory");
+	return agent_reply(a, seconds, what);
+}

@@ -1,0 +1,60 @@
+/*
+ * agent.h: one agent: its session's settings, its connection, its link to outpostd, and the one place
+ * where it waits.
+ */
+#ifndef SMTP_AGENT_H
+#define SMTP_AGENT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include "base/deadline.h"
+#include "delivery/delivery.h"
+#include "smtp/channel.h"
+#include "smtp/ehlo.h"
+#include "smtp/link.h"
+#include "smtp/reply.h"
+#include "smtp/tls.h"
+
+struct agent {
+	struct delivery_session set;
+	struct link link;
+	struct channel ch;
+	struct trust trust;
+	struct peer_certificate cert;	/* what the relay showed, and what was wrong with it */
+	struct ehlo ehlo;
+	struct reply reply;		/* the last reply */
+	struct delivery_ready ready;
+	struct delivery_down down;	/* why there is no session; kind 0: not down */
+	int64_t started_us;		/* when the first connection was tried */
+	int64_t connect_us;		/* what is still to be told of c in delays=a/b/c/d */
+	bool authenticated;
+};
+
+/* Waits until something came from the relay or from outpostd, or the socket took bytes, or the deadline.
+ * Frames to outpostd go first, and what is on the way to the relay only after they left: outpostd
+ * knows of a last byte before the relay does. 1: something happened; 0: deadline; -1: outpostd is gone. The
+ * end of the relay's side is told by ch.eof. */
+int agent_wait(struct agent *a, deadline until);
+
+/* Reads one reply into a->reply. 0, or -1 with a->down filled: lost, timed out, nonsense; `what` says in
+ * Postfix's words what was going on ("performing the EHLO handshake"). A refusal is a reply. */
+int agent_reply(struct agent *a, int seconds, const char *what);
+
+/* Sends a line (CR LF is added) and reads its reply. shown is what a transcript has for it; NULL: the line. */
+int agent_ask(struct agent *a, const char *line, const char *shown, int seconds, const char *what);
+
+/* Fills a->down unless it is filled. Returns -1. */
+int agent_down(struct agent *a, enum delivery_down_kind kind, int code, const char *dsn, const char *fmt, ...)
+	__attribute__((format(printf, 5, 6)));
+/* The same for a refusal that stands in a->reply: "host h[a] said: ... (in reply to WHAT)". dsn and
+ * kind are those given, or BUSY where the relay asks to slow down. */
+int agent_refused(struct agent *a, enum delivery_down_kind kind, const char *dsn, const char *what);
+
+/* "h[a]", static until the next call. */
+const char *agent_peer(const struct agent *a);
+
+void agent_transcript(struct agent *a, char direction, const char *p, size_t n);
+
+#endif

@@ -1,0 +1,497 @@
+#include "config.h"
+#include "smtp/sasl.h"
+#include "smtp/mechanism.h"
+#include "base/limits.h"
+
+#include <gsasl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	AUTH_LINE = 510,		/* an AUTH command with its initial response, without CR LF */
+	SECRET_WAIT = 120,		/* seconds for outpostd to find the credential (a program may be asked) */
+	ITERATIONS_MAX = 2000000,	/* SCRAM: a hostile relay would keep us busy for hours */
+	ROUNDS = 10,
+	SASL_LINE = LIMIT_SECRET * 2,
+};
+
+#define PHASE "performing the AUTH exchange"
+
+/* One exchange; the same for libgsasl's mechanisms and those by hand. */
+struct exchange {
+	struct agent *a;
+	const struct mechanism *m;
+	Gsasl *lib;
+	Gsasl_session *session;
+	bool over;			/* our side is content: only now a 235 counts */
+	bool answered;			/* by hand: the response was given */
+	char wrong[200];		/* why we gave up */
+};
+
+/* ---- what libgsasl asks for */
+
+static int bind_channel(struct agent *a, Gsasl_session *session, Gsasl_property prop)
+{
+	bool exporter = gnutls_protocol_get_version(a->ch.tls) >= GNUTLS_TLS1_3;
+	gnutls_datum_t cb = {0};
+	struct buf text;
+	int rc = GSASL_NO_CALLBACK;
+
+#if GSASL_VERSION_NUMBER >= 0x020000 && GNUTLS_VERSION_NUMBER >= 0x030702
+	if (exporter != (prop == GSASL_CB_TLS_EXPORTER))
+		return GSASL_NO_CALLBACK;
+	if (gnutls_session_channel_binding(a->ch.tls, exporter ? GNUTLS_CB_TLS_EXPORTER : GNUTLS_CB_TLS_UNIQUE, &cb) < 0)
+		return GSASL_NO_CALLBACK;
+#else
+	if (exporter || prop != GSASL_CB_TLS_UNIQUE ||
+	    gnutls_session_channel_binding(a->ch.tls, GNUTLS_CB_TLS_UNIQUE, &cb) < 0)
+		return GSASL_NO_CALLBACK;
+#endif
+	buf_init(&text, 1024);
+	if (base64_encode(&text, cb.data, cb.size) == 0) {
+		gsasl_property_set(session, prop, buf_str(&text));
+		rc = GSASL_OK;
+	}
+	buf_free(&text);
+	gnutls_free(cb.data);
+	return rc;
+}
+
+static int answer(Gsasl *lib, Gsasl_session *session, Gsasl_property prop)
+{
+	struct exchange *x = gsasl_session_hook_get(session);
+
+	(void)lib;
+	switch (prop) {
+	case GSASL_AUTHID:
+		gsasl_property_set(session, prop, buf_str(&x->a->link.user));
+		return GSASL_OK;
+	case GSASL_PASSWORD:
+		gsasl_property_set(session, prop, buf_str(&x->a->link.secret));
+		return GSASL_OK;
+	case GSASL_AUTHZID:
+		gsasl_property_set(session, prop, "");
+		return GSASL_OK;
+#if GSASL_VERSION_NUMBER >= 0x020000
+	case GSASL_CB_TLS_EXPORTER:
+#endif
+	case GSASL_CB_TLS_UNIQUE:
+		return x->m->binding ? bind_channel(x->a, session, prop) : GSASL_NO_CALLBACK;
+	default:
+		return GSASL_NO_CALLBACK;
+	}
+}
+
+/* ---- one step: what the relay said (decoded) in, what to answer (clear) out */
+
+static int give_up(struct exchange *x, const char *why)
+{
+	if (!x->wrong[0])
+		snprintf(x->wrong, sizeof(x->wrong), "%s", why);
+	return -1;
+}
+
+/* "r=...,s=...,i=4096": i must be there, decimal, and bounded. */
+static int check_iterations(struct exchange *x, const struct buf *in)
+{
+	struct span rest = {buf_str(in), in->len}, part;
+	uint64_t n;
+
+	if (strncmp(x->m->name, "SCRAM-", 6) != 0 || !in->len || in->data[0] != 'r')
+		return 0;
+	while (span_word(&rest, ",", &part)) {
+		if (part.n < 3 || part.p[0] != 'i' || part.p[1] != '=')
+			continue;
+		if (text_u64((struct span){part.p + 2, part.n - 2}, ITERATIONS_MAX, &n) && n > 0)
+			return 0;
+		return give_up(x, "the relay asks for an absurd number of SCRAM iterations");
+	}
+	return 0;
+}
+
+static int step_lib(struct exchange *x, const struct buf *in, struct buf *out)
+{
+	char *answered = NULL;
+	size_t n = 0;
+	int rc;
+
+	if (check_iterations(x, in) < 0)
+		return -1;
+	rc = gsasl_step(x->session, buf_str(in), in->len, &answered, &n);
+	if (rc != GSASL_OK && rc != GSASL_NEEDS_MORE)
+		return give_up(x, rc == GSASL_AUTHENTICATION_ERROR ? "the relay could not prove that it knows the password"
+								   : gsasl_strerror(rc));
+	if (rc == GSASL_OK)
+		x->over = true;
+	if (answered) {
+		buf_add(out, answered, n);
+		explicit_bzero(answered, n);
+		gsasl_free(answered);
+	}
+	return buf_ok(out) ? 0 : give_up(x, "the response is too long");
+}
+
+static void token_response(struct exchange *x, struct buf *out)
+{
+	struct agent *a = x->a;
+
+	if (strcmp(x->m->name, "XOAUTH2") == 0)
+		buf_addf(out, "user=%s\001auth=Bearer %s\001\001", buf_str(&a->link.user), buf_str(&a->link.secret));
+	else
+		buf_addf(out, "n,a=%s,\001host=%s\001port=%u\001auth=Bearer %s\001\001", buf_str(&a->link.user), a->set.host,
+			 a->ready.port, buf_str(&a->link.secret));
+}
+
+/* XOAUTH2 and OAUTHBEARER: one response. A second 334 holds the reason of a refusal and wants one more line. */
+static int step_token(struct exchange *x, const struct buf *in, struct buf *out)
+{
+	if (!x->answered) {
+		token_response(x, out);
+		x->answered = x->over = true;
+		return buf_ok(out) ? 0 : give_up(x, "the token is too long");
+	}
+	if (!x->wrong[0]) {
+		struct buf words;
+
+		buf_init(&words, sizeof(x->wrong) * 2);
+		text_printable(&words, buf_str(in), in->len, sizeof(x->wrong) - 10);
+		snprintf(x->wrong, sizeof(x->wrong), "%s", buf_str(&words));
+		buf_free(&words);
+	}
+	x->over = false;
+	if (strcmp(x->m->name, "OAUTHBEARER") == 0)
+		buf_addc(out, '\001');
+	return 0;
+}
+
+static int step(struct exchange *x, const struct buf *in, struct buf *out)
+{
+	return x->m->by_hand ? step_token(x, in, out) : step_lib(x, in, out);
+}
+
+/* ---- the dialogue */
+
+static int send_line(struct exchange *x, const char *prefix, const struct buf *clear, const char *shown)
+{
+	struct buf line;
+	int rc = -1;
+
+	buf_init(&line, SASL_LINE);
+	buf_adds(&line, prefix);
+	if (clear && (clear->len || !prefix[0]))
+		base64_encode(&line, buf_str(clear), clear->len);
+	else if (clear)
+		buf_addc(&line, '=');	/* an initial response that is there, and empty */
+	if (buf_ok(&line))
+		rc = agent_ask(x->a, buf_str(&line), shown, x->a->set.t_helo, PHASE);
+	else
+		agent_down(x->a, DOWN_AUTH, EX_CONFIG, "4.7.0", "%s", "the credential is too long to be sent");
+	buf_wipe(&line);
+	channel_wipe(&x->a->ch);
+	return rc;
+}
+
+/* AUTH NAME, with the initial response where there is one and the line stays within the limit. *held: the
+ * response was kept back and is owed to the first 334. */
+static int send_auth(struct exchange *x, struct buf *first, bool *held)
+{
+	char line[80], shown[96];
+	size_t encoded = (first->len + 2) / 3 * 4;
+
+	snprintf(line, sizeof(line), "AUTH %s ", x->m->name);
+	snprintf(shown, sizeof(shown), "AUTH %s ****", x->m->name);
+	*held = x->m->first && strlen(line) + encoded > AUTH_LINE;
+	if (!x->m->first || *held) {
+		line[strlen(line) - 1] = '\0';
+		return send_line(x, line, NULL, line);
+	}
+	return send_line(x, line, first, shown);
+}
+
+/* The words of a 334, decoded. Some servers send "334" alone, or "334 " and nothing. */
+static int challenge(struct exchange *x, struct buf *in)
+{
+	struct span words;
+	size_t at = 0;
+
+	buf_reset(in);
+	if (!reply_line(&x->a->reply, &at, &words))
+		return 0;
+	words = span_trim(words);
+	if (base64_decode(in, words.p, words.n) < 0) {
+		buf_reset(in);
+		if (x->m->first && !x->answered)
+			return 0;
+		/* LOGIN: whatever the prompt, its order is fixed */
+		return strcmp(x->m->name, "LOGIN") == 0 ? 0 : give_up(x, "the relay's challenge is not Base64");
+	}
+	return 0;
+}
+
+static int cancel(struct exchange *x)
+{
+	struct agent *a = x->a;
+
+	if (agent_ask(a, "*", NULL, a->set.t_helo, PHASE) < 0)
+		return -1;
+	return agent_down(a, DOWN_AUTH, EX_NOPERM, "4.7.8", "SASL authentication with %s failed: %s: %s", agent_peer(a), x->m->name,
+			  x->wrong);
+}
+
+static int converse(struct exchange *x, struct buf *in, struct buf *out)
+{
+	struct agent *a = x->a;
+	bool held;
+
+	if (x->m->first && step(x, in, out) < 0)
+		return agent_down(a, DOWN_AUTH, EX_NOPERM, "4.7.8", "SASL authentication with %s failed: %s: %s", agent_peer(a),
+				  x->m->name, x->wrong);
+	if (send_auth(x, out, &held) < 0)
+		return -1;
+	for (int round = 0; a->reply.code == 334 && round < ROUNDS; round++) {
+		if (!held) {
+			buf_reset(out);
+			if (challenge(x, in) < 0 || step(x, in, out) < 0)
+				return cancel(x);
+		}
+		held = false;
+		if (send_line(x, "", out, "****") < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* ---- the verdict on the login */
+
+static const struct {
+	int code;
+	const char *dsn;
+	const char *word;	/* in the text, where the codes alone don't tell; NULL: any */
+	const char *advice;
+} meanings[] = {
+	{534, "5.7.9", NULL, "the provider wants an application password (or OAuth2), not the account's own password"},
+	{0, "5.7.9", "pplication-specific", "the provider wants an application password, not the account's own password"},
+	{0, "5.7.139", NULL, "password login (basic authentication) is switched off there: use OAuth2 (outpost login), or have it switched on"},
+	{0, "5.7.30", NULL, "password login (basic authentication) is switched off there: use OAuth2 (outpost login)"},
+	{0, "5.7.3", NULL, "password login may be switched off there, or the password is wrong"},
+	{0, NULL, "locked", "the account is locked: unlock it at the provider"},
+	{0, NULL, "disabled", "the account, or logging in to it this way, is switched off at the provider"},
+	{0, NULL, "suspended", "the account is suspended at the provider"},
+	{538, NULL, NULL, "the relay wants encryption for this mechanism"},
+	{535, NULL, NULL, "user name or password is wrong: see the relay's line in the password map"},
+};
+
+static bool contains(const char *text, const char *word)
+{
+	for (; *text; text++)
+		if (ascii_case_prefix(text, word))
+			return true;
+	return false;
+}
+
+const char *sasl_advice(const struct reply *r)
+{
+	for (size_t i = 0; i < sizeof(meanings) / sizeof(meanings[0]); i++) {
+		if (meanings[i].code && meanings[i].code != r->code)
+			continue;
+		if (meanings[i].dsn && strcmp(meanings[i].dsn, r->dsn) != 0)
+			continue;
+		if (meanings[i].word && !contains(buf_str(&r->text), meanings[i].word))
+			continue;
+		if (r->code / 100 == 5)
+			return meanings[i].advice;
+	}
+	return "";
+}
+
+static int refused(struct exchange *x)
+{
+	struct agent *a = x->a;
+	const char *advice = sasl_advice(&a->reply);
+	struct buf words;
+
+	if (a->reply.code / 100 == 4)
+		return agent_refused(a, DOWN_AUTH, "4.7.0", "AUTH");
+	buf_init(&words, 1000);
+	reply_quote(&a->reply, &words, 500);
+	agent_down(a, DOWN_AUTH, EX_NOPERM, "4.7.8", "SASL authentication failed; server %s said: %s%s%s%s%s%s", agent_peer(a),
+		   buf_str(&words), x->wrong[0] ? " (" : "", x->wrong, x->wrong[0] ? ")" : "", advice[0] ? "; " : "", advice);
+	buf_free(&words);
+	return -1;
+}
+
+static int conclude(struct exchange *x)
+{
+	struct agent *a = x->a;
+
+	if (a->reply.code != 235)
+		return refused(x);
+	if (!x->over)
+		return agent_down(a, DOWN_AUTH, EX_PROTOCOL, "4.7.8", "SASL authentication with %s failed: it accepted the login before "
+				  "the %s exchange was over, without proving that it knows the password", agent_peer(a), x->m->name);
+	snprintf(a->ready.mechanism, sizeof(a->ready.mechanism), "%s", x->m->name);
+	a->authenticated = true;
+	return 0;
+}
+
+static void wipe_property(Gsasl_session *s, Gsasl_property prop)
+{
+	const char *p = gsasl_property_fast(s, prop);
+
+	if (p)
+		explicit_bzero((void *)(uintptr_t)p, strlen(p));
+}
+
+static int begin(struct exchange *x)
+{
+	if (x->m->by_hand)
+		return 0;
+	if (gsasl_init(&x->lib) != GSASL_OK)
+		return -1;
+	gsasl_callback_set(x->lib, answer);
+	if (gsasl_client_start(x->lib, x->m->name, &x->session) != GSASL_OK)
+		return -1;
+	gsasl_session_hook_set(x->session, x);
+	return 0;
+}
+
+static void end(struct exchange *x)
+{
+	if (x->session) {
+		wipe_property(x->session, GSASL_PASSWORD);
+		gsasl_finish(x->session);
+	}
+	if (x->lib)
+		gsasl_done(x->lib);
+}
+
+static int try(struct agent *a, const struct mechanism *m)
+{
+	struct exchange x = {.a = a, .m = m};
+	struct buf in, out;
+	int rc;
+
+	buf_init(&in, LIMIT_REPLY_LINE);
+	buf_init(&out, SASL_LINE);
+	if (begin(&x) < 0)
+		rc = agent_down(a, DOWN_LOCAL, EX_SOFTWARE, "4.3.0", "libgsasl cannot do %s", m->name);
+	else
+		rc = converse(&x, &in, &out);
+	if (rc == 0)
+		rc = conclude(&x);
+	end(&x);
+	buf_wipe(&in);
+	buf_wipe(&out);
+	return rc;
+}
+
+/* ---- the credential */
+
+static void need_secret(struct agent *a)
+{
+	size_t mark = frame_begin(&a->link.out, FROM_AGENT_NEED_SECRET);
+
+	frame_cstr(&a->link.out, a->set.host);
+	frame_u32(&a->link.out, a->ready.port);
+	frame_cstr(&a->link.out, a->ehlo.auth);
+	frame_finish(&a->link.out, mark);
+}
+
+static int get_secret(struct agent *a)
+{
+	deadline until = deadline_in_ms(SECRET_WAIT * 1000);
+
+	if (a->link.have_secret)
+		return 0;
+	need_secret(a);
+	while (!a->link.have_secret) {
+		int rc = agent_wait(a, until);
+
+		if (rc < 0)
+			return agent_down(a, DOWN_LOCAL, EX_TEMPFAIL, "4.3.0", "%s", "outpostd is gone");
+		if (rc == 0)
+			return agent_down(a, DOWN_AUTH, EX_TEMPFAIL, "4.7.0", "no credential came within %d seconds", SECRET_WAIT);
+		if (a->ch.eof || a->ch.in.len)
+			return agent_reply(a, 1, PHASE) < 0 ? -1 : agent_refused(a, DOWN_GREETING, "4.5.0", "nothing: no command was sent");
+	}
+	if (a->link.no_secret.code)
+		return agent_down(a, DOWN_AUTH, a->link.no_secret.code, "4.7.8", "%s", a->link.no_secret.text);
+	return 0;
+}
+
+static int allowed(struct agent *a)
+{
+	if (tls_login_allowed(a))
+		return 0;
+	if (!a->ch.tls)
+		return agent_down(a, DOWN_TLS, EX_CONFIG, "4.7.4", "the password is not sent to %s without TLS (which it does not "
+				  "offer, or smtp_tls_security_level = none forbids); smtp_sasl_auth_without_tls = yes sends it "
+				  "for everyone to read", agent_peer(a));
+	return agent_down(a, DOWN_TLS, EX_CONFIG, "4.7.5", "the password is not sent to %s: it is not verified", agent_peer(a));
+}
+
+static int offered(struct agent *a)
+{
+	if (a->ehlo.auth[0])
+		return 0;
+	return agent_down(a, DOWN_AUTH, EX_CONFIG, "4.7.0", "%s offers no login (AUTH)%s; if it wants none, set smtp_sasl_auth_enable = no",
+			  agent_peer(a), a->ch.tls ? "" : " on a connection without TLS");
+}
+
+static int choose_and_try(struct agent *a)
+{
+	char refused_so_far[256] = "", why[600];
+	struct delivery_down last = a->down;
+	struct mechanism_question q = {
+		.offered = a->ehlo.auth, .filter = a->set.mechanism_filter, .refused = refused_so_far,
+		.options = a->ch.tls ? a->set.tls_security_options : a->set.security_options,
+		.secret = a->link.secret_kind, .certificate = a->set.certfile[0] != '\0', .can_bind = a->ch.tls != NULL,
+	};
+
+	for (;;) {
+		const struct mechanism *m = mechanism_choose(&q, why, sizeof(why));
+		size_t n = strlen(refused_so_far);
+
+		if (!m && n) {
+			a->down = last;
+			return -1;
+		}
+		if (!m)
+			return agent_down(a, DOWN_AUTH, EX_CONFIG, "4.7.0", "no login mechanism in common with %s: it offers %s",
+					  agent_peer(a), why);
+		if (try(a, m) == 0)
+			return 0;
+		/* 504: it does not do what it offered. Nothing was held against the password yet. */
+		if (a->reply.code != 504 || a->down.kind != DOWN_AUTH || a->ch.eof)
+			return -1;
+		snprintf(refused_so_far + n, sizeof(refused_so_far) - n, "%s ", m->name);
+		last = a->down;
+		memset(&a->down, 0, sizeof(a->down));
+	}
+}
+
+/* EXTERNAL needs no credential of outpostd's. */
+static bool by_certificate(struct agent *a)
+{
+	struct mechanism_question q = {
+		.offered = a->ehlo.auth, .filter = a->set.mechanism_filter, .refused = "", .options = a->set.tls_security_options,
+		.certificate = a->set.certfile[0] && a->ch.tls,
+	};
+	char why[600];
+	const struct mechanism *m = mechanism_choose(&q, why, sizeof(why));
+
+	return m && m->secret == 'C';
+}
+
+int sasl_login(struct agent *a)
+{
+	int rc = -1;
+
+	if (allowed(a) == 0 && offered(a) == 0 && (by_certificate(a) || get_secret(a) == 0))
+		rc = choose_and_try(a);
+	link_wipe_secret(&a->link);
+	channel_wipe(&a->ch);
+	return rc;
+}

@@ -1,0 +1,451 @@
+#include "config.h"
+#include "smtp/tls.h"
+#include "smtp/agent.h"
+#include "smtp/certificate.h"
+#include "smtp/resolve.h"
+#include "base/limits.h"
+
+#include <gnutls/x509.h>
+#include <stdio.h>
+#include <string.h>
+
+#define PRIORITY "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"
+
+enum { EXPIRES_SOON = 14 * 86400, DH_BITS = 2048 };
+
+/* ---- what is trusted */
+
+static bool is_level(const struct delivery_session *s, const char *level)
+{
+	return strcmp(s->tls_level, level) == 0;
+}
+
+bool tls_required(const struct delivery_session *s)
+{
+	return !is_level(s, "none") && !is_level(s, "may");
+}
+
+static bool login_wants_proof(const struct delivery_session *s)
+{
+	return s->auth && !s->auth_unverified;
+}
+
+/* Weak keys and signatures are refused where the relay is verified, warned about elsewhere. */
+static bool wants_strength(const struct delivery_session *s)
+{
+	return is_level(s, "verify") || is_level(s, "secure") || login_wants_proof(s);
+}
+
+static int load_authorities(struct trust *t, const struct delivery_session *s, struct error *err)
+{
+	int n = 0, rc;
+
+	if (s->cafile[0]) {
+		rc = gnutls_certificate_set_x509_trust_file(t->cred, s->cafile, GNUTLS_X509_FMT_PEM);
+		if (rc <= 0)
+			return error_set(err, EX_CONFIG, "4.3.5", "smtp_tls_CAfile = %s: %s", s->cafile,
+					 rc ? gnutls_strerror(rc) : "no certificate in it");
+		n += rc;
+	}
+	if (s->capath[0]) {
+		rc = gnutls_certificate_set_x509_trust_dir(t->cred, s->capath, GNUTLS_X509_FMT_PEM);
+		if (rc < 0)
+			return error_set(err, EX_CONFIG, "4.3.5", "smtp_tls_CApath = %s: %s", s->capath, gnutls_strerror(rc));
+		n += rc;
+	}
+	if ((!s->cafile[0] && !s->capath[0]) || s->append_default_ca) {
+		rc = gnutls_certificate_set_x509_system_trust(t->cred);
+		n += rc > 0 ? rc : 0;
+	}
+	t->authorities = n;
+	return 0;
+}
+
+static int load_crl(struct trust *t, const struct delivery_session *s, struct error *err)
+{
+	int rc = s->crlfile[0] ? gnutls_certificate_set_x509_crl_file(t->cred, s->crlfile, GNUTLS_X509_FMT_PEM) : 0;
+
+	if (rc < 0)
+		return error_set(err, EX_CONFIG, "4.3.5", "CRL file %s: %s", s->crlfile, gnutls_strerror(rc));
+	return 0;
+}
+
+static int load_own(struct trust *t, const struct delivery_session *s, struct error *err)
+{
+	int rc;
+
+	if (!s->certfile[0])
+		return 0;
+	rc = gnutls_certificate_set_x509_key_file2(t->cred, s->certfile, s->keyfile[0] ? s->keyfile : s->certfile,
+						   GNUTLS_X509_FMT_PEM, NULL, 0);
+	if (rc < 0)
+		return error_set(err, EX_CONFIG, "4.3.5", "client certificate %s: %s", s->certfile, gnutls_strerror(rc));
+	return 0;
+}
+
+static int load_priority(struct trust *t, const struct delivery_session *s, struct error *err)
+{
+	const char *wanted = s->priority[0] ? s->priority : PRIORITY, *at = wanted;
+	int rc = gnutls_priority_init(&t->priority, wanted, &at);
+
+	if (rc < 0)
+		return error_set(err, EX_CONFIG, "4.3.5", "TLS protocols and ciphers: \"%s\" is not understood (%s)", at,
+				 gnutls_strerror(rc));
+	return 0;
+}
+
+int trust_load(struct trust *t, const struct delivery_session *s, struct error *err)
+{
+	if (t->cred || (is_level(s, "none") && !s->implicit_tls))
+		return 0;
+	if (gnutls_certificate_allocate_credentials(&t->cred) < 0)
+		return error_set(err, EX_OSERR, "4.3.0", "out of memory for TLS");
+	if (wants_strength(s))
+		gnutls_certificate_set_verify_flags(t->cred, GNUTLS_PROFILE_TO_VFLAGS(GNUTLS_PROFILE_MEDIUM));
+	if (load_authorities(t, s, err) < 0 || load_crl(t, s, err) < 0 || load_own(t, s, err) < 0)
+		return -1;
+	return load_priority(t, s, err);
+}
+
+void trust_free(struct trust *t)
+{
+	if (t->cred)
+		gnutls_certificate_free_credentials(t->cred);
+	if (t->priority)
+		gnutls_priority_deinit(t->priority);
+	memset(t, 0, sizeof(*t));
+}
+
+/* ---- verification, inside the handshake */
+
+/* The names this level takes: nexthop (as written as relayhost), dot-nexthop (below it: where MX were looked
+ * up), hostname (the MX itself), or names and .domains written out. */
+static bool match_word(const struct agent *a, const struct cert_names *names, struct span word)
+{
+	char literal[256];
+	bool sub;
+
+	if (span_iscase(word, "nexthop"))
+		return cert_has_name(names, a->set.host, false);
+	if (span_iscase(word, "dot-nexthop"))
+		return a->set.mx && cert_has_name(names, a->set.host, true);
+	if (span_iscase(word, "hostname"))
+		return cert_has_name(names, a->ready.host, false);
+	sub = word.n > 1 && word.p[0] == '.';
+	if (word.n - sub >= sizeof(literal))
+		return false;
+	snprintf(literal, sizeof(literal), "%.*s", (int)(word.n - sub), word.p + sub);
+	return cert_has_name(names, literal, sub);
+}
+
+/* A list without "hostname" never trusts a name that was learnt from DNS: that is what a password needs. */
+static bool match_list(const struct agent *a, const struct cert_names *names, bool login)
+{
+	struct span rest = span_of(a->set.match[0] ? a->set.match : "nexthop, dot-nexthop"), word;
+
+	while (span_word(&rest, ", \t:", &word)) {
+		if (login && span_iscase(word, "hostname"))
+			continue;
+		if (match_word(a, names, word))
+			return true;
+	}
+	return login && cert_has_name(names, a->set.host, false);
+}
+
+static const char *expected_names(const struct agent *a)
+{
+	static char text[700];
+
+	if (!a->set.match[0] || strstr(a->set.match, "nexthop") || strcmp(a->set.match, "hostname") == 0)
+		snprintf(text, sizeof(text), "%s", strcmp(a->set.match, "hostname") == 0 ? a->ready.host : a->set.host);
+	else
+		snprintf(text, sizeof(text), "%.600s", a->set.match);
+	return text;
+}
+
+static void look_at_names(struct agent *a, gnutls_x509_crt_t leaf)
+{
+	struct cert_names names;
+
+	cert_names(leaf, &names);
+	cert_names_print(&names, a->cert.names, sizeof(a->cert.names));
+	a->cert.named = match_list(a, &names, false);
+	a->cert.named_login = match_list(a, &names, true);
+	if (a->cert.named && (a->cert.named_login || !login_wants_proof(&a->set)))
+		return;
+	snprintf(a->cert.name_problem, sizeof(a->cert.name_problem), "certificate is for %.250s, not %.120s",
+		 a->cert.names[0] ? a->cert.names : "no name at all (it has no subjectAltName)",
+		 a->cert.named ? a->set.host : expected_names(a));
+}
+
+static void look_at_chain(struct agent *a, gnutls_session_t session, gnutls_x509_crt_t leaf)
+{
+	gnutls_typed_vdata_st purpose = {.type = GNUTLS_DT_KEY_PURPOSE_OID,
+					 .data = (unsigned char *)(uintptr_t)GNUTLS_KP_TLS_WWW_SERVER};
+	unsigned status = 0;
+	int rc = gnutls_certificate_verify_peers(session, &purpose, 1, &status);
+
+	a->cert.trusted = rc == 0 && status == 0;
+	if (a->cert.trusted)
+		return;
+	if (rc < 0)
+		snprintf(a->cert.chain_problem, sizeof(a->cert.chain_problem), "its certificate cannot be checked: %s",
+			 gnutls_strerror(rc));
+	else
+		cert_explain(session, leaf, status, a->trust.authorities, a->cert.chain_problem, sizeof(a->cert.chain_problem));
+}
+
+static void look_at_certificate(struct agent *a, gnutls_session_t session)
+{
+	unsigned n = 0;
+	const gnutls_datum_t *list = gnutls_certificate_get_peers(session, &n);
+	gnutls_x509_crt_t leaf;
+
+	memset(&a->cert, 0, sizeof(a->cert));
+	if (!list || !n || gnutls_x509_crt_init(&leaf) < 0)
+		return;
+	if (gnutls_x509_crt_import(leaf, &list[0], GNUTLS_X509_FMT_DER) == 0) {
+		a->cert.shown = true;
+		a->cert.expires = (int64_t)gnutls_x509_crt_get_expiration_time(leaf);
+		cert_subject(leaf, a->cert.subject, sizeof(a->cert.subject));
+		cert_fingerprint(leaf, a->set.fingerprint_digest, a->cert.fingerprint, sizeof(a->cert.fingerprint));
+		a->cert.pinned = cert_pinned(leaf, a->set.fingerprint_digest, a->set.fingerprints);
+		look_at_chain(a, session, leaf);
+		look_at_names(a, leaf);
+	}
+	gnutls_x509_crt_deinit(leaf);
+}
+
+static bool verified_for_message(const struct agent *a)
+{
+	if (is_level(&a->set, "fingerprint"))
+		return a->cert.pinned;
+	return a->cert.trusted && a->cert.named;
+}
+
+static bool verified_for_login(const struct agent *a)
+{
+	if (is_level(&a->set, "fingerprint"))
+		return a->cert.pinned;
+	return a->cert.pinned || (a->cert.trusted && a->cert.named_login);
+}
+
+bool tls_login_allowed(const struct agent *a)
+{
+	if (!a->ch.tls)
+		return a->set.auth_without_tls;
+	return a->set.auth_unverified || verified_for_login(a);
+}
+
+static bool good_enough(const struct agent *a)
+{
+	const struct delivery_session *s = &a->set;
+
+	if ((is_level(s, "fingerprint") || is_level(s, "verify") || is_level(s, "secure")) && !verified_for_message(a))
+		return false;
+	return !login_wants_proof(s) || verified_for_login(a);
+}
+
+static int verify(gnutls_session_t session)
+{
+	struct agent *a = gnutls_session_get_ptr(session);
+
+	look_at_certificate(a, session);
+	return good_enough(a) ? 0 : GNUTLS_E_CERTIFICATE_ERROR;
+}
+
+/* ---- words */
+
+static void reason(const struct agent *a, char *out, size_t size)
+{
+	const struct peer_certificate *c = &a->cert;
+
+	if (!c->shown)
+		snprintf(out, size, "it showed no certificate");
+	else if (is_level(&a->set, "fingerprint"))
+		snprintf(out, size, "its certificate's fingerprint is %s, not one of smtp_tls_fingerprint_cert_match", c->fingerprint);
+	else if (c->chain_problem[0] && c->name_problem[0])
+		snprintf(out, size, "%s; and the %s", c->chain_problem, c->name_problem);
+	else
+		snprintf(out, size, "%s", c->chain_problem[0] ? c->chain_problem : c->name_problem);
+}
+
+/* What to write so that the mail goes: the name is mended in relayhost, trust in main.cf. */
+static void remedy(const struct agent *a, char *out, size_t size)
+{
+	const struct peer_certificate *c = &a->cert;
+	bool by_level = tls_required(&a->set) && !is_level(&a->set, "encrypt");
+
+	out[0] = '\0';
+	if (is_level(&a->set, "fingerprint") || !c->shown)
+		return;
+	if (c->name_problem[0] && !c->chain_problem[0])
+		snprintf(out, size, "; write the relay in relayhost by a name that its certificate has%s",
+			 by_level ? "" : ", or smtp_sasl_auth_unverified = yes to send the password all the same");
+	else
+		snprintf(out, size, "; if this is your relay: smtp_tls_CAfile = its CA, or smtp_tls_security_level = fingerprint and "
+			 "smtp_tls_fingerprint_cert_match = %s%s", c->fingerprint,
+			 by_level ? "" : ", or smtp_sasl_auth_unverified = yes");
+}
+
+static int unverified(struct agent *a)
+{
+	char why[820], what[420];
+
+	reason(a, why, sizeof(why));
+	remedy(a, what, sizeof(what));
+	return agent_down(a, DOWN_TLS, EX_CONFIG, "4.7.5", "Server certificate of %s not verified: %.560s%s", agent_peer(a), why, what);
+}
+
+static const char *other_port(const struct agent *a)
+{
+	if (a->set.implicit_tls)
+		return " (does this port want STARTTLS? 587 does, 465 speaks TLS from the start)";
+	return "";
+}
+
+static int handshake_failed(struct agent *a, gnutls_session_t session, int rc)
+{
+	if (rc == GNUTLS_E_CERTIFICATE_ERROR || rc == GNUTLS_E_CERTIFICATE_VERIFICATION_ERROR)
+		return unverified(a);
+	if (rc == GNUTLS_E_FATAL_ALERT_RECEIVED)
+		return agent_down(a, DOWN_TLS, EX_TEMPFAIL, "4.7.5", "TLS with %s failed: the relay refused it: %s", agent_peer(a),
+				  gnutls_alert_get_name(gnutls_alert_get(session)));
+	if (rc == GNUTLS_E_PREMATURE_TERMINATION || a->ch.eof)
+		return agent_down(a, DOWN_TLS, EX_TEMPFAIL, "4.7.5", "TLS with %s failed: the relay closed the connection%s",
+				  agent_peer(a), other_port(a));
+	if (rc == GNUTLS_E_UNEXPECTED_PACKET_LENGTH || rc == GNUTLS_E_UNSUPPORTED_VERSION_PACKET ||
+	    rc == GNUTLS_E_UNEXPECTED_PACKET || rc == GNUTLS_E_RECORD_OVERFLOW)
+		return agent_down(a, DOWN_TLS, EX_CONFIG, "4.7.5", "TLS with %s failed: what the relay sent is not TLS%s",
+				  agent_peer(a), other_port(a));
+	if (rc == GNUTLS_E_DH_PRIME_UNACCEPTABLE)
+		return agent_down(a, DOWN_TLS, EX_TEMPFAIL, "4.7.5", "TLS with %s failed: its Diffie-Hellman group has fewer than %d bits",
+				  agent_peer(a), DH_BITS);
+	return agent_down(a, DOWN_TLS, EX_TEMPFAIL, "4.7.5", "TLS with %s failed: %s", agent_peer(a), gnutls_strerror(rc));
+}
+
+/* As Postfix prints it. */
+static void summarize(struct agent *a, gnutls_session_t s)
+{
+	char *out = a->ready.tls_summary;
+	size_t size = sizeof(a->ready.tls_summary);
+	const char *suite, *group = gnutls_group_get_name(gnutls_group_get(s));
+	int bits = (int)gnutls_cipher_get_key_size(gnutls_cipher_get(s)) * 8;
+	char version[32];
+	int n;
+
+#if GNUTLS_VERSION_NUMBER >= 0x030704
+	suite = gnutls_ciphersuite_get(s);
+#else
+	suite = gnutls_cipher_get_name(gnutls_cipher_get(s));
+#endif
+	snprintf(version, sizeof(version), "%s", gnutls_protocol_get_name(gnutls_protocol_get_version(s)));
+	if (strncmp(version, "TLS", 3) == 0 && version[3] != 'v') {
+		memmove(version + 4, version + 3, strlen(version + 3) + 1);
+		version[3] = 'v';
+	}
+	n = snprintf(out, size, "%s with cipher %s (%d/%d bits) key-exchange %s", version, suite ? suite : "?", bits, bits,
+		     group ? group : gnutls_kx_get_name(gnutls_kx_get(s)));
+	cert_signature_words(s, out + n, size - (size_t)n);
+}
+
+static void warn(struct agent *a)
+{
+	int64_t left = a->cert.expires - clock_wall_us() / 1000000;
+	char date[32];
+
+	if (!a->cert.shown)
+		return;
+	cert_date(a->cert.expires, date, sizeof(date));
+	if (left > 0 && left < EXPIRES_SOON)
+		link_log(&a->link, LOG_WARN, "the certificate of %s expires on %s, in %d days", agent_peer(a), date,
+			 (int)(left / 86400));
+	if (!good_enough(a) || a->cert.trusted || a->set.tls_loglevel < 1)
+		return;
+	link_log(&a->link, LOG_INFORMATION, "%s is not verified: %s", agent_peer(a), a->cert.chain_problem);
+}
+
+static void report(struct agent *a)
+{
+	const char *how = !a->cert.shown ? "Anonymous" : a->ready.verified ? "Verified" : a->cert.trusted ? "Trusted" : "Untrusted";
+
+	if (a->set.tls_loglevel >= 1)
+		link_log(&a->link, LOG_INFORMATION, "%s TLS connection established to %s:%u: %s", how, agent_peer(a), a->ready.port,
+			 a->ready.tls_summary);
+	if (a->set.tls_loglevel >= 2 && a->cert.shown)
+		link_log(&a->link, LOG_INFORMATION, "%s:%u: subject=%s, names=%s, fingerprint=%s", agent_peer(a), a->ready.port,
+			 a->cert.subject, a->cert.names, a->cert.fingerprint);
+	warn(a);
+}
+
+/* ---- the handshake */
+
+static gnutls_session_t new_session(struct agent *a)
+{
+	gnutls_session_t s;
+
+	if (gnutls_init(&s, GNUTLS_CLIENT | GNUTLS_NONBLOCK | GNUTLS_NO_TICKETS | GNUTLS_NO_SIGNAL) < 0)
+		return NULL;
+	if (gnutls_priority_set(s, a->trust.priority) < 0 ||
+	    gnutls_credentials_set(s, GNUTLS_CRD_CERTIFICATE, a->trust.cred) < 0) {
+		gnutls_deinit(s);
+		return NULL;
+	}
+	if (wants_strength(&a->set))
+		gnutls_dh_set_prime_bits(s, DH_BITS);
+	if (!resolve_is_address(a->ready.host))
+		gnutls_server_name_set(s, GNUTLS_NAME_DNS, a->ready.host, strlen(a->ready.host));
+	gnutls_session_set_ptr(s, a);
+	gnutls_session_set_verify_function(s, verify);
+	gnutls_transport_set_ptr(s, &a->ch);
+	gnutls_transport_set_push_function(s, channel_push);
+	gnutls_transport_set_pull_function(s, channel_pull);
+	gnutls_handshake_set_timeout(s, 0);
+	return s;
+}
+
+static int shake(struct agent *a, gnutls_session_t s)
+{
+	deadline until = deadline_in_ms((int64_t)a->set.t_starttls * 1000);
+	int rc;
+
+	while ((rc = gnutls_handshake(s)) < 0) {
+		int waited;
+
+		if (rc != GNUTLS_E_AGAIN && rc != GNUTLS_E_INTERRUPTED && gnutls_error_is_fatal(rc)) {
+			gnutls_alert_send_appropriate(s, rc);
+			channel_flush(&a->ch);
+			return handshake_failed(a, s, rc);
+		}
+		if (rc != GNUTLS_E_AGAIN)
+			continue;
+		waited = agent_wait(a, until);
+		if (waited < 0)
+			return agent_down(a, DOWN_LOCAL, EX_TEMPFAIL, "4.3.0", "%s", "outpostd is gone");
+		if (waited == 0)
+			return agent_down(a, DOWN_TLS, EX_TEMPFAIL, "4.7.5", "TLS with %s timed out%s", agent_peer(a),
+					  other_port(a));
+		if (a->ch.eof)
+			return handshake_failed(a, s, GNUTLS_E_PREMATURE_TERMINATION);
+	}
+	return 0;
+}
+
+int tls_start(struct agent *a)
+{
+	gnutls_session_t s = a->trust.cred ? new_session(a) : NULL;
+
+	if (!s)
+		return agent_down(a, DOWN_LOCAL, EX_OSERR, "4.3.0", "%s", "TLS cannot be set up: out of memory?");
+	a->ch.tls = s;
+	a->ch.shaking = true;
+	if (shake(a, s) < 0)
+		return -1;
+	a->ch.shaking = false;
+	a->ready.tls = true;
+	a->ready.verified = verified_for_message(a) || verified_for_login(a);
+	a->ready.cert_expires = a->cert.expires;
+	summarize(a, s);
+	report(a);
+	return 0;
+}
