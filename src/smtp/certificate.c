@@ -4,6 +4,7 @@
 
 #include <arpa/inet.h>
 #include <gnutls/abstract.h>
+#include <gnutls/crypto.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -192,8 +193,8 @@ static void key_fingerprint(gnutls_x509_crt_t leaf, const char *digest, char *ou
 	if (gnutls_pubkey_init(&key) < 0)
 		return;
 	if (gnutls_pubkey_import_x509(key, leaf, 0) == 0 && gnutls_pubkey_export2(key, GNUTLS_X509_FMT_DER, &der) == 0 &&
-	    gnutls_hash_fast((gnutls_digest_algorithm_t)digest_of(digest), der.data, der.size, bytes) == 0)
-		hex(bytes, gnutls_hash_get_len((gnutls_digest_algorithm_t)digest_of(digest)), out, size);
+	    gnutls_hash_fast(digest_of(digest), der.data, der.size, bytes) == 0)
+		hex(bytes, gnutls_hash_get_len(digest_of(digest)), out, size);
 	gnutls_free(der.data);
 	gnutls_pubkey_deinit(key);
 }

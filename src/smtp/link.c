@@ -153,14 +153,24 @@ static int take_body(struct link *l, struct frame *f)
 	return 0;
 }
 
+/* The end of a body that was thrown away: it can be asked for again. */
+static void body_ends(struct message *m)
+{
+	m->asked = false;
+	m->complete = !m->abandoned;
+	m->failed = m->failed && !m->abandoned;
+	if (m->abandoned)
+		buf_reset(&m->body);
+	m->abandoned = false;
+}
+
 static int take_body_end(struct link *l, struct frame *f)
 {
 	struct message *m = find(l, frame_get_u64(f));
 
 	if (!frame_end(f) || !m || !m->listed)
 		return bad_frame(l, "the end of a body that nobody asked for");
-	m->complete = true;
-	m->asked = false;
+	body_ends(m);
 	return 0;
 }
 
@@ -172,8 +182,8 @@ static int take_body_failed(struct link *l, struct frame *f)
 		frame_get_cstr(f, m->failure, sizeof(m->failure));
 	if (!m || !frame_end(f))
 		return bad_frame(l, "a malformed failure of a body");
-	m->complete = m->failed = true;
-	m->asked = false;
+	m->failed = true;
+	body_ends(m);
 	return 0;
 }
 

@@ -30,7 +30,7 @@ struct message {
 	size_t todo;		/* recipients to be offered (again) */
 	size_t open;		/* transactions under way */
 	bool begun;		/* its first MAIL was sent */
-	bool abandoned;		/* settled while its body was still on the way: what comes is thrown away */
+	bool abandoned;		/* its body is no longer wanted: what still comes of it is thrown away */
 	int64_t begun_us;
 	int64_t ended_us;
 };

@@ -85,9 +85,14 @@ static int load_own(struct trust *t, const struct delivery_session *s, struct er
 
 static int load_priority(struct trust *t, const struct delivery_session *s, struct error *err)
 {
-	const char *wanted = s->priority[0] ? s->priority : PRIORITY, *at = wanted;
-	int rc = gnutls_priority_init(&t->priority, wanted, &at);
+	char wanted[sizeof(s->priority) + 32];
+	const char *at = wanted;
+	int rc;
 
+	/* Not gnutls_certificate_set_verify_flags: its profile is OR-ed with the priority's, to a third one. */
+	snprintf(wanted, sizeof(wanted), "%s%s", s->priority[0] ? s->priority : PRIORITY,
+		 wants_strength(s) ? ":%PROFILE_MEDIUM" : "");
+	rc = gnutls_priority_init(&t->priority, wanted, &at);
 	if (rc < 0)
 		return error_set(err, EX_CONFIG, "4.3.5", "TLS protocols and ciphers: \"%s\" is not understood (%s)", at,
 				 gnutls_strerror(rc));
@@ -100,8 +105,6 @@ int trust_load(struct trust *t, const struct delivery_session *s, struct error *
 		return 0;
 	if (gnutls_certificate_allocate_credentials(&t->cred) < 0)
 		return error_set(err, EX_OSERR, "4.3.0", "out of memory for TLS");
-	if (wants_strength(s))
-		gnutls_certificate_set_verify_flags(t->cred, GNUTLS_PROFILE_TO_VFLAGS(GNUTLS_PROFILE_MEDIUM));
 	if (load_authorities(t, s, err) < 0 || load_crl(t, s, err) < 0 || load_own(t, s, err) < 0)
 		return -1;
 	return load_priority(t, s, err);

@@ -29,3 +29,7 @@ lint: all
 	$(srcdir)/tests/lengths
 PHONY += lint
 EXTRA_DIST += tests/lengths
+# Stands in for outpostd: drives one agent over its frames.
+noinst_PROGRAMS += agentdrive
+agentdrive_SOURCES = tests/system/agentdrive.c
+agentdrive_LDADD = libdelivery.a libbase.a $(SECCOMP_LIBS)

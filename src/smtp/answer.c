@@ -1,0 +1,366 @@
+#include "config.h"
+#include "smtp/transaction.h"
+#include "smtp/slowdown.h"
+#include "smtp/verdict.h"
+#include "base/step.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* ---- settling */
+
+static void settle_one(struct transfer *t, struct tx *x, size_t i, struct delivery_verdict *v)
+{
+	struct message *m = x->msg;
+	size_t r = x->rcpt[i];
+
+	v->seq = m->m.seq;
+	v->recipient = m->m.recipients[r].id;
+	v->relayed_dsn = v->fate == FATE_SENT && t->a->ehlo.dsn && m->m.recipients[r].notify != 0;
+	m->state[r] = RCPT_SETTLED;
+	link_verdict(&t->a->link, v);
+}
+
+void settle_all(struct transfer *t, struct tx *x, const struct delivery_verdict *v)
+{
+	struct delivery_verdict mine = *v;
+
+	for (size_t i = 0; i < x->nrcpt; i++)
+		if (x->msg->state[x->rcpt[i]] != RCPT_SETTLED && x->msg->state[x->rcpt[i]] != RCPT_TODO)
+			settle_one(t, x, i, &mine);
+}
+
+static void settle_accepted(struct transfer *t, struct tx *x, const struct delivery_verdict *v)
+{
+	struct delivery_verdict mine = *v;
+
+	for (size_t i = 0; i < x->nrcpt; i++)
+		if (x->msg->state[x->rcpt[i]] == RCPT_ACCEPTED)
+			settle_one(t, x, i, &mine);
+}
+
+void settle_message(struct transfer *t, struct message *m, const struct delivery_verdict *v)
+{
+	struct delivery_verdict mine = *v;
+
+	mine.seq = m->m.seq;
+	for (size_t i = 0; i < m->m.nrecipients; i++) {
+		if (m->state[i] != RCPT_TODO)
+			continue;
+		m->state[i] = RCPT_SETTLED;
+		m->todo--;
+		mine.recipient = m->m.recipients[i].id;
+		link_verdict(&t->a->link, &mine);
+	}
+	if (m->large && !m->open)
+		m->abandoned = m->asked;
+}
+
+void settle_broken(struct transfer *t)
+{
+	struct awaited *w = awaited_head(t);
+	struct tx *speaking = w && w->command != CMD_RSET ? w->tx : NULL;
+	struct delivery_verdict v;
+
+	for (struct tx *x = t->first; x; x = x->next) {
+		if (x != speaking && !(x->last_byte && x->accepted + x->whole))
+			continue;
+		verdict_of_words(&v, t->a->down.dsn, "%.1200s%s", t->a->down.text,
+				 x->last_byte ? " -- message may be sent more than once" : "");
+		settle_all(t, x, &v);
+	}
+}
+
+/* ---- what a reply does to the session */
+
+static void say_proof(struct transfer *t, bool yes)
+{
+	size_t mark = frame_begin(&t->a->link.out, FROM_AGENT_PROOF);
+
+	frame_u8(&t->a->link.out, yes);
+	frame_finish(&t->a->link.out, mark);
+	t->window.proof = yes ? PROOF_YES : PROOF_NO;
+}
+
+/* Whatever it was: at this relay transactions are no longer in flight. */
+static void revoke(struct transfer *t)
+{
+	if (t->window.proof == PROOF_YES || t->window.proof == PROOF_ASKED)
+		say_proof(t, false);
+}
+
+static int out_of_step(struct transfer *t, const char *why)
+{
+	struct buf words;
+
+	revoke(t);
+	buf_init(&words, 500);
+	reply_quote(&t->a->reply, &words, 300);
+	agent_down(t->a, DOWN_GREETING, EX_PROTOCOL, "4.5.0", "host %s %s: %s", agent_peer(t->a), why, buf_str(&words));
+	buf_free(&words);
+	return -1;
+}
+
+static bool says(const struct reply *r, const char *word)
+{
+	for (const char *p = buf_str(&r->text); *p; p++)
+		if (ascii_case_prefix(p, word))
+			return true;
+	return false;
+}
+
+/* "421 ... timeout", "421 too many messages on this connection": the end of this connection, no reproach. */
+static bool ends_connection_only(const struct reply *r)
+{
+	static const char *const words[] = {"this connection", "per connection", "this session", "per session", "idle", "timeout",
+					    "timed out", "time-out"};
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (says(r, words[i]))
+			return true;
+	return r->dsn[0] && strncmp(r->dsn, "4.7.", 4) != 0 && strncmp(r->dsn, "4.3.2", 5) != 0;
+}
+
+/* 421 ends the session whatever it answers. On a connection that served, at its beginning of a new message, and without a reproach,
+ * the next connection goes on where this one stopped. */
+static int closed(struct transfer *t, const struct awaited *w)
+{
+	bool between = !w || w->command == CMD_RSET || w->command == CMD_PROOF;
+
+	if (t->served && between && ends_connection_only(&t->a->reply)) {
+		t->closing = CLOSE_ORDERLY;
+		return -1;
+	}
+	return agent_refused(t->a, DOWN_BUSY, "4.7.0", awaited_command(t));
+}
+
+/* The relay wants less of us, or refuses us rather than the message. What is in flight is still answered. */
+static void look_for_reproach(struct transfer *t, enum slowdown_stage stage, const char *what)
+{
+	if (t->closing != OPEN)
+		return;
+	if (verdict_is_login(&t->a->reply))
+		agent_refused(t->a, DOWN_AUTH, "4.7.0", what);
+	else if (slowdown_asked(&t->a->reply, stage))
+		agent_refused(t->a, DOWN_BUSY, "4.7.0", what);
+	if (t->a->down.kind)
+		t->closing = CLOSE_DOWN;
+}
+
+/* ---- replies to each command */
+
+static int on_rset(struct transfer *t, const struct awaited *w)
+{
+	(void)w;
+	return reply_ok(&t->a->reply) ? 0 : out_of_step(t, "refused RSET");
+}
+
+static int on_mail(struct transfer *t, const struct awaited *w)
+{
+	struct delivery_verdict v;
+
+	if (reply_ok(&t->a->reply))
+		return 0;
+	if (t->a->reply.code == 503 || t->a->reply.code / 100 == 3)
+		return out_of_step(t, "lost track of the session: in reply to MAIL FROM it said");
+	w->tx->mail_refused = true;
+	look_for_reproach(t, SLOWDOWN_MESSAGE, "MAIL FROM command");
+	verdict_of_reply(t->a, "MAIL FROM command", &v);
+	if (verdict_is_login(&t->a->reply))
+		verdict_of_words(&v, "4.7.0", "%.1900s", t->a->down.text);
+	settle_all(t, w->tx, &v);
+	return 0;
+}
+
+/* 452 (some say 552) behind accepted ones means the transaction, not the recipient (RFC 5321 4.5.3.1.10). */
+static bool too_many(const struct transfer *t, const struct tx *x)
+{
+	const struct reply *r = &t->a->reply;
+
+	if ((r->code != 452 && r->code != 552) || !x->accepted)
+		return false;
+	return !r->dsn[0] || strcmp(r->dsn + 1, ".5.3") == 0 || says(r, "too many recipients");
+}
+
+static void again_later(struct transfer *t, struct tx *x, size_t i)
+{
+	x->msg->state[x->rcpt[i]] = RCPT_TODO;
+	x->msg->todo++;
+	t->rcpt_limit = x->accepted;
+}
+
+static int on_rcpt(struct transfer *t, const struct awaited *w)
+{
+	struct tx *x = w->tx;
+	struct delivery_verdict v;
+
+	if (x->mail_refused)
+		return x->whole && reply_ok(&t->a->reply) ? out_of_step(t, "accepted a recipient of a refused message") : 0;
+	if (t->a->reply.code / 100 == 3)
+		return out_of_step(t, "answered RCPT TO with");
+	if (reply_ok(&t->a->reply)) {
+		x->msg->state[x->rcpt[w->rcpt]] = RCPT_ACCEPTED;
+		x->accepted++;
+		return 0;
+	}
+	if (too_many(t, x)) {
+		again_later(t, x, w->rcpt);
+		return 0;
+	}
+	look_for_reproach(t, SLOWDOWN_RECIPIENT, "RCPT TO command");
+	verdict_of_reply(t->a, "RCPT TO command", &v);
+	if (verdict_is_login(&t->a->reply))
+		verdict_of_words(&v, "4.7.0", "%.1900s", t->a->down.text);
+	settle_one(t, x, w->rcpt, &v);
+	return 0;
+}
+
+static int on_data(struct transfer *t, const struct awaited *w)
+{
+	struct tx *x = w->tx;
+	struct delivery_verdict v;
+
+	if (t->a->reply.code == 354) {
+		x->go = true;
+		return 0;
+	}
+	if (t->a->reply.code / 100 <= 3)
+		return out_of_step(t, "answered DATA with");
+	if (!x->accepted)
+		return 0;
+	look_for_reproach(t, SLOWDOWN_MESSAGE, "DATA command");
+	verdict_of_reply(t->a, "DATA command", &v);
+	settle_accepted(t, x, &v);
+	x->accepted = 0;
+	return 0;
+}
+
+/* Refused in the middle of its body: the verdict is good, but nobody knows any more where the relay reads. */
+static int too_early(struct transfer *t, struct tx *x, const struct delivery_verdict *v)
+{
+	if (v->fate == FATE_SENT)
+		return out_of_step(t, "accepted a message before its end");
+	settle_accepted(t, x, v);
+	if (t->closing == OPEN)
+		t->closing = CLOSE_ORDERLY;
+	return -1;
+}
+
+static int on_end(struct transfer *t, const struct awaited *w)
+{
+	const char *what = w->tx->chunk ? "BDAT command" : "end of DATA command";
+	struct tx *x = w->tx;
+	struct delivery_verdict v;
+
+	if (t->a->reply.code / 100 == 3)
+		return out_of_step(t, "answered the end of data with");
+	verdict_of_reply(t->a, what, &v);
+	if (x->accepted && v.fate != FATE_SENT) {
+		look_for_reproach(t, SLOWDOWN_MESSAGE, what);
+		if (verdict_is_login(&t->a->reply))
+			verdict_of_words(&v, "4.7.0", "%.1900s", t->a->down.text);
+	}
+	if (x->body_open)
+		return too_early(t, x, &v);
+	if (!x->accepted)
+		return v.fate == FATE_SENT && !x->lone_dot ? out_of_step(t, "accepted a message for nobody") : 0;
+	STEP("smtp-accepted");
+	settle_accepted(t, x, &v);
+	x->any_sent = v.fate == FATE_SENT;
+	return 0;
+}
+
+static int on_proof(struct transfer *t, const struct awaited *w)
+{
+	if (reply_ok(&t->a->reply) != (w->rcpt != 2) || t->a->reply.code == 221) {
+		revoke(t);
+		t->closing = CLOSE_ORDERLY;
+		return -1;
+	}
+	if (w->rcpt == 3)
+		say_proof(t, true);
+	return 0;
+}
+
+static int (*const takers[])(struct transfer *t, const struct awaited *w) = {
+	[CMD_RSET] = on_rset,
+	[CMD_MAIL] = on_mail,
+	[CMD_RCPT] = on_rcpt,
+	[CMD_DATA] = on_data,
+	[CMD_EOD] = on_end,
+	[CMD_PROOF] = on_proof,
+};
+
+static int take_one(struct transfer *t)
+{
+	struct awaited *head = awaited_head(t), w;
+
+	agent_transcript(t->a, '<', buf_str(&t->a->reply.text), t->a->reply.text.len);
+	if (t->a->reply.code == 421)
+		return closed(t, head);
+	if (!head)
+		return out_of_step(t, "answered a command that was never sent");
+	w = *head;
+	if (takers[w.command](t, &w) < 0)
+		return -1;
+	awaited_pop(t);
+	if (w.tx)
+		transaction_conclude(t, w.tx);
+	return 0;
+}
+
+int answer_take(struct transfer *t)
+{
+	struct agent *a = t->a;
+
+	for (;;) {
+		struct span in = {buf_str(&a->ch.in), a->ch.in.len};
+		size_t used;
+		int rc = reply_take(&a->reply, in, &used);
+
+		buf_drop(&a->ch.in, used);
+		if (rc == 0)
+			return 0;
+		if (rc < 0) {
+			revoke(t);
+			return agent_down(a, DOWN_GREETING, EX_PROTOCOL, "4.5.0", "host %s sent %s while %s", agent_peer(a),
+					  a->reply.wrong, awaited_words(t));
+		}
+		if (take_one(t) < 0)
+			return -1;
+	}
+}
+
+/* ---- the other ways in which a session ends */
+
+/* Closed by the relay while nothing was asked, or when the first command after a pause was: no more than an idle time-out. */
+static bool closed_idle(const struct transfer *t)
+{
+	const struct awaited *w = t->count ? &t->queue[t->head] : NULL;
+
+	if (!t->ntx && !t->count)
+		return true;
+	return t->served && w && (w->command == CMD_RSET || (w->command == CMD_MAIL && !w->tx->whole)) && w->tx == t->first;
+}
+
+int answer_lost(struct transfer *t)
+{
+	struct agent *a = t->a;
+	bool trial = t->window.proof == PROOF_ASKED;
+
+	if (trial || (!closed_idle(t) && t->ntx > 1))
+		revoke(t);
+	if (trial || closed_idle(t)) {
+		t->closing = CLOSE_ORDERLY;
+		return -1;
+	}
+	return agent_down(a, DOWN_NETWORK, EX_TEMPFAIL, "4.4.2", "lost connection with %s while %s%s%s%s", agent_peer(a),
+			  awaited_words(t), a->ch.trouble[0] ? " (" : "", a->ch.trouble, a->ch.trouble[0] ? ")" : "");
+}
+
+int answer_late(struct transfer *t)
+{
+	revoke(t);
+	return agent_down(t->a, DOWN_NETWORK, EX_TEMPFAIL, "4.4.2", "conversation with %s timed out while %s", agent_peer(t->a),
+			  awaited_words(t));
+}

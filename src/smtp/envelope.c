@@ -1,0 +1,234 @@
+#include "config.h"
+#include "smtp/envelope.h"
+#include "smtp/verdict.h"
+#include "base/limits.h"
+#include "mail/address.h"
+#include "mail/recode.h"
+
+#include <idn2.h>
+#include <stdio.h>
+#include <string.h>
+
+/* ---- addresses */
+
+/* What stands in an envelope is the address as stored, except that without SMTPUTF8 a domain becomes A-labels. -1: it can't be
+ * written for this relay. */
+static int put_address(struct buf *out, const char *spec, const struct ehlo *e)
+{
+	struct span local;
+	const char *domain;
+	uint8_t *ascii = NULL;
+
+	if (e->smtputf8 || !text_8bit(spec, strlen(spec)))
+		return buf_adds(out, spec);
+	address_split(spec, &local, &domain);
+	if (text_8bit(local.p, local.n))
+		return -1;
+	if (idn2_lookup_u8((const uint8_t *)domain, &ascii, IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL) != IDN2_OK)
+		return -1;
+	buf_add(out, local.p, local.n);
+	buf_addc(out, '@');
+	buf_adds(out, (const char *)ascii);
+	idn2_free(ascii);
+	return 0;
+}
+
+/* Outside quotes nothing may stand that ends an address or a parameter. */
+static bool breaks_out(const char *spec)
+{
+	bool quoted = false;
+
+	for (const char *p = spec; *p; p++) {
+		if (quoted && *p == '\\' && p[1])
+			p++;
+		else if (*p == '"')
+			quoted = !quoted;
+		else if (!quoted && strchr("<> \t", *p))
+			return true;
+	}
+	return quoted;
+}
+
+/* A second look at what the queue gave: nothing that could end the line early ever gets onto the wire. */
+static int check_address(const char *spec, const struct ehlo *e, const char *peer, struct delivery_verdict *v)
+{
+	struct error err;
+	struct buf b;
+	int rc = 0;
+
+	if (spec[0] && (address_check(spec, &err) < 0 || breaks_out(spec))) {
+		verdict_of_words(v, "5.1.3", "bad address syntax: %s", spec);
+		return -1;
+	}
+	buf_init(&b, LIMIT_ADDRESS * 4);
+	if (put_address(&b, spec, e) < 0) {
+		verdict_of_words(v, "5.6.7", "host %s does not offer SMTPUTF8, which the address %s needs", peer, spec);
+		rc = -1;
+	}
+	buf_free(&b);
+	return rc;
+}
+
+/* ---- can it go? */
+
+/* Every line end becomes two bytes; a message of unknown lines is taken as it is. */
+static uint64_t wire_estimate(const struct delivery_message *m)
+{
+	return m->size + m->lines;
+}
+
+bool envelope_recodes(const struct message *m, const struct ehlo *e)
+{
+	return m->m.body == '8' && !e->eightbit;
+}
+
+/* The header with its empty line, as far as it is here; NULL: more has to come. */
+static const char *header_of(const struct message *m, size_t *n)
+{
+	const char *end = m->body.len ? memmem(m->body.data, m->body.len, "\n\n", 2) : NULL;
+
+	if (!end && !m->complete && m->body.len < LIMIT_CHUNK)
+		return NULL;
+	*n = end ? (size_t)(end - m->body.data) + 2 : m->body.len;
+	return buf_str(&m->body);
+}
+
+static int check_recoding(const struct message *m, const struct ehlo *e, const char *peer, struct delivery_verdict *v)
+{
+	const char *header;
+	size_t n = 0;
+
+	if (!envelope_recodes(m, e))
+		return 0;
+	header = header_of(m, &n);
+	if (!header)
+		return 1;
+	if (!recode_forbidden(header, n))
+		return 0;
+	verdict_of_words(v, "5.6.3", "host %s does not offer 8BITMIME, and re-encoding would break the message's signature", peer);
+	return -1;
+}
+
+int envelope_check(const struct message *m, const struct ehlo *e, const char *peer, struct delivery_verdict *v)
+{
+	if (e->size_limit && wire_estimate(&m->m) > e->size_limit) {
+		verdict_of_words(v, "5.3.4", "message size %llu exceeds size limit %llu of server %s",
+				 (unsigned long long)wire_estimate(&m->m), (unsigned long long)e->size_limit, peer);
+		return -1;
+	}
+	if (check_address(m->m.sender, e, peer, v) < 0)
+		return -1;
+	return check_recoding(m, e, peer, v);
+}
+
+int envelope_check_recipient(const struct delivery_recipient *r, const struct ehlo *e, const char *peer, struct delivery_verdict *v)
+{
+	if (r->address[0])
+		return check_address(r->address, e, peer, v);
+	verdict_of_words(v, "5.1.3", "empty recipient address");
+	return -1;
+}
+
+/* ---- the lines */
+
+/* RFC 3461 4: what is not printable, '+' and '=' as +XX. */
+static void put_xtext(struct buf *out, const char *s)
+{
+	for (; *s; s++) {
+		unsigned char c = (unsigned char)*s;
+
+		if (c < 33 || c > 126 || c == '+' || c == '=')
+			buf_addf(out, "+%02X", c);
+		else
+			buf_addc(out, *s);
+	}
+}
+
+static bool needs_utf8(const struct message *m)
+{
+	if (m->m.smtputf8 || text_8bit(m->m.sender, strlen(m->m.sender)))
+		return true;
+	for (size_t i = 0; i < m->m.nrecipients; i++)
+		if (text_8bit(m->m.recipients[i].address, strlen(m->m.recipients[i].address)))
+			return true;
+	return false;
+}
+
+static void put_dsn_mail(struct buf *out, const struct delivery_message *m)
+{
+	if (m->ret == 'F' || m->ret == 'H')
+		buf_adds(out, m->ret == 'F' ? " RET=FULL" : " RET=HDRS");
+	if (m->envid && m->envid[0]) {
+		buf_adds(out, " ENVID=");
+		put_xtext(out, m->envid);
+	}
+}
+
+void envelope_plain_mail(struct buf *out, const char *sender, const struct ehlo *e)
+{
+	buf_adds(out, "MAIL FROM:<");
+	put_address(out, sender, e);
+	buf_adds(out, ">\r\n");
+}
+
+void envelope_mail(struct buf *out, const struct message *m, const struct ehlo *e, size_t wire_size)
+{
+	buf_adds(out, "MAIL FROM:<");
+	put_address(out, m->m.sender, e);
+	buf_addc(out, '>');
+	if (e->size)
+		buf_addf(out, " SIZE=%llu", (unsigned long long)(wire_size ? wire_size : wire_estimate(&m->m)));
+	if (e->eightbit && m->m.body == '8')
+		buf_adds(out, " BODY=8BITMIME");
+	if (e->smtputf8 && needs_utf8(m))
+		buf_adds(out, " SMTPUTF8");
+	if (e->dsn)
+		put_dsn_mail(out, &m->m);
+	buf_adds(out, "\r\n");
+}
+
+static void put_notify(struct buf *out, unsigned notify)
+{
+	static const struct {
+		unsigned bit;
+		const char *word;
+	} words[] = {{2, "SUCCESS"}, {4, "FAILURE"}, {8, "DELAY"}};
+	const char *before = " NOTIFY=";
+
+	if (notify & 1) {
+		buf_adds(out, " NOTIFY=NEVER");
+		return;
+	}
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		if (!(notify & words[i].bit))
+			continue;
+		buf_adds(out, before);
+		buf_adds(out, words[i].word);
+		before = ",";
+	}
+}
+
+/* "rfc822;a@b": the type as it is, the address as xtext. */
+static void put_orcpt(struct buf *out, const char *orcpt)
+{
+	const char *semi = strchr(orcpt, ';');
+
+	if (!semi || text_8bit(orcpt, strlen(orcpt)))
+		return;
+	buf_adds(out, " ORCPT=");
+	buf_add(out, orcpt, (size_t)(semi - orcpt) + 1);
+	put_xtext(out, semi + 1);
+}
+
+void envelope_rcpt(struct buf *out, const struct delivery_recipient *r, const struct ehlo *e)
+{
+	buf_adds(out, "RCPT TO:<");
+	put_address(out, r->address, e);
+	buf_addc(out, '>');
+	if (e->dsn) {
+		put_notify(out, r->notify);
+		if (r->orcpt)
+			put_orcpt(out, r->orcpt);
+	}
+	buf_adds(out, "\r\n");
+}

@@ -1,0 +1,46 @@
+#include "config.h"
+#include "smtp/sandboxing.h"
+#include "base/sandbox.h"
+
+#include <stddef.h>
+
+bool agent_sandbox_files(const struct delivery_session *s)
+{
+	const struct sandbox_path paths[] = {
+		{"/etc", false, false}, {"/usr", false, true}, {"/lib", false, true}, {"/lib64", false, true},
+		{"/run/systemd/resolve", true, false}, {"/run/nscd", true, false}, {"/var/lib/ca-certificates", false, false},
+		{"/run/resolvconf", false, false}, {"/dev/urandom", false, false}, {"/dev/null", true, false},
+		{"/proc/sys/crypto", false, false},
+		{s->cafile[0] ? s->cafile : "/etc", false, false}, {s->capath[0] ? s->capath : "/etc", false, false},
+		{s->crlfile[0] ? s->crlfile : "/etc", false, false}, {s->certfile[0] ? s->certfile : "/etc", false, false},
+		{s->keyfile[0] ? s->keyfile : "/etc", false, false},
+	};
+
+	return sandbox_files(paths, sizeof(paths) / sizeof(paths[0]));
+}
+
+/* What poll, TLS, SASL and malloc need, on the C libraries and architectures there are. The last ones are for
+ * another try at the next address. */
+static const char *const calls[] = {
+	"read", "write", "readv", "writev", "recvfrom", "sendto", "recvmsg", "sendmsg", "recv", "send",
+	"poll", "ppoll", "ppoll_time64", "close", "shutdown", "fcntl", "fcntl64", "lseek", "_llseek",
+	"brk", "mmap", "mmap2", "munmap", "mremap", "mprotect", "madvise",
+	"getrandom", "futex", "futex_time64", "clock_gettime", "clock_gettime64", "gettimeofday", "time",
+	"clock_nanosleep", "clock_nanosleep_time64", "nanosleep", "restart_syscall",
+	"rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "sigreturn", "sigaltstack", "tgkill", "kill", "getpid", "gettid", "getuid",
+	"geteuid", "getgid", "getegid", "getppid", "exit", "exit_group", "uname", "sysinfo", "getrusage", "prctl", "setsockopt", "getsockopt",
+	"getsockname", "getpeername", "fstat", "fstat64", "newfstatat", "statx", "seccomp",
+#if ENABLE_FAULT
+	"open", "openat",
+#endif
+	"socket", "connect", "bind",
+};
+
+enum { AGAIN = 3 };
+
+bool agent_sandbox_calls(bool again)
+{
+	size_t n = sizeof(calls) / sizeof(calls[0]);
+
+	return sandbox_calls(calls, again ? n : n - AGAIN, false);
+}

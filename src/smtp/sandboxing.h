@@ -1,0 +1,16 @@
+/*
+ * sandboxing.h: what an agent gives up: first all files but the system's own and those that main.cf names, then,
+ * connected, all files and nearly all system calls.
+ */
+#ifndef SMTP_SANDBOXING_H
+#define SMTP_SANDBOXING_H
+
+#include <stdbool.h>
+
+#include "delivery/delivery.h"
+
+bool agent_sandbox_files(const struct delivery_session *s);
+/* again: other addresses may have to be connected to. */
+bool agent_sandbox_calls(bool again);
+
+#endif

@@ -1,0 +1,83 @@
+#include "config.h"
+#include "smtp/transfer.h"
+#include "smtp/transaction.h"
+
+#include <string.h>
+
+enum { SLOWEST = 500 };	/* bytes per second that a body may take without running into its deadline */
+
+static deadline until(const struct transfer *t)
+{
+	const struct awaited *w = t->count ? &t->queue[t->head] : NULL;
+	deadline d;
+
+	if (!w)
+		return DEADLINE_NEVER;
+	d = t->since + (deadline)awaited_seconds(t) * 1000;
+	if (w->tx && w->tx->body_open)
+		d += (deadline)(t->a->ch.sent - w->tx->body_start) * 1000 / SLOWEST;
+	return d;
+}
+
+/* Nothing is under way, and nothing more will come. */
+static bool done(const struct transfer *t)
+{
+	if (t->count)
+		return false;
+	return t->closing != OPEN || (t->a->link.quit && !t->a->link.first);
+}
+
+/* 0: go on; -1: the session is over. */
+static int turn(struct transfer *t)
+{
+	struct agent *a = t->a;
+	int rc = agent_wait(a, until(t));
+
+	if (rc < 0)
+		return agent_down(a, DOWN_LOCAL, EX_TEMPFAIL, "4.3.0", "%s", "outpostd is gone");
+	if (answer_take(t) < 0)
+		return -1;
+	if (a->ch.eof)
+		return answer_lost(t);
+	return rc == 0 && t->count && deadline_over(until(t)) ? answer_late(t) : 0;
+}
+
+static int run(struct transfer *t)
+{
+	while (!done(t)) {
+		if (transaction_feed(t) < 0)
+			return -1;
+		link_finish(&t->a->link, &t->a->connect_us);
+		if (done(t))
+			break;
+		if (turn(t) < 0)
+			return t->closing == CLOSE_ORDERLY ? 0 : -1;
+	}
+	return t->closing == CLOSE_DOWN ? -1 : 0;
+}
+
+/* A relay that waits for a body reads QUIT as text. */
+static bool in_body(const struct transfer *t)
+{
+	for (const struct tx *x = t->first; x; x = x->next)
+		if (x->go && !x->lone_dot && !x->last_byte)
+			return true;
+	return false;
+}
+
+int transfer_run(struct agent *a)
+{
+	struct transfer t = {.a = a};
+	int rc;
+
+	buf_init(&t.proof_mail, 8192);
+	window_init(&t.window, (unsigned)a->set.pipeline_window, a->ehlo.pipelining && a->ehlo.chunking, a->set.pipeline_proof);
+	rc = run(&t);
+	if (rc < 0)
+		settle_broken(&t);
+	if (t.count || in_body(&t))
+		channel_close(&a->ch);
+	transaction_free_all(&t);
+	link_finish(&a->link, &a->connect_us);
+	return rc;
+}
