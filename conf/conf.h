@@ -16,6 +16,7 @@
 
 #include "base/buf.h"
 #include "base/error.h"
+#include "base/text.h"
 
 /* P_relayhost, P_queue_directory, ... */
 enum conf_param {
@@ -65,6 +66,16 @@ int conf_set(struct conf *c, const char *name, const char *value, struct error *
 int conf_find(const char *name);			/* conf_param or -1 */
 const char *conf_nearest(const char *name);		/* a name of ours that may have been meant, or NULL */
 bool conf_postfix_knows(const char *name);		/* a parameter of Postfix that has no use here */
+
+/* The value as written (or expanded), but of a password map no more than the type where the value itself would be the
+ * password. For everything that people other than the administrator may come to see. */
+void conf_shown(struct conf *c, enum conf_param p, bool expanded, struct buf *out);
+
+/* ---- editing main.cf (conf/edit.c), pure: text in, text out, comments kept. A name that is set is replaced where it
+ * counts (earlier settings of it, which had no effect, go); one that isn't comes behind the last comment that speaks
+ * of it ("#name = "), or at the end. value NULL removes the setting. Returns whether anything changed, -1 for a value
+ * that can't stand in main.cf. */
+int conf_edit(struct span text, const char *name, const char *value, struct buf *out, struct error *err);
 
 /* The first sentence of a parameter's help. */
 void conf_summary(enum conf_param p, struct buf *out);

@@ -61,6 +61,8 @@ int conf_fail_at(const struct conf *c, enum conf_param p, struct error *err, con
 	if (line)
 		error_set(err, EX_CONFIG, "4.3.5", "%s:%u: %s: %s = %.120s", c->path, line, words, conf_table[p].name,
 			  buf_str(&shown));
+	else if (conf_is_set(c, p)) /* by conf_set */
+		error_set(err, EX_CONFIG, "4.3.5", "%s: %s = %.120s", words, conf_table[p].name, buf_str(&shown));
 	else
 		error_set(err, EX_CONFIG, "4.3.5", "%s: %s: %s = %.120s (not set there)", c->path, words, conf_table[p].name,
 			  buf_str(&shown));

@@ -13,6 +13,7 @@ libconf_a_SOURCES = \
 	conf/credential.c \
 	conf/sha256.c conf/sha256.h \
 	conf/modes.c \
+	conf/edit.c \
 	conf/tls.c conf/tls.h \
 	conf/advice.c
 

@@ -68,6 +68,16 @@ const char *conf_raw(const struct conf *c, enum conf_param p)
 	return e ? e->raw : conf_table[p].def;
 }
 
+void conf_shown(struct conf *c, enum conf_param p, bool expanded, struct buf *out)
+{
+	const char *text = expanded ? conf_str(c, p) : conf_raw(c, p);
+
+	if (p == P_smtp_sasl_password_maps)
+		conf_hide_secrets(text, out);
+	else
+		buf_adds(out, text);
+}
+
 bool conf_is_set(const struct conf *c, enum conf_param p)
 {
 	return conf_entry(c, conf_table[p].name) != NULL;

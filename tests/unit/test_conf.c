@@ -388,6 +388,34 @@ static void set_one(void **state)
 	conf_free(c);
 }
 
+static void editing(void **state)
+{
+	static const struct {
+		const char *text, *name, *value, *result;
+	} cases[] = {
+		{"", "a", "1", "a = 1\n"}, {"b = 2", "a", "1", "b = 2\na = 1\n"}, {"a=0\nb = 2\n", "a", "1", "a = 1\nb = 2\n"},
+		{"# x\n#a = 0\n\nb = 2\n", "a", "1", "# x\n#a = 0\na = 1\n\nb = 2\n"},
+		{"a = 0,\n  # in\n\tmore\nb = 2\n", "a", "1", "a = 1\n  # in\nb = 2\n"},
+		{"a = 0\nb = 2\na = 3\n", "a", "1", "b = 2\na = 1\n"}, {"ab = 0\n", "a", "1", "ab = 0\na = 1\n"},
+		{"a = 0\n", "a", "", "a =\n"}, {"a = 0\n c\nb = 2\n", "a", NULL, "b = 2\n"}, {"b = 2\n", "a", NULL, "b = 2\n"},
+		{"x = 1\n a = 2\n", "a", "1", "x = 1\n a = 2\na = 1\n"}, {"a = 1\n", "a", "1", "a = 1\n"},
+		{"#a = 0", "a", "1", "#a = 0\na = 1\n"},
+	};
+	struct error err;
+	struct buf out;
+
+	(void)state;
+	buf_init(&out, 4096);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		buf_reset(&out);
+		assert_int_equal(conf_edit(span_of(cases[i].text), cases[i].name, cases[i].value, &out, &err),
+				 strcmp(cases[i].text, cases[i].result) != 0);
+		assert_string_equal(buf_str(&out), cases[i].result);
+	}
+	assert_int_equal(conf_edit(span_of(""), "a", "x\ny = z", &out, &err), -1);
+	buf_free(&out);
+}
+
 /* ---- names */
 
 static void nearest(void **state)
@@ -1099,7 +1127,7 @@ int main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(syntax), T(last_line_without_newline), T(bad_lines), T(bad_values), T(missing_and_rights), T(expansion),
-		T(own_names_are_not_unused), T(times_and_numbers), T(defaults_are_well_formed), T(origin), T(changed), T(set_one),
+		T(own_names_are_not_unused), T(times_and_numbers), T(defaults_are_well_formed), T(origin), T(changed), T(set_one), T(editing),
 		T(nearest), T(tutorials), T(mistakes), T(relay_forms), T(relay_errors), T(several_relays), T(text_map), T(alias_map),
 		T(static_and_inline), T(regexp_map), T(password_forms), T(sender_dependent), T(static_password), T(no_password),
 		T(open_password_files), T(mended_modes), T(digests), T(tls_levels), T(tls_policy), T(priorities), T(missing_bundle),
