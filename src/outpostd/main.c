@@ -119,6 +119,13 @@ static int watch_signals(struct outpostd *d, struct error *err)
 	return loop_add(&d->loop, &d->signals);
 }
 
+/* A queue of one's own is made on first use, as outpost-drop does; the system's is made by whoever installs. */
+static void make_own_queue(const struct outpostd *d)
+{
+	if (strcmp(d->conf_dir, SYSCONFDIR) != 0 && mkdir(d->queue_dir, 0700) < 0 && errno != EEXIST)
+		log_line(LOG_WARN, "outpostd", 0, "cannot make %s: %s", d->queue_dir, strerror(errno));
+}
+
 static int start(struct outpostd *d, struct error *err)
 {
 	int n;
@@ -129,6 +136,7 @@ static int start(struct outpostd *d, struct error *err)
 	if (n >= (int)sizeof(d->queue_dir))
 		return error_set(err, EX_CONFIG, NULL, "queue_directory is too long");
 	reload_log(d);
+	make_own_queue(d);
 	if (proc_become_owner(d->queue_dir, NULL, err) < 0 || watch_signals(d, err) < 0 || open_queue(d, err) < 0)
 		return -1;
 	proc_hide();
