@@ -56,6 +56,11 @@ static int put_body(struct queue *q, const struct queue_new *n, queue_source sou
 	return 0;
 }
 
+static int64_t first_attempt(const struct queue_new *n)
+{
+	return n->next_attempt ? n->next_attempt : n->arrival;
+}
+
 static int put_recipients(struct queue *q, int64_t row, const struct queue_new *n, struct error *err)
 {
 	for (size_t i = 0; i < n->nrecipients; i++) {
@@ -63,7 +68,7 @@ static int put_recipients(struct queue *q, int64_t row, const struct queue_new *
 		const char *original = r->original && strcmp(r->original, r->address) != 0 ? r->original : NULL;
 
 		if (db_run(q, SQL_PUT_RECIPIENT, err, "iitttii", row, (int64_t)i + 1, r->address, original, r->orcpt,
-			   (int64_t)r->notify, n->arrival) < 0)
+			   (int64_t)r->notify, first_attempt(n)) < 0)
 			return -1;
 	}
 	return 0;
@@ -74,7 +79,7 @@ static int put_message(struct queue *q, int64_t row, const struct queue_new *n, 
 	const char ret[2] = {n->ret, '\0'}, body[2] = {n->body, '\0'};
 	int64_t flags = (n->smtputf8 ? FLAG_SMTPUTF8 : 0) | (n->bounce ? FLAG_BOUNCE : 0);
 
-	return db_run(q, SQL_PUT_MESSAGE, err, "itiiibttttiiiiiii", row, n->hold ? "h" : "q", n->arrival, (int64_t)n->uid,
+	return db_run(q, SQL_PUT_MESSAGE, err, "itiiibttttiiiiiii", row, n->hold ? "h" : "q", first_attempt(n), (int64_t)n->uid,
 		      user, n->token, sizeof(n->token), n->sender, n->envid, n->ret ? ret : NULL, body, flags,
 		      (int64_t)n->size, (int64_t)0, (int64_t)n->header_size, n->arrival, q->next_chunk,
 		      (int64_t)n->nrecipients);

@@ -55,6 +55,7 @@ struct queue_new {
 	uint64_t size;
 	uint32_t header_size;
 	int64_t arrival;	/* us */
+	int64_t next_attempt;	/* us; 0: due at once (-odq: not before the next run) */
 	const struct queue_new_recipient *recipients;
 	size_t nrecipients;
 };
@@ -107,6 +108,8 @@ int queue_fetch(struct queue *q, int64_t row, int64_t now, bool force, size_t li
 int queue_next_user(struct queue *q, int64_t after, int64_t now, bool force, uint32_t *uid, struct error *err);
 /* When the next queued recipient is due (us), INT64_MAX: nothing queued. */
 int queue_next_due(struct queue *q, int64_t *when, struct error *err);
+/* The same, of those that fall due after this time. */
+int queue_due_after(struct queue *q, int64_t after, int64_t *when, struct error *err);
 
 /* The message's bytes from offset: how many, 0 at the end, -1. Chunk by chunk; keeps nothing open. */
 long queue_read(struct queue *q, int64_t row, uint64_t offset, char *p, size_t n, struct error *err);

@@ -34,7 +34,7 @@ const char *const queue_sql[SQL_COUNT] = {
 	[SQL_NEXT_LATER] =
 		"SELECT id, due FROM message INDEXED BY message_due WHERE state = 'q' AND uid = ? AND due > ? AND due <= ? ORDER BY due, id LIMIT 1",
 	[SQL_USER_ABOVE] = "SELECT uid FROM message INDEXED BY message_due WHERE state = 'q' AND uid > ? ORDER BY uid LIMIT 1",
-	[SQL_USER_DUE] = "SELECT due FROM message INDEXED BY message_due WHERE state = 'q' AND uid = ? ORDER BY due LIMIT 1",
+	[SQL_USER_DUE] = "SELECT due FROM message INDEXED BY message_due WHERE state = 'q' AND uid = ? AND due > ? ORDER BY due LIMIT 1",
 	[SQL_MESSAGE] =
 		"SELECT " MESSAGE_COLUMNS " FROM message m LEFT JOIN word w ON w.id = m.user WHERE m.id = ? AND m.state = 'q'",
 	[SQL_RECIPIENTS_DUE] =

@@ -150,6 +150,12 @@ static int note_accepted(struct outpostd *d, const struct submission *s, uint64_
 	return 0;
 }
 
+/* -odq: left to the next run of the queue. */
+static int64_t later(struct outpostd *d)
+{
+	return clock_wall_us() + conf_seconds(d->conf, P_minimal_backoff_time) * 1000000;
+}
+
 int accept_submission(struct outpostd *d, const struct submission *s, uint64_t size, uid_t uid, int64_t arrival,
 		      queue_source source, void *arg, char id[QUEUE_ID], struct error *err)
 {
@@ -157,7 +163,7 @@ int accept_submission(struct outpostd *d, const struct submission *s, uint64_t s
 	struct queue_new n = {
 		.uid = uid, .user = user_name(uid), .sender = s->sender, .envid = s->envid, .ret = s->ret,
 		.body = s->body, .smtputf8 = s->smtputf8, .size = size, .header_size = s->header_size,
-		.arrival = arrival,
+		.arrival = arrival, .next_attempt = s->queue_only ? later(d) : 0,
 	};
 	int rc = rewrite_all(d, s, &l, err);
 
@@ -191,6 +197,7 @@ void accept_committed(struct outpostd *d)
 		event_pickup(a);
 		if (!a->queue_only)
 			schedule_new_mail(d, a->uid);
+		d->schedule.due_known = false;
 	}
 	accept_forget(d);
 }

@@ -63,6 +63,8 @@ void commit_turn(struct outpostd *d)
 
 	if (must_wait(d))
 		return;
+	if (d->door.ready)
+		reload_if_changed(d);
 	if (write_all(d, verdicts, &err) == 0) {
 		recovered(d);
 		relay_stored(d);

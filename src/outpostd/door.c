@@ -54,6 +54,17 @@ static size_t waiting_for(const struct door *door, uid_t uid)
 	return n;
 }
 
+/* Unfinished submissions of one user, in bytes. */
+static uint64_t bytes_of(const struct door *door, uid_t uid)
+{
+	uint64_t n = 0;
+
+	for (const struct client *c = door->clients; c; c = c->next)
+		if (c->uid == uid)
+			n += c->body.size;
+	return n;
+}
+
 static struct client *client_new(struct outpostd *d, int fd, uid_t uid, gid_t gid, bool admin)
 {
 	struct client *c = calloc(1, sizeof(*c));
@@ -67,7 +78,7 @@ static struct client *client_new(struct outpostd *d, int fd, uid_t uid, gid_t gi
 	c->watch = (struct watch){.fd = fd, .events = POLLIN, .ready = client_ready, .arg = c};
 	c->heard = clock_mono_ms();
 	c->stall = c->heard + CLIENT_STALL_MS;
-	c->whole = c->heard + CLIENT_WHOLE_MS;
+	c->whole = c->heard + conf_seconds(d->conf, P_door_time_limit) * 1000;
 	buf_init(&c->in, LIMIT_ADDRESS * 4);
 	buf_init(&c->out, 1 << 20);
 	body_init(&c->body, d->queue_dir);
@@ -187,6 +198,11 @@ static void client_decode(struct client *c, const char *p, size_t n)
 
 	switch (submission_decode(c->decoder, p, n, &err)) {
 	case SUBMISSION_MORE:
+		if (c->body.fd >= 0 &&
+		    bytes_of(&c->d->door, c->uid) > (uint64_t)conf_int(c->d->conf, P_door_byte_limit_per_user)) {
+			error_set(&err, EX_TEMPFAIL, "4.3.2", "too many bytes of this user at a time (door_byte_limit_per_user)");
+			client_refuse(c, &err);
+		}
 		break;
 	case SUBMISSION_COMPLETE:
 		client_complete(c);
@@ -318,10 +334,21 @@ static int wait_in_line(struct door *door, int fd, uid_t uid, gid_t gid)
 	return 0;
 }
 
+/* One user's share is never all of it: others find a place even when he has taken his. */
+static bool may_serve(struct outpostd *d, uid_t uid)
+{
+	size_t all = (size_t)conf_int(d->conf, P_door_connection_limit);
+	size_t each = (size_t)conf_int(d->conf, P_door_connection_limit_per_user);
+
+	if (each > all / 2)
+		each = all > 1 ? all / 2 : 1;
+	return d->door.nclients < all && served_for(&d->door, uid) < each;
+}
+
 static void welcome(struct outpostd *d, int fd, uid_t uid, gid_t gid)
 {
 	struct door *door = &d->door;
-	bool full = door->nclients >= CLIENTS_ALL || served_for(door, uid) >= CLIENTS_PER_UID;
+	bool full = !may_serve(d, uid);
 
 	if (full && wait_in_line(door, fd, uid, gid) == 0)
 		return;
@@ -334,10 +361,10 @@ static void serve_waiting(struct outpostd *d)
 	struct door *door = &d->door;
 	struct waiting **p = &door->waiting;
 
-	while (*p && door->nclients < CLIENTS_ALL) {
+	while (*p) {
 		struct waiting *w = *p;
 
-		if (served_for(door, w->uid) >= CLIENTS_PER_UID) {
+		if (!may_serve(d, w->uid)) {
 			p = &w->next;
 			continue;
 		}
@@ -506,8 +533,10 @@ static deadline client_deadline(const struct client *c)
 {
 	deadline stall = c->stall;
 
-	if (c->complete || c->question)
+	if (c->complete || (c->question && !c->out.len))
 		return DEADLINE_NEVER;
+	if (c->question)
+		return stall;
 	if (c->d->door.waiting && waiting_for(&c->d->door, c->uid))
 		stall = deadline_first(stall, c->heard + CLIENT_CROWDED_MS);
 	return deadline_first(stall, c->whole);

@@ -162,6 +162,7 @@ static int timeout(struct outpostd *d, bool more)
 	first = deadline_first(first, schedule_deadline(d));
 	first = deadline_first(first, notify_deadline(d));
 	first = deadline_first(first, upkeep_deadline(d));
+	first = deadline_first(first, reload_deadline(d));
 	if (d->leaving)
 		first = deadline_first(first, d->leave_by);
 	if (d->linger)
@@ -175,8 +176,7 @@ static void turn(struct outpostd *d)
 	door_tick(d);
 	if (d->look_incoming && !d->stalled)
 		incoming_take(d);
-	if (d->reload)
-		reload_now(d);
+	reload_tick(d);
 	commit_turn(d);
 	agents_tick(d);
 	upkeep_tick(d);

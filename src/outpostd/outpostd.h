@@ -37,16 +37,13 @@
 enum {
 	DOOR_READ = 65536,		/* bytes taken from a client at once */
 	BODY_IN_MEMORY = 65536,		/* of a submission; the rest goes to an unlinked file */
-	CLIENTS_PER_UID = 64,		/* served at a time */
 	WAITING_PER_UID = 1024,		/* accepted, not yet looked at */
-	CLIENTS_ALL = 1024,
 	ACCEPT_AT_ONCE = 64,		/* new connections in one turn */
 	GATHER_MS = 2,			/* a commit waits this long for submissions on their way ... */
 	GATHER_MAX = 64,		/* ... unless so many are complete */
 	DESCRIPTORS_WANTED = 8192,
 	CLIENT_STALL_MS = 30 * 1000,	/* without a byte */
 	CLIENT_CROWDED_MS = 5 * 1000,	/* the same while others of that user wait */
-	CLIENT_WHOLE_MS = 600 * 1000,	/* for everything */
 	RELAYS_MAX = 16,		/* in one route */
 	AGENT_OUT_MAX = 8 << 20,	/* frames not yet taken by an agent */
 	AGENT_FEED = 512 << 10,		/* no new message while more than this is unsent */
@@ -202,6 +199,7 @@ void relay_came_up(struct outpostd *d, struct relay *r, const struct delivery_re
 void relay_proof(struct outpostd *d, struct relay *r, bool yes);
 void relay_force(struct outpostd *d);					/* flush: all may be tried at once */
 void relay_changed(struct outpostd *d, bool conf);			/* the configuration, or a password map, may have */
+bool relay_needs_hands(const struct outpostd *d);
 void relay_shift(struct outpostd *d, int64_t by_us);			/* the clock was stepped */
 int relay_store(struct outpostd *d, struct error *err);			/* inside the transaction */
 void relay_stored(struct outpostd *d);
@@ -252,6 +250,7 @@ bool schedule_work(struct outpostd *d);		/* hands out; whether more could be don
 bool schedule_idle(struct outpostd *d);		/* nothing due now that could be sent */
 int64_t schedule_due(struct outpostd *d);	/* wall us; 0 now; INT64_MAX nothing queued */
 deadline schedule_deadline(struct outpostd *d);
+bool schedule_waits(struct outpostd *d);	/* whether anything is queued */
 void schedule_deferred(struct outpostd *d, int64_t row);
 void schedule_claim_over(struct outpostd *d, struct claim *c);
 bool claim_known(const struct outpostd *d, int64_t row);
@@ -336,6 +335,8 @@ void flush_counted(struct outpostd *d, const struct claim *c);
 int reload_first(struct outpostd *d, struct error *err);
 void reload_if_changed(struct outpostd *d);
 void reload_now(struct outpostd *d);
+deadline reload_deadline(struct outpostd *d);	/* while somebody has to mend something */
+void reload_tick(struct outpostd *d);
 void reload_log(struct outpostd *d);
 void clock_look(struct outpostd *d);
 int notify_listen_fd(const char *name);		/* a socket of the service manager, or -1 */

@@ -208,6 +208,7 @@ struct relay *relay_get(struct outpostd *d, const struct conf_relay *at, const c
 	snprintf(r->sender, sizeof(r->sender), "%s", sender);
 	r->at = *at;
 	r->full_since = DEADLINE_NEVER;
+	r->code = strcmp(r->state.kind, "config") == 0 ? EX_CONFIG : EX_TEMPFAIL;
 	info_read(r);
 	r->next = d->relays;
 	d->relays = r;
@@ -468,6 +469,15 @@ void relay_shift(struct outpostd *d, int64_t by_us)
 		r->state.last_ok = shifted(r->state.last_ok, by_us);
 		mark(d, r);
 	}
+}
+
+/* Whether somebody has to mend something: then it is looked at more often whether that was done. */
+bool relay_needs_hands(const struct outpostd *d)
+{
+	for (const struct relay *r = d->relays; r; r = r->next)
+		if (is_down(r) && by_hand(r->state.kind))
+			return true;
+	return d->route_error.code != 0;
 }
 
 int relay_store(struct outpostd *d, struct error *err)

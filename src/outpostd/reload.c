@@ -9,6 +9,8 @@
 
 #include "base/log.h"
 
+enum { RELOAD_LOOK_MS = 30 * 1000 };
+
 static void apply(struct outpostd *d)
 {
 	struct error err = {0};
@@ -76,6 +78,19 @@ void reload_now(struct outpostd *d)
 		if (a->state != AGENT_OVER)
 			agent_quit(a); /* the next one gets the new session */
 	schedule_reset(d);
+}
+
+deadline reload_deadline(struct outpostd *d)
+{
+	return relay_needs_hands(d) && schedule_waits(d) ? d->reload_checked + RELOAD_LOOK_MS : DEADLINE_NEVER;
+}
+
+void reload_tick(struct outpostd *d)
+{
+	if (d->reload)
+		reload_now(d);
+	else if (deadline_over(reload_deadline(d)))
+		reload_if_changed(d);
 }
 
 /* A few stat calls; not more often than four times a second, for a storm of submissions. */

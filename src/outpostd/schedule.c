@@ -257,8 +257,8 @@ static struct lane *next_message(struct outpostd *d, struct queue_message *m, st
 	return NULL;
 }
 
-/* Nothing that was due at the last look can be had: who has a claim on it will say when it is over. So a due time
- * that lies before that look is looked at again a second later, and under force not at all. */
+/* Nothing that was due at the last look can be had now: who has a claim on it will say when it is over. So only what
+ * falls due after that look is of interest. */
 int64_t schedule_due(struct outpostd *d)
 {
 	struct schedule *s = &d->schedule;
@@ -272,12 +272,10 @@ int64_t schedule_due(struct outpostd *d)
 	if (s->force)
 		return INT64_MAX;
 	if (!s->due_known) {
-		if (queue_next_due(d->queue, &s->due, &err) < 0) {
+		if (queue_due_after(d->queue, s->looked, &s->due, &err) < 0) {
 			schedule_fail(d, &err);
 			s->due = INT64_MAX;
 		}
-		if (s->due <= s->looked)
-			s->due = s->looked + 1000000;
 		s->due_known = true;
 	}
 	return s->due;
@@ -372,6 +370,7 @@ static void peek(struct outpostd *d)
 	memset(&m, 0, sizeof(m));
 	if (!relay_any_startable(d))
 		return;
+	reload_if_changed(d);
 	l = next_message(d, &m, &undo);
 	if (!l)
 		return;
@@ -450,6 +449,11 @@ deadline schedule_deadline(struct outpostd *d)
 		return DEADLINE_NEVER;
 	due = schedule_due(d);
 	return due == INT64_MAX ? DEADLINE_NEVER : deadline_in_ms(due > now ? (due - now) / 1000 + 1 : 0);
+}
+
+bool schedule_waits(struct outpostd *d)
+{
+	return schedule_due(d) != INT64_MAX || d->schedule.nclaims;
 }
 
 /* Whether all that could be sent now is sent. */
