@@ -1,5 +1,14 @@
 # packaging: what installing needs beyond copying, and the packages.
-EXTRA_DIST += packaging/install
+EXTRA_DIST += packaging/install packaging/build-deb packaging/outpost.logcheck \
+	packaging/apparmor/usr.sbin.outpostd \
+	packaging/debian/changelog packaging/debian/control packaging/debian/copyright packaging/debian/rules \
+	packaging/debian/source/format packaging/debian/outpost.docs \
+	packaging/debian/postinst packaging/debian/prerm packaging/debian/postrm
+
+bashcompletiondir = $(datadir)/bash-completion/completions
+dist_bashcompletion_DATA = packaging/completion/outpost
+zshcompletiondir = $(datadir)/zsh/site-functions
+dist_zshcompletion_DATA = packaging/completion/_outpost
 
 INSTALL_ENV = DESTDIR='$(DESTDIR)' OWNER='$(OWNER)' prefix='$(prefix)' sbindir='$(sbindir)' bindir='$(bindir)' \
 	helperdir='$(helperdir)' confdir='$(confdir)' queuedir='$(queuedir)' rundir='$(RUNDIR)' srcdir='$(srcdir)' \
@@ -17,3 +26,10 @@ uninstall-names:
 INSTALL_LOCAL += install-names
 UNINSTALL_LOCAL += uninstall-names
 PHONY += install-names uninstall-names
+
+# The Debian package, from what `make dist` would hand out, into ./deb.
+deb: dist
+	@rm -rf deb && $(SHELL) $(srcdir)/packaging/build-deb $(distdir).tar.xz deb
+clean-deb:
+	rm -rf deb
+PHONY += deb clean-deb
