@@ -33,3 +33,5 @@ deb: dist
 clean-deb:
 	rm -rf deb
 PHONY += deb clean-deb
+
+EXTRA_DIST += docs/relays.md docs/moving.md docs/fleet.md docs/containers.md packaging/container/Dockerfile
