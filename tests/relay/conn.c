@@ -213,8 +213,8 @@ static bool take_tls(struct conn *c)
 
 	while ((room = buf_room(&c->text, 16384)) &&
 	       (n = gnutls_record_recv(c->tls, room, 16384)) != GNUTLS_E_AGAIN) {
-		any = true;
 		if (n > 0) {
+			any = true;
 			c->text.len += (size_t)n;
 			count_read(c, (size_t)n);
 		} else if (n == GNUTLS_E_REHANDSHAKE) {
@@ -572,7 +572,7 @@ int64_t conn_next(const struct conn *c)
 		t = c->born + (int64_t)(c->r->opt.rtt_us + c->r->opt.rtt_us / 2);
 		next = t < next ? t : next;
 	}
-	if (c->script.rule && c->blocked_until < next)
+	if (c->blocked_until > c->r->now && c->blocked_until < next)
 		next = c->blocked_until;
 	if (c->trickling && c->say.len && c->next_byte < next)
 		next = c->next_byte;

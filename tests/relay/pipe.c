@@ -33,7 +33,7 @@ static void add_mark(struct pipe *p, int64_t at, size_t n)
 		p->marks[p->first + p->count - 1].n += n;
 		return;
 	}
-	if (p->first + p->count == p->capmarks) {
+	if (p->first && p->first + p->count == p->capmarks) {
 		memmove(p->marks, p->marks + p->first, p->count * sizeof *p->marks);
 		p->first = 0;
 	}
