@@ -9,7 +9,7 @@
 
 #include "base/log.h"
 
-enum { RELOAD_LOOK_MS = 30 * 1000 };
+enum { RELOAD_LOOK_MS = 30 * 1000, RELOAD_STORM_MS = 10 };
 
 static void apply(struct outpostd *d)
 {
@@ -93,12 +93,13 @@ void reload_tick(struct outpostd *d)
 		reload_if_changed(d);
 }
 
-/* A few stat calls; not more often than four times a second, for a storm of submissions. */
+/* A few stat calls; not for each commit of a storm of submissions, but soon enough that nobody who edits main.cf and
+ * sends a message then sees it go out by the old one. */
 void reload_if_changed(struct outpostd *d)
 {
 	int64_t now = clock_mono_ms();
 
-	if (now - d->reload_checked < 250)
+	if (now - d->reload_checked < RELOAD_STORM_MS)
 		return;
 	d->reload_checked = now;
 	if (conf_changed(d->conf) || rules_changed(&d->rules))
