@@ -182,6 +182,7 @@ int agent_give(struct agent *a, struct claim *c)
 	*a->last = c;
 	a->last = &c->next;
 	a->outstanding++;
+	journal_add(a->d, c);
 	event_active(&c->m, c->sender);
 	return 0;
 }

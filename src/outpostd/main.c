@@ -140,6 +140,7 @@ static int start(struct outpostd *d, struct error *err)
 	if (proc_become_owner(d->queue_dir, NULL, err) < 0 || watch_signals(d, err) < 0 || open_queue(d, err) < 0)
 		return -1;
 	proc_hide();
+	journal_open(d);
 	if (reload_first(d, err) < 0 || door_open(d, err) < 0)
 		return -1;
 	if (incoming_open(d) < 0)
@@ -243,6 +244,7 @@ static int leave(struct outpostd *d)
 	door_hang_up(d);
 	if (d->nverdicts)
 		log_line(LOG_FAIL, "qmgr", 0, "%zu verdicts could not be stored; these messages may be delivered twice", d->nverdicts);
+	journal_close(d);
 	queue_close(d->queue);
 	close(d->lock);
 	again = d->once && !d->leaving && incoming_waits(d);

@@ -215,7 +215,9 @@ struct claim {
 	uint64_t seq;
 	size_t undecided, uncommitted;	/* recipients without verdict; verdicts without commit */
 	unsigned char *decided;		/* a bit per recipient */
+	size_t slot;			/* in the journal, plus one */
 	bool begun, lastbyte, done;
+	bool aged;			/* nobody was to send it: settle_age */
 	bool sent, deferred, failed;	/* what verdicts it had, for the progress of a flush */
 	bool streaming;
 	uint64_t offset, size;		/* letter.c: how much was sent; of the message as sent */
@@ -252,6 +254,7 @@ int64_t schedule_due(struct outpostd *d);	/* wall us; 0 now; INT64_MAX nothing q
 deadline schedule_deadline(struct outpostd *d);
 bool schedule_waits(struct outpostd *d);	/* whether anything is queued */
 void schedule_deferred(struct outpostd *d, int64_t row);
+struct claim *claim_new(struct outpostd *d, struct queue_message *m);	/* takes what m owns */
 void schedule_claim_over(struct outpostd *d, struct claim *c);
 bool claim_known(const struct outpostd *d, int64_t row);
 
@@ -295,6 +298,7 @@ enum { SETTLE_GATHER_MS = 5 };
 int settle_verdict(struct outpostd *d, struct agent *a, struct claim *c, const struct delivery_verdict *v);
 void settle_done(struct outpostd *d, struct claim *c, const struct delivery_done *done);
 void settle_abandon(struct outpostd *d, struct agent *a, const struct delivery_down *why, bool died);
+void settle_age(struct outpostd *d, struct claim *c, const struct relay *r);	/* its relay is down: only its age */
 void settle_unreadable(struct outpostd *d, struct claim *c, const struct error *err);
 bool settle_waits(const struct outpostd *d);
 bool settle_urgent(const struct outpostd *d);
@@ -346,6 +350,12 @@ void notify_tick(struct outpostd *d);
 deadline upkeep_deadline(struct outpostd *d);
 void upkeep_tick(struct outpostd *d);
 
+/* ---- journal.c: what is with agents, for the log of the next life. */
+void journal_open(struct outpostd *d);
+void journal_close(struct outpostd *d);
+void journal_add(struct outpostd *d, struct claim *c);
+void journal_remove(struct outpostd *d, struct claim *c);
+
 /* ---- events.c: one function per kind of line. */
 void event_pickup(const struct accepted *a);
 void event_active(const struct queue_message *m, const char *sender);
@@ -394,10 +404,13 @@ struct outpostd {
 	bool stalled;			/* the queue takes no commits: nothing more is sent */
 	deadline stalled_until;
 	unsigned stalls;
+	char (*journal)[QUEUE_ID];
 	struct flush flush;
 	size_t window;			/* messages an agent may have ahead of its verdicts */
 	int64_t idle_ms;
-	bool relay_dirty, relay_failed;
+	bool relay_dirty;
+	struct relay *aging;		/* it was found down: those who wait for it are looked at for their age */
+	int64_t aging_key;
 	int64_t active;			/* monotonic ms when something last happened, for leaving */
 	deadline linger;
 	deadline upkeep, watchdog;

@@ -374,7 +374,10 @@ void relay_went_down(struct outpostd *d, struct relay *r, const struct delivery_
 	r->told = true;
 	mark(d, r);
 	schedule_reset(d);
-	d->relay_failed = true;
+	if (!by_hand(word) && r == d->route[0]) {
+		d->aging = r;
+		d->aging_key = 0;
+	}
 }
 
 void relay_came_up(struct outpostd *d, struct relay *r, const struct delivery_ready *ready)

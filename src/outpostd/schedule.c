@@ -51,6 +51,7 @@ static void claim_free(struct outpostd *d, struct claim *c)
 			s->claims[i] = s->claims[--s->nclaims];
 			break;
 		}
+	journal_remove(d, c);
 	queue_message_free(&c->m);
 	buf_free(&c->header);
 	free(c->sender);
@@ -58,7 +59,7 @@ static void claim_free(struct outpostd *d, struct claim *c)
 	free(c);
 }
 
-static struct claim *claim_new(struct outpostd *d, struct queue_message *m)
+struct claim *claim_new(struct outpostd *d, struct queue_message *m)
 {
 	struct claim *c = calloc(1, sizeof(*c));
 	unsigned char *bits = calloc(1, m->nrecipients / 8 + 1);
@@ -93,7 +94,7 @@ static struct lane *lane_of(struct schedule *s, uint32_t uid)
 void schedule_claim_over(struct outpostd *d, struct claim *c)
 {
 	struct schedule *s = &d->schedule;
-	bool more = c->undecided > 0 || c->m.nrecipients >= CLAIM_RECIPIENTS;
+	bool more = (c->undecided > 0 && !c->aged) || c->m.nrecipients >= CLAIM_RECIPIENTS;
 	struct lane *l = lane_of(s, c->m.uid);
 
 	/* Recipients of it may be due still: look at this user's from the start again. */

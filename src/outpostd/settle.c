@@ -19,6 +19,7 @@ struct verdict {
 	size_t index;			/* of the recipient in the claim */
 	enum queue_fate fate;
 	bool expired, warn, relayed_dsn, bounced, message_done;
+	bool waiting;			/* its relay is down: it was not tried, only looked at */
 	int64_t now, next;
 	unsigned conn_use;
 	pid_t pid;
@@ -192,6 +193,36 @@ void settle_unreadable(struct outpostd *d, struct claim *c, const struct error *
 	finish(d, c);
 }
 
+/* A message that waits for a relay that is down: nobody tries it, but its time passes. The relay's failures are its
+ * attempts. */
+static void age_recipient(struct outpostd *d, struct claim *c, size_t i, const struct relay *r)
+{
+	const struct queue_recipient *to = &c->m.recipients[i];
+	int64_t now = clock_wall_us(), warn = conf_seconds(d->conf, P_delay_warning_time);
+	unsigned attempts = to->attempts + r->state.failures;
+	bool old = is_too_old(d, &c->m, attempts, now);
+	struct verdict *v;
+
+	if (!old && !(warn > 0 && !to->delay_warned && age_us(d, &c->m, now) > warn * 1000000))
+		return;
+	if (decide(d, c, i, QUEUE_FAILED, r->state.dsn, r->state.text, "none") < 0)
+		return;
+	v = &d->verdicts[d->nverdicts - 1];
+	v->waiting = true;
+	v->expired = old;
+	v->warn = !old;
+	v->fate = old ? QUEUE_FAILED : QUEUE_DEFERRED;
+	c->failed = old;
+}
+
+void settle_age(struct outpostd *d, struct claim *c, const struct relay *r)
+{
+	for (size_t i = 0; i < c->m.nrecipients; i++)
+		age_recipient(d, c, i, r);
+	c->done = true;
+	finish(d, c);
+}
+
 /* ---- verdicts are written */
 
 bool settle_waits(const struct outpostd *d)
@@ -259,6 +290,8 @@ static int write_one(struct outpostd *d, struct verdict *v, struct error *err)
 		.next_attempt = v->next, .counted = true, .dsn = v->dsn, .text = v->text, .relay = v->relay,
 	};
 
+	if (v->waiting && !v->expired)
+		return queue_warned(d->queue, m->row, err);
 	if (queue_settle(d->queue, &s, &v->message_done, err) < 0)
 		return -1;
 	if (v->warn && queue_warned(d->queue, m->row, err) < 0)
@@ -312,10 +345,11 @@ void settle_committed(struct outpostd *d)
 		struct verdict *v = &d->verdicts[i];
 		struct claim *c = v->claim;
 
-		tell(v);
+		if (!v->waiting || v->expired)
+			tell(v);
 		if (v->message_done)
 			event_removed(c->m.id);
-		if (v->fate == QUEUE_DEFERRED)
+		if (v->fate == QUEUE_DEFERRED && !v->waiting)
 			schedule_deferred(d, c->m.row);
 		free(v->text);
 		c->uncommitted--;
