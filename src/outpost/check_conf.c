@@ -63,6 +63,7 @@ static bool queue_directory(struct context *c, struct report *r, struct stat *st
 	char mend[PATH_MAX + 200], text[PATH_MAX + 200];
 	const char *owner = conf_str(c->conf, P_mail_owner);
 
+	errno = 0;
 	if (stat(dir, st) == 0 && S_ISDIR(st->st_mode)) {
 		if ((st->st_mode & 077) == 0)
 			return true;
@@ -71,11 +72,13 @@ static bool queue_directory(struct context *c, struct report *r, struct stat *st
 		report_line(r, REPORT_WARN, "queue", -1, text, mend);
 		return true;
 	}
-	snprintf(text, sizeof(text), "queue directory %s: %s", dir, strerror(errno == 0 ? ENOTDIR : errno));
-	if (c->own)
-		snprintf(mend, sizeof(mend), "mkdir -m 700 %s", dir);
-	else
-		snprintf(mend, sizeof(mend), "install -d -m 700 -o %s -g %s %s %s/incoming", owner, owner, dir, dir);
+	if (c->own && errno == ENOENT) {
+		report_linef(r, REPORT_NOTE, "queue", NULL, "%s is made when it is first used", dir);
+		st->st_uid = geteuid();
+		return true;
+	}
+	snprintf(text, sizeof(text), "queue directory %s: %s", dir, strerror(errno ? errno : ENOTDIR));
+	snprintf(mend, sizeof(mend), "install -d -m 700 -o %s -g %s %s %s/incoming", owner, owner, dir, dir);
 	report_fail(r, EX_CANTCREAT, "queue", -1, text, mend);
 	return false;
 }
@@ -353,6 +356,8 @@ static void queue_state(struct context *c, struct report *r)
 	struct queue *q;
 	size_t n = state_count_files(dir, "corrupt");
 
+	if (c->own && access(dir, F_OK) < 0)
+		return;
 	if (access(dir, W_OK | X_OK) < 0) {
 		char text[PATH_MAX + 100];
 

@@ -42,8 +42,13 @@ int context_conf(struct context *c, struct error *err)
 
 int context_become(struct context *c, struct error *err)
 {
+	struct stat st;
+
 	if (context_conf(c, err) < 0)
 		return -1;
+	/* A queue of one's own is made on first use, by whoever uses it. */
+	if (c->own && stat(conf_str(c->conf, P_queue_directory), &st) < 0 && errno == ENOENT)
+		return 0;
 	return proc_become_owner(conf_str(c->conf, P_queue_directory), &c->owner, err);
 }
 

@@ -24,6 +24,25 @@ int edit_ids(struct context *c, const struct edit *e, char (*ids)[QUEUE_ID], siz
 	return rc;
 }
 
+/* What changes something wants the whole id: an abbreviation may mean another message a moment later. */
+static int all_whole(struct context *c, char (*ids)[QUEUE_ID], struct error *err)
+{
+	char full[QUEUE_ID];
+	struct queue *q;
+	int64_t row;
+	int rc = 1;
+
+	if (context_read_queue(c, &q, err) < 0)
+		return -1;
+	for (int i = 0; rc == 1 && i < c->argc; i++) {
+		rc = q ? queue_find(q, ids[i], true, &row, full, err) : 0;
+		if (rc == 0)
+			error_set(err, EX_DATAERR, NULL, "no message %s in the queue (ids are given whole here)", ids[i]);
+	}
+	queue_close(q);
+	return rc == 1 ? 0 : -1;
+}
+
 static int by_ids(struct context *c, const struct edit *e, struct error *err)
 {
 	char (*ids)[QUEUE_ID] = calloc((size_t)c->argc, sizeof(*ids));
@@ -32,6 +51,8 @@ static int by_ids(struct context *c, const struct edit *e, struct error *err)
 	for (int i = 0; rc == 0 && i < c->argc; i++)
 		if (!select_id(c->argv[i], ids[i]))
 			rc = error_set(err, EX_USAGE, NULL, "\"%s\" is no queue id", c->argv[i]);
+	if (rc == 0)
+		rc = all_whole(c, ids, err);
 	if (rc == 0)
 		rc = edit_ids(c, e, ids, (size_t)c->argc, option_given(c, "quiet"));
 	free(ids);

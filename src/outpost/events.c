@@ -20,12 +20,14 @@ static void print_text(const struct queue_event *e)
 {
 	char when[32];
 
-	printf("%s  %-12s %-8s", words_time(e->time, when, sizeof(when)), e->id, e->kind);
+	printf("%s  %-12s %s", words_time(e->time, when, sizeof(when)), e->id, e->kind);
 	if (e->recipient && *e->recipient)
 		printf(" <%s>", e->recipient);
 	if (e->relay && *e->relay)
 		printf(" by %s", e->relay);
-	if (e->text && *e->text)
+	if (e->text && *e->text && strcmp(e->kind, "queued") == 0)
+		printf(" from <%s>", e->text);
+	else if (e->text && *e->text)
 		printf("\n                  %s", e->text);
 	printf("\n");
 }

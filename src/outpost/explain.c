@@ -41,6 +41,9 @@ static const struct {
 	{0, "must issue a STARTTLS|530 5.7.0",
 	 "the relay wants TLS first: remove smtp_tls_security_level = none (or may) from main.cf"},
 
+	{0, "user unknown|no such user|5.1.1 |5.1.10|mailbox unavailable|does not exist|recipient address rejected",
+	 "check the recipient's address"},
+
 	/* Logging in. */
 	{DOWN_AUTH, "no entry|no credential|keys",
 	 "put this line into the password map: [{host}]:{port} user:password"},
@@ -97,6 +100,7 @@ static const struct {
 	{DOWN_LOCAL, "", "this machine has no way to the relay: check its network (`ip route`) and firewall"},
 	{DOWN_GREETING, "too many|limit|busy", "the relay is busy; outpost tries again by itself"},
 	{DOWN_BUSY, "", "the relay asks to slow down; outpost tries again by itself"},
+	{0, "said: 4", "the relay asks to try later; outpost does so by itself"},
 	{DOWN_GREETING, "", "is this a mail relay? relayhost = [{host}]:587 or [{host}]:465"},
 };
 

@@ -52,7 +52,7 @@ static int export_eml(struct export *e, const struct queue_row *r, struct error 
 {
 	FILE *f = eml_file(e, r->id, err);
 	bool gone = false;
-	int rc = f ? letter_write(e->q, r->row, 0, LETTER_PLAIN, f, &gone, err) : -1;
+	int rc = f ? letter_write(e->q, r->row, r->id, 0, LETTER_PLAIN, f, &gone, err) : -1;
 
 	if (f && f != stdout && fclose(f) != 0 && rc == 0)
 		rc = error_sys(err, EX_IOERR, NULL, "%s.eml", r->id);
@@ -66,7 +66,7 @@ static int export_mbox(struct export *e, const struct queue_row *r, struct error
 	int rc;
 
 	mbox_from(r);
-	rc = letter_write(e->q, r->row, 0, LETTER_MBOX, stdout, &gone, err);
+	rc = letter_write(e->q, r->row, r->id, 0, LETTER_MBOX, stdout, &gone, err);
 	printf("\n");
 	e->gone += gone;
 	return rc;

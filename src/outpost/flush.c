@@ -16,6 +16,7 @@
 #include "base/step.h"
 #include "base/text.h"
 #include "outpost/command.h"
+#include "outpost/explain.h"
 #include "outpost/start.h"
 
 enum { PLAIN_EVERY_MS = 5000, BAR_EVERY_MS = 100, BAR_COLUMNS = 24 };
@@ -112,6 +113,35 @@ static int flush(struct context *c, struct error *answer)
 	return rc;
 }
 
+/* Why the relay is down, as something to do. */
+static int say_mend(void *arg, const struct queue_relay *r)
+{
+	struct context *c = arg;
+	struct conf_relay relay;
+	struct error ignored = {0};
+	struct buf mend;
+
+	if (!r->down_since)
+		return 0;
+	buf_init(&mend, 8192);
+	if (explain(&mend, explain_kind(r->kind), r->text,
+		    conf_parse_relay(c->conf, r->nexthop, &relay, &ignored) == 0 ? &relay : NULL))
+		fprintf(stderr, "outpost: mend: %s\n", buf_str(&mend));
+	buf_free(&mend);
+	return 0;
+}
+
+static void say_what_to_do(struct context *c)
+{
+	struct error ignored = {0};
+	struct queue *q;
+
+	if (context_read_queue(c, &q, &ignored) < 0 || !q)
+		return;
+	queue_relay_list(q, say_mend, c, &ignored);
+	queue_close(q);
+}
+
 static int run(struct context *c)
 {
 	struct error err = {0};
@@ -127,6 +157,7 @@ static int run(struct context *c)
 	if (rc != EX_OK) {
 		fflush(stdout);
 		fprintf(stderr, "outpost: %s\n", err.text);
+		say_what_to_do(c);
 	} else if (!option_given(c, "quiet")) {
 		printf("%s\n", err.text);
 	}

@@ -5,6 +5,9 @@
 #include <string.h>
 
 #include "base/limits.h"
+#include "mail/rewrite.h"
+
+enum { NEAR_TOP = 2048 };
 
 struct letter {
 	enum letter_form form;
@@ -72,7 +75,22 @@ static void take(struct letter *l, const char *p, size_t n)
 	}
 }
 
-int letter_write(struct queue *q, int64_t row, uint64_t max, enum letter_form form, FILE *to, bool *gone, struct error *err)
+/* Our own Received: line stands at the top; its mark becomes the queue id, as it will at delivery. */
+static void take_first(struct letter *l, const char *id, const char *p, size_t n)
+{
+	size_t near = n < NEAR_TOP ? n : NEAR_TOP, len = strlen(QUEUE_ID_MARK);
+	const char *mark = memmem(p, near, QUEUE_ID_MARK, len);
+
+	if (mark) {
+		take(l, p, (size_t)(mark - p));
+		take(l, id, strlen(id));
+		n -= (size_t)(mark - p) + len;
+		p = mark + len;
+	}
+	take(l, p, n);
+}
+
+int letter_write(struct queue *q, int64_t row, const char *id, uint64_t max, enum letter_form form, FILE *to, bool *gone, struct error *err)
 {
 	struct letter l = {.form = form, .to = to, .line_begins = true};
 	char chunk[LIMIT_CHUNK];
@@ -82,7 +100,10 @@ int letter_write(struct queue *q, int64_t row, uint64_t max, enum letter_form fo
 	while ((!max || offset < max) && (n = queue_read(q, row, offset, chunk, sizeof(chunk), err)) > 0) {
 		size_t use = max && (uint64_t)n > max - offset ? (size_t)(max - offset) : (size_t)n;
 
-		take(&l, chunk, use);
+		if (offset == 0)
+			take_first(&l, id, chunk, use);
+		else
+			take(&l, chunk, use);
 		offset += (uint64_t)n;
 		if (ferror(to))
 			return error_sys(err, EX_IOERR, NULL, "cannot write the message");

@@ -15,7 +15,7 @@ enum letter_form {
 	LETTER_CRLF,	/* as it goes to the relay */
 };
 
-/* Writes at most max bytes of the message of this row (0: all). A body that is gone already is *gone = true. */
-int letter_write(struct queue *q, int64_t row, uint64_t max, enum letter_form form, FILE *to, bool *gone, struct error *err);
+/* Writes at most max bytes of the message of this row (0: all), with id where our Received: line says which it is. A body that is gone already is *gone = true. */
+int letter_write(struct queue *q, int64_t row, const char *id, uint64_t max, enum letter_form form, FILE *to, bool *gone, struct error *err);
 
 #endif

@@ -1,6 +1,7 @@
 /* show.c: `outpost show`: one message, its recipients and their reasons, its history, its text. */
 #include "config.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/deadline.h"
@@ -12,6 +13,8 @@
 #include "outpost/letter.h"
 #include "outpost/row.h"
 #include "outpost/select.h"
+
+enum { HEADER_SHOWN = 64 << 10 };
 
 static const char *state_word(char state)
 {
@@ -74,32 +77,31 @@ static void print_envelope(const struct queue_row *r)
 	print_advice(r);
 }
 
-/* The header alone: up to the first empty line of the first piece. */
-static int print_header(struct queue *q, int64_t row, struct error *err)
+/* The header alone: up to the first empty line of what is written to memory. */
+static int print_header(struct queue *q, int64_t row, const char *id, struct error *err)
 {
-	static char text[256 << 10];
-	long n = queue_read(q, row, 0, text, sizeof(text) - 1, err);
-	char *end;
+	char *text = NULL, *end;
+	size_t size = 0;
+	FILE *f = open_memstream(&text, &size);
+	bool gone = false;
+	int rc = f ? letter_write(q, row, id, HEADER_SHOWN, LETTER_SAFE, f, &gone, err) : error_sys(err, EX_OSERR, NULL, "no memory");
 
-	if (n < 0)
-		return -1;
-	if (n == 0) {
+	if (f)
+		fclose(f);
+	if (rc == 0 && gone)
 		printf("\n  (the text is no longer kept)\n");
-		return 0;
+	else if (rc == 0 && text) {
+		end = strstr(text, "\n\n");
+		printf("\n%.*s\n", end ? (int)(end - text) : (int)size, text);
 	}
-	text[n] = 0;
-	end = strstr(text, "\n\n");
-	printf("\n");
-	for (char *p = text; *p && p != end; p++)
-		putchar((unsigned char)*p < 32 && *p != '\n' && *p != '\t' ? '?' : *p);
-	printf("\n");
-	return 0;
+	free(text);
+	return rc;
 }
 
-static int print_text(struct context *c, struct queue *q, int64_t row, struct error *err)
+static int print_text(struct context *c, struct queue *q, int64_t row, const char *id, struct error *err)
 {
 	bool gone = false;
-	int rc = letter_write(q, row, 0, option_given(c, "raw") ? LETTER_PLAIN : LETTER_SAFE, stdout, &gone, err);
+	int rc = letter_write(q, row, id, 0, option_given(c, "raw") ? LETTER_PLAIN : LETTER_SAFE, stdout, &gone, err);
 
 	if (rc == 0 && gone)
 		return error_set(err, EX_DATAERR, NULL, "the text of this message is no longer kept");
@@ -130,7 +132,7 @@ static int show(struct context *c, struct queue *q, struct error *err)
 	if (select_find(q, c->argv[0], &at, id, err) < 0)
 		return -1;
 	if (option_given(c, "body") || option_given(c, "raw"))
-		return print_text(c, q, at, err);
+		return print_text(c, q, at, id, err);
 	if (row_get(q, at, &row, err) < 0)
 		return -1;
 	if (option_given(c, "json")) {
@@ -140,7 +142,7 @@ static int show(struct context *c, struct queue *q, struct error *err)
 	}
 	print_envelope(&row);
 	queue_row_free(&row);
-	rc = print_header(q, at, err);
+	rc = print_header(q, at, id, err);
 	printf("\n");
 	f.id = id;
 	return rc < 0 ? rc : events_print(q, &f, false, &key, err);

@@ -102,8 +102,13 @@ static void print_plot(const struct state *s)
 			most = (uint64_t)s->sent[i] + s->failed[i];
 	if (!most)
 		return;
+	if (most < ROWS)
+		most = ROWS;
 	for (int row = ROWS - 1; row >= 0; row--) {
-		printf("  %8llu |", (unsigned long long)(most * (uint64_t)(row + 1) / ROWS));
+		if (row == ROWS - 1)
+			printf("  %8llu |", (unsigned long long)most);
+		else
+			printf("           |");
 		for (size_t i = 0; i < STATE_HOURS; i++) {
 			char cell = plot_cell(s, i, most, row);
 
