@@ -159,7 +159,7 @@ static int check_version(struct queue *q, struct error *err)
 static int prepare_writer(struct queue *q, struct error *err)
 {
 	if (db_exec(q,
-		    "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA journal_size_limit=16777216;"
+		    "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA journal_size_limit=33554432; PRAGMA wal_autocheckpoint=2000;"
 		    "PRAGMA temp_store=MEMORY; PRAGMA cache_size=-4096; PRAGMA secure_delete=OFF;",
 		    err) < 0 ||
 	    db_run(q, SQL_PROOF, err, "i", clock_wall_us()) < 0)

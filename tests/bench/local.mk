@@ -3,11 +3,13 @@
 BENCHES = \
 	tests/bench/bench_submit.py \
 	tests/bench/bench_deliver.py
-bench_programs = spawn yardstick
+bench_programs = spawn yardstick fill
 
 EXTRA_PROGRAMS = $(bench_programs)
 spawn_SOURCES = tests/bench/spawn.c
 yardstick_SOURCES = tests/bench/yardstick.c
+fill_SOURCES = tests/bench/fill.c
+fill_LDADD = libqueue.a libbase.a $(SQLITE_LIBS)
 
 bench: $(system_needs) $(bench_programs)
 	@rm -f bench.json; cd $(abs_srcdir) && status=0; for b in $(BENCHES); do \
