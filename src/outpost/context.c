@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "control/control.h"
 #include "outpost/command.h"
+#include "outpost/start.h"
 
 enum { EDIT_PATIENCE_MS = 10000, ASK_PATIENCE_MS = 24 * 3600 * 1000 };
 
@@ -69,6 +70,7 @@ int context_read_queue(struct context *c, struct queue **q, struct error *err)
 	*q = NULL;
 	if (context_become(c, err) < 0)
 		return -1;
+	start_take_in(c);
 	dir = conf_str(c->conf, P_queue_directory);
 	return queue_is_there(dir) ? queue_open(dir, QUEUE_READ, q, err) : 0;
 }
@@ -154,6 +156,7 @@ int context_edit(struct context *c, const char *verb, const char *id, queue_edit
 	const char *words[2] = {verb, id}, *dir = conf_str(c->conf, P_queue_directory);
 	deadline until = deadline_in_ms(EDIT_PATIENCE_MS);
 
+	start_take_in(c);
 	for (;;) {
 		int rc = context_ask(c, words, 2, NULL, NULL, answer), lock;
 

@@ -1,7 +1,9 @@
 /* start.c: starting outpostd --once and hearing why it would not. */
 #include "config.h"
 #include "outpost/start.h"
+#include "outpost/state.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
@@ -19,13 +21,15 @@
 
 enum { PATIENCE_MS = 30000, LOOK_EVERY_MS = 20, WORDS_MAX = 64 << 10 };
 
-static pid_t start(const char *conf_dir, int stderr_fd, struct error *err)
+static pid_t start(const char *conf_dir, bool take_in, int stderr_fd, struct error *err)
 {
-	char path[PATH_MAX], dir[PATH_MAX];
-	char *argv[] = {(char[]){"outpostd"}, (char[]){"-C"}, dir, (char[]){"-f"}, (char[]){"--once"}, NULL};
-	struct proc_fd fds[] = {{stderr_fd, STDERR_FILENO}};
-	struct proc_spec spec = {.path = path, .argv = argv, .env = step_env(), .fds = fds, .nfds = 1, .session = true};
+	char path[PATH_MAX], dir[PATH_MAX], mode[] = "--take-in";
+	char *argv[] = {(char[]){"outpostd"}, (char[]){"-C"}, dir, (char[]){"-f"}, mode, NULL};
+	struct proc_fd fds[] = {{stderr_fd, STDERR_FILENO}};	/* none: its words go to the log alone */
+	struct proc_spec spec = {.path = path, .argv = argv, .env = step_env(), .fds = fds, .nfds = stderr_fd >= 0 ? 1 : 0, .session = true};
 
+	if (!take_in)
+		snprintf(mode, sizeof(mode), "--once");
 	if (!realpath(conf_dir, dir))
 		return error_sys(err, EX_CONFIG, NULL, "%s", conf_dir);
 	if (!io_program_path("outpostd", SBINDIR, path, sizeof(path)))
@@ -116,9 +120,21 @@ int start_once(struct context *c, struct error *err)
 		return err->code;
 	}
 	io_nonblock(fds[0], true);
-	pid = start(conf_dir(c->conf), fds[1], err);
+	pid = start(conf_dir(c->conf), false, fds[1], err);
 	close(fds[1]);
 	rc = pid < 0 ? err->code : wait_for(c, pid, fds[0], err);
 	close(fds[0]);
 	return rc;
+}
+
+void start_take_in(struct context *c)
+{
+	struct error ignored = {0};
+	pid_t pid;
+
+	if (state_count_files(conf_str(c->conf, P_queue_directory), "incoming") == 0 || answers(c))
+		return;
+	pid = start(conf_dir(c->conf), true, -1, &ignored);
+	while (pid > 0 && waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
 }

@@ -26,7 +26,7 @@ enum { LOCK_WAIT_MS = 20 * 1000, LINGER_MS = 1000, STOP_MS = 10 * 1000 };
 
 static int usage(void)
 {
-	fputs("usage: outpostd [-f] [--once] [-C DIR]\n", stderr);
+	fputs("usage: outpostd [-f] [--once | --take-in] [-C DIR]\n", stderr);
 	return EX_USAGE;
 }
 
@@ -34,6 +34,7 @@ static int options(struct outpostd *d, int argc, char **argv)
 {
 	static const struct option longs[] = {
 		{"once", no_argument, NULL, 'o'},
+		{"take-in", no_argument, NULL, 't'},
 		{"version", no_argument, NULL, 'V'},
 		{NULL, 0, NULL, 0},
 	};
@@ -51,6 +52,9 @@ static int options(struct outpostd *d, int argc, char **argv)
 			break;
 		case 'o':
 			d->once = true;
+			break;
+		case 't':
+			d->take_in = true;
 			break;
 		case 'V':
 			printf("outpostd %s\n", PACKAGE_VERSION);
@@ -74,7 +78,7 @@ static void make_absolute(struct outpostd *d)
 /* The queue, ours alone. Whoever had it before is waited for. */
 static int open_queue(struct outpostd *d, struct error *err)
 {
-	d->lock = queue_lock(d->queue_dir, d->once ? 0 : LOCK_WAIT_MS, err);
+	d->lock = queue_lock(d->queue_dir, d->once || d->take_in ? 0 : LOCK_WAIT_MS, err);
 	if (d->lock < 0)
 		return -1;
 	return queue_open(d->queue_dir, QUEUE_WRITE | QUEUE_CREATE, &d->queue, err);
@@ -311,6 +315,10 @@ static int one_life(struct outpostd *d, int *report)
 	attached(report, EX_OK);
 	notify_say("READY=1");
 	log_line(LOG_INFORMATION, "outpostd", 0, "version %s, queue %s", PACKAGE_VERSION, d->queue_dir);
+	if (d->take_in) {
+		incoming_take(d); /* for somebody who wants to look at the queue, or edit it: nothing is sent */
+		return leave(d);
+	}
 	if (run(d, &err) < 0) {
 		log_line(LOG_FAIL, "outpostd", 0, "%s", err.text);
 		return -err.code;

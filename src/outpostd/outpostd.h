@@ -379,7 +379,7 @@ void event_relay_up(const struct relay *r, int64_t seconds_down);
 /* ---- everything */
 struct outpostd {
 	const char *conf_dir;
-	bool foreground, once;
+	bool foreground, once, take_in;
 	char queue_dir[1024];
 	struct conf *conf;
 	struct rules rules;

@@ -30,7 +30,7 @@ void reload_log(struct outpostd *d)
 	if (*file && log_open(LOG_TO_FILE, name, file) < 0)
 		log_line(LOG_WARN, "outpostd", 0, "cannot open maillog_file %s", file);
 	else if (!*file)
-		log_open(d->foreground ? LOG_TO_STDERR : LOG_TO_SYSLOG, name, NULL);
+		log_open(d->foreground && !d->take_in ? LOG_TO_STDERR : LOG_TO_SYSLOG, name, NULL);
 }
 
 int reload_first(struct outpostd *d, struct error *err)

@@ -45,6 +45,32 @@ class MainJob(harness.SystemTest):
         relay.wait_messages(1)
         self.assertEqual(self.queue(), [])
 
+    def test_what_the_drop_holds_is_shown_and_not_sent(self):
+        """No daemon: mailq lists what outpost-drop wrote, edits find it, and neither sends anything."""
+        relay = self.start_relay()
+        self.configure(relay)
+        self.sendmail("-odq", "you@example.net")
+        rows = self.queue()
+        self.assertEqual([r["recipients"][0]["address"] for r in rows], ["you@example.net"])
+        self.sendmail("-odq", "other@example.net")
+        self.outpost("hold", rows[0]["queue_id"])
+        states = sorted(r["queue_name"] for r in self.queue())
+        self.assertEqual(len(states), 2)
+        self.assertIn("hold", states)
+        self.assertEqual(relay.count(), 0)
+
+    def test_a_changed_configuration_counts_at_once(self):
+        """A warm connection under the old main.cf takes nothing that comes after the edit."""
+        first, second = self.start_relay(), self.start_relay()
+        self.configure(first)
+        self.start_outpostd()
+        self.sendmail("you@example.net")
+        first.wait_messages(1)
+        self.configure(second)
+        self.sendmail("you@example.net")
+        second.wait_messages(1)
+        self.assertEqual(first.count(), 1)
+
     def test_without_a_daemon_it_goes_by_itself(self):
         """No daemon, no -odq: a flusher is started, delivers, and leaves."""
         relay = self.start_relay()
