@@ -82,6 +82,23 @@ fail:
 	_exit(EX_OSERR);
 }
 
+/* vfork: the child lives in our memory until its exec, which spares copying the page tables (a third of what
+ * starting a small program costs, more in a large one). No handler of ours may run there: all signals
+ * are blocked until the child has the default dispositions. */
+static pid_t fork_for_exec(const struct proc_spec *spec, int report, pid_t parent)
+{
+	sigset_t all, old;
+	pid_t pid;
+
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, &old);
+	pid = vfork();
+	if (pid == 0)
+		child(spec, report, parent);
+	sigprocmask(SIG_SETMASK, &old, NULL);
+	return pid;
+}
+
 pid_t proc_start(const struct proc_spec *spec, struct error *err)
 {
 	pid_t parent = getpid(), pid;
@@ -90,9 +107,7 @@ pid_t proc_start(const struct proc_spec *spec, struct error *err)
 
 	if (pipe2(report, O_CLOEXEC) < 0)
 		return error_sys(err, EX_OSERR, "4.3.0", "cannot make a pipe");
-	pid = fork();
-	if (pid == 0)
-		child(spec, report[1], parent);
+	pid = fork_for_exec(spec, report[1], parent);
 	close(report[1]);
 	if (pid < 0) {
 		error_sys(err, EX_OSERR, "4.3.0", "cannot fork");
