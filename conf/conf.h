@@ -130,6 +130,11 @@ struct conf_credential {
 /* sender for smtp_sender_dependent_authentication ("" otherwise). 1 found; 0 none: *err then holds the keys that were tried
  * (EX_CONFIG); -1: the map can't be read or is readable by others (EX_NOPERM/EX_CONFIG with the commands to type). */
 int conf_credential(struct conf *c, const struct conf_relay *r, const char *sender, struct conf_credential *out, struct error *err);
+/* The relay refused what conf_credential gave (535): what a program or token endpoint said is not used again, the next
+ * conf_credential asks anew. Returns whether that can help (a token, or a program's answer that was kept). */
+bool conf_credential_refused(struct conf *c, const struct conf_credential *cr);
+/* The name of the OAuth2 file of smtp_sasl_password_maps that is for this user (NULL: the first), and its token file. */
+int conf_oauth2_file(struct conf *c, const char *user, char *file, size_t fsize, char *tokens, size_t tsize, struct error *err);
 void conf_credential_wipe(struct conf_credential *cr);
 
 /* What `outpost check`, `outpost flush` and postmap do as root: set password maps (and a main.cf that holds static: or inline:

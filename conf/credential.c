@@ -160,18 +160,18 @@ static void make_digest(struct conf_credential *cr, const struct conf_relay *r)
 }
 
 /* "user:password"; the password may hold anything, colons too. */
-static int split_value(const struct buf *value, struct conf_credential *cr, struct error *err)
+int conf_split_secret(const struct buf *value, const char *key, struct conf_credential *cr, struct error *err)
 {
 	const char *colon = memchr(buf_str(value), ':', value->len);
 
 	if (!colon || colon == value->data)
-		return error_set(err, EX_CONFIG, "4.7.8", "the password map's entry for %s is not user:password", cr->key);
+		return error_set(err, EX_CONFIG, "4.7.8", "the password map's entry for %s is not user:password", key);
 	buf_add(&cr->user, value->data, (size_t)(colon - value->data));
 	buf_adds(&cr->secret, colon + 1);
 	if (!buf_ok(&cr->user) || !buf_ok(&cr->secret))
-		return error_set(err, EX_CONFIG, "4.7.8", "the password map's entry for %s is too long", cr->key);
+		return error_set(err, EX_CONFIG, "4.7.8", "the password map's entry for %s is too long", key);
 	cr->kind = 'P';
-	return 0;
+	return 1;
 }
 
 static int none_found(struct conf *c, const struct keys *k, struct error *err)
@@ -189,20 +189,15 @@ static int none_found(struct conf *c, const struct keys *k, struct error *err)
 
 static int look_up(struct conf *c, struct conf_maps *maps, const struct keys *k, struct conf_credential *out, struct error *err)
 {
-	struct buf value;
 	int rc = 0;
 
-	buf_init(&value, LIMIT_SECRET);
 	for (size_t i = 0; i < k->n && rc == 0; i++) {
-		rc = conf_maps_get(maps, k->list[i], &value, err);
+		rc = conf_maps_secret(maps, k->list[i], out, err);
 		if (rc > 0)
 			snprintf(out->key, sizeof(out->key), "%s", k->list[i]);
 	}
 	if (rc == 0)
 		none_found(c, k, err);
-	else if (rc > 0 && split_value(&value, out, err) < 0)
-		rc = -1;
-	buf_wipe(&value);
 	return rc;
 }
 

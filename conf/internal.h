@@ -41,6 +41,9 @@ struct conf {
 	struct conf_unused *unused;
 	size_t nunused;
 	struct buf notes;		/* one sentence a line */
+	struct conf_answer *answers;	/* of exec: and oauth2: maps */
+	size_t nanswers;
+	bool refused;			/* the relay refused a token: the next one must be new */
 };
 
 /* ---- load.c */
@@ -67,9 +70,30 @@ const char *conf_host_default(struct conf *c, enum conf_param p, struct buf *roo
 /* Judges one element of a list of maps; says in words what is wrong, NULL: nothing. */
 const char *conf_map_problem(enum conf_param p, struct span element);
 
+/* Whether this element is oauth2:FILE; its path in file. */
+bool conf_map_oauth2(struct conf *c, struct span element, char *file, size_t size);
+
 /* A map's text in logical lines: each is given once, without comments, with its line number. -1 from each ends it. */
 int conf_each_line(struct span text, int (*each)(void *arg, struct span line, unsigned number, struct error *err),
 		   void *arg, struct error *err);
+
+/* Like conf_maps_get for the password maps: whatever answers, split into name and secret. */
+int conf_maps_secret(struct conf_maps *ms, const char *key, struct conf_credential *out, struct error *err);
+
+/* "user:password" into out: 1 or -1. */
+int conf_split_secret(const struct buf *value, const char *key, struct conf_credential *out, struct error *err);
+
+/* ---- exec.c: programs that know passwords. What they say is kept in c for as long as they allow. 1, 0, -1. */
+struct conf_answer {
+	char *spec, *key;
+	struct buf user, secret;
+	char kind;
+	int64_t until;		/* clock_mono_ms */
+};
+int conf_exec_get(struct conf *c, const char *spec, const char *key, struct conf_credential *out, struct error *err);
+/* oauth2:FILE, by outpost-token. */
+int conf_oauth2_get(struct conf *c, const char *file, struct conf_credential *out, struct error *err);
+void conf_answers_free(struct conf *c);
 
 /* ---- regexp.c */
 struct conf_regexp;

@@ -145,6 +145,7 @@ void conf_free(struct conf *c)
 	}
 	for (size_t i = 0; i < c->nfiles; i++)
 		free(c->files[i].path);
+	conf_answers_free(c);
 	free(c->entries);
 	free(c->old);
 	free(c->files);

@@ -12,6 +12,8 @@ libconf_a_SOURCES = \
 	conf/regexp.c \
 	conf/credential.c \
 	conf/sha256.c conf/sha256.h \
+	conf/exec.c \
+	conf/oauth2.c conf/oauth2.h \
 	conf/modes.c \
 	conf/edit.c \
 	conf/tls.c conf/tls.h \

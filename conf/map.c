@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum map_kind { MAP_TEXT, MAP_STATIC, MAP_INLINE, MAP_REGEXP, MAP_PCRE, MAP_EXEC, MAP_OAUTH2, MAP_NOTHING };
 
@@ -66,6 +67,8 @@ static bool split_element(struct span element, enum map_kind *kind, struct span 
 	const char *colon;
 	struct span type;
 
+	if (element.n > 2 && element.p[0] == '{' && element.p[element.n - 1] == '}') /* {type:source with blanks} */
+		element = span_trim((struct span){element.p + 1, element.n - 2});
 	if (element.n && element.p[0] == '/') {
 		*kind = MAP_TEXT;
 		*source = element;
@@ -370,7 +373,7 @@ static void strip_braces(char *s)
 
 static char *source_name(struct conf *c, enum map_kind kind, struct span source)
 {
-	bool file = kind != MAP_STATIC && kind != MAP_INLINE && kind != MAP_NOTHING;
+	bool file = kind != MAP_STATIC && kind != MAP_INLINE && kind != MAP_NOTHING && kind != MAP_EXEC;
 	struct buf b;
 	char *name;
 
@@ -381,6 +384,40 @@ static char *source_name(struct conf *c, enum map_kind kind, struct span source)
 	name = span_dup((struct span){buf_str(&b), b.len});
 	buf_wipe(&b);
 	return name;
+}
+
+/* What the service manager hands over under the same name is meant. */
+static void prefer_credential(struct map *m)
+{
+	const char *dir = getenv("CREDENTIALS_DIRECTORY");
+	const char *base = strrchr(m->source, '/');
+	char *path = NULL;
+
+	if (!dir || dir[0] != '/' || !base || !base[1] || asprintf(&path, "%s%s", dir, base) < 0)
+		return;
+	if (access(path, F_OK) == 0) {
+		free(m->source);
+		m->source = path;
+	} else {
+		free(path);
+	}
+}
+
+bool conf_map_oauth2(struct conf *c, struct span element, char *file, size_t size)
+{
+	struct map m = {.kind = MAP_TEXT};
+	struct span source;
+	bool fits;
+
+	if (!split_element(element, &m.kind, &source) || m.kind != MAP_OAUTH2)
+		return false;
+	m.source = source_name(c, m.kind, source);
+	if (!m.source)
+		return false;
+	prefer_credential(&m);
+	fits = snprintf(file, size, "%s", m.source) < (int)size;
+	free(m.source);
+	return fits;
 }
 
 static int open_one(struct conf_maps *ms, struct span element, struct error *err)
@@ -395,6 +432,8 @@ static int open_one(struct conf_maps *ms, struct span element, struct error *err
 	if (!m->source)
 		return out_of_memory(err);
 	ms->n++;
+	if (ms->param == P_smtp_sasl_password_maps && (m->kind == MAP_TEXT || m->kind == MAP_OAUTH2))
+		prefer_credential(m);
 	m->from_file = m->kind == MAP_TEXT || m->kind == MAP_REGEXP || m->kind == MAP_PCRE;
 	if (m->kind == MAP_TEXT)
 		return open_text(ms, m, err);
@@ -524,7 +563,7 @@ static int get_pair(const struct map *m, const char *key, struct buf *value)
 	return 1;
 }
 
-static int get_one(struct conf_maps *ms, const struct map *m, const char *key, struct buf *value, struct error *err)
+static int get_one(struct conf_maps *ms, const struct map *m, const char *key, struct buf *value)
 {
 	switch (m->kind) {
 	case MAP_TEXT:
@@ -537,8 +576,7 @@ static int get_one(struct conf_maps *ms, const struct map *m, const char *key, s
 	case MAP_PCRE:
 		return pattern_applies(ms->param, key) ? conf_regexp_get(m->regexp, key, value) : 0;
 	case MAP_EXEC:
-	case MAP_OAUTH2:
-		return error_set(err, EX_CONFIG, "4.3.5", "%s: not available in this build", conf_table[ms->param].name);
+	case MAP_OAUTH2: /* conf_maps_secret asks these */
 	case MAP_NOTHING:
 		break;
 	}
@@ -548,15 +586,38 @@ static int get_one(struct conf_maps *ms, const struct map *m, const char *key, s
 int conf_maps_get(struct conf_maps *ms, const char *key, struct buf *value, struct error *err)
 {
 	for (size_t i = 0; ms && i < ms->n; i++) {
-		int rc = get_one(ms, &ms->maps[i], key, value, err);
+		int rc = get_one(ms, &ms->maps[i], key, value);
 
-		if (rc < 0)
-			return -1;
 		if (rc > 0 && !buf_ok(value))
 			return error_set(err, EX_DATAERR, "4.3.5", "%s: the value for %s is too large",
 					 conf_table[ms->param].name, key);
 		if (rc > 0)
 			return 1;
+	}
+	return 0;
+}
+
+int conf_maps_secret(struct conf_maps *ms, const char *key, struct conf_credential *out, struct error *err)
+{
+	for (size_t i = 0; ms && i < ms->n; i++) {
+		const struct map *m = &ms->maps[i];
+		struct buf value;
+		int rc;
+
+		if (m->kind == MAP_EXEC || m->kind == MAP_OAUTH2) {
+			rc = m->kind == MAP_EXEC ? conf_exec_get(ms->conf, m->source, key, out, err)
+						 : conf_oauth2_get(ms->conf, m->source, out, err);
+			if (rc)
+				return rc;
+			continue;
+		}
+		buf_init(&value, LIMIT_SECRET);
+		rc = get_one(ms, m, key, &value);
+		if (rc > 0)
+			rc = conf_split_secret(&value, key, out, err);
+		buf_wipe(&value);
+		if (rc)
+			return rc;
 	}
 	return 0;
 }

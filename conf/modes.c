@@ -40,7 +40,7 @@ static int mend_element(struct conf *c, struct span element, gid_t group, struct
 
 	if (memmem(element.p, element.n, "static:", 7) == element.p || memmem(element.p, element.n, "inline:", 7) == element.p)
 		return mend(c->path, group, 0644, said, err);
-	if (!slash || memmem(element.p, element.n, "exec:", 5) == element.p)
+	if (!slash || memmem(element.p, element.n, "exec:", 5))
 		return 0;
 	path = span_dup((struct span){slash, element.n - (size_t)(slash - element.p)});
 	if (!path)

@@ -965,6 +965,196 @@ static void mended_modes(void **state)
 	buf_free(&b);
 }
 
+/* ---- programs that know passwords */
+
+static void put_program(const char *text)
+{
+	char whole[2000];
+
+	snprintf(whole, sizeof(whole), "#!/bin/sh\necho \"$@ $OUTPOST_KEY\" >>%s/runs\n%s\n", dir, text);
+	put("program", whole, 0700);
+	unlink(at("runs"));
+}
+
+static unsigned runs(void)
+{
+	struct error err;
+	unsigned n = 0;
+	struct buf b;
+
+	buf_init(&b, 65536);
+	if (io_read_file(at("runs"), false, &b, NULL, &err) == 0)
+		for (size_t i = 0; i < b.len; i++)
+			n += b.data[i] == '\n';
+	buf_free(&b);
+	return n;
+}
+
+static void exec_answers(void **state)
+{
+	static const struct {
+		const char *map, *program, *user, *secret;
+		char kind;
+	} cases[] = {
+		{"exec:%D/program", "echo me:" SECRET, "me", SECRET, 'P'},
+		{"exec:%D/program", "printf 'me:a:b c '", "me", "a:b c ", 'P'},
+		{"exec:%D/program", "test \"$1\" = '[h]:587' || exit 1; echo me:x", "me", "x", 'P'},
+		{"exec:%D/program", "echo user=a:b; echo password=" SECRET, "a:b", SECRET, 'P'},
+		{"exec:%D/program", "echo user=me; echo token=tok; echo expires=60", "me", "tok", 'T'},
+		{"{exec:user=me@x %D/program show mail}", "test \"$*\" = 'show mail' || exit 9; echo 'pw:with=all'; echo url: x", "me@x",
+		 "pw:with=all", 'P'},
+		{"{exec:user=me kind=token %D/program %k}", "echo tok-$1", "me", "tok-h", 'T'},
+		{"exec:%D/program", "echo $OUTPOST_KEY:$#", "h", "1", 'P'},
+		{"exec:%D/program", "cat; echo noise >&2; echo me:in", "me", "in", 'P'},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct conf_credential cr;
+		struct error err = {0};
+		char text[300];
+		struct conf *c;
+
+		put_program(cases[i].program);
+		snprintf(text, sizeof(text), "smtp_sasl_password_maps = %s\n", cases[i].map);
+		c = load(text);
+		if (credential(c, "[h]:587", "", &cr, &err) != 1)
+			fail_msg("%s: %s", cases[i].program, err.text);
+		assert_string_equal(buf_str(&cr.user), cases[i].user);
+		assert_string_equal(buf_str(&cr.secret), cases[i].secret);
+		assert_int_equal(cr.kind, cases[i].kind);
+		conf_credential_wipe(&cr);
+		conf_free(c);
+	}
+}
+
+static void exec_is_kept(void **state)
+{
+	struct conf_credential cr;
+	struct error err = {0};
+	struct conf *c;
+
+	(void)state;
+	put_program("echo me:x; echo expires=60");
+	c = load("smtp_sasl_password_maps = exec:%D/program\n");
+	assert_int_equal(credential(c, "[h]:587", "", &cr, &err), 1);
+	conf_credential_wipe(&cr);
+	assert_int_equal(credential(c, "[h]:587", "", &cr, &err), 1);
+	assert_int_equal(runs(), 1);
+	assert_true(conf_credential_refused(c, &cr));
+	conf_credential_wipe(&cr);
+	assert_int_equal(credential(c, "[h]:587", "", &cr, &err), 1);
+	assert_int_equal(runs(), 2);
+	conf_credential_wipe(&cr);
+	conf_free(c);
+	put_program("echo me:x");
+	c = load("smtp_sasl_password_maps = exec:%D/program\n");
+	for (unsigned i = 1; i < 3; i++) {
+		assert_int_equal(credential(c, "[h]:587", "", &cr, &err), 1);
+		assert_int_equal(runs(), i);
+	}
+	assert_false(conf_credential_refused(c, &cr)); /* it was asked anew anyway */
+	conf_credential_wipe(&cr);
+	conf_free(c);
+}
+
+static void exec_failures(void **state)
+{
+	static const struct {
+		const char *program, *words;
+		int rc;
+	} cases[] = {
+		{"exit 1", "keys tried", 0}, {"true", "keys tried", 0}, {"exit 3", "failed with status 3", -1},
+		{"echo nonsense", "did not say user:password", -1}, {"echo me:x; echo expires=soon", "expires=", -1},
+		{"kill -9 $$", "ended by signal 9", -1}, {"sleep 30 & echo me:x; wait", "took more than 1 seconds", -1},
+		{"yes | head -c 200000", "wrote more than 16384 bytes", -1},
+	};
+	struct conf_credential cr;
+	struct error err = {0};
+	struct conf *c;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		put_program(cases[i].program);
+		c = load("smtp_sasl_password_maps = exec:%D/program\nsasl_exec_timeout = 1\n");
+		assert_int_equal(credential(c, "[h]:587", "", &cr, &err), cases[i].rc);
+		assert_says(err.text, cases[i].words);
+		conf_free(c);
+	}
+	put_program("true");
+	chmod(at("program"), 0707);
+	c = load("smtp_sasl_password_maps = exec:%D/program\n");
+	assert_int_equal(credential(c, "[h]:587", "", &cr, &err), -1);
+	assert_says(err.text, "chmod o-w");
+	unlink(at("program"));
+	assert_int_equal(credential(c, "[h]:587", "", &cr, &err), -1);
+	assert_int_equal(err.code, EX_CONFIG);
+	conf_free(c);
+}
+
+static void credentials_directory(void **state)
+{
+	struct conf_credential cr;
+	struct error err = {0};
+	struct conf *c;
+
+	(void)state;
+	assert_int_equal(mkdir(at("given"), 0700), 0);
+	put("given/sasl_passwd", "[h]:587 given:" SECRET "\n", 0400);
+	put("sasl_passwd", "[h]:587 own:" SECRET "\n", 0600);
+	put("other", "[h]:587 other:" SECRET "\n", 0600);
+	setenv("CREDENTIALS_DIRECTORY", at("given"), 1);
+	c = load("smtp_sasl_password_maps = hash:/nowhere/sasl_passwd\n");
+	assert_int_equal(credential(c, "[h]:587", "", &cr, &err), 1);
+	assert_string_equal(buf_str(&cr.user), "given");
+	conf_credential_wipe(&cr);
+	conf_free(c);
+	c = load("smtp_sasl_password_maps = hash:%D/other\n");
+	assert_int_equal(credential(c, "[h]:587", "", &cr, &err), 1);
+	assert_string_equal(buf_str(&cr.user), "other");
+	conf_credential_wipe(&cr);
+	conf_free(c);
+	unsetenv("CREDENTIALS_DIRECTORY");
+}
+
+static void oauth2_files(void **state)
+{
+	static const struct {
+		const char *text, *words;
+	} bad[] = {
+		{"", "user = "}, {"user = me\n", "client_id = "}, {"user = me\nclient_id = x\n", "preset = "},
+		{"user = me\nclient_id = x\npreset = yahoo\n", "oauth2:3: preset is"}, {"me:" SECRET "\n", "oauth2:1: name = value"},
+		{"user = me\nclient_id = x\ntoken_endpoint = http://x\n", "https://"},
+		{"grant = password\n", "oauth2:1: grant is"}, {"clientid = " SECRET "\n", "oauth2:1: the name is none of"},
+		{"user = me\nclient_id = x\npreset = microsoft\ngrant = client_credentials\n", "needs client_secret"},
+	};
+	struct conf_credential cr;
+	char file[256], tokens[256];
+	struct error err = {0};
+	struct conf *c;
+
+	(void)state;
+	c = load("smtp_sasl_password_maps = oauth2:%D/oauth2, oauth2:%D/second\n");
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		put("oauth2", bad[i].text, 0600);
+		assert_int_equal(credential(c, "[h]:587", "", &cr, &err), -1);
+		assert_says(err.text, bad[i].words);
+		assert_null(strstr(err.text, SECRET));
+	}
+	put("oauth2", "user = me@x\npreset = google\nclient_id = x\n", 0644);
+	assert_int_equal(credential(c, "[h]:587", "", &cr, &err), -1);
+	assert_says(err.text, "open to everybody");
+	put("second", "user = you/x\npreset = microsoft\nclient_id = x\n", 0600);
+	assert_int_equal(conf_oauth2_file(c, NULL, file, sizeof(file), tokens, sizeof(tokens), &err), 0);
+	assert_string_equal(file, at("oauth2"));
+	assert_string_equal(tokens, at("queue/oauth2-me@x"));
+	assert_int_equal(conf_oauth2_file(c, "YOU/x", file, sizeof(file), tokens, sizeof(tokens), &err), 0);
+	assert_string_equal(tokens, at("queue/oauth2-you_x"));
+	assert_int_equal(conf_oauth2_file(c, "who", file, sizeof(file), tokens, sizeof(tokens), &err), -1);
+	assert_says(err.text, "for user who");
+	conf_free(c);
+}
+
 static void digests(void **state)
 {
 	static const struct {
@@ -1130,7 +1320,8 @@ int main(void)
 		T(own_names_are_not_unused), T(times_and_numbers), T(defaults_are_well_formed), T(origin), T(changed), T(set_one), T(editing),
 		T(nearest), T(tutorials), T(mistakes), T(relay_forms), T(relay_errors), T(several_relays), T(text_map), T(alias_map),
 		T(static_and_inline), T(regexp_map), T(password_forms), T(sender_dependent), T(static_password), T(no_password),
-		T(open_password_files), T(mended_modes), T(digests), T(tls_levels), T(tls_policy), T(priorities), T(missing_bundle),
+		T(open_password_files), T(mended_modes), T(exec_answers), T(exec_is_kept), T(exec_failures), T(credentials_directory),
+		T(oauth2_files), T(digests), T(tls_levels), T(tls_policy), T(priorities), T(missing_bundle),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
