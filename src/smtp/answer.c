@@ -66,7 +66,7 @@ void settle_broken(struct transfer *t)
 		if (x != speaking && !(x->last_byte && x->accepted + x->whole))
 			continue;
 		verdict_of_words(&v, t->a->down.dsn, "%.1200s%s", t->a->down.text,
-				 x->last_byte ? " -- message may be sent more than once" : "");
+				 x->last_byte ? " -- message may be delivered twice" : "");
 		settle_all(t, x, &v);
 	}
 }

@@ -211,9 +211,14 @@ static bool take_tls(struct conn *c)
 	ssize_t n;
 	bool any = false;
 
-	while ((room = buf_room(&c->text, 16384)) &&
-	       (n = gnutls_record_recv(c->tls, room, 16384)) != GNUTLS_E_AGAIN) {
-		if (n > 0) {
+	while ((room = buf_room(&c->text, 16384))) {
+		size_t before = pipe_held(&c->in);
+
+		n = gnutls_record_recv(c->tls, room, 16384);
+		if (n == GNUTLS_E_AGAIN) {
+			if (pipe_held(&c->in) == before)
+				break;	/* otherwise it was a handshake message: there may be more behind it */
+		} else if (n > 0) {
 			any = true;
 			c->text.len += (size_t)n;
 			count_read(c, (size_t)n);
