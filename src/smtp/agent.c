@@ -41,10 +41,13 @@ static int send_both(struct agent *a)
 int agent_wait(struct agent *a, deadline until)
 {
 	struct pollfd p[2] = {{.fd = a->link.fd}, {.fd = a->ch.fd}};
+	bool full = a->ch.out.len >= CHANNEL_FULL;
 	int n;
 
 	if (send_both(a) < 0)
 		return -1;
+	if (full && a->ch.out.len < CHANNEL_FULL)
+		return 1;	/* there is room again, and no event will say so */
 	if (a->ch.fd >= 0 && a->ch.eof)
 		return 1;
 	if (bytes_inside(a)) {

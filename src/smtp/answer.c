@@ -63,10 +63,13 @@ void settle_broken(struct transfer *t)
 	struct delivery_verdict v;
 
 	for (struct tx *x = t->first; x; x = x->next) {
+		/* a 421 to the end of data is an answer: this message was not taken */
+		bool answered = x == speaking && t->a->down.kind == DOWN_BUSY;
+
 		if (x != speaking && !(x->last_byte && x->accepted + x->whole))
 			continue;
 		verdict_of_words(&v, t->a->down.dsn, "%.1200s%s", t->a->down.text,
-				 x->last_byte ? " -- message may be delivered twice" : "");
+				 x->last_byte && !answered ? " -- message may be delivered twice" : "");
 		settle_all(t, x, &v);
 	}
 }
