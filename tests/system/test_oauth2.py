@@ -1,0 +1,306 @@
+"""OAuth2: outpost-token and outpost login against a token endpoint on loopback (RFC 6749, RFC 8628)."""
+import http.server
+import json
+import os
+import ssl
+import threading
+import time
+import urllib.parse
+
+import harness
+
+USER = "me@example.com"
+SECRET = "client-secret-to-be-hidden"
+REFRESH = "refresh-token-to-be-hidden"
+
+
+class Endpoint(http.server.ThreadingHTTPServer):
+    """Answers each path from a list of (status, body); the last one again and again. A body may be a function of the form."""
+    daemon_threads = True
+
+    def __init__(self, cert, key):
+        super().__init__(("127.0.0.1", 0), Handler)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(cert, key)
+        self.socket = context.wrap_socket(self.socket, server_side=True)
+        self.answers = {}
+        self.forms = {}
+        self.delay = 0
+        threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True).start()
+
+    def url(self, path):
+        return "https://localhost:%d%s" % (self.server_port, path)
+
+    def handle_error(self, request, address):
+        pass
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        server = self.server
+        form = dict(urllib.parse.parse_qsl(self.rfile.read(int(self.headers["Content-Length"])).decode(), strict_parsing=True))
+        server.forms.setdefault(self.path, []).append(form)
+        time.sleep(server.delay)
+        answers = server.answers[self.path]
+        status, body = answers.pop(0) if len(answers) > 1 else answers[0]
+        if callable(body):
+            body = body(form)
+        data = body if isinstance(body, bytes) else json.dumps(body).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def log_message(self, *args):
+        pass
+
+
+def token(n=1, **more):
+    return (200, dict({"access_token": "access-%d" % n, "token_type": "Bearer", "expires_in": 3600}, **more))
+
+
+def error(name, status=400, description="the provider's words"):
+    return (status, {"error": name, "error_description": description})
+
+
+class OAuth2(harness.SystemTest):
+    needs = ("outpost-token", "outpost")
+
+    def setUp(self):
+        super().setUp()
+        certs = harness.certificates()
+        self.endpoint = Endpoint(certs + "/server.pem", certs + "/server.key")
+        self.addCleanup(self.endpoint.server_close)
+        self.addCleanup(self.endpoint.shutdown)
+        self.ca = certs + "/ca.pem"
+        os.makedirs(self.queue_dir, mode=0o700, exist_ok=True)
+        self.tokens = os.path.join(self.queue_dir, "oauth2-" + USER)
+        with open(os.path.join(self.conf, "main.cf"), "w") as f:
+            f.write("queue_directory = %s\nrelayhost = [localhost]:587\nsmtp_sasl_auth_enable = yes\n"
+                    "smtp_sasl_password_maps = oauth2:%s/oauth2\n" % (self.queue_dir, self.conf))
+        self.write()
+
+    def write(self, **settings):
+        merged = {"user": USER, "client_id": "client id&=", "grant": "refresh_token", "refresh_token": REFRESH,
+                  "token_endpoint": self.endpoint.url("/token"), "device_endpoint": self.endpoint.url("/device"),
+                  "ca_file": self.ca, "scope": "mail send"}
+        merged.update(settings)
+        path = os.path.join(self.conf, "oauth2")
+        with open(path, "w") as f:
+            f.writelines("%s = %s\n" % item for item in merged.items() if item[1] is not None)
+        os.chmod(path, 0o600)
+
+    def answer(self, path, *answers):
+        self.endpoint.answers[path] = list(answers)
+
+    def forms(self, path="/token"):
+        return self.endpoint.forms.get(path, [])
+
+    def get(self, *args, code=0):
+        done = self.run_program("outpost-token", "get", *args, "-t", self.tokens, os.path.join(self.conf, "oauth2"),
+                                input=None, code=code)
+        self.assertNotIn(SECRET, done.out + done.err)
+        self.assertNotIn(REFRESH, done.out + done.err)
+        return done if code else dict(line.split("=", 1) for line in done.out.splitlines())
+
+    def stored(self):
+        with open(self.tokens) as f:
+            return dict(line.rstrip("\n").split("=", 1) for line in f)
+
+    def age(self, seconds):
+        """The stored token as it will be after so many seconds."""
+        stored = self.stored()
+        for name in ("issued", "expires"):
+            stored[name] = str(int(stored[name]) - seconds)
+        with open(self.tokens, "w") as f:
+            f.writelines("%s=%s\n" % item for item in stored.items())
+
+    def test_refresh(self):
+        self.answer("/token", token(1), token(2))
+        got = self.get()
+        self.assertEqual((got["user"], got["token"]), (USER, "access-1"))
+        self.assertTrue(3200 < int(got["expires"]) <= 3300, got)
+        self.assertEqual(self.forms(), [{"client_id": "client id&=", "grant_type": "refresh_token", "refresh_token": REFRESH,
+                                         "scope": "mail send"}])
+        self.assertEqual(os.stat(self.tokens).st_mode & 0o777, 0o600)
+        self.assertEqual(self.get()["token"], "access-1")
+        self.assertEqual(len(self.forms()), 1)
+        self.age(3200)
+        self.assertEqual(self.get()["token"], "access-1")
+        self.age(101)
+        self.assertEqual(self.get()["token"], "access-2", "renewed before it expires")
+
+    def test_forced(self):
+        self.answer("/token", token(1), token(2))
+        self.get()
+        self.assertEqual(self.get("-f")["token"], "access-1", "it has only just been got")
+        self.age(60)
+        self.assertEqual(self.get("-f")["token"], "access-2")
+
+    def test_rotation(self):
+        self.answer("/token", token(1, refresh_token="second"), token(2))
+        self.get()
+        self.age(4000)
+        self.get()
+        self.assertEqual([f["refresh_token"] for f in self.forms()], [REFRESH, "second"])
+        self.assertEqual(self.stored()["refresh_token"], "second")
+
+    def test_client_credentials(self):
+        self.write(grant="client_credentials", client_secret=SECRET, refresh_token=None)
+        self.answer("/token", token(1, expires_in="1200"))
+        got = self.get()
+        self.assertLessEqual(int(got["expires"]), 900)
+        self.assertEqual(self.forms()[0]["grant_type"], "client_credentials")
+        self.assertEqual(self.forms()[0]["client_secret"], SECRET)
+
+    def test_other_account(self):
+        self.answer("/token", token(1, refresh_token="of-me"), token(2))
+        self.get()
+        self.write(client_id="another")
+        self.assertEqual(self.get()["token"], "access-2")
+        self.assertEqual(self.forms()[1]["refresh_token"], REFRESH)
+
+    def test_short_lived(self):
+        self.answer("/token", token(1, expires_in=100), token(2))
+        self.assertLessEqual(int(self.get()["expires"]), 50)
+        self.assertEqual(self.get()["token"], "access-1")
+        self.age(51)
+        self.assertEqual(self.get()["token"], "access-2")
+
+    def test_no_login_yet(self):
+        self.write(refresh_token=None)
+        self.assertIn("outpost login " + USER, self.get(code=77).err)
+        self.assertEqual(self.forms(), [])
+
+    def test_errors(self):
+        for name, status, code, words in (
+                ("invalid_grant", 400, 77, "no longer accepted"), ("invalid_client", 401, 78, "client_id and client_secret"),
+                ("unauthorized_client", 400, 78, "not allowed"), ("unsupported_grant_type", 400, 78, "does not know this grant"),
+                ("invalid_scope", 400, 78, "scope"), ("invalid_request", 400, 78, "does not understand"),
+                ("interaction_required", 400, 77, "log in again"), ("temporarily_unavailable", 503, 75, "can't answer now"),
+                ("server_error", 500, 75, "can't answer now"), ("slow_down", 429, 75, "can't answer now"),
+                ("something_new", 400, 78, "refuses")):
+            self.answer("/token", error(name, status, "AADSTS7000: words\r\nTrace: x"))
+            done = self.get(code=code)
+            self.assertIn(words, done.err, name)
+            self.assertIn("(%s: AADSTS7000: words)" % name, done.err)
+            self.assertEqual(done.err.count("\n"), 1)
+
+    def test_nonsense(self):
+        for status, body, words in (
+                (200, b"<html>", "without an access token"), (200, b"", "without an access token"),
+                (200, b"[1]", "without an access token"), (200, {"token_type": "Bearer"}, "without an access token"),
+                (200, {"access_token": ["x"]}, "without an access token"), (200, {"access_token": ""}, "without an access token"),
+                (200, {"access_token": "a\r\nb"}, "without an access token"),
+                (200, {"access_token": "x" * 20000}, "without an access token"),
+                (502, b"<html>", "status 502"), (302, b"", "status 302"), (404, {"x": 1}, "status 404"),
+                (200, b" " * 300000, "too much")):
+            self.answer("/token", (status, body))
+            self.assertIn(words, self.get(code=75).err)
+        self.answer("/token", (200, {"access_token": "x", "token_type": "mac"}))
+        self.assertIn("Bearer is wanted", self.get(code=78).err)
+        self.assertFalse(os.path.exists(self.tokens))
+
+    def test_unverified_endpoint(self):
+        self.write(ca_file=None)
+        self.answer("/token", token(1))
+        self.assertIn("certificate", self.get(code=75).err)
+        self.assertEqual(self.forms(), [])
+        self.write(token_endpoint=self.endpoint.url("/token").replace("localhost", "127.0.0.2"))
+        self.get(code=75)
+        self.assertEqual(self.forms(), [])
+        self.write(token_endpoint=self.endpoint.url("/token").replace("https", "http"))
+        self.assertIn("https://", self.get(code=78).err)
+
+    def test_endpoint_down(self):
+        self.answer("/token", token(1))
+        self.get()
+        self.age(3400)
+        down = "https://localhost:%d/token" % harness.free_port()
+        stored = self.stored()
+        self.write(token_endpoint=down)
+        self.assertIn("no token from " + down, self.get(code=75).err)
+        self.write()
+        with open(self.tokens, "w") as f:
+            f.writelines("%s=%s\n" % item for item in stored.items())
+        self.answer("/token", (503, b""))
+        self.assertEqual(self.get()["token"], "access-1", "still good for a while")
+
+    def test_slow_endpoint(self):
+        self.endpoint.delay = 3
+        self.answer("/token", token(1))
+        start = time.monotonic()
+        self.get("-l", "1", code=75)
+        self.assertLess(time.monotonic() - start, 2.5)
+
+    def test_open_token_file(self):
+        self.answer("/token", token(1))
+        self.get()
+        os.chmod(self.tokens, 0o644)
+        self.assertIn("chmod 0600", self.get(code=78).err)
+
+    # -- the device flow
+
+    def device(self, *polls, interval=0, **more):
+        self.answer("/device", (200, dict({"device_code": "device-code", "user_code": "ABCD-EFGH", "expires_in": 900,
+                                           "verification_uri": "https://provider.example/device", "interval": interval}, **more)))
+        self.answer("/token", *polls)
+
+    def login(self, *args, code=0):
+        done = self.outpost("login", *args, code=code)
+        self.assertNotIn("access-", done.out + done.err)
+        self.assertNotIn("new-refresh", done.out + done.err)
+        return done
+
+    def test_login(self):
+        self.write(grant="device_code", refresh_token=None)
+        self.device(error("authorization_pending"), error("authorization_pending"), (503, b""), token(1, refresh_token="new-refresh"))
+        done = self.login(USER)
+        self.assertIn("https://provider.example/device", done.out)
+        self.assertIn("ABCD-EFGH", done.out)
+        self.assertIn("Logged in as " + USER, done.out)
+        self.assertEqual(self.forms("/device"), [{"client_id": "client id&=", "scope": "mail send"}])
+        self.assertEqual(self.forms()[-1], {"client_id": "client id&=", "device_code": "device-code",
+                                            "grant_type": "urn:ietf:params:oauth:grant-type:device_code"})
+        self.assertEqual(len(self.forms()), 4)
+        self.assertEqual(self.stored()["refresh_token"], "new-refresh")
+        self.assertEqual(os.stat(self.tokens).st_mode & 0o777, 0o600)
+        self.assertEqual(self.get()["token"], "access-1")
+
+    def test_login_slow_down(self):
+        self.device(error("slow_down"), token(1, refresh_token="new-refresh"))
+        start = time.monotonic()
+        self.login()
+        self.assertGreaterEqual(time.monotonic() - start, 5)
+
+    def test_login_refused(self):
+        self.device(error("access_denied"))
+        self.assertIn("refused", self.login(code=77).err)
+        self.device(error("expired_token"))
+        self.assertIn("not entered in time", self.login(code=77).err)
+        self.device(error("authorization_pending"), expires_in=1, interval=1)
+        self.assertIn("not entered in time", self.login(code=77).err)
+        self.device(token(1))
+        self.assertIn("no refresh token", self.login(code=78).err)
+        self.answer("/device", error("invalid_client", 401))
+        self.assertIn("client_id", self.login(code=78).err)
+        self.answer("/device", (200, {"device_code": "x"}))
+        self.assertIn("without a code", self.login(code=75).err)
+        self.assertIn("for user who", self.login("who", code=78).err)
+
+    def test_two_at_once(self):
+        """A refresh token may be good for one use: the second of two waits for the first."""
+        self.endpoint.delay = 0.5
+        self.answer("/token", token(1, refresh_token="second"), error("invalid_grant"))
+        results = []
+        threads = [threading.Thread(target=lambda: results.append(self.get()["token"])) for _ in range(2)]
+        for t in threads:
+            t.start()
+        for t in threads:
+            t.join()
+        self.assertEqual(results, ["access-1", "access-1"])
+
+
+if __name__ == "__main__":
+    harness.main()
