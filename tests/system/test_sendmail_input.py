@@ -1,0 +1,225 @@
+"""sendmail: what people and programs pipe in, and what of it comes to the wire."""
+import os
+import pty
+import re
+import subprocess
+
+import harness
+
+
+class Input(harness.SystemTest):
+    needs = ("sendmail", "outpostd", "outpost-smtp", "relay")
+
+    def setUp(self):
+        super().setUp()
+        self.relay = self.start_relay()
+        self.configure(self.relay)
+        self.start_outpostd()
+        self.sent = 0
+
+    def through(self, data, *args, **options):
+        self.sendmail(*(args or ("you@example.net",)), input=data, **options)
+        self.sent += 1
+        return self.relay.wait_messages(self.sent, timeout=30)[-1]
+
+    def check_wire(self, message):
+        wire = message.wire
+        self.assertNotRegex(wire, rb"[^\r]\n")
+        self.assertNotRegex(wire, rb"\r[^\n]")
+        self.assertNotIn(b"\0", wire)
+        self.assertLessEqual(max(len(line) for line in wire.split(b"\r\n")), 998)
+
+    def body(self, data, want, *args):
+        message = self.through(data, *args)
+        self.check_wire(message)
+        self.assertEqual(message.body, want)
+        return message
+
+    def test_line_ends(self):
+        head = b"Subject: x\n\n"
+        self.body(head + b"a\nb\n", b"a\nb\n")
+        self.body((head + b"a\nb\n").replace(b"\n", b"\r\n"), b"a\nb\n")
+        self.body(b"Subject: x\r\n\nmixed\r\nends\nhere\r\n", b"mixed\nends\nhere\n")
+        self.body(head + b"no final newline", b"no final newline\n")
+        self.body(head + b"a\rb\r\rc\n", b"a b  c\n")
+        self.body(head + b"x\0y\n", b"x y\n")
+        self.body(head, b"")
+        self.body(b"", b"")
+        self.body(b"Subject: only a header", b"")
+
+    def test_carriage_returns_before_the_end(self):
+        for n in range(10):
+            m = self.body(b"Subject: x\n\nab" + b"\r" * n + b"\ncd\n", b"ab" + b" " * max(0, n - 1) + b"\ncd\n")
+            self.assertEqual(m.header("Subject"), "x")
+
+    def test_doubled_carriage_returns_in_the_header(self):
+        m = self.body(b"Subject: x\r\r\nTo: a@b.example\r\r\n\r\r\nbody\r\r\n", b"body \n")
+        self.assertEqual(m.header("To"), "a@b.example")
+
+    def test_smuggling(self):
+        """Whatever mixture of CR, LF and dot: one message comes out, with all of its text."""
+        ends = [b"\n", b"\r\n", b"\r", b"\r\r\n", b"\n\r", b"\0\n"]
+        for a in ends:
+            for b in ends:
+                m = self.through(b"Subject: x\n\nfirst" + a + b"." + b + b"MAIL FROM:<evil@example.org>\n")
+                self.check_wire(m)
+                self.assertIn(b"MAIL FROM:<evil@example.org>\n", m.body)
+                self.assertEqual(m.sender, "root@example.com")
+
+    def test_no_header(self):
+        for text in (b"hello\nworld\n", b"two words: colon\nx\n", b"Error: disk full\n", b"Note: a\n\nNote: b\n", b"\nTo: x\n",
+                     b" indented\ntext\n", b"http://example.org/\n", b"12:30 x\n", b"\xc3\xa4: \xc3\xb6\n"):
+            want = text[1:] if text.startswith(b"\n") else text
+            self.body(text, want)
+
+    def test_header_without_empty_line(self):
+        m = self.body(b"Subject: x\nhello\n", b"hello\n")
+        self.assertEqual(m.header("Subject"), "x")
+
+    def test_indented_here_document(self):
+        m = self.body(b"    To: root\n    Subject: status\n    \n    body\n", b"    body\n", "-t")
+        self.assertEqual(m.recipients, ["root@example.com"])
+        self.assertEqual(m.header("Subject"), "status")
+
+    def test_mbox_line(self):
+        m = self.body(b"From root Mon Nov 16 10:00:00 2026\nSubject: x\n\nFrom here\n", b"From here\n")
+        self.assertEqual(m.header("Subject"), "x")
+
+    def test_dots(self):
+        text = b"Subject: x\n\na\n.\nb\n..\n.c\n"
+        self.body(text, b"a\n.\nb\n..\n.c\n")
+        self.body(text, b"a\n.\nb\n..\n.c\n", "-oi", "you@example.net")
+        self.configure(self.relay, ignore_dots="no")
+        self.body(text, b"a\n", "you@example.net")
+        self.body(text.replace(b"\n", b"\r\n"), b"a\n", "you@example.net")
+        self.body(text, b"a\n.\nb\n..\n.c\n", "-i", "you@example.net")
+
+    def test_dot_on_a_terminal(self):
+        master, slave = pty.openpty()
+        argv = [harness.program("sendmail"), "-C", self.conf, "you@example.net"]
+        p = subprocess.Popen(argv, stdin=slave, env=self.environ())
+        os.close(slave)
+        os.write(master, b"Subject: tty\n\nhello\n.\n")
+        self.assertEqual(p.wait(20), 0)
+        os.close(master)
+        self.assertEqual(self.relay.wait_messages(1)[0].body, b"hello\n")
+
+    def test_long_lines(self):
+        m = self.through(b"Subject: x\n\n" + b"a" * (1 << 20) + b"\nend\n")
+        self.check_wire(m)
+        self.assertEqual(m.body.replace(b"\n", b""), b"a" * (1 << 20) + b"end")
+        m = self.through(b"Subject: x\n\n" + "ü€".encode() * 3000 + b"\n")
+        self.check_wire(m)
+        for line in m.body.splitlines():
+            line.decode()
+        m = self.through(b"Subject: " + b"word " * 2000 + b"\n\nx\n")
+        self.check_wire(m)
+        self.assertEqual(m.header("Subject").split(), ["word"] * 2000)
+
+    def test_long_recipient_line(self):
+        people = ["person%d@example.net" % i for i in range(300)]
+        m = self.through(("To: " + ",".join(people) + "\n\nx\n").encode(), "-t")
+        self.check_wire(m)
+        self.assertEqual([a.addr_spec for a in m.header("To").addresses], people)
+
+    def test_eight_bit_is_labelled(self):
+        m = self.body("Subject: x\n\nGrüße\n".encode(), "Grüße\n".encode())
+        self.assertEqual(m.header("Content-Type"), 'text/plain; charset="utf-8"')
+        self.assertEqual(m.header("Content-Transfer-Encoding"), "8bit")
+        self.assertEqual(m.header("MIME-Version"), "1.0")
+        m = self.body(b"Subject: x\n\nGr\xfc\xdfe\n", b"Gr\xfc\xdfe\n")
+        self.assertIn("unknown-8bit", m.header("Content-Type"))
+        m = self.body("Content-Type: text/html; charset=utf-8\n\nä\n".encode(), "ä\n".encode())
+        self.assertEqual(m.header("Content-Transfer-Encoding"), "8bit")
+        m = self.body(b"Subject: x\n\nplain\n", b"plain\n")
+        self.assertIsNone(m.header("Content-Type"))
+
+    def test_completion(self):
+        m = self.through(b"Subject: x\n\nx\n", "-f", "a@b.example", "you@example.net")
+        self.assertEqual(m.header("From"), "a@b.example")
+        self.assertEqual(m.header("To"), "undisclosed-recipients:;")
+        self.assertRegex(m.header("Message-ID"), r"^<[^@ ]+@client\.example\.com>$")
+        self.assertRegex(m.header("Received"), r"^by client\.example\.com \(outpost, from userid 0\)\s+id [0-9A-Z]+; ")
+        self.assertIsNotNone(m.header("Date").datetime)
+        m = self.through(b"x\n", "-F", 'Doe, "J" Jürgen', "you@example.net")
+        self.assertEqual(m.header("From").addresses[0].display_name, 'Doe, "J" Jürgen')
+        self.assertEqual(m.header("From").addresses[0].addr_spec, "root@example.com")
+        for null in ("<>", ""):
+            m = self.through(b"From: W <w@example.org>\n\nx\n", "-f", null, "you@example.net")
+            self.assertEqual(m.sender, "")
+            self.assertEqual(m.header("From"), "W <w@example.org>")
+            m = self.through(b"x\n", "-f", null, "you@example.net")
+            self.assertEqual(m.header("From").addresses[0].addr_spec, "root@example.com")
+        m = self.through(b"From: root (Cron Daemon)\n\nx\n")
+        self.assertIn(b"\nFrom: root@example.com (Cron Daemon)\n", m.data)
+        m = self.through(b"From: Backup job\n\nx\n")
+        self.assertEqual(m.header("From"), "Backup job <root@example.com>")
+        m = self.through(b"From: root@localhost\n\nx\n")
+        self.assertEqual(m.header("From"), "root@example.com")
+
+    def test_resent(self):
+        m = self.through(b"Resent-To: r@example.net\nTo: old@example.net\nBcc: b@example.net\nFrom: w@example.org\n"
+                         b"Date: Mon, 16 Nov 2026 10:00:00 +0000\nMessage-ID: <1@x>\n\nx\n", "-t")
+        self.assertEqual(m.recipients, ["r@example.net"])
+        for name in ("Resent-From", "Resent-Date", "Resent-Message-ID"):
+            self.assertIsNotNone(m.header(name), name)
+        self.assertIsNone(m.header("Bcc"))
+        self.assertEqual(len(m.parsed.get_all("Date")), 1)
+
+    def test_recipients(self):
+        m = self.through(b"To: \"A, B\" <a@example.net>, G: b@example.net, C (x, y) <c@example.net>;\n"
+                         b"Cc: <@r.example:d@example.net>, \"q r\"@example.net\nBcc: e@example.net, a@EXAMPLE.net\n\nx\n",
+                         "-t", "f@example.net, a@example.net", "g@example.net")
+        self.assertEqual(sorted(m.recipients), ['"q r"@example.net'] + [c + "@example.net" for c in "abcdefg"])
+        self.assertNotIn(b"e@example.net", m.data)
+        m = self.through(b"Bcc: e@example.net\n\nx\n")
+        self.assertEqual(m.recipients, ["you@example.net"])
+        self.assertNotIn(b"e@example.net", m.data)
+        m = self.through("To: jürgen@exämple.de\n\nx\n".encode(), "-t")
+        self.assertTrue(m.recipients[0].startswith("jürgen@"))
+
+    def test_refused(self):
+        for args, data, code, words in (
+                ((), b"x\n", 64, "no recipient"),
+                (("-t",), b"Subject: x\n\nx\n", 64, "no recipient"),
+                (("-t",), b"To: undisclosed-recipients:;\n\nx\n", 64, "no recipient"),
+                (("a@",), b"x\n", 65, "nothing stands behind"),
+                (("a b <c",), b"x\n", 65, "not closed"),
+                (("-t",), b"To: a@b.example, c@@d\n\nx\n", 65, "header field To"),
+                (("-f", "a b", "you@example.net"), b"x\n", 65, "the sender"),
+                (("a\nb@example.net <x",), b"x\n", 65, "no mail address"),
+                (("a\x01b@example.net",), b"x\n", 65, "control byte")):
+            done = self.sendmail(*args, input=data, code=code)
+            self.assertRegex(done.err, r"\Asendmail: [^\n]*%s[^\n]*\n\Z" % re.escape(words))
+        self.assertEqual(self.relay.count(), 0)
+        self.assertEqual(self.queue(), [])
+
+
+class Memory(harness.SystemTest):
+    needs = ("sendmail", "outpost-drop")
+
+    def test_fifty_megabytes(self):
+        """In constant memory: sendmail may not hold the message."""
+        self.configure(message_size_limit="100000000", relayhost="[localhost]:1")
+        path = os.path.join(self.tmp, "big")
+        with open(path, "wb") as f:
+            f.write(b"Subject: big\n\n")
+            for _ in range(800):
+                f.write(b"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcde\n" * 1024)
+        with open(path, "rb") as f:
+            p = subprocess.Popen([harness.program("sendmail"), "-C", self.conf, "-odq", "you@example.net"], stdin=f,
+                                 env=self.environ())
+            _, status, usage = os.wait4(p.pid, 0)
+        self.assertEqual(status, 0)
+        if not harness.ASAN:
+            self.assertLess(usage.ru_maxrss, 12 * 1024)
+
+    def test_hundred_thousand_recipients(self):
+        self.configure(relayhost="[localhost]:1")
+        people = ["person%d@example.net" % i for i in range(100000)]
+        data = ("To: " + ",\n ".join(people) + "\n\nx\n").encode()
+        self.sendmail("-odq", "-t", input=data, timeout=10)
+
+
+if __name__ == "__main__":
+    harness.main()

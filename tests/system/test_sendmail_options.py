@@ -1,0 +1,170 @@
+"""sendmail's options: what the manuals of Postfix and Sendmail 8 have is taken; nothing else is."""
+import os
+
+import harness
+
+# Options with no visible effect here, in the forms that programs use.
+ACCEPTED = """-Am|-Ac|-B8BITMIME|-B 7BIT|-bm|-ba|-F Name|-FCronDaemon|-G|-h 5|-h5|-i|-L tag|-Ltag|-m|-n|-oem|-oee|-odb|-odi|-oi|-om
+-o7|-o8|-oA/etc/aliases|-O DeliveryMode=b|-ODeliveryMode=b|-O ErrorMode=m|-OQueueDirectory=/tmp|-p smtp:host|-U|-U -v|-X /dev/null
+-e m|-em|-eq|-c|-s|-x|-D /dev/null|-d1.2|-M x|-oT3d|-oQ/tmp|-oee -oi|-om -oem -oi|-Am -B 8BITMIME -i -f me
+-N failure,delay -R hdrs -V id1|-Nnever|-N success|-Rfull|-r me|-rme|-it -i|-ti -odb|-iodb|-ioem|-v|-odbackground|-O IgnoreDots=True""".replace("\n", "|").split("|")
+
+REFUSED = ["-a", "-aume", "-E", "-g", "-H", "-J", "-k", "-K", "-l", "-P", "-S", "-u", "-W", "-w", "-y", "-z", "-by", "-bx",
+           "-Ax", "-o@", "-Bfoo", "-Nmaybe", "-N never,delay", "-Rbody", "-Oname", "-qx", "-qR", "--nonsense", "-iZ", "-j",
+           "-V", "-f"]
+
+
+class Options(harness.SystemTest):
+    needs = ("sendmail", "outpost-drop")
+
+    def setUp(self):
+        super().setUp()
+        self.configure(relayhost="[localhost]:1")
+
+    def test_accepted(self):
+        for text in ACCEPTED:
+            with self.subTest(text):
+                done = self.sendmail("-odq", *text.split(" "), "you@example.net", input=b"To: x@example.net\n\nx\n")
+                if "-v" not in text:
+                    self.assertEqual(done.err + done.out, "")
+
+    def test_refused(self):
+        for text in REFUSED:
+            with self.subTest(text):
+                args = ["you@example.net", text] if text in ("-V", "-f") else text.split(" ", 1) + ["you@example.net"]
+                done = self.sendmail("-odq", *args, code=64)
+                self.assertRegex(done.err, r"\Asendmail: [^\n]+\n\Z")
+
+    def test_arguments_are_never_recipients(self):
+        """The argument of an option without effect is not somebody to write to."""
+        self.sendmail("-odq", "-X", "x@example.net", "-L", "l@example.net", "-h", "9", "-p", "p@example.net", "-D", "d", "-o", "i",
+                      "-B", "7BIT", "-O", "A=b", "you@example.net")
+        row, = self.list()
+        self.assertEqual([r["address"] for r in row["recipients"]], ["you@example.net"])
+
+    def list(self):
+        import json
+        done = self.outpost("queue", "--json")
+        return [json.loads(line) for line in done.out.splitlines() if line.startswith("{")]
+
+    def test_after_recipients_and_double_dash(self):
+        done = self.sendmail("-odq", "a@example.net", "-i", "b@example.net", "--", "-x@example.net", "-t")
+        rows = self.addresses()
+        self.assertEqual(sorted(rows), ["-t@example.com", "-x@example.net", "a@example.net", "b@example.net"])
+        self.assertEqual(done.err, "")
+
+    def addresses(self):
+        self.start_outpostd()
+        row, = self.queue()
+        return [r["address"] for r in row["recipients"]]
+
+    def test_last_sender_wins(self):
+        self.sendmail("-odq", "-f", "first@example.org", "-fsecond@example.org", "you@example.net")
+        self.start_outpostd()
+        row, = self.queue()
+        self.assertEqual(row["sender"], "second@example.org")
+
+    def test_config_as_a_file(self):
+        self.run_program("sendmail", "-C", os.path.join(self.conf, "main.cf"), "-odq", "you@example.net", input=b"x\n")
+        self.run_program("sendmail", "-odq", "you@example.net", input=b"x\n", env={"MAIL_CONFIG": self.conf})
+        self.start_outpostd()
+        self.assertEqual(len(self.queue()), 2)
+
+
+class Questions(harness.SystemTest):
+    """Nothing that asks a question ever sends mail."""
+    needs = ("sendmail", "outpostd", "outpost-smtp", "relay")
+
+    def setUp(self):
+        super().setUp()
+        self.relay = self.start_relay()
+        with open(os.path.join(self.tmp, "aliases"), "w") as f:
+            f.write("root: ann, ops@example.net\nann: ann@example.org\nloop: loop2\nloop2: loop\n")
+        self.configure(self.relay, alias_maps="hash:" + os.path.join(self.tmp, "aliases"))
+
+    def test_verify(self):
+        done = self.sendmail("-bv", "root", "x@example.org, y")
+        self.assertEqual([line.split()[-1] for line in done.out.splitlines()],
+                         ["ann@example.org", "ops@example.net", "x@example.org", "y@example.com"])
+        self.sendmail("-bv", "a@", code=65)
+        self.sendmail("-bv", code=64)
+        done = self.sendmail("-bv", "loop")
+        self.assertIn("loop", done.err)
+        self.assertEqual(self.relay.count(), 0)
+
+    def test_list_and_flush(self):
+        self.start_outpostd()
+        self.assertEqual(self.sendmail("-bp").out, "Mail queue is empty\n")
+        self.assertEqual(self.sendmail("-bP").out, "Total requests: 0\n")
+        self.sendmail("-odq", "you@example.net")
+        self.assertEqual(self.sendmail("-bP").out, "Total requests: 1\n")
+        self.assertRegex(self.sendmail("-bp", "-v").out, r"(?s)\A----Queue ID-----.*you@example\.net\n.*-- \d+ Kbytes in 1 Request\.\n\Z")
+        self.sendmail("-q")
+        self.relay.wait_messages(1)
+
+    def test_flush_without_a_daemon(self):
+        self.sendmail("-odq", "you@example.net")
+        self.sendmail("-q")
+        self.relay.wait_messages(1)
+
+    def test_the_rest(self):
+        self.assertEqual(self.sendmail("-bi").out, "")
+        for args, code in ((["-bt"], 69), (["-bd"], 69), (["-bd", "-q30m"], 69), (["-bD"], 69), (["-bh"], 69), (["-bH"], 69),
+                           (["-Q"], 69), (["-bC"], 0), (["-d0.1", "-bt"], 0), (["--version"], 0), (["--help"], 0)):
+            done = self.sendmail(*args, input=b"To: a@example.net\n\nx\n", code=code)
+            if code:
+                self.assertRegex(done.err, r"\Asendmail: [^\n]+\n\Z")
+        self.assertEqual(self.relay.count(), 0)
+
+
+class SmallServers(harness.SystemTest):
+    """Aliases, maps and from_address, from sendmail to the relay."""
+    needs = ("sendmail", "outpostd", "outpost-smtp", "relay")
+
+    def go(self, *args, data=b"From: root (Cron Daemon)\nTo: root\n\nx\n", **params):
+        relay = self.start_relay()
+        self.configure(relay, **params)
+        self.start_outpostd()
+        self.sendmail(*args, input=data)
+        return relay.wait_messages(1)[0]
+
+    def file(self, name, text):
+        path = os.path.join(self.conf, name)
+        with open(path, "w") as f:
+            f.write(text)
+        return path
+
+    def test_aliases(self):
+        people = self.file("people", "a@example.net\nb@example.net\n")
+        m = self.go("root", alias_maps="hash:" + self.file(
+            "aliases", "root: admins, \"|/bin/x\"\nadmins: :include:%s,\n  c@example.net\n" % people))
+        self.assertEqual(sorted(m.recipients), ["a@example.net", "b@example.net", "c@example.net"])
+
+    def test_generic(self):
+        m = self.go("-t", smtp_generic_maps="hash:" + self.file("generic", "root@example.com ops@example.org\n"))
+        self.assertEqual((m.sender, m.recipients), ("ops@example.org", ["ops@example.org"]))
+        self.assertIn(b"\nFrom: ops@example.org (Cron Daemon)\nTo: ops@example.org\n", m.data)
+
+    def test_sender_canonical_regexp(self):
+        m = self.go("-t", sender_canonical_maps="regexp:" + self.file("canon", "/.+/ only@example.org\n"))
+        self.assertEqual((m.sender, m.recipients), ("only@example.org", ["root@example.com"]))
+        self.assertIn(b"\nFrom: only@example.org (Cron Daemon)\nTo: root@example.com\n", m.data)
+
+    def test_from_address(self):
+        m = self.go("-f", "strange@vm", "root", from_address="ops@example.org",
+                    alias_maps="hash:" + self.file("aliases", "root: ops@example.org\n"))
+        self.assertEqual((m.sender, m.recipients), ("ops@example.org", ["ops@example.org"]))
+        self.assertEqual(m.header("From"), "Cron Daemon <ops@example.org>")
+        self.assertEqual(m.header("Reply-To").addresses[0].addr_spec, "root@example.com")
+
+    def test_always_bcc(self):
+        m = self.go("you@example.net", always_bcc="archive@example.net")
+        self.assertEqual(sorted(m.recipients), ["archive@example.net", "you@example.net"])
+
+    def test_myorigin_file(self):
+        m = self.go("root", myorigin=self.file("mailname", "file.example.org\n"))
+        self.assertEqual((m.sender, m.recipients), ("root@file.example.org", ["root@file.example.org"]))
+
+
+if __name__ == "__main__":
+    harness.main()
