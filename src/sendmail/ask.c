@@ -12,7 +12,6 @@
 #include "base/step.h"
 #include "base/text.h"
 #include "control/control.h"
-#include "mail/address.h"
 
 enum { PATIENCE_MS = 120 * 1000 };
 
@@ -154,30 +153,6 @@ int ask_aliases(struct place *p)
 		return complain(&err);
 	conf_maps_free(maps);
 	return EX_OK;
-}
-
-static int show(void *arg, const struct address *a, struct error *err)
-{
-	(void)err;
-	printf("%s... %s\n", a->spec, (const char *)arg);
-	return 0;
-}
-
-int ask_verify(struct place *p, const struct options *o)
-{
-	struct error err;
-	int code = EX_OK;
-
-	if (!o->nrecipients) {
-		error_set(&err, EX_USAGE, NULL, "-bv wants addresses");
-		return complain(&err);
-	}
-	for (size_t i = 0; i < o->nrecipients; i++)
-		if (address_each(o->recipients[i], strlen(o->recipients[i]), ADDRESS_BLANKS, show,
-				 (void *)(conf_is_set(p->conf, P_relayhost) ? "would go to the relayhost" : "well-formed"),
-				 &err) < 0)
-			code = complain(&err);
-	return code;
 }
 
 int ask_check(struct place *p)

@@ -175,6 +175,8 @@ static int put(struct input *in, const char *p, size_t n, struct error *err)
 	if (!n)
 		return 0;
 	in->at_start = p[n - 1] == '\n';
+	if (in->discard)
+		return 0;
 	return in->in_body ? body(in, p, n, err) : header_bytes(in, p, n, err);
 }
 
@@ -300,7 +302,7 @@ int input_end(struct input *in, struct error *err)
 	}
 	if (rc == 0 && (in->crs || !in->at_start))
 		rc = put_line_end(in, err);
-	if (rc == 0 && !in->in_body)
+	if (rc == 0 && !in->in_body && !in->discard)
 		rc = begin_body(in, false, err);
 	if (in->utf8_left)
 		in->utf8 = false;

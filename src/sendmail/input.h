@@ -22,6 +22,7 @@ struct input {
 	bool eight_bit;		/* in the body */
 	bool utf8;		/* the body's 8-bit bytes are well-formed UTF-8 */
 	bool had_nul, had_cr;	/* told once, in the log */
+	bool discard;		/* set by the caller: look for the end, keep nothing */
 	/* private */
 	bool dots;		/* a dot alone ends the input */
 	bool stuffed;		/* SMTP: a leading dot is taken off lines that have more */

@@ -153,7 +153,13 @@ static int put_message_id(struct letter *l, const char *field, struct error *err
 
 static void put_received(struct letter *l)
 {
-	buf_addf(&l->header, "Received: by %s (outpost, from userid %lu)\n\tid %s; ", l->hostname,
+	buf_adds(&l->header, "Received: ");
+	if (l->smtp && l->client && *l->client) {
+		buf_adds(&l->header, "from ");
+		text_printable(&l->header, l->client, strcspn(l->client, " ()<>;"), 200);
+		buf_adds(&l->header, "\n\t");
+	}
+	buf_addf(&l->header, "by %s (outpost, %sfrom userid %lu)\n\tid %s; ", l->hostname, l->smtp ? "SMTP " : "",
 		 (unsigned long)getuid(), QUEUE_ID_MARK);
 	header_put_date(&l->header, clock_wall_us());
 	buf_adds(&l->header, "\n");

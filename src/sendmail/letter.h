@@ -20,6 +20,7 @@ struct letter {
 	char body;			/* what -B or BODY= said; 0: nothing */
 	bool queue_only;
 	bool smtp;			/* came by -bs */
+	const char *client;		/* its HELO name */
 	const char *full_name;		/* -F */
 	const char *hostname;
 	struct input in;

@@ -11,5 +11,8 @@ sendmail_SOURCES = \
 	src/sendmail/options.c src/sendmail/options.h \
 	src/sendmail/place.c src/sendmail/place.h \
 	src/sendmail/recipients.c src/sendmail/recipients.h \
-	src/sendmail/spool.c src/sendmail/spool.h
+	src/sendmail/smtpd.c src/sendmail/smtpd.h \
+	src/sendmail/spool.c src/sendmail/spool.h \
+	src/sendmail/verify.c \
+	src/sendmail/xtext.c src/sendmail/xtext.h
 sendmail_LDADD = libmail.a libsubmission.a libcontrol.a libconf.a libbase.a

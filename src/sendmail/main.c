@@ -18,6 +18,7 @@
 #include "sendmail/letter.h"
 #include "sendmail/options.h"
 #include "sendmail/place.h"
+#include "sendmail/smtpd.h"
 
 static int fail(const struct error *err)
 {
@@ -54,11 +55,14 @@ static int take_header_recipients(struct letter *l, const struct options *o, str
 							    : "no recipient: give addresses, or -t to take them from the header");
 }
 
-static void tell_oddities(const struct letter *l, const struct error *answer)
+/* The caller can't do anything about it, but whoever looks for lost bytes later wants to know. */
+static void log_oddities(const struct place *p, const struct letter *l, const struct error *answer)
 {
-	if (l->in.had_nul || l->in.had_cr)
-		fprintf(stderr, "sendmail: %s: %s in the message became blanks\n", answer->text,
-			!l->in.had_cr ? "NUL bytes" : l->in.had_nul ? "NUL bytes and lone CRs" : "lone CRs");
+	if (!l->in.had_nul && !l->in.had_cr)
+		return;
+	log_open(LOG_TO_SYSLOG, conf_str(p->conf, P_syslog_name), NULL);
+	log_line(LOG_INFORMATION, "sendmail", 0, "%s: %s in the message became blanks", answer->text,
+		 !l->in.had_cr ? "NUL bytes" : l->in.had_nul ? "NUL bytes and lone CRs" : "lone CRs");
 }
 
 static int submit(struct place *p, const struct options *o, struct letter *l, struct error *err)
@@ -93,7 +97,7 @@ static int run_submit(struct place *p, const struct options *o)
 	if (submit(p, o, &l, &err) < 0) {
 		code = fail(&err);
 	} else {
-		tell_oddities(&l, &err);
+		log_oddities(p, &l, &err);
 		if (o->verbose)
 			fprintf(stderr, "sendmail: %s\n", err.text);
 	}
@@ -106,6 +110,8 @@ static int run(struct place *p, const struct options *o)
 	switch (o->mode) {
 	case MODE_SUBMIT:
 		return run_submit(p, o);
+	case MODE_SMTP:
+		return smtpd_run(p, o);
 	case MODE_LIST:
 	case MODE_COUNT:
 		return ask_list(p, o);

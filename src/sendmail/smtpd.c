@@ -1,0 +1,572 @@
+#include "config.h"
+#include "sendmail/smtpd.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/deadline.h"
+#include "base/io.h"
+#include "base/limits.h"
+#include "base/text.h"
+#include "mail/address.h"
+#include "sendmail/hand.h"
+#include "sendmail/letter.h"
+#include "sendmail/xtext.h"
+#include "submission/submission.h"
+
+enum {
+	COMMAND_MS = 300 * 1000,	/* a whole command line */
+	DATA_MS = 300 * 1000,		/* between two pieces of a message */
+	LINE = 4096,
+	ERRORS = 20,
+	OUT = 1 << 20,
+};
+
+struct smtpd {
+	struct place *place;
+	const struct options *o;
+	struct buf in;		/* read, not looked at */
+	struct buf out;		/* replies not written */
+	bool over;
+	int code;		/* exit code */
+	int errors;
+	char helo[256];
+	/* the transaction */
+	bool mail;
+	bool smtputf8;
+	char *envid;
+	struct letter l;
+};
+
+/* ---- replies: written when the client has nothing more to say before it wants them */
+
+static void reply(struct smtpd *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+static void reply(struct smtpd *s, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	buf_addv(&s->out, fmt, ap);
+	va_end(ap);
+	buf_adds(&s->out, "\r\n");
+}
+
+static void flush(struct smtpd *s)
+{
+	if (s->out.len && io_write_all(STDOUT_FILENO, s->out.data, s->out.len, deadline_in_ms(COMMAND_MS)) < 0) {
+		s->over = true;
+		s->code = EX_IOERR;
+	}
+	buf_reset(&s->out);
+}
+
+/* A mistake of the client's. Too many of them, and it is no mail program. */
+static void refuse(struct smtpd *s, const char *text)
+{
+	reply(s, "%s", text);
+	if (++s->errors < ERRORS)
+		return;
+	reply(s, "421 4.7.0 too many errors");
+	s->over = true;
+	s->code = EX_PROTOCOL;
+}
+
+/* The reply that says what an error of ours says. */
+static void reply_error(struct smtpd *s, const struct error *e)
+{
+	bool temporary = e->code == EX_TEMPFAIL || e->code == EX_OSERR || e->code == EX_IOERR || e->code == EX_OSFILE ||
+			 (e->code == EX_UNAVAILABLE && e->dsn[0] == '4');
+
+	reply(s, "%s %s %s", temporary ? "451" : "554", e->dsn[0] == (temporary ? '4' : '5') ? e->dsn : temporary ? "4.3.0" : "5.0.0",
+	      e->text);
+}
+
+/* ---- input */
+
+/* More bytes: 1, 0 at the end, -1 when the time is over or nothing can be read. */
+static int more(struct smtpd *s, deadline until)
+{
+	char piece[65536];
+	ssize_t n;
+
+	flush(s);
+	if (s->over)
+		return -1;
+	do {
+		if (io_wait(STDIN_FILENO, POLLIN, until) <= 0)
+			return -1;
+		n = io_read(STDIN_FILENO, piece, sizeof(piece));
+	} while (n < 0 && errno == EAGAIN);
+	if (n > 0 && buf_add(&s->in, piece, (size_t)n) < 0)
+		return -1;
+	return n < 0 ? -1 : n > 0;
+}
+
+static void end_session(struct smtpd *s, int why)
+{
+	if (why < 0 && !s->over) {
+		reply(s, "421 4.4.2 time-out");
+		s->code = EX_PROTOCOL;
+	}
+	s->over = true;
+}
+
+/* The next command line, without its end, into line. False: there is none, or it was refused. */
+static bool next_line(struct smtpd *s, char line[LINE])
+{
+	deadline until = deadline_in_ms(COMMAND_MS);
+	const char *nl;
+	size_t n, used;
+
+	while (!(nl = memchr(buf_str(&s->in), '\n', s->in.len)) && s->in.len < LINE) {
+		int rc = more(s, until);
+
+		if (rc <= 0) {
+			end_session(s, rc);
+			return false;
+		}
+	}
+	used = nl ? (size_t)(nl - s->in.data) + 1 : s->in.len;
+	n = nl ? used - 1 : used;
+	if (n && s->in.data[n - 1] == '\r')
+		n--;
+	if (!nl || n >= LINE) {
+		reply(s, "421 5.5.6 the line is too long");
+		s->over = true;
+		s->code = EX_PROTOCOL;
+		return false;
+	}
+	memcpy(line, s->in.data, n);
+	line[n] = '\0';
+	buf_drop(&s->in, used);
+	for (size_t i = 0; i < n; i++) {
+		if ((unsigned char)line[i] >= ' ' && line[i] != 127)
+			continue;
+		if (line[i] == '\t') {
+			line[i] = ' ';
+			continue;
+		}
+		refuse(s, "500 5.5.2 control bytes in a command");
+		return false;
+	}
+	return true;
+}
+
+/* ---- the transaction */
+
+static void transaction_begin(struct smtpd *s)
+{
+	letter_init(&s->l);
+	input_init(&s->l.in, true, true);
+	s->mail = s->smtputf8 = false;
+	s->envid = NULL;
+	s->l.hostname = conf_myhostname(s->place->conf);
+	s->l.smtp = true;
+	s->l.client = s->helo;
+	s->l.full_name = s->o->full_name;
+	s->l.queue_only = s->o->queue_only;
+}
+
+static void transaction_end(struct smtpd *s)
+{
+	letter_free(&s->l);
+	free(s->envid);
+	s->envid = NULL;
+}
+
+static void transaction_reset(struct smtpd *s)
+{
+	transaction_end(s);
+	transaction_begin(s);
+}
+
+/* Takes "<address>" (or, as some write it, the address without brackets) off the front of *rest. */
+static int path(struct span *rest, struct buf *spec, struct error *err)
+{
+	size_t n = 0;
+	bool quoted = false;
+
+	*rest = span_trim(*rest);
+	if (rest->n && rest->p[0] == '<')
+		for (n = 1; n < rest->n && (quoted || rest->p[n - 1] != '>'); n++) {
+			if (rest->p[n] == '\\' && quoted && n + 1 < rest->n)
+				n++;
+			else if (rest->p[n] == '"')
+				quoted = !quoted;
+		}
+	else
+		while (n < rest->n && rest->p[n] != ' ')
+			n++;
+	if (address_one(rest->p, n, spec, err) < 0)
+		return -1;
+	rest->p += n;
+	rest->n -= n;
+	return 0;
+}
+
+static bool next_param(struct span *rest, struct span *name, struct span *value)
+{
+	struct span word;
+	const char *eq;
+
+	if (!span_word(rest, " ", &word))
+		return false;
+	eq = memchr(word.p, '=', word.n);
+	*name = (struct span){word.p, eq ? (size_t)(eq - word.p) : word.n};
+	*value = eq ? (struct span){eq + 1, word.n - name->n - 1} : (struct span){"", 0};
+	return true;
+}
+
+static const char *mail_body(struct smtpd *s, struct span value)
+{
+	if (span_iscase(value, "8BITMIME"))
+		s->l.body = '8';
+	else if (span_iscase(value, "7BIT"))
+		s->l.body = '7';
+	else
+		return "501 5.5.4 BODY wants 7BIT or 8BITMIME";
+	return NULL;
+}
+
+static const char *mail_size(struct smtpd *s, struct span value)
+{
+	int64_t limit = conf_int(s->place->conf, P_message_size_limit);
+	uint64_t size;
+
+	if (!text_u64(value, INT64_MAX, &size))
+		return "501 5.5.4 SIZE wants a number";
+	return limit && size > (uint64_t)limit ? "552 5.3.4 the message is larger than message_size_limit" : NULL;
+}
+
+static const char *mail_ret(struct smtpd *s, struct span value)
+{
+	if (!span_iscase(value, "FULL") && !span_iscase(value, "HDRS"))
+		return "501 5.5.4 RET wants FULL or HDRS";
+	s->l.ret = ascii_lower(value.p[0]) == 'f' ? 'F' : 'H';
+	return NULL;
+}
+
+static const char *mail_envid(struct smtpd *s, struct span value)
+{
+	struct buf plain;
+	bool good;
+
+	buf_init(&plain, LIMIT_ENVID);
+	good = value.n && xtext_decode(value, &plain) == 0;
+	if (good) {
+		free(s->envid);
+		s->envid = strdup(buf_str(&plain));
+		s->l.envid = s->envid;
+	}
+	buf_free(&plain);
+	return good ? NULL : "501 5.5.4 ENVID is malformed";
+}
+
+static const char *mail_utf8(struct smtpd *s, struct span value)
+{
+	(void)value;
+	s->smtputf8 = true;
+	return NULL;
+}
+
+static const char *mail_auth(struct smtpd *s, struct span value)
+{
+	(void)s, (void)value;
+	return NULL;
+}
+
+static const struct {
+	const char *name;
+	const char *(*take)(struct smtpd *s, struct span value);
+} mail_params[] = {
+	{"BODY", mail_body}, {"SIZE", mail_size}, {"RET", mail_ret}, {"ENVID", mail_envid}, {"SMTPUTF8", mail_utf8},
+	{"AUTH", mail_auth},
+};
+
+static const char *take_mail_param(struct smtpd *s, struct span name, struct span value)
+{
+	for (size_t i = 0; i < sizeof(mail_params) / sizeof(mail_params[0]); i++)
+		if (span_iscase(name, mail_params[i].name))
+			return mail_params[i].take(s, value);
+	return "555 5.5.4 unknown parameter of MAIL";
+}
+
+static void cmd_mail(struct smtpd *s, struct span args)
+{
+	struct span name, value;
+	const char *fault = NULL;
+	struct error err = {0};
+	struct buf spec;
+
+	if (s->mail) {
+		refuse(s, "503 5.5.1 MAIL was said already");
+		return;
+	}
+	if (args.n < 5 || !span_iscase((struct span){args.p, 5}, "FROM:")) {
+		refuse(s, "501 5.5.4 syntax: MAIL FROM:<address>");
+		return;
+	}
+	args = (struct span){args.p + 5, args.n - 5};
+	buf_init(&spec, LIMIT_ADDRESS * 2);
+	if (path(&args, &spec, &err) < 0) {
+		refuse(s, "553 5.1.7 the sender's address is malformed");
+	} else {
+		while (!fault && next_param(&args, &name, &value))
+			fault = take_mail_param(s, name, value);
+		if (!fault && letter_sender(&s->l, buf_str(&spec), &err) < 0)
+			fault = "553 5.1.7 the sender's address is malformed";
+		if (fault)
+			transaction_reset(s);
+		if (fault)
+			refuse(s, fault);
+		else
+			reply(s, "250 2.1.0 Ok");
+		s->mail = !fault;
+	}
+	buf_free(&spec);
+}
+
+static const char *rcpt_notify(struct span value, unsigned *notify)
+{
+	static const struct {
+		const char *word;
+		unsigned bit;
+	} words[] = {{"NEVER", DSN_NEVER}, {"SUCCESS", DSN_SUCCESS}, {"FAILURE", DSN_FAILURE}, {"DELAY", DSN_DELAY}};
+	struct span word;
+
+	*notify = 0;
+	while (span_word(&value, ",", &word)) {
+		unsigned bit = 0;
+
+		for (size_t i = 0; i < 4; i++)
+			if (span_iscase(word, words[i].word))
+				bit = words[i].bit;
+		if (!bit || (*notify && (bit | *notify) & DSN_NEVER))
+			return "501 5.5.4 NOTIFY wants NEVER, or SUCCESS, FAILURE, DELAY";
+		*notify |= bit;
+	}
+	return *notify ? NULL : "501 5.5.4 NOTIFY wants NEVER, or SUCCESS, FAILURE, DELAY";
+}
+
+static const char *rcpt_orcpt(struct span value, struct buf *orcpt)
+{
+	const char *semicolon = memchr(value.p, ';', value.n);
+
+	buf_reset(orcpt);
+	if (!semicolon || semicolon == value.p || xtext_decode(value, orcpt) < 0)
+		return "501 5.5.4 ORCPT is malformed";
+	return NULL;
+}
+
+static const char *rcpt_params(struct span args, unsigned *notify, struct buf *orcpt)
+{
+	const char *fault = NULL;
+	struct span name, value;
+
+	while (!fault && next_param(&args, &name, &value)) {
+		if (span_iscase(name, "NOTIFY"))
+			fault = rcpt_notify(value, notify);
+		else if (span_iscase(name, "ORCPT"))
+			fault = rcpt_orcpt(value, orcpt);
+		else
+			fault = "555 5.5.4 unknown parameter of RCPT";
+	}
+	return fault;
+}
+
+static void cmd_rcpt(struct smtpd *s, struct span args)
+{
+	const char *fault = NULL;
+	struct buf spec, orcpt;
+	struct error err = {0};
+	unsigned notify = 0;
+
+	if (!s->mail) {
+		refuse(s, "503 5.5.1 MAIL comes first");
+		return;
+	}
+	if (args.n < 3 || !span_iscase((struct span){args.p, 3}, "TO:")) {
+		refuse(s, "501 5.5.4 syntax: RCPT TO:<address>");
+		return;
+	}
+	args = (struct span){args.p + 3, args.n - 3};
+	buf_init(&spec, LIMIT_ADDRESS * 2);
+	buf_init(&orcpt, LIMIT_ORCPT);
+	if (path(&args, &spec, &err) < 0 || !spec.len)
+		fault = "553 5.1.3 the recipient's address is malformed";
+	else
+		fault = rcpt_params(args, &notify, &orcpt);
+	if (!fault && recipients_add(&s->l.recipients, buf_str(&spec), notify, orcpt.len ? buf_str(&orcpt) : NULL, &err) < 0)
+		fault = err.code == EX_TEMPFAIL ? "452 4.3.0 out of memory" : "452 4.5.3 too many recipients";
+	if (fault)
+		refuse(s, fault);
+	else
+		reply(s, "250 2.1.5 Ok");
+	buf_free(&spec);
+	buf_free(&orcpt);
+}
+
+/* Reads the message to its end. What can't be kept is read all the same: the client waits for the end. */
+static int read_data(struct smtpd *s, struct error *err)
+{
+	struct input *in = &s->l.in;
+	struct error first = {0};
+	size_t used;
+
+	while (!in->ended) {
+		if (!s->in.len) {
+			int rc = more(s, deadline_in_ms(DATA_MS));
+
+			if (rc <= 0) {
+				end_session(s, rc);
+				return -1;
+			}
+		}
+		if (input_add(in, s->in.data, s->in.len, &used, err) < 0) {
+			if (!first.code)
+				first = *err;
+			in->discard = true;
+			continue;
+		}
+		buf_drop(&s->in, used);
+	}
+	if (!first.code && input_end(in, &first) == 0)
+		return 0;
+	*err = first;
+	return 1;
+}
+
+static void cmd_data(struct smtpd *s, struct span args)
+{
+	struct error err = {0};
+	int rc;
+
+	(void)args;
+	if (!s->mail || !s->l.recipients.n) {
+		refuse(s, s->mail ? "503 5.5.1 RCPT comes first" : "503 5.5.1 MAIL comes first");
+		return;
+	}
+	reply(s, "354 End data with <CR><LF>.<CR><LF>");
+	rc = read_data(s, &err);
+	if (rc < 0)
+		return;
+	if (rc == 0 && letter_compose(&s->l, &err) == 0) {
+		s->l.smtputf8 = s->l.smtputf8 || s->smtputf8;
+		rc = hand_over(s->place, &s->l, &err);
+	}
+	if (rc == 0 && err.code == 0)
+		reply(s, "250 2.0.0 Ok: %s", err.text);
+	else
+		reply_error(s, &err);
+	transaction_reset(s);
+}
+
+/* ---- the other commands */
+
+static void hello(struct smtpd *s, struct span name)
+{
+	size_t n = name.n < sizeof(s->helo) - 1 ? name.n : sizeof(s->helo) - 1;
+
+	memcpy(s->helo, name.p, n);
+	s->helo[n] = '\0';
+	transaction_reset(s);
+}
+
+static void cmd_helo(struct smtpd *s, struct span args)
+{
+	hello(s, args);
+	reply(s, "250 %s", s->l.hostname);
+}
+
+static void cmd_ehlo(struct smtpd *s, struct span args)
+{
+	int64_t limit = conf_int(s->place->conf, P_message_size_limit);
+
+	hello(s, args);
+	reply(s, "250-%s\r\n250-PIPELINING\r\n250-SIZE %lld\r\n250-ENHANCEDSTATUSCODES\r\n250-8BITMIME\r\n250-DSN\r\n"
+		 "250 SMTPUTF8", s->l.hostname, (long long)limit);
+}
+
+static void cmd_rset(struct smtpd *s, struct span args)
+{
+	(void)args;
+	transaction_reset(s);
+	reply(s, "250 2.0.0 Ok");
+}
+
+static void cmd_noop(struct smtpd *s, struct span args)
+{
+	(void)args;
+	reply(s, "250 2.0.0 Ok");
+}
+
+static void cmd_help(struct smtpd *s, struct span args)
+{
+	(void)args;
+	reply(s, "214 2.0.0 HELO EHLO MAIL RCPT DATA RSET NOOP QUIT");
+}
+
+static void cmd_quit(struct smtpd *s, struct span args)
+{
+	(void)args;
+	reply(s, "221 2.0.0 Bye");
+	s->over = true;
+}
+
+static void cmd_vrfy(struct smtpd *s, struct span args)
+{
+	(void)args;
+	refuse(s, "502 5.5.1 addresses are not verified here");
+}
+
+static const struct {
+	const char *word;
+	void (*run)(struct smtpd *s, struct span args);
+} commands[] = {
+	{"HELO", cmd_helo}, {"EHLO", cmd_ehlo}, {"MAIL", cmd_mail}, {"RCPT", cmd_rcpt}, {"DATA", cmd_data},
+	{"RSET", cmd_rset}, {"NOOP", cmd_noop}, {"QUIT", cmd_quit}, {"VRFY", cmd_vrfy}, {"EXPN", cmd_vrfy},
+	{"HELP", cmd_help},
+	/* Sendmail's own, which its old clients say without waiting for leave */
+	{"VERB", cmd_noop}, {"ONEX", cmd_noop}, {"XUSR", cmd_noop},
+};
+
+static void run_line(struct smtpd *s, const char *line)
+{
+	struct span rest = span_of(line), word;
+
+	if (!span_word(&rest, " ", &word)) {
+		refuse(s, "500 5.5.2 an empty command");
+		return;
+	}
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+		if (!span_iscase(word, commands[i].word))
+			continue;
+		commands[i].run(s, span_trim(rest));
+		return;
+	}
+	refuse(s, "500 5.5.2 unknown command");
+}
+
+int smtpd_run(struct place *p, const struct options *o)
+{
+	struct smtpd s = {.place = p, .o = o};
+	char line[LINE];
+
+	buf_init(&s.in, 1 << 20);
+	buf_init(&s.out, OUT);
+	transaction_begin(&s);
+	reply(&s, "220 %s ESMTP outpost", s.l.hostname);
+	while (!s.over)
+		if (next_line(&s, line))
+			run_line(&s, line);
+	flush(&s);
+	transaction_end(&s);
+	buf_free(&s.in);
+	buf_free(&s.out);
+	return s.code;
+}
