@@ -62,8 +62,8 @@ static int give(struct expansion *e, const char *spec)
 	else if (!listed(&e->given, buf_str(&t))) {
 		list_add(&e->given, buf_str(&t));
 		e->count++;
-		if (e->each(e->arg, buf_str(&t)))
-			rc = error_set(e->err, EX_TEMPFAIL, "4.3.0", "the recipient could not be stored");
+		error_set(e->err, EX_TEMPFAIL, "4.3.0", "the recipient could not be stored");
+		rc = e->each(e->arg, buf_str(&t)) ? -1 : 0;
 	}
 end:
 	buf_free(&t);

@@ -37,7 +37,7 @@ struct rewrite_rules {
 	const char *from_address_keep;	/* reply-to | header | no */
 };
 
-/* Expands one recipient as submitted: each result is given to `each` (address, the original). Loops and unreadable
+/* Expands one recipient as submitted: each result is given to `each`, which returns 0, or -1 (with words in *err, if it likes). Loops and unreadable
  * includes are told in *note (appended lines, for the log) and the address then goes to myorigin unexpanded.
  * -1 with *err for what can't be an address (EX_DATAERR 5.1.3), or a map that fails (EX_TEMPFAIL). */
 int rewrite_recipient(const struct rewrite_rules *r, const char *address,

@@ -86,6 +86,7 @@ static void list_free(struct list *l)
 
 static int rewrite_all(struct outpostd *d, const struct submission *s, struct list *l, struct error *err)
 {
+	struct submission_recipient copy = {.address = d->rules.r.always_bcc, .notify = DSN_NEVER};
 	struct buf note;
 	int rc = 0;
 
@@ -94,6 +95,10 @@ static int rewrite_all(struct outpostd *d, const struct submission *s, struct li
 	for (size_t i = 0; i < s->nrecipients && rc == 0; i++) {
 		l->from = &s->recipients[i];
 		rc = rewrite_recipient(&d->rules.r, l->from->address, list_add, l, &note, err);
+	}
+	if (rc == 0) {
+		l->from = &copy;
+		rc = rewrite_always_bcc(&d->rules.r, list_add, l, &note, err);
 	}
 	for (char *line = note.len ? note.data : NULL, *next; line && *line; line = next) {
 		next = strchrnul(line, '\n');

@@ -109,16 +109,16 @@ int ask_list(struct place *p, const struct options *o)
 	return complain(&err);
 }
 
-/* Where no outpostd runs, one is started that leaves when nothing is left to do. */
-static int start_flusher(struct place *p, struct error *err)
+/* Where no outpostd runs, `outpost flush` starts one that leaves when nothing is left to do; it is not waited for. */
+static int start_flush(struct place *p, struct error *err)
 {
 	char path[4096];
-	char *own[] = {(char *)"outpostd", (char *)"-C", p->dir, (char *)"--once", NULL};
-	char *system[] = {(char *)"outpostd", (char *)"--once", NULL};
+	char *own[] = {(char *)"outpost", (char *)"-C", p->dir, (char *)"flush", NULL};
+	char *system[] = {(char *)"outpost", (char *)"flush", NULL};
 	struct proc_spec spec = {.path = path, .argv = p->own ? own : system, .env = step_env(), .session = true};
 
-	if (!io_program_path("outpostd", SBINDIR, path, sizeof(path)))
-		return error_set(err, EX_OSFILE, NULL, "the path of outpostd is too long");
+	if (!io_program_path("outpost", SBINDIR, path, sizeof(path)))
+		return error_set(err, EX_OSFILE, NULL, "the path of outpost is too long");
 	return proc_start(&spec, err) < 0 ? -1 : 0;
 }
 
@@ -139,7 +139,7 @@ int ask_flush(struct place *p, const struct options *o)
 		return rc ? complain(&answer) : EX_OK;
 	if (err.code != EX_UNAVAILABLE || !(geteuid() == 0 || p->own))
 		return complain(&err);
-	return start_flusher(p, &err) < 0 ? complain(&err) : EX_OK;
+	return start_flush(p, &err) < 0 ? complain(&err) : EX_OK;
 }
 
 int ask_aliases(struct place *p)

@@ -53,7 +53,7 @@ static int set_mode(struct options *o, const char *arg, struct error *err)
 	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
 		if (arg[0] != modes[i].letter || arg[1])
 			continue;
-		if (modes[i].mode != MODE_SUBMIT)
+		if (modes[i].mode != MODE_SUBMIT && o->mode != MODE_VERSION)
 			o->mode = modes[i].mode;
 		return 0;
 	}

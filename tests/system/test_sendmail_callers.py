@@ -126,8 +126,8 @@ class Callers(harness.SystemTest):
         for name in ("From", "To"):
             given = [v for n, v in fields if n == name]
             if given:
-                want = re.sub(r"\b(root|support)\b(?![ \w]*\()(?!@)", r"\1@example.com", given[0])
-                want = want.replace("root (", "root@example.com (").replace("@vm", "@example.com")
+                want = re.sub(r"(?:^|(?<=<))root(?=$|>| \()", "root@example.com", given[0])
+                want = re.sub(r"@(vm|localhost)\b", "@example.com", want)
                 got = re.search(rb"^%s: (.*)$" % name.encode(), message.data, re.M).group(1).decode()
                 self.assertEqual(got, want)
         for name, value in fields:

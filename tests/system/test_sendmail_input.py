@@ -118,7 +118,7 @@ class Input(harness.SystemTest):
 
     def test_long_recipient_line(self):
         people = ["person%d@example.net" % i for i in range(300)]
-        m = self.through(("To: " + ",".join(people) + "\n\nx\n").encode(), "-t")
+        m = self.through(("To: " + ",".join(people) + "\n\nx\n").encode())
         self.check_wire(m)
         self.assertEqual([a.addr_spec for a in m.header("To").addresses], people)
 
@@ -206,13 +206,11 @@ class Memory(harness.SystemTest):
             f.write(b"Subject: big\n\n")
             for _ in range(800):
                 f.write(b"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcde\n" * 1024)
+        limit = "" if harness.ASAN else "ulimit -S -d 4096; "
+        argv = ["/bin/sh", "-c", limit + 'exec "$@"', "sh", harness.program("sendmail"), "-C", self.conf, "-odq"]
         with open(path, "rb") as f:
-            p = subprocess.Popen([harness.program("sendmail"), "-C", self.conf, "-odq", "you@example.net"], stdin=f,
-                                 env=self.environ())
-            _, status, usage = os.wait4(p.pid, 0)
-        self.assertEqual(status, 0)
-        if not harness.ASAN:
-            self.assertLess(usage.ru_maxrss, 12 * 1024)
+            p = subprocess.run(argv + ["you@example.net"], stdin=f, env=self.environ(), timeout=60 * harness.SLOW)
+        self.assertEqual(p.returncode, 0)
 
     def test_hundred_thousand_recipients(self):
         self.configure(relayhost="[localhost]:1")

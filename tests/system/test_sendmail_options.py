@@ -39,13 +39,7 @@ class Options(harness.SystemTest):
         """The argument of an option without effect is not somebody to write to."""
         self.sendmail("-odq", "-X", "x@example.net", "-L", "l@example.net", "-h", "9", "-p", "p@example.net", "-D", "d", "-o", "i",
                       "-B", "7BIT", "-O", "A=b", "you@example.net")
-        row, = self.list()
-        self.assertEqual([r["address"] for r in row["recipients"]], ["you@example.net"])
-
-    def list(self):
-        import json
-        done = self.outpost("queue", "--json")
-        return [json.loads(line) for line in done.out.splitlines() if line.startswith("{")]
+        self.assertEqual(self.addresses(), ["you@example.net"])
 
     def test_after_recipients_and_double_dash(self):
         done = self.sendmail("-odq", "a@example.net", "-i", "b@example.net", "--", "-x@example.net", "-t")
