@@ -6,7 +6,10 @@ SYSTEM_TESTS = \
 	tests/system/test_config.py \
 	tests/system/test_oauth2.py \
 	tests/system/test_bad_input.py \
-	tests/system/test_drop.py
+	tests/system/test_drop.py \
+	tests/system/test_sendmail_callers.py \
+	tests/system/test_sendmail_input.py \
+	tests/system/test_sendmail_options.py
 
 system_needs = $(sbin_PROGRAMS) $(bin_PROGRAMS) $(helper_PROGRAMS) $(noinst_PROGRAMS)
 RUN_TESTS = cd $(abs_srcdir) && OUTPOST_BUILD=$(abs_builddir) OUTPOST_SRC=$(abs_srcdir) $(PYTHON3) -B tests/run
@@ -19,7 +22,7 @@ check-system: $(system_needs)
 
 CHECK_LOCAL += check-system
 PHONY += check-system
-EXTRA_DIST += tests/run tests/system/harness.py $(SYSTEM_TESTS)
+EXTRA_DIST += tests/run tests/system/harness.py tests/data/callers.json $(SYSTEM_TESTS)
 
 # For whoever changes the code: what other eyes see. Needs cppcheck and clang-tidy; no part of make check.
 lint_sources = $(srcdir)/src/*/*.c $(srcdir)/queue/*.c $(srcdir)/conf/*.c
