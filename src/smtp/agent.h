@@ -30,6 +30,7 @@ struct agent {
 	int64_t started_us;		/* when the first connection was tried */
 	int64_t connect_us;		/* what is still to be told of c in delays=a/b/c/d */
 	bool authenticated;
+	bool shut_in;			/* the sandbox is closed */
 };
 
 /* Waits until something came from the relay or from outpostd, or the socket took bytes, or the deadline.

@@ -10,7 +10,8 @@
 #include "delivery/delivery.h"
 
 bool agent_sandbox_files(const struct delivery_session *s);
-/* again: other addresses may have to be connected to. */
-bool agent_sandbox_calls(bool again);
+/* Connected: no files at all any more, and few system calls. again: other addresses may have to be
+ * connected to. Says what took hold, for a debugging line. */
+const char *agent_sandbox_all(bool again);
 
 #endif

@@ -1,6 +1,7 @@
 #include "config.h"
 #include "smtp/session.h"
 #include "smtp/dial.h"
+#include "smtp/sandboxing.h"
 #include "smtp/certificate.h"
 #include "smtp/sasl.h"
 
@@ -211,10 +212,21 @@ static bool plain_will_do(struct agent *a)
 	return true;
 }
 
+/* From here on only the relay is spoken to: nothing of this machine is needed any more. */
+static void shut_in(struct agent *a, const struct endpoints *e)
+{
+	if (a->shut_in)
+		return;
+	link_log(&a->link, LOG_DEBUGGING, "given up: %s",
+		 agent_sandbox_all(dial_more(e) || strcmp(a->set.tls_level, "may") == 0));
+	a->shut_in = true;
+}
+
 static int try_one(struct agent *a, struct endpoints *e)
 {
 	if (connect_step(a, e) < 0)
 		return -1;
+	shut_in(a, e);
 	for (size_t i = 0; i < sizeof(phases) / sizeof(phases[0]); i++)
 		if (run_phase(a, &phases[i]) < 0)
 			return -1;
