@@ -132,7 +132,7 @@ struct conf_credential {
 int conf_credential(struct conf *c, const struct conf_relay *r, const char *sender, struct conf_credential *out, struct error *err);
 /* The relay refused what conf_credential gave (535): what a program or token endpoint said is not used again, the next
  * conf_credential asks anew. Returns whether that can help (a token, or a program's answer that was kept). */
-bool conf_credential_refused(struct conf *c, const struct conf_credential *cr);
+bool conf_credential_refused(struct conf *c, char kind);
 /* The name of the OAuth2 file of smtp_sasl_password_maps that is for this user (NULL: the first), and its token file. */
 int conf_oauth2_file(struct conf *c, const char *user, char *file, size_t fsize, char *tokens, size_t tsize, struct error *err);
 void conf_credential_wipe(struct conf_credential *cr);

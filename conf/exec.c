@@ -267,16 +267,12 @@ static void keep(struct conf *c, const char *spec, const char *key, const struct
 		wipe_answer(a);
 }
 
-bool conf_credential_refused(struct conf *c, const struct conf_credential *cr)
+bool conf_credential_refused(struct conf *c, char kind)
 {
-	bool kept = false;
+	bool kept = c->nanswers > 0;
 
-	for (size_t i = 0; i < c->nanswers; i++)
-		if (c->answers[i].secret.len == cr->secret.len &&
-		    memcmp(buf_str(&c->answers[i].secret), buf_str(&cr->secret), cr->secret.len) == 0)
-			kept = true;
 	conf_answers_free(c);
-	c->refused = cr->kind == 'T';
+	c->refused = kind == 'T';
 	return kept || c->refused;
 }
 

@@ -203,6 +203,7 @@ static void give_secret(struct agent *a)
 		frame_cstr(&a->out, cr.digest);
 		frame_finish(&a->out, mark);
 		a->secret = true;
+		a->kind = cr.kind;
 		snprintf(a->digest, sizeof(a->digest), "%s", cr.digest);
 		conf_credential_wipe(&cr);
 	} else {

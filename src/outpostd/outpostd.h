@@ -180,6 +180,7 @@ struct relay {
 	bool told;			/* the loud line was written */
 	int code;			/* sysexits of why it is down */
 	char digest[72];		/* of the credential last used */
+	bool renewed;			/* it was refused and asked for anew once since the relay was last up */
 	char proof[8], tls[128], mechanism[32], extensions[256], pauses[16 * 24];	/* state.info */
 };
 struct relay *relay_get(struct outpostd *d, const struct conf_relay *at, const char *sender, struct error *err);
@@ -276,6 +277,7 @@ struct agent {
 	uint64_t reuse_limit;
 	deadline since, idle;
 	char digest[72];		/* of the credential it was given */
+	char kind;			/* of credential: 'P', 'T'; 0: none yet */
 	char where[400];		/* "host[ip]:port" */
 	struct delivery_ready ready;
 };

@@ -385,6 +385,7 @@ void relay_came_up(struct outpostd *d, struct relay *r, const struct delivery_re
 	struct queue_relay *s = &r->state;
 	int64_t now = clock_wall_us();
 
+	r->renewed = false;
 	if (is_down(r)) {
 		event_relay_up(r, (now - s->down_since) / 1000000);
 		if (by_hand(s->kind))
@@ -405,6 +406,18 @@ void relay_came_up(struct outpostd *d, struct relay *r, const struct delivery_re
 	mark(d, r);
 }
 
+/* A token may have been withdrawn, a password that a program keeps may have changed: a new one is tried once. */
+static bool renew_credential(struct outpostd *d, struct agent *a, const struct delivery_down *why)
+{
+	struct relay *r = a->relay;
+
+	if (why->kind != DOWN_AUTH || !a->kind || r->renewed || !conf_credential_refused(d->conf, a->kind))
+		return false;
+	r->renewed = true;
+	log_line(LOG_INFORMATION, "smtp", a->pid, "%s: %s; asking for a new credential", r->at.written, why->text);
+	return true;
+}
+
 /* A session ended. One that had sent something and was cut is no sign that the relay is down: the next agent will
  * find out. A relay that refuses the n-th connection says how many it allows. */
 void relay_agent_down(struct outpostd *d, struct agent *a, const struct delivery_down *why)
@@ -421,6 +434,8 @@ void relay_agent_down(struct outpostd *d, struct agent *a, const struct delivery
 		log_line(LOG_INFORMATION, "smtp", a->pid, "%s: %s; connecting again", r->at.written, why->text);
 		return;
 	}
+	if (renew_credential(d, a, why))
+		return;
 	relay_went_down(d, r, why);
 }
 

@@ -64,7 +64,7 @@ def error(name, status=400, description="the provider's words"):
     return (status, {"error": name, "error_description": description})
 
 
-class OAuth2(harness.SystemTest):
+class OAuth2Base(harness.SystemTest):
     needs = ("outpost-token", "outpost")
 
     def setUp(self):
@@ -116,6 +116,8 @@ class OAuth2(harness.SystemTest):
         with open(self.tokens, "w") as f:
             f.writelines("%s=%s\n" % item for item in stored.items())
 
+
+class OAuth2(OAuth2Base):
     def test_refresh(self):
         self.answer("/token", token(1), token(2))
         got = self.get()
@@ -300,6 +302,81 @@ class OAuth2(harness.SystemTest):
         for t in threads:
             t.join()
         self.assertEqual(results, ["access-1", "access-1"])
+
+
+class Delivery(OAuth2Base):
+    """Mail through a relay that wants a token."""
+    needs = ("sendmail", "outpostd", "outpost", "outpost-smtp", "outpost-token", "relay")
+
+    def relay(self, mechanism, accepted):
+        relay = self.start_relay("--auth", mechanism, "--token", "%s:%s" % (USER, accepted))
+        self.configure(relay, smtp_sasl_password_maps="oauth2:%s/oauth2" % self.conf)
+        return relay
+
+    def go(self, mechanism):
+        self.answer("/token", token(1))
+        relay = self.relay(mechanism, "access-1")
+        self.start_outpostd()
+        for _ in range(2):
+            self.sendmail("you@example.net")
+        relay.wait_messages(2)
+        self.wait_queue_empty()
+        self.assertEqual(len(self.forms()), 1)
+        self.assertNotIn("access-1", self.log_text())
+        self.assertNotIn(REFRESH, self.log_text())
+
+    def test_xoauth2(self):
+        self.go("XOAUTH2")
+
+    def test_oauthbearer(self):
+        self.go("OAUTHBEARER")
+
+    def test_renewed_once_on_535(self):
+        self.answer("/token", token(1), token(2))
+        relay = self.relay("XOAUTH2", "access-2")
+        self.get()
+        self.age(60)
+        self.start_outpostd()
+        self.sendmail("you@example.net")
+        relay.wait_messages(1)
+        self.wait_log("asking for a new credential")
+        self.assertEqual(len(self.forms()), 2)
+
+    def test_refused_for_good(self):
+        self.answer("/token", token(1), token(2))
+        self.relay("XOAUTH2", "access-9")
+        self.get()
+        self.age(60)
+        self.sendmail("-odq", "you@example.net")
+        done = self.outpost("flush", code=75)
+        self.assertEqual(len(self.forms()), 2, "renewed once, not again and again")
+        self.assertIn("535", done.out + done.err + self.mailq().out)
+
+    def test_endpoint_down(self):
+        """A token endpoint that can't answer is a pause of the relay; the mail waits and says why."""
+        self.answer("/token", (503, b""))
+        relay = self.relay("XOAUTH2", "access-1")
+        self.start_outpostd()
+        self.sendmail("you@example.net")
+        self.wait_log("answers with status 503 and no token")
+        self.assertIn("status 503", self.mailq().out)
+        self.answer("/token", token(1))
+        self.outpost("flush")
+        relay.wait_messages(1)
+
+    def test_not_logged_in(self):
+        self.write(refresh_token=None)
+        self.relay("XOAUTH2", "access-1")
+        self.start_outpostd()
+        self.sendmail("you@example.net")
+        self.wait_log("outpost login " + USER)
+
+    def test_check(self):
+        self.answer("/token", token(1))
+        self.relay("XOAUTH2", "access-1")
+        done = self.outpost("check", code=None)
+        self.assertIn("XOAUTH2", done.out)
+        self.assertNotIn("access-1", done.out + done.err)
 
 
 if __name__ == "__main__":

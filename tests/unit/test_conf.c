@@ -1041,7 +1041,7 @@ static void exec_is_kept(void **state)
 	conf_credential_wipe(&cr);
 	assert_int_equal(credential(c, "[h]:587", "", &cr, &err), 1);
 	assert_int_equal(runs(), 1);
-	assert_true(conf_credential_refused(c, &cr));
+	assert_true(conf_credential_refused(c, cr.kind));
 	conf_credential_wipe(&cr);
 	assert_int_equal(credential(c, "[h]:587", "", &cr, &err), 1);
 	assert_int_equal(runs(), 2);
@@ -1053,7 +1053,7 @@ static void exec_is_kept(void **state)
 		assert_int_equal(credential(c, "[h]:587", "", &cr, &err), 1);
 		assert_int_equal(runs(), i);
 	}
-	assert_false(conf_credential_refused(c, &cr)); /* it was asked anew anyway */
+	assert_false(conf_credential_refused(c, cr.kind)); /* it was asked anew anyway */
 	conf_credential_wipe(&cr);
 	conf_free(c);
 }
