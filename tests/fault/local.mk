@@ -1,6 +1,7 @@
 # tests/fault: what a crash, or a call that fails, may do to a message. For a build with --enable-fault.
 FAULT_TESTS = \
-	tests/fault/test_kill.py
+	tests/fault/test_kill.py \
+	tests/fault/test_failing.py
 
 check-fault: $(system_needs)
 	OUTPOST_SUITE=$${OUTPOST_SUITE:-fault}; export OUTPOST_SUITE; \
@@ -11,4 +12,4 @@ soak: $(system_needs)
 	OUTPOST_SOAK=1; export OUTPOST_SOAK; \
 	$(RUN_TESTS) -j 1 --limit 36000 --suite soak $(FAULT_TESTS)
 PHONY += check-fault soak
-EXTRA_DIST += $(FAULT_TESTS)
+EXTRA_DIST += $(FAULT_TESTS) tests/fault/failnth.c
