@@ -49,7 +49,7 @@ static const char *first_line(struct conf *c, const char *path, struct buf *room
 	struct error err;
 	struct buf text;
 
-	conf_watch(c, path);
+	conf_watch(c, path, &err); /* without memory for that: the file is read now, changes are not seen */
 	buf_init(&text, 65536);
 	if (io_read_file(path, false, &text, NULL, &err) < 0) {
 		conf_note(c, "%s:%u: myorigin: %s; myhostname is used", c->path, conf_line(c, P_myorigin), err.text);

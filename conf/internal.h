@@ -52,7 +52,7 @@ const struct conf_entry *conf_entry(const struct conf *c, const char *name);	/* 
 int conf_fail_at(const struct conf *c, enum conf_param p, struct error *err, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
 void conf_note(struct conf *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-int conf_watch(struct conf *c, const char *path);	/* conf_changed looks at it too */
+int conf_watch(struct conf *c, const char *path, struct error *err);	/* conf_changed looks at it too */
 
 /* ---- expand.c */
 int conf_expand(struct conf *c, const char *raw, struct buf *out, struct error *err);

@@ -77,19 +77,19 @@ bool conf_same_file(const struct stat *a, const struct stat *b)
 	       a->st_ctim.tv_sec == b->st_ctim.tv_sec && a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
 }
 
-int conf_watch(struct conf *c, const char *path)
+int conf_watch(struct conf *c, const char *path, struct error *err)
 {
 	struct conf_file *more = realloc(c->files, (c->nfiles + 1) * sizeof(*more));
 	struct conf_file *f;
 
 	if (!more)
-		return -1;
+		return error_set(err, EX_OSERR, "4.3.0", "out of memory");
 	c->files = more;
 	f = &more[c->nfiles];
 	memset(f, 0, sizeof(*f));
 	f->path = strdup(path);
 	if (!f->path)
-		return -1;
+		return error_set(err, EX_OSERR, "4.3.0", "out of memory");
 	f->missing = stat(path, &f->st) < 0;
 	c->nfiles++;
 	return 0;
@@ -170,6 +170,8 @@ static int add_entry(struct conf *c, struct span name, struct span value, unsign
 	if (!e->name || !e->raw) {
 		free(e->name);
 		free(e->raw);
+		if (!memchr(name.p, '\0', name.n) && !memchr(value.p, '\0', value.n))
+			return error_set(err, EX_OSERR, "4.3.0", "out of memory");
 		return error_set(err, EX_CONFIG, "4.3.5", "%s:%u: a NUL byte", c->path, line);
 	}
 	e->param = conf_find(e->name);
@@ -237,6 +239,13 @@ static void look_at_continuation(struct conf *c, struct span text, unsigned line
 			  line, name);
 }
 
+static int take_logical(struct conf *c, const struct buf *logical, unsigned line, struct error *err)
+{
+	if (!buf_ok(logical))
+		return error_set(err, EX_OSERR, "4.3.0", "out of memory");
+	return take_line(c, (struct span){buf_str(logical), logical->len}, line, err);
+}
+
 static bool next_line(struct span *rest, struct span *line)
 {
 	const char *nl;
@@ -271,7 +280,7 @@ static int parse(struct conf *c, struct span text, struct error *err)
 			continue;
 		}
 		if (first)
-			rc = take_line(c, (struct span){buf_str(&logical), logical.len}, first, err);
+			rc = take_logical(c, &logical, first, err);
 		if (ascii_space(l.p[0]))
 			conf_note(c, "%s:%u: begins with a blank, but there is no line that it could continue", c->path, line);
 		buf_reset(&logical);
@@ -279,9 +288,7 @@ static int parse(struct conf *c, struct span text, struct error *err)
 		first = line;
 	}
 	if (rc == 0 && first)
-		rc = take_line(c, (struct span){buf_str(&logical), logical.len}, first, err);
-	if (rc == 0 && !buf_ok(&logical))
-		rc = error_set(err, EX_OSERR, "4.3.0", "out of memory");
+		rc = take_logical(c, &logical, first, err);
 	buf_wipe(&logical);
 	return rc;
 }
@@ -369,7 +376,7 @@ static int load_into(struct conf *c, struct error *err)
 	buf_init(&text, LIMIT_CONF_FILE);
 	rc = io_read_file(c->path, false, &text, &st, err);
 	if (rc == 0)
-		rc = conf_watch(c, c->path);
+		rc = conf_watch(c, c->path, err);
 	if (rc == 0)
 		rc = parse(c, (struct span){buf_str(&text), text.len}, err);
 	buf_wipe(&text);
@@ -400,7 +407,7 @@ int conf_defaults(const char *dir, struct conf **out, struct error *err)
 
 	if (!c)
 		return -1;
-	if (conf_watch(c, c->path) < 0 || check_all(c, err) < 0) {
+	if (conf_watch(c, c->path, err) < 0 || check_all(c, err) < 0) {
 		conf_free(c);
 		return -1;
 	}

@@ -133,7 +133,9 @@ static int read_to_end(int fd, const char *path, struct buf *out, struct error *
 			return error_sys(err, EX_IOERR, "4.3.0", "cannot read %s", path);
 		if (got == 0)
 			return 0;
-		if (buf_add(out, piece, (size_t)got) < 0)
+		if (buf_add(out, piece, (size_t)got) < 0 && (size_t)got <= out->max - out->len)
+			return error_set(err, EX_OSERR, "4.3.0", "no memory for %s", path);
+		if (!buf_ok(out))
 			return error_set(err, EX_DATAERR, "4.3.0", "%s is larger than %zu bytes", path, out->max);
 		explicit_bzero(piece, (size_t)got);
 	}
