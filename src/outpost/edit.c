@@ -17,7 +17,7 @@ int edit_ids(struct context *c, const struct edit *e, char (*ids)[QUEUE_ID], siz
 		if (one == EX_OK)
 			done++;
 		else
-			rc = fail(&answer);
+			rc = fail(&answer) == EX_UNAVAILABLE ? EX_DATAERR : answer.code;
 	}
 	if (!quiet)
 		printf("%s %s\n", words_count(done, "message", "messages", count, sizeof(count)), e->done);

@@ -6,8 +6,11 @@
 
 #include "base/text.h"
 
+/* REFUSAL: in answer to one message, while the session is fine. */
+enum { ANY = 0, REFUSAL = -1 };
+
 /*
- * The first row whose kind fits (0: any) and one of whose words (separated by '|', case does not matter; "": any) is in
+ * The first row whose kind fits and one of whose words (separated by '|', case does not matter; "": any) is in
  * the text gives the mend. {host} and {port} stand for the relay's; {name} for the name behind "certificate is for ".
  * Specific rows come first.
  */
@@ -17,31 +20,31 @@ static const struct {
 	const char *mend;
 } table[] = {
 	/* What providers say about accounts. */
-	{0, "5.7.139|SmtpClientAuthentication is disabled|5.7.30|basic authentication is disabled|basic authentication is not",
+	{ANY, "5.7.139|SmtpClientAuthentication is disabled|5.7.30|basic authentication is disabled|basic authentication is not",
 	 "this provider wants OAuth2 in place of a password: run `outpost login`, then\n"
 	 "smtp_sasl_password_maps = oauth2:/etc/outpost/oauth2"},
-	{0, "5.7.9|application-specific password|app password|InvalidSecondFactor",
+	{ANY, "5.7.9|application-specific password|app password|InvalidSecondFactor",
 	 "make an application password in the account's security settings and put it into the\n"
 	 "password map in place of the account's own password"},
 	{DOWN_AUTH, "BadCredentials|not accepted. Learn more|support.google.com",
 	 "Gmail takes an application password only: https://myaccount.google.com/apppasswords\n"
 	 "put it into the password map: [{host}]:{port} you@example.com:apppassword"},
-	{0, "email address is not verified|identities failed the check",
+	{ANY, "email address is not verified|identities failed the check",
 	 "verify the sender's address or domain at the provider, or send as one that is verified:\n"
 	 "from_address = verified@example.com"},
-	{0, "5.7.60|SendAsDenied|not owned by user|not allowed to send|sender address rejected|sender not|from address|"
+	{ANY, "5.7.60|SendAsDenied|not owned by user|not allowed to send|sender address rejected|sender not|from address|"
 	    "permissions to send as|5.7.1 sender|does not match",
 	 "send as an address that this account may use:\n"
 	 "from_address = account@example.com"},
-	{0, "relay access denied|relaying denied|relay not permitted|authentication required|5.7.0 authenticat|"
+	{ANY, "relay access denied|relaying denied|relay not permitted|authentication required|5.7.0 authenticat|"
 	    "530 5.7.1|authentication is required",
 	 "the relay wants a login first:\n"
 	 "smtp_sasl_auth_enable = yes\n"
 	 "smtp_sasl_password_maps = hash:/etc/outpost/sasl_passwd"},
-	{0, "must issue a STARTTLS|530 5.7.0",
+	{ANY, "must issue a STARTTLS|530 5.7.0",
 	 "the relay wants TLS first: remove smtp_tls_security_level = none (or may) from main.cf"},
 
-	{0, "user unknown|no such user|5.1.1 |5.1.10|mailbox unavailable|does not exist|recipient address rejected",
+	{REFUSAL, "user unknown|no such user|5.1.1 |5.1.10|mailbox unavailable|does not exist|recipient address rejected",
 	 "check the recipient's address"},
 
 	/* Logging in. */
@@ -50,10 +53,7 @@ static const struct {
 	{DOWN_AUTH, "mechanism",
 	 "allow a mechanism that the relay offers: remove smtp_sasl_mechanism_filter from main.cf,\n"
 	 "and write smtp_sasl_security_options = noanonymous"},
-	{DOWN_AUTH, "not verified|unverified|without TLS|not over",
-	 "smtp_tls_CAfile = /path/of/the/relay's/ca.pem\n"
-	 "or pin its certificate: smtp_tls_fingerprint_cert_match = (see smtp_tls_fingerprint_digest)"},
-	{DOWN_AUTH, "not offered|no AUTH|does not offer",
+	{DOWN_AUTH, "offers no login",
 	 "if this relay really needs no login: smtp_sasl_auth_enable = no\n"
 	 "otherwise it may offer AUTH on another port: relayhost = [{host}]:587 or [{host}]:465"},
 	{DOWN_AUTH, "",
@@ -65,25 +65,28 @@ static const struct {
 	 "write the name that the certificate holds: relayhost = [{name}]:{port}"},
 	{DOWN_TLS, "expired",
 	 "the relay's administrator must renew the certificate; if this machine's clock is wrong, set it"},
-	{DOWN_TLS, "not yet valid|not yet active|activated",
+	{DOWN_TLS, "valid only from|not valid yet",
 	 "set this machine's clock (`date`); otherwise the relay's administrator must mend the certificate"},
-	{DOWN_TLS, "issuer|unknown authority|not trusted|self-signed|self signed|signed by|trust",
+	{DOWN_TLS, "issued by|self-signed|no trusted authority|signed by one|cannot be checked|not trusted",
 	 "name the authority that signed the relay's certificate:\n"
 	 "smtp_tls_CAfile = /path/of/the/relay's/ca.pem\n"
 	 "or install the system's ones: apt-get install ca-certificates"},
-	{DOWN_TLS, "CAfile|CApath|No such file",
+	{DOWN_TLS, "without TLS",
+	 "remove smtp_tls_security_level = none (or smtp_use_tls = no) from main.cf; if the relay offers no TLS\n"
+	 "here, try relayhost = [{host}]:465"},
+	{DOWN_TLS, "not offered|STARTTLS",
+	 "if the relay offers TLS from the first byte: relayhost = [{host}]:465\n"
+	 "otherwise ask its administrator to offer STARTTLS; a password never goes without TLS"},
+	{DOWN_TLS, "not TLS|closed the connection|timed out",
+	 "this port may speak the other kind of TLS: relayhost = [{host}]:587 (STARTTLS) or\n"
+	 "relayhost = [{host}]:465 (TLS from the first byte)"},
+	{ANY, "smtp_tls_CAfile = |smtp_tls_CApath = ",
 	 "on Debian the system's authorities are\n"
 	 "smtp_tls_CAfile = /etc/ssl/certs/ca-certificates.crt\n"
 	 "(or remove the line: they are the default)"},
-	{DOWN_TLS, "STARTTLS",
-	 "if the relay offers TLS from the first byte: relayhost = [{host}]:465\n"
-	 "otherwise ask its administrator to offer STARTTLS; a password never goes without TLS"},
 	{DOWN_GREETING, "STARTTLS",
 	 "if the relay offers TLS from the first byte: relayhost = [{host}]:465\n"
 	 "otherwise ask its administrator to offer STARTTLS; a password never goes without TLS"},
-	{DOWN_TLS, "unexpected|packet|record|timed out|not TLS|plain",
-	 "this port may speak the other kind of TLS: relayhost = [{host}]:587 (STARTTLS) or\n"
-	 "relayhost = [{host}]:465 (TLS from the first byte)"},
 
 	/* The way there. */
 	{DOWN_DNS, "MX",
@@ -91,6 +94,9 @@ static const struct {
 	{DOWN_DNS, "",
 	 "check the spelling of relayhost, and this machine's resolver (/etc/resolv.conf):\n"
 	 "getent ahosts {host}"},
+	{DOWN_NETWORK, "initial server greeting",
+	 "this port may speak TLS from the first byte: relayhost = [{host}]:465, or on another port\n"
+	 "smtp_tls_wrappermode = yes"},
 	{DOWN_NETWORK, "refused",
 	 "nothing listens at port {port}: relayhost = [{host}]:587 or [{host}]:465"},
 	{DOWN_NETWORK, "timed out|timeout|no answer",
@@ -100,7 +106,7 @@ static const struct {
 	{DOWN_LOCAL, "", "this machine has no way to the relay: check its network (`ip route`) and firewall"},
 	{DOWN_GREETING, "too many|limit|busy", "the relay is busy; outpost tries again by itself"},
 	{DOWN_BUSY, "", "the relay asks to slow down; outpost tries again by itself"},
-	{0, "said: 4", "the relay asks to try later; outpost does so by itself"},
+	{REFUSAL, "said: 4", "the relay asks to try later; outpost does so by itself"},
 	{DOWN_GREETING, "", "is this a mail relay? relayhost = [{host}]:587 or [{host}]:465"},
 };
 
@@ -157,7 +163,7 @@ static void add_mend(struct buf *out, const char *mend, const char *text, const 
 bool explain(struct buf *mend, int kind, const char *text, const struct conf_relay *relay)
 {
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
-		if (table[i].kind && table[i].kind != kind)
+		if (table[i].kind != ANY && table[i].kind != (kind ? kind : REFUSAL))
 			continue;
 		if (!any_word(text, table[i].words))
 			continue;

@@ -124,7 +124,7 @@ static int run(struct context *c)
 }
 
 static const struct command_option options[] = {
-	{"output", 'o', "FILE", "replace FILE at once in place of printing (it must be writable by the queue's owner)"},
+	{"output", 'o', "FILE", "replace FILE (the queue's owner must be able to write it)"},
 	{NULL, 0, NULL, NULL},
 };
 

@@ -5,7 +5,7 @@
 #include "outpost/command.h"
 
 /* Starts `outpostd --once` under c's configuration (context_become came before) and waits until its admin socket
- * answers. EX_OK, or the exit status it died with and its last words in *err. */
+ * answers; one that is there already is enough. EX_OK, or the exit status it died with and its last words in *err. */
 int start_once(struct context *c, struct error *err);
 
 /* What outpost-drop wrote while nobody ran: `outpostd --take-in` puts it into the queue and sends nothing, so that who

@@ -6,6 +6,7 @@ SYSTEM_TESTS = \
 	tests/system/test_config.py \
 	tests/system/test_oauth2.py \
 	tests/system/test_bad_input.py \
+	tests/system/test_check.py \
 	tests/system/test_drop.py \
 	tests/system/test_sendmail_callers.py \
 	tests/system/test_sendmail_input.py \

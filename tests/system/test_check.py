@@ -1,0 +1,522 @@
+"""`outpost check` and its kin: every mistake that people make with a relay is named, with the line that mends it."""
+import json
+import os
+import re
+import socket
+import subprocess
+
+import harness
+
+SECRET = harness.PASSWORD
+
+
+class Check(harness.SystemTest):
+    needs = ("sendmail", "outpostd", "outpost", "outpost-smtp")
+
+    def check(self, *args, code=None):
+        """outpost check; its words on one line, so that wrapping does not matter."""
+        done = self.outpost("check", *args, code=code)
+        done.flat = re.sub(r"\s+", " ", done.out + done.err)
+        self.assertNotIn(SECRET, done.out + done.err)
+        return done
+
+    def names(self, done, *patterns):
+        for pattern in patterns:
+            self.assertRegex(done.flat, re.compile(pattern, re.I))
+
+    def results(self, *args, code=None):
+        done = self.outpost("check", "--json", *args, code=code)
+        self.assertNotIn(SECRET, done.out)
+        return [json.loads(line) for line in done.out.splitlines()]
+
+    def rewrite_secret(self, text):
+        self.write_secret("sasl_passwd", text)
+
+    def relay_with(self, recipe, *flags, **options):
+        place = os.path.join(self.tmp, "certs")
+        os.mkdir(place)
+        subprocess.run([harness.program("mkcert"), place, "-"], input=recipe.encode(), check=True, stdout=subprocess.PIPE)
+        relay = self.start_relay(*flags, cert=os.path.join(place, "server.chain.pem"), key=os.path.join(place, "server.key"),
+                                 **options)
+        self.configure(relay)
+        with open(os.path.join(place, "ca.pem"), "rb") as f, open(os.path.join(self.conf, "ca.pem"), "wb") as g:
+            g.write(f.read())
+        return relay
+
+    # -- all is well
+
+    def test_well_on_both_ports(self):
+        relay = self.start_relay()
+        for tls in (False, True):
+            self.configure(relay, tls=tls)
+            done = self.check(code=0)
+            self.names(done, r"verified: TLSv1\.3", r"logged in with", r"expires .* in \d+ d", r"All is well")
+        self.assertEqual(relay.count(), 0, "check sent mail")
+
+    def test_json_has_every_step(self):
+        self.configure(self.start_relay())
+        steps = {r["step"]: r for r in self.results(code=0)}
+        for step in ("resolve", "connect", "greeting", "tls", "auth"):
+            self.assertEqual(steps[step]["result"], "ok", step)
+            self.assertIn("ms", steps[step])
+
+    def test_offline_does_not_connect(self):
+        self.configure(relayhost="[localhost]:%d" % harness.free_port())
+        self.names(self.check("--offline", code=0), r"relayhost")
+
+    def test_transcript_masks_secrets(self):
+        for mechanism in ("PLAIN", "LOGIN", "CRAM-MD5"):
+            relay = self.start_relay("--auth", mechanism, name="relay-" + mechanism)
+            self.configure(relay)
+            done = self.check("--transcript", code=0)
+            self.names(done, r"> EHLO", r"> AUTH %s" % mechanism)
+            for form in (SECRET, "AGNvcnJlY3", "Y29ycmVjdCBob3JzZ"):
+                self.assertNotIn(form, done.out)
+
+    def test_sender(self):
+        relay = self.start_relay(dialogue='when mail do reply "550 5.7.60 SMTP; Client does not have permissions to send '
+                                          'as this sender"\n')
+        self.configure(relay)
+        self.names(self.check("--sender", "stranger@example.com", code=69), r"5\.7\.60", r"from_address = ")
+
+    # -- the mistakes, in the order in which people were seen to make them
+
+    def test_port_465_without_wrappermode(self):
+        """Postfix hangs; here it simply works on port 465, and on other ports check says which TLS to try."""
+        self.configure(relayhost="[localhost]:465")
+        self.names(self.check("--offline", code=0), r"TLS from the first byte")
+        relay = self.start_relay()
+        self.configure(relay, relayhost="[localhost]:%d" % relay.tls, smtp_helo_timeout="2s", smtp_starttls_timeout="2s",
+                       smtp_connect_timeout="2s")
+        done = self.check()
+        self.assertNotEqual(done.returncode, 0)
+        self.names(done, r"FAIL greeting|FAIL connect", r"smtp_tls_wrappermode = yes|relayhost = \[localhost\]:465")
+
+    def test_wrappermode_with_587(self):
+        self.configure(relayhost="[localhost]:587", smtp_tls_wrappermode="yes")
+        self.names(self.check("--offline", code=0), r"smtp_tls_wrappermode = yes with port 587", r"STARTTLS", r"remove the line")
+
+    def test_no_brackets(self):
+        self.configure(relayhost="mail.example.com:587")
+        self.names(self.check("--offline", code=0), r"no brackets", r"\[mail\.example\.com\]:587")
+
+    def test_other_key_in_the_password_map(self):
+        relay = self.start_relay()
+        self.configure(relay)
+        self.rewrite_secret("[mail.example.org]:465 u:%s\n" % SECRET)
+        done = self.check("--offline", code=78)
+        self.names(done, r"keys tried: .*\[localhost\]:%d" % relay.starttls, r"\[localhost\]:%d user:password" % relay.starttls)
+
+    def test_password_map_is_another_file(self):
+        self.configure(self.start_relay(), smtp_sasl_password_maps="hash:/nonexistent/sasl_passwd")
+        done = self.check("--offline")
+        self.assertNotEqual(done.returncode, 0)
+        self.names(done, r"/nonexistent/sasl_passwd", r"no such file|does not exist")
+
+    def test_password_map_readable_by_everybody(self):
+        self.configure(self.start_relay())
+        os.chmod(os.path.join(self.conf, "sasl_passwd"), 0o644)
+        done = self.check("--offline")
+        self.assertNotEqual(done.returncode, 0)
+        self.names(done, r"sasl_passwd .*everybody", r"chmod 0640")
+
+    def test_passwords_with_odd_characters(self):
+        for password in ("two words", "a#b", "a:b@c", "'single", "b\"c", "$dollar$", "ü€"):
+            with self.subTest(password=password):
+                relay = self.start_relay(password=password, name="relay%d" % abs(hash(password)))
+                self.configure(relay, password=password)
+                self.names(self.check(code=0), r"logged in")
+
+    def test_password_in_quotes(self):
+        relay = self.start_relay()
+        self.configure(relay)
+        self.rewrite_secret('[localhost]:%d "%s:%s"\n' % (relay.starttls, harness.USER, SECRET))
+        done = self.check()
+        self.assertNotEqual(done.returncode, 0)
+        self.names(done, r"quotes around", r"no quotes")
+
+    def test_ca_file_not_there(self):
+        self.configure(self.start_relay(), smtp_tls_CAfile="/etc/pki/tls/certs/ca-bundle.crt")
+        done = self.check("--offline", code=78)
+        self.names(done, r"ca-bundle\.crt: No such file", r"/etc/ssl/certs/ca-certificates\.crt")
+
+    def answers_auth(self, reply, *patterns):
+        self.configure(self.start_relay(dialogue='when auth do reply "%s"\n' % reply, name="relay%d" % abs(hash(reply))))
+        done = self.check()
+        self.assertNotEqual(done.returncode, 0)
+        self.names(done, r"FAIL auth", re.escape(reply.split(" ", 2)[1]), *patterns)
+
+    def test_gmail_wants_an_app_password(self):
+        self.answers_auth("535 5.7.8 Username and Password not accepted. Learn more at https://support.google.com/mail/ BadCredentials",
+                          r"myaccount\.google\.com/apppasswords")
+
+    def test_application_specific_password(self):
+        self.answers_auth("534 5.7.9 Application-specific password required. InvalidSecondFactor", r"application password")
+
+    def test_microsoft_wants_oauth2(self):
+        self.answers_auth("535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the Tenant",
+                          r"OAuth2", r"smtp_sasl_password_maps = oauth2:")
+        self.answers_auth("550 5.7.30 Basic authentication is not supported for Client Submission", r"OAuth2")
+
+    def refuses_sender(self, reply, *patterns):
+        self.configure(self.start_relay(dialogue='when mail do reply "%s"\n' % reply, name="relay%d" % abs(hash(reply))))
+        done = self.outpost("test", "you@example.net", code=69)
+        done.flat = re.sub(r"\s+", " ", done.out)
+        self.names(done, re.escape(reply.split(" ", 2)[1]), *patterns)
+
+    def test_sender_refused(self):
+        for reply in ("550 5.7.60 SMTP; Client does not have permissions to send as this sender",
+                      "553 5.7.1 <root@example.com>: Sender address rejected: not owned by user u",
+                      "554 5.7.1 Message rejected: Email address is not verified. The following identities failed the check"):
+            with self.subTest(reply=reply):
+                self.refuses_sender(reply, r"from_address = ")
+
+    def test_no_alias_for_root(self):
+        self.configure(self.start_relay(), myorigin="host.localdomain", myhostname="host.localdomain")
+        self.names(self.check("--offline", code=0), r"mail for root .* root@host\.localdomain", r"echo 'root: you@example\.com'",
+                   r"myorigin = example\.com|from_address = ")
+
+    def test_alias_for_root(self):
+        with open(os.path.join(self.conf, "aliases"), "w") as f:
+            f.write("root: ops@example.com\n")
+        self.configure(self.start_relay(), alias_maps="hash:" + os.path.join(self.conf, "aliases"))
+        self.names(self.check("--offline", code=0), r"mail for root goes to ops@example\.com")
+
+    def test_no_mechanism_in_common(self):
+        relay = self.start_relay("--auth", "CRAM-MD5")
+        self.configure(relay, smtp_sasl_mechanism_filter="plain, login")
+        done = self.check()
+        self.assertNotEqual(done.returncode, 0)
+        self.names(done, r"no login mechanism in common", r"CRAM-MD5", r"smtp_sasl_mechanism_filter")
+
+    def test_auth_only_after_tls(self):
+        """smtp_tls_security_level = none with a password: nothing is sent, and it says what to do."""
+        relay = self.start_relay()
+        self.configure(relay, smtp_tls_security_level="none")
+        done = self.check()
+        self.assertNotEqual(done.returncode, 0)
+        self.names(done, r"TLS", r"smtp_tls_security_level|-->")
+        self.assertEqual(relay.counters()["secrets_seen"], 0)
+
+    def test_blocked_port(self):
+        """A listener whose backlog is full stands for a firewall that drops packets."""
+        with socket.socket() as s:
+            s.bind(("127.0.0.1", 0))
+            s.listen(0)
+            full = [socket.socket() for _ in range(4)]
+            for f in full:
+                f.setblocking(False)
+                try:
+                    f.connect(s.getsockname())
+                except BlockingIOError:
+                    pass
+            self.configure(relayhost="[localhost]:%d" % s.getsockname()[1], smtp_connect_timeout="2s", inet_protocols="ipv4")
+            done = self.check()
+            for f in full:
+                f.close()
+        self.assertNotEqual(done.returncode, 0)
+        self.names(done, r"timed out|no answer", r"hosting providers block", r"2525")
+
+    def test_misspelt_parameters(self):
+        self.configure(self.start_relay(), raw="relay_host = [x]:587\nsmtp_sasl_passwd_maps = hash:/x\nsmtp_tls_ca_file = /x\n")
+        self.names(self.check("--offline", code=0), r"relay_host.*relayhost is meant", r"smtp_sasl_passwd_maps.*smtp_sasl_password_maps",
+                   r"smtp_tls_ca_file.*smtp_tls_CAfile")
+
+    def test_unused_parameters_of_postfix(self):
+        self.configure(self.start_relay(), biff="no", smtpd_banner="$myhostname ESMTP", mynetworks="127.0.0.0/8")
+        self.names(self.check("--offline", code=0), r"3 parameters of Postfix have no use here: .*smtpd_banner")
+
+    # -- certificates
+
+    def unverified(self, recipe, *patterns):
+        relay = self.relay_with(recipe)
+        done = self.check()
+        self.assertNotEqual(done.returncode, 0)
+        self.names(done, r"FAIL tls", *patterns)
+        self.assertEqual(relay.counters()["secrets_seen"], 0)
+
+    def test_certificate_for_another_name(self):
+        self.unverified("ca ca=yes\nserver issuer=ca dns=mx.example.net\n", r"mx\.example\.net",
+                        r"relayhost = \[mx\.example\.net\]:\d+")
+
+    def test_certificate_of_an_unknown_issuer(self):
+        self.unverified("ca ca=yes\nother ca=yes cn=Somebody\nserver issuer=other dns=localhost\n", r"Somebody|issue",
+                        r"smtp_tls_CAfile = ")
+
+    def test_certificate_expired(self):
+        self.unverified("ca ca=yes from=-100\nserver issuer=ca dns=localhost from=-60 until=-30\n", r"expired", r"renew")
+
+    def test_certificate_not_yet_valid(self):
+        self.unverified("ca ca=yes\nserver issuer=ca dns=localhost from=+10 until=+30\n", r"valid only from|not valid yet", r"clock")
+
+    def test_certificate_ends_soon(self):
+        self.relay_with("ca ca=yes\nserver issuer=ca dns=localhost until=+5\n")
+        self.names(self.check(code=0), r"warn certificate .*in [45] d")
+
+    # -- the way there
+
+    def test_unknown_host(self):
+        self.configure(relayhost="[relay.invalid]:587")
+        done = self.check()
+        self.assertNotEqual(done.returncode, 0)
+        self.names(done, r"FAIL resolve .*relay\.invalid", r"getent ahosts relay\.invalid")
+
+    def test_refused(self):
+        self.configure(relayhost="[localhost]:%d" % harness.free_port())
+        done = self.check()
+        self.assertNotEqual(done.returncode, 0)
+        self.names(done, r"FAIL connect .*refused", r"relayhost = \[localhost\]:587")
+
+    def test_no_starttls(self):
+        relay = self.start_relay("--no-starttls", "--auth-without-tls", "--plain-ok")
+        self.configure(relay)
+        done = self.check()
+        self.assertNotEqual(done.returncode, 0)
+        self.names(done, r"STARTTLS|TLS is required", r"relayhost = \[localhost\]:465")
+        self.assertEqual(relay.counters()["secrets_seen"], 0)
+
+    def test_no_relayhost(self):
+        self.configure()
+        self.names(self.check(code=78), r"relayhost is not set", r"relayhost = \[smtp\.example\.com\]:587")
+
+    def test_no_main_cf(self):
+        done = self.check(code=66)
+        self.names(done, r"main\.cf", r"relayhost = \[smtp\.example\.com\]:587", r"smtp_sasl_password_maps = ")
+
+    def test_wrong_password(self):
+        relay = self.start_relay(password="another")
+        self.configure(relay)
+        done = self.check()
+        self.assertNotEqual(done.returncode, 0)
+        self.names(done, r"FAIL auth", r"535", r"password map|map's line")
+
+
+class Edits(harness.SystemTest):
+    needs = ("sendmail", "outpostd", "outpost", "outpost-smtp")
+
+    def setUp(self):
+        super().setUp()
+        self.relay = self.start_relay()
+        self.configure(self.relay)
+
+    def queue_some(self, n=3):
+        for i in range(n):
+            self.sendmail("-odq", "-f", "s%d@example.com" % i, "you@example.net")
+        entries = {e["sender"]: e["queue_id"] for e in json_lines(self.outpost("queue", "--json"))}
+        self.assertEqual(len(entries), n)
+        return [entries["s%d@example.com" % i] for i in range(n)]
+
+    def edits(self):
+        ids = self.queue_some()
+        self.assertRegex(self.outpost("hold", ids[0]).out, "1 message held")
+        self.assertEqual(self.outpost("hold", ids[0], code=None).returncode != 0, True, "held twice")
+        held = json_lines(self.outpost("queue", "--held", "--json"))
+        self.assertEqual([e["queue_id"] for e in held], [ids[0]])
+        self.assertRegex(self.outpost("delete", ids[1]).out, "1 message deleted")
+        self.assertRegex(self.outpost("delete", ids[1], code=65).err, "no message|not there")
+        self.assertRegex(self.outpost("delete", ids[2][:-1], code=65).err, "whole")
+        self.assertIn(ids[2], self.outpost("show", ids[2][:-1], code=None).out or ids[2])
+        self.outpost("flush")
+        message, = self.relay.wait_messages(1)
+        self.assertEqual(message.sender, "s2@example.com")
+        self.assertRegex(self.outpost("release", "--all").out, "1 message released")
+        self.outpost("flush")
+        self.relay.wait_messages(2)
+        self.assertRegex(self.outpost("log", "--event", "held").out, ids[0])
+
+    def test_by_the_running_outpostd(self):
+        self.start_outpostd()
+        self.edits()
+
+    def test_by_oneself(self):
+        self.edits()
+
+    def test_filters(self):
+        self.queue_some()
+        self.assertRegex(self.outpost("delete", "--sender", "s1@example.com").out, "1 message deleted")
+        self.assertRegex(self.outpost("hold", "--older-than", "1h").out, "0 messages held")
+        self.assertRegex(self.outpost("hold", "--user", "0").out, "2 messages held")
+        self.assertRegex(self.outpost("delete", "--user", "nobody").out, "0 messages deleted")
+        self.outpost("delete", code=64)
+        self.outpost("delete", "ABC", "--all", code=64)
+
+    def test_export(self):
+        a, b, c = self.queue_some()
+        mbox = self.outpost("export", "--all").out
+        self.assertEqual(mbox.count("\nSubject: test\n"), 3)
+        self.assertEqual(len(re.findall(r"^From s\d@example\.com ", mbox, re.M)), 3)
+        place = os.path.join(self.tmp, "out")
+        os.mkdir(place)
+        self.outpost("export", "--eml", place, a, b)
+        self.assertEqual(sorted(os.listdir(place)), sorted([a + ".eml", b + ".eml"]))
+        with open(os.path.join(place, a + ".eml")) as f:
+            text = f.read()
+        self.assertIn("id %s;" % a, text)
+        self.assertTrue(text.endswith("\n\nhello\n"), text)
+        self.assertIn("hello", self.outpost("show", "--body", c).out)
+
+    def test_mbox_quotes_from_lines(self):
+        self.sendmail("-odq", "you@example.net", input=b"Subject: x\n\nFrom me\n>From you\nfrom no\n")
+        self.assertIn("\n\n>From me\n>>From you\nfrom no\n", self.outpost("export", "--all").out)
+
+    def test_failed_ones_stay_and_can_be_sent_again(self):
+        self.sendmail("-odq", "-f", "me@example.com", "reject@example.net")
+        self.outpost("flush")
+        failed, = json_lines(self.outpost("queue", "--failed", "--json"))
+        self.assertEqual(failed["queue_name"], "failed")
+        self.assertRegex(self.outpost("show", failed["queue_id"]).out, r"550 5\.1\.1")
+        self.outpost("retry", failed["queue_id"])
+        self.outpost("flush")
+        self.assertEqual(len(self.log_lines(r"%s: to=.*status=bounced" % failed["queue_id"])), 2)
+
+
+class Faces(harness.SystemTest):
+    needs = ("sendmail", "outpostd", "outpost", "outpost-smtp")
+
+    def test_status_when_the_relay_is_down(self):
+        self.configure(relayhost="[localhost]:%d" % harness.free_port())
+        self.outpost("status", "--quiet")
+        self.sendmail("-odq", "you@example.net")
+        self.outpost("flush", code=75)
+        done = self.outpost("status", code=75)
+        self.assertRegex(done.out, r"DOWN for .*next try in")
+        self.assertRegex(done.out, r"refused")
+        self.assertRegex(done.out, r"next .*nothing listens at port")
+        self.assertEqual(self.outpost("status", "--quiet", code=75).out, "")
+        state = json.loads(self.outpost("status", "--json", code=75).out)
+        self.assertEqual((state["queued"], state["relays"][0]["up"]), (1, False))
+
+    def test_status_when_all_is_well(self):
+        self.configure(self.start_relay())
+        self.sendmail("-odq", "you@example.net")
+        self.outpost("flush")
+        out = self.outpost("status").out
+        self.assertRegex(out, r"relay .* up, last used")
+        self.assertRegex(out, r"last day +1 sent, 0 failed")
+        self.assertRegex(out, r"next +nothing to do")
+
+    def test_test(self):
+        relay = self.start_relay()
+        self.configure(relay)
+        self.assertRegex(self.outpost("test", "you@example.net").out, r"ok +sent .*250")
+        message, = relay.wait_messages(1)
+        self.assertEqual(message.recipients, ["you@example.net"])
+        self.assertRegex(self.outpost("test", "reject@example.net", code=69).out, r"FAIL +refused")
+        self.assertRegex(self.outpost("test", "tempfail@example.net", code=75).out, r"FAIL +waits")
+
+    def test_test_when_the_relay_was_down(self):
+        port = harness.free_port()
+        self.configure(relayhost="[localhost]:%d" % port)
+        done = self.outpost("test", "you@example.net", code=75)
+        self.assertRegex(done.out, r"refused")
+
+    def test_metrics(self):
+        self.configure(self.start_relay())
+        self.sendmail("-odq", "you@example.net")
+        out = self.outpost("metrics").out
+        self.assertTrue(out.endswith("# EOF\n"))
+        self.assertIn('outpost_messages{state="queued"} 1\n', out)
+        for line in out.splitlines():
+            self.assertRegex(line, r'^(# (TYPE|UNIT|HELP|EOF)|[a-z_]+(\{[a-z]+="[^"]*"\})? -?\d+$)')
+
+    def test_completion(self):
+        self.configure(self.start_relay())
+        self.sendmail("-odq", "you@example.net")
+        (entry,) = json_lines(self.outpost("queue", "--json"))
+        self.assertEqual(self.outpost("complete", "--", "st").out, "status\n")
+        self.assertIn("--older-than\n", self.outpost("complete", "--", "delete", "--").out)
+        self.assertEqual(self.outpost("complete", "--", "show", entry["queue_id"][:3]).out, entry["queue_id"] + "\n")
+
+    def test_usage(self):
+        self.configure(self.start_relay())
+        for argv in (["nonsense"], ["queue", "--nonsense"], ["show"], ["queue", "extra"], ["flush", "--quiet=3"]):
+            done = self.outpost(*argv, code=64)
+            self.assertRegex(done.err, r"^outpost: .*outpost.*help")
+        help_text = self.outpost("help").out
+        for name in re.findall(r"^  (\w+) ", help_text, re.M):
+            self.assertIn("outpost " + name, self.outpost(name, "--help").out)
+            for line in self.outpost(name, "--help").out.splitlines():
+                self.assertLessEqual(len(line), 110, line)
+
+
+class Import(harness.SystemTest):
+    needs = ("outpost",)
+
+    def write(self, name, text):
+        path = os.path.join(self.tmp, name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "w") as f:
+            f.write(text)
+        os.chmod(path, 0o600)
+        return path
+
+    def imported(self, program, path, code=0):
+        shown = self.outpost("import", "--dry-run", program, path)
+        self.assertNotIn(SECRET, shown.out + shown.err)
+        self.assertFalse(os.path.exists(os.path.join(self.conf, "main.cf")))
+        self.outpost("import", program, path, input=b"", code=64)
+        self.outpost("import", "--yes", program, path, code=code)
+        with open(os.path.join(self.conf, "main.cf")) as f:
+            main_cf = dict(re.findall(r"^(\w+) = (.*)$", f.read(), re.M))
+        with open(os.path.join(self.conf, "sasl_passwd")) as f:
+            passwd = f.read()
+        self.assertEqual(os.stat(os.path.join(self.conf, "sasl_passwd")).st_mode & 0o7777 & 0o137, 0)
+        return main_cf, passwd, shown.out
+
+    def test_msmtp(self):
+        path = self.write("msmtprc", "defaults\ntls on\nport 587\n\naccount other\nhost other.example.com\n\naccount mine\n"
+                          "host smtp.example.com\nfrom me@example.com\nauth on\nuser me\npassword \"%s\"\n\n"
+                          "account default : mine\n" % SECRET)
+        main_cf, passwd, _ = self.imported("msmtp", path)
+        self.assertEqual(main_cf["relayhost"], "[smtp.example.com]:587")
+        self.assertEqual(main_cf["from_address"], "me@example.com")
+        self.assertEqual(passwd, "[smtp.example.com]:587 me:%s\n" % SECRET)
+
+    def test_ssmtp(self):
+        self.write("ssmtp/ssmtp.conf", "root=ops@example.com\nmailhub=smtp.example.com:465\nUseTLS=YES\nAuthUser=me\n"
+                   "AuthPass=%s\nrewriteDomain=example.com\n" % SECRET)
+        path = os.path.dirname(self.write("ssmtp/revaliases", "# local:global\nroot:ops@example.com:smtp.example.com\n"))
+        main_cf, passwd, shown = self.imported("ssmtp", path)
+        self.assertEqual((main_cf["relayhost"], main_cf["myorigin"]), ("[smtp.example.com]:465", "example.com"))
+        self.assertIn("/generic", main_cf["smtp_generic_maps"])
+        self.assertIn('"root: ops@example.com"', shown)
+        self.assertEqual(passwd, "[smtp.example.com]:465 me:%s\n" % SECRET)
+
+    def test_nullmailer(self):
+        path = os.path.dirname(self.write("nm/remotes", "smtp.example.com smtp --port=587 --starttls --user=me --pass=%s\n"
+                                          % SECRET.replace(" ", "_")))
+        self.write("nm/me", "host.example.com\n")
+        self.write("nm/adminaddr", "ops@example.com\n")
+        main_cf, passwd, shown = self.imported("nullmailer", path)
+        self.assertEqual((main_cf["relayhost"], main_cf["myhostname"]), ("[smtp.example.com]:587", "host.example.com"))
+        self.assertIn("ops@example.com", shown)
+        self.assertIn("me:", passwd)
+
+    def test_postfix(self):
+        path = os.path.dirname(self.write("postfix/main.cf", "relayhost = [smtp.example.com]:587\nsmtp_sasl_auth_enable = yes\n"
+                                          "smtp_sasl_password_maps = hash:%s/postfix/sasl_passwd\nmyorigin = $mydomain\n"
+                                          "smtpd_banner = x\nqueue_directory = /var/spool/postfix\n" % self.tmp))
+        self.write("postfix/sasl_passwd", "[smtp.example.com]:587 me:%s\n" % SECRET)
+        main_cf, passwd, _ = self.imported("postfix", path)
+        self.assertEqual((main_cf["relayhost"], main_cf["myorigin"]), ("[smtp.example.com]:587", "$mydomain"))
+        self.assertEqual(main_cf["smtp_sasl_password_maps"], "hash:%s/sasl_passwd" % self.conf)
+        self.assertNotIn("queue_directory", main_cf)
+        self.assertNotIn("smtpd_banner", main_cf)
+        self.assertEqual(passwd, "[smtp.example.com]:587 me:%s\n" % SECRET)
+
+    def test_old_files_are_kept(self):
+        path = self.write("msmtprc", "account default\nhost new.example.com\ntls on\n")
+        with open(os.path.join(self.conf, "main.cf"), "w") as f:
+            f.write("relayhost = [old.example.com]:25\n")
+        done = self.outpost("import", "--yes", "msmtp", path)
+        self.assertRegex(done.out, r"(?m)^-relayhost = \[old\.example\.com\]:25\n(.*\n)*\+relayhost = \[new\.example\.com\]:587$")
+        with open(os.path.join(self.conf, "main.cf.old")) as f:
+            self.assertIn("old.example.com", f.read())
+
+
+def json_lines(done):
+    return [json.loads(line) for line in done.out.splitlines() if line.strip()]
+
+
+if __name__ == "__main__":
+    harness.main()
