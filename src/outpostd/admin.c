@@ -106,9 +106,11 @@ void flush_check(struct outpostd *d)
 
 	if (!f->on)
 		return;
+	/* What came up on the way (a bounce) may be due before what was looked at last: look once more without force. */
+	if (schedule_idle(d) && d->schedule.force)
+		schedule_force(d, false);
 	if (schedule_idle(d)) {
 		f->on = false;
-		schedule_force(d, false);
 		tell_all(d);
 	} else if (f->done != f->told_done && deadline_over(f->told)) {
 		f->told = deadline_in_ms(100);
