@@ -34,4 +34,4 @@ clean-deb:
 	rm -rf deb
 PHONY += deb clean-deb
 
-EXTRA_DIST += docs/relays.md docs/moving.md docs/fleet.md docs/containers.md packaging/container/Dockerfile
+EXTRA_DIST += docs/relays.md docs/microsoft365.md docs/moving.md docs/fleet.md docs/containers.md packaging/container/Dockerfile
