@@ -71,9 +71,7 @@ static int answer(Gsasl *lib, Gsasl_session *session, Gsasl_property prop)
 	case GSASL_PASSWORD:
 		gsasl_property_set(session, prop, buf_str(&x->a->link.secret));
 		return GSASL_OK;
-	case GSASL_AUTHZID:
-		gsasl_property_set(session, prop, "");
-		return GSASL_OK;
+	/* GSASL_AUTHZID is not set: an empty one becomes "a=" in SCRAM, which RFC 5802 has no place for (Dovecot refuses it). */
 #if GSASL_VERSION_NUMBER >= 0x020000
 	case GSASL_CB_TLS_EXPORTER:
 #endif
