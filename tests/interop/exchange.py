@@ -36,8 +36,6 @@ class Exchange(harness.SystemTest):
 
     def setUp(self):
         super().setUp()
-        if type(self) is Exchange:
-            self.skipTest("a base class")
         self.server = self.start_server()
 
     def relayhost(self, tls=False, **params):
@@ -113,13 +111,12 @@ class Exchange(harness.SystemTest):
 
     def test_wrong_password_keeps_the_message(self):
         self.relayhost(self.server.starttls is None)
-        self.write_secret("sasl_passwd", "%s %s:wrong\n" % (self.written_relayhost(), harness.USER))
+        self.write_secret("sasl_passwd", "%s %s:hunter2\n" % (self.written_relayhost(), harness.USER))
         self.submit("kept", b"x\n", "a@example.com", ["b@example.net"])
         self.flush(code=75)
         self.assertEqual(len(self.queue()), 1)
         self.assertEqual(self.server.delivered(), [])
-        text = self.log_text()
-        self.assertNotIn("wrong", text.replace("wrong password", ""))
+        self.assertNotIn("hunter2", self.log_text())
         self.relayhost(self.server.starttls is None)        # the right one again
         self.flush()
         self.server.wait_delivered(1)

@@ -1,10 +1,10 @@
 """aiosmtpd as the relay: no PIPELINING, no CHUNKING."""
+import exchange
 import harness
 import servers
-from exchange import Exchange
 
 
-class Aiosmtpd(Exchange):
+class Aiosmtpd(exchange.Exchange):
     def start_server(self):
         return servers.Aiosmtpd(self)
 

@@ -1,10 +1,10 @@
 """Dovecot's submission server as the relay."""
+import exchange
 import harness
 import servers
-from exchange import Exchange
 
 
-class DovecotSubmission(Exchange):
+class DovecotSubmission(exchange.Exchange):
     def start_server(self):
         return servers.DovecotSubmission(
             self, extra="smtpd_recipient_restrictions = check_recipient_access inline:{refused@example.net=REJECT}\n")

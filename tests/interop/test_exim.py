@@ -1,10 +1,10 @@
 """Exim as the relay, with the limits that Debian ships."""
+import exchange
 import harness
 import servers
-from exchange import Exchange
 
 
-class Exim(Exchange):
+class Exim(exchange.Exchange):
     def start_server(self):
         return servers.Exim(self)
 

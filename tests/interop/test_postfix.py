@@ -1,12 +1,12 @@
 """Postfix with Dovecot's SASL as the relay: 587 with STARTTLS, 465, and every mechanism Dovecot has."""
+import exchange
 import harness
 import servers
-from exchange import Exchange
 
 REFUSE = "smtpd_recipient_restrictions = check_recipient_access inline:{refused@example.net=REJECT}\n"
 
 
-class Postfix(Exchange):
+class Postfix(exchange.Exchange):
     def start_server(self):
         return servers.Postfix(self, extra=REFUSE)
 
@@ -35,7 +35,7 @@ class Postfix(Exchange):
 
 
 class Mechanisms(harness.SystemTest):
-    needs = Exchange.needs
+    needs = exchange.Exchange.needs
     password = 'p"ä ss\\w=:ord, ,'
 
     def test_each(self):

@@ -1,10 +1,10 @@
 """nodemailer's smtp-server as the relay."""
+import exchange
 import harness
 import servers
-from exchange import Exchange
 
 
-class SmtpServer(Exchange):
+class SmtpServer(exchange.Exchange):
     def start_server(self):
         return servers.SmtpServer(self)
 

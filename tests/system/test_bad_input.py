@@ -19,10 +19,11 @@ class BadInput(harness.SystemTest):
             self.assertRegex(text, re.compile(pattern, re.I))
         self.assertNotIn(SECRET, text)
 
-    def keeps(self, *patterns, code=75):
-        """A message queued, a flush that fails with this code and says why; the message stays, with the reason."""
+    def keeps(self, *patterns):
+        """A message queued, a flush that fails and says why; the message stays, with the reason."""
         self.sendmail("-odq", "-f", "me@example.com", "you@example.net")
-        done = self.outpost("flush", code=code)
+        done = self.outpost("flush", code=None)
+        self.assertIn(done.returncode, (75, 78), done.err)
         self.assertSays(done, *patterns)
         entry, = self.queue()
         self.assertNotIn(SECRET, str(entry) + self.log_text())
