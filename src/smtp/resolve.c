@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 struct mx {
 	unsigned preference;
@@ -205,6 +206,18 @@ static int resolver_down(struct delivery_down *d, const char *host, int rc)
 	}
 }
 
+/* RFC 6761 6.3: localhost is this machine, also where no /etc/hosts says so (a bare container). */
+static bool is_localhost(const char *host)
+{
+	static const char name[] = "localhost";
+	size_t n = strlen(host);
+
+	n -= n && host[n - 1] == '.';
+	if (n < sizeof(name) - 1 || strncasecmp(host + n - (sizeof(name) - 1), name, sizeof(name) - 1) != 0)
+		return false;
+	return n == sizeof(name) - 1 || host[n - sizeof(name)] == '.';
+}
+
 static int look_up_host(const struct delivery_session *s, const char *host, unsigned group, struct endpoints *e,
 			struct delivery_down *d)
 {
@@ -217,6 +230,8 @@ static int look_up_host(const struct delivery_session *s, const char *host, unsi
 	if (resolve_is_address(host))
 		hints.ai_flags |= AI_NUMERICHOST;
 	rc = getaddrinfo(host, port, &hints, &list);
+	if (rc && is_localhost(host))
+		rc = getaddrinfo(NULL, port, &hints, &list);
 	if (rc)
 		return resolver_down(d, host, rc);
 	add_all(e, host, group, list, s->address_preference);
