@@ -212,6 +212,14 @@ static bool plain_will_do(struct agent *a)
 	return true;
 }
 
+int session_talk(struct agent *a)
+{
+	for (size_t i = 0; i < sizeof(phases) / sizeof(phases[0]); i++)
+		if (run_phase(a, &phases[i]) < 0)
+			return -1;
+	return 0;
+}
+
 /* From here on only the relay is spoken to: nothing of this machine is needed any more. */
 static void shut_in(struct agent *a, const struct endpoints *e)
 {
@@ -227,10 +235,7 @@ static int try_one(struct agent *a, struct endpoints *e)
 	if (connect_step(a, e) < 0)
 		return -1;
 	shut_in(a, e);
-	for (size_t i = 0; i < sizeof(phases) / sizeof(phases[0]); i++)
-		if (run_phase(a, &phases[i]) < 0)
-			return -1;
-	return 0;
+	return session_talk(a);
 }
 
 static void say_ready(struct agent *a)

@@ -10,6 +10,9 @@
 /* Tries the endpoints in turn. 0: READY was said; -1: a->down. */
 int session_open(struct agent *a, struct endpoints *e);
 
+/* The same on a connection that stands: greeting to login. */
+int session_talk(struct agent *a);
+
 /* `outpost check`: MAIL with the sender that would be used, then RSET. 0 or -1. */
 int session_check_sender(struct agent *a);
 

@@ -64,8 +64,8 @@ static uint32_t time_at(const char *p)
 		p++;
 	if (!ascii_digit(*p))
 		return 0;
-	for (; ascii_digit(*p) && n < 1000000; p++)
-		n = n * 10 + (uint32_t)(*p - '0');
+	for (; ascii_digit(*p); p++)
+		n = n < 1000000 ? n * 10 + (uint32_t)(*p - '0') : n;
 	while (*p == ' ')
 		p++;
 	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++)

@@ -1,0 +1,75 @@
+/* Replies: any cut of the bytes gives the same replies, and whatever is made of one is printable and bounded. */
+#include "config.h"
+#include "smtp/ehlo.h"
+#include "smtp/reply.h"
+#include "smtp/sasl.h"
+#include "smtp/slowdown.h"
+#include "base/limits.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void must(bool ok)
+{
+	if (!ok)
+		abort();
+}
+
+static void look(const struct reply *r)
+{
+	struct buf quoted;
+	struct ehlo e;
+
+	must(r->code >= 200 && r->code <= 599);
+	buf_init(&quoted, LIMIT_REPLY_TEXT);
+	reply_quote(r, &quoted, 1000);
+	must(quoted.len <= 1004 && text_utf8(buf_str(&quoted), quoted.len));
+	for (size_t i = 0; i < quoted.len; i++)
+		must((unsigned char)quoted.data[i] >= ' ' && quoted.data[i] != 127);
+	buf_free(&quoted);
+	ehlo_parse(r, &e);
+	must(strlen(e.auth) < sizeof(e.auth) && strlen(e.words) < sizeof(e.words));
+	slowdown_asked(r, SLOWDOWN_MESSAGE);
+	must(slowdown_seconds(r) <= 86400);
+	sasl_advice(r);
+}
+
+/* Feeds the bytes in pieces; the codes that came of it, and how it ended, as a number. */
+static uint64_t run(const char *p, size_t n, size_t piece)
+{
+	size_t taken = 0, have = 0;
+	uint64_t sum = 0;
+	struct reply r;
+	int rc = 0;
+
+	reply_init(&r);
+	while (rc >= 0 && (taken < n || have < n)) {
+		size_t used;
+
+		rc = reply_take(&r, (struct span){p + taken, have - taken}, &used);
+		taken += used;
+		if (rc > 0) {
+			sum = sum * 1000003 + (uint64_t)r.code + r.text.len * 600;
+			look(&r);
+		} else if (rc == 0) {
+			if (have == n)
+				break;
+			have = have + piece < n ? have + piece : n;
+		}
+	}
+	reply_free(&r);
+	return rc < 0 ? ~sum : sum;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	const char *p = (const char *)data;
+
+	if (size > 4096)
+		return 0;
+	must(run(p, size, size + 1) == run(p, size, 1));
+	return 0;
+}
