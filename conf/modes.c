@@ -6,15 +6,26 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+static const char *group_name(gid_t group, char *buf, size_t size)
+{
+	struct group *g = getgrgid(group);
+
+	snprintf(buf, size, "%u", (unsigned)group);
+	return g ? g->gr_name : buf;
+}
 
 /* root's 0600 (nobody but root had it: giving it to the owner's group is what was meant) becomes root:group 0640. */
 static int mend(const char *path, gid_t group, mode_t also, struct buf *said, struct error *err)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	struct stat st;
+	char number[16];
 	int rc = 0;
 
 	if (fd < 0)
@@ -25,8 +36,8 @@ static int mend(const char *path, gid_t group, mode_t also, struct buf *said, st
 		if (fchown(fd, 0, group) < 0 || fchmod(fd, 0640) < 0)
 			rc = error_sys(err, EX_NOPERM, NULL, "cannot set %s to group %u and mode 0640", path, (unsigned)group);
 		else
-			buf_addf(said, "%s is now root's and group %u's, mode 0640, so that outpost can read it\n", path,
-				 (unsigned)group);
+			buf_addf(said, "%s is now root:%s 0640, so that outpost can read it\n", path,
+				 group_name(group, number, sizeof(number)));
 	}
 	close(fd);
 	return rc;
