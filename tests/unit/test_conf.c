@@ -939,7 +939,7 @@ static void mended_modes(void **state)
 	put("sasl_passwd", "[h]:587 u:" SECRET "\n", 0600);
 	c = load("smtp_sasl_password_maps = hash:%D/sasl_passwd\n");
 	assert_int_equal(conf_mend_modes(c, 4242, &b, &err), 0);
-	assert_says(buf_str(&b), "sasl_passwd is now root's and group 4242's, mode 0640");
+	assert_says(buf_str(&b), "sasl_passwd is now root:4242 0640");
 	assert_int_equal(stat(at("sasl_passwd"), &st), 0);
 	assert_int_equal(st.st_mode & 07777, 0640);
 	assert_int_equal(st.st_gid, 4242);
