@@ -58,6 +58,10 @@ struct context {
 const struct command *const *command_list(size_t *n);
 const struct command *command_find(const char *name);
 
+/* Reads the options of c->command and runs it: what main does, and the names of Postfix. */
+int command_run(struct context *c, int argc, char **argv);
+void command_use_config(struct context *c, const char *dir);
+
 /* Options by their long name. A name that is not in the table is a mistake of ours (false, NULL). */
 bool option_given(const struct context *c, const char *name);
 const char *option_value(const struct context *c, const char *name);	/* NULL: not given */

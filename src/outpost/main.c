@@ -8,6 +8,7 @@
 #include "base/proc.h"
 #include "base/text.h"
 #include "outpost/command.h"
+#include "outpost/postfix.h"
 
 #define COMMAND(name) &command_##name,
 static const struct command *const commands[] = {
@@ -105,7 +106,7 @@ static const char *option_argument(const char *attached, int *i, int argc, char 
 	return *i + 1 < argc ? argv[++*i] : NULL;
 }
 
-static void use_config(struct context *c, const char *dir)
+void command_use_config(struct context *c, const char *dir)
 {
 	c->dir = dir;
 	c->own = strcmp(dir, SYSCONFDIR) != 0;
@@ -130,7 +131,7 @@ static int parse_long(struct context *c, const char *word, int *i, int argc, cha
 		value = option_argument(eq ? eq + 1 : NULL, i, argc, argv);
 		if (!value)
 			return fail_usage(c, "--config wants a directory");
-		use_config(c, value);
+		command_use_config(c, value);
 		return PARSE_GO;
 	}
 	at = find_option(c->command->options, word, n, 0);
@@ -168,7 +169,7 @@ static int parse_letters(struct context *c, const char *letters, int *i, int arg
 			p = "x";
 		}
 		if (config)
-			use_config(c, value);
+			command_use_config(c, value);
 		else
 			c->given[at] = value;
 	}
@@ -203,7 +204,7 @@ static int parse_command_line(struct context *c, int argc, char **argv)
 	return PARSE_GO;
 }
 
-static int run_command(struct context *c, int argc, char **argv)
+int command_run(struct context *c, int argc, char **argv)
 {
 	int rc = parse_command_line(c, argc, argv);
 
@@ -236,15 +237,17 @@ int main(int argc, char **argv)
 {
 	struct context c = {.dir = SYSCONFDIR};
 	const char *env = getenv("MAIL_CONFIG");
-	int i = 1;
+	int i = 1, status;
 
 	if (io_standard_fds() < 0)
 		return EX_OSERR;
 	proc_settle();
 	if (env && *env)
-		use_config(&c, env);
+		command_use_config(&c, env);
+	if (postfix_name(&c, argc, argv, &status))
+		return status;
 	if (i + 1 < argc && strcmp(argv[i], "-C") == 0) {
-		use_config(&c, argv[i + 1]);
+		command_use_config(&c, argv[i + 1]);
 		i += 2;
 	}
 	if (i >= argc) {
@@ -266,5 +269,5 @@ int main(int argc, char **argv)
 	c.command = command_find(argv[i]);
 	if (!c.command)
 		return unknown_command(argv[i]);
-	return run_command(&c, argc - i - 1, argv + i + 1);
+	return command_run(&c, argc - i - 1, argv + i + 1);
 }

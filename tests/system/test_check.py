@@ -439,6 +439,66 @@ class Faces(harness.SystemTest):
                 self.assertLessEqual(len(line), 110, line)
 
 
+class PostfixNames(harness.SystemTest):
+    needs = ("sendmail", "outpostd", "outpost", "outpost-smtp")
+
+    def setUp(self):
+        super().setUp()
+        self.relay = self.start_relay()
+        self.configure(self.relay)
+
+    def call(self, name, *args, code=0, input=b""):
+        link = os.path.join(self.tmp, name)
+        if not os.path.lexists(link):
+            os.symlink(harness.program("outpost"), link)
+        return self.run_program(link, *args, env={"MAIL_CONFIG": self.conf}, code=code, input=input)
+
+    def test_postqueue(self):
+        self.sendmail("-odq", "you@example.net")
+        self.assertRegex(self.call("postqueue", "-p").out, r"(?m)^-- \d+ Kbytes in 1 Request\.$")
+        entry, = json_lines(self.call("postqueue", "-j"))
+        self.call("postqueue", "-i", entry["queue_id"], code=None)
+        self.call("postqueue", "-f")
+        self.relay.wait_messages(1)
+        self.call("postqueue", code=64)
+
+    def test_postsuper(self):
+        for _ in range(4):
+            self.sendmail("-odq", "you@example.net")
+        ids = [e["queue_id"] for e in json_lines(self.call("postqueue", "-j"))]
+        self.call("postsuper", "-h", ids[0])
+        self.call("postsuper", "-d", ids[1])
+        self.call("postsuper", "-d", "-", input=(ids[2] + "\n").encode())
+        self.assertEqual(sorted(e["queue_id"] for e in json_lines(self.call("postqueue", "-j"))), sorted([ids[0], ids[3]]))
+        self.call("postsuper", "-H", "ALL")
+        self.call("postsuper", "-d", "ALL")
+        self.assertRegex(self.call("postqueue", "-p").out, "Mail queue is empty")
+
+    def test_postcat(self):
+        self.sendmail("-odq", "you@example.net")
+        entry, = json_lines(self.call("postqueue", "-j"))
+        self.assertIn("Subject: test", self.call("postcat", "-q", entry["queue_id"]).out)
+        self.assertIn("hello", self.call("postcat", "-bq", entry["queue_id"]).out)
+
+    def test_postconf(self):
+        self.assertIn("relayhost = [localhost]:%d" % self.relay.starttls, self.call("postconf", "-n").out)
+        self.call("postconf", "-e", "relayhost=[smtp.example.com]:587", "myorigin = example.org")
+        self.assertEqual(self.call("postconf", "relayhost").out, "relayhost = [smtp.example.com]:587\n")
+        self.assertEqual(self.call("postconf", "-h", "myorigin").out, "example.org\n")
+        self.assertRegex(self.call("postconf", "-d", "smtp_tls_security_level").out, r"^smtp_tls_security_level =")
+
+    def test_postmap(self):
+        passwd = os.path.join(self.conf, "sasl_passwd")
+        done = self.call("postmap", "hash:" + passwd)
+        self.assertIn("nothing needs to be built", done.out)
+        self.assertEqual(os.listdir(self.conf).count("sasl_passwd.db"), 0)
+        self.assertNotEqual(self.call("postmap", "/nonexistent/map", code=None).returncode, 0)
+        with open(os.path.join(self.conf, "generic"), "w") as f:
+            f.write("root ops@example.com\n")
+        self.assertEqual(self.call("postmap", "-q", "root", "hash:" + os.path.join(self.conf, "generic")).out, "ops@example.com\n")
+        self.call("postmap", "-q", "nobody", "hash:" + os.path.join(self.conf, "generic"), code=1)
+
+
 class Import(harness.SystemTest):
     needs = ("outpost",)
 
