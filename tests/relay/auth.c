@@ -14,10 +14,10 @@
 #include "tests/relay/relay.h"
 
 /* What a mechanism shows of the secret to whoever sits at the other end. */
-static bool shows_secret(const char *mech)
+bool auth_shows_secret(struct span mech)
 {
-	return !strcmp(mech, "PLAIN") || !strcmp(mech, "LOGIN") || !strcmp(mech, "XOAUTH2") ||
-	       !strcmp(mech, "OAUTHBEARER");
+	return span_iscase(mech, "PLAIN") || span_iscase(mech, "LOGIN") || span_iscase(mech, "XOAUTH2") ||
+	       span_iscase(mech, "OAUTHBEARER");
 }
 
 static bool takes_token(const char *mech)
@@ -273,10 +273,6 @@ static void feed(struct conn *c, struct span b64, bool has)
 	struct buf raw;
 
 	buf_init(&raw, 1u << 20);
-	if (has && b64.n && shows_secret(c->mech)) {
-		c->r->n.secrets_seen++;
-		c->r->n.secrets_in_clear += c->tls_state != TLS_ON;
-	}
 	if (has && span_is(b64, "*")) {
 		auth_end(c);
 		reply(c, "501 5.7.0 Authentication cancelled");
@@ -323,8 +319,6 @@ void auth_start(struct conn *c, struct span mech, struct span initial, bool has)
 void auth_line(struct conn *c, struct span line)
 {
 	if (!c->mech) {		/* a dialogue asked, and nothing stands behind it */
-		c->r->n.secrets_seen++;
-		c->r->n.secrets_in_clear += c->tls_state != TLS_ON;
 		fail(c);
 		return;
 	}

@@ -272,17 +272,20 @@ void conn_flush(struct conn *c)
 	buf_reset(&c->say);
 }
 
-/* One byte of what is to be said, when its time has come. */
-static void trickle(struct conn *c)
+/* One byte of what is to be said, when its time has come. True: that was the last, the turn can go on. */
+static bool trickle(struct conn *c)
 {
 	while (c->say.len && c->r->now >= c->next_byte) {
 		send_text(c, c->say.data, 1);
 		buf_drop(&c->say, 1);
 		c->spoke = true;
 		c->next_byte = c->r->now + (int64_t)c->trickle_us;
+		if (!c->say.len)
+			return true;
 		if (c->trickle_us)
 			break;
 	}
+	return false;
 }
 
 /* ---- events and scripts */
@@ -549,10 +552,10 @@ void conn_service(struct conn *c)
 	bool over = false;
 
 	read_socket(c);
-	while (turn(c))
-		;
-	if (c->trickling)
-		trickle(c);
+	do {
+		while (turn(c))
+			;
+	} while (c->trickling && trickle(c));
 	conn_flush(c);
 	write_socket(c);
 	if (c->eof && c->ending == STAY && !pipe_held(&c->in) && !c->script.rule && !c->stalled)

@@ -122,8 +122,7 @@ struct conn {
 
 	Gsasl_session *sasl;
 	const char *mech;
-	bool sasl_done, token_failed;
-	struct user *token_user;
+	bool sasl_done, token_failed, shows_secret;
 };
 
 /* relay.c */
@@ -163,6 +162,7 @@ void auth_list(struct conn *c, struct buf *out);
 void auth_start(struct conn *c, struct span mech, struct span initial, bool has_initial);
 void auth_line(struct conn *c, struct span line);
 void auth_end(struct conn *c);
+bool auth_shows_secret(struct span mech);	/* to whoever sits at the other end */
 
 /* counters.c */
 void counters_write(const struct relay *r);

@@ -506,6 +506,22 @@ void smtp_ask_more(struct conn *c)
 	c->mode = MODE_AUTH;
 }
 
+/* Counts what shows the secret itself: PLAIN and LOGIN and tokens, with whatever a dialogue makes of it. */
+static void count_secret(struct conn *c, const struct command *cmd, struct span arg)
+{
+	struct span mech = {"", 0}, rest = arg;
+
+	if (cmd->event == EV_auth) {
+		c->shows_secret = span_word(&rest, " ", &mech) && auth_shows_secret(mech);
+		arg = span_trim(rest);
+	}
+	if ((cmd->event != EV_auth && cmd->event != EV_authline) || !c->shows_secret || !arg.n ||
+	    span_is(arg, "*") || span_is(arg, "="))
+		return;
+	c->r->n.secrets_seen++;
+	c->r->n.secrets_in_clear += c->tls_state != TLS_ON;
+}
+
 /* The log shows what was said, but no secret. */
 static void note_line(struct conn *c, struct span line, const struct command *cmd)
 {
@@ -548,6 +564,7 @@ static void run_line(struct conn *c, struct span line)
 	}
 	c->r->n.commands++;
 	note_line(c, line, cmd);
+	count_secret(c, cmd, arg);
 	check_pipelining(c, cmd);
 	if (!conn_event(c, cmd->event, verb, arg))
 		cmd->run(c, arg);
