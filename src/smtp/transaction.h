@@ -41,7 +41,7 @@ struct tx {
 	struct wire wire;
 	struct recode *recode;	/* NULL: as it is */
 	struct buf body;	/* a small message's wire form, made at its start */
-	uint64_t body_start;	/* of a->ch.sent, when the body began */
+	uint64_t body_start;	/* of a->ch.sent, when the body's present time-out began */
 };
 
 struct awaited {

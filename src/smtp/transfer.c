@@ -4,19 +4,23 @@
 
 #include <string.h>
 
-enum { SLOWEST = 500 };	/* bytes per second that a body may take without running into its deadline */
+enum { SLOWEST = 500 };	/* bytes per second below which a body runs into its deadline */
 
 static deadline until(const struct transfer *t)
 {
-	const struct awaited *w = t->count ? &t->queue[t->head] : NULL;
-	deadline d;
+	return t->count ? t->since + (deadline)awaited_seconds(t) * 1000 : DEADLINE_NEVER;
+}
 
-	if (!w)
-		return DEADLINE_NEVER;
-	d = t->since + (deadline)awaited_seconds(t) * 1000;
-	if (w->tx && w->tx->body_open)
-		d += (deadline)(t->a->ch.sent - w->tx->body_start) * 1000 / SLOWEST;
-	return d;
+/* Every time-out of a body begins anew once it has brought its bytes. What a socket's buffer took at once buys no more
+ * time than that: a relay that stops reading is found out. */
+static void pace_body(struct transfer *t)
+{
+	struct tx *x = t->count ? t->queue[t->head].tx : NULL;
+
+	if (!x || !x->body_open || t->a->ch.sent - x->body_start < (uint64_t)awaited_seconds(t) * SLOWEST)
+		return;
+	x->body_start = t->a->ch.sent;
+	t->since = clock_mono_ms();
 }
 
 /* Nothing is under way, and nothing more will come. */
@@ -31,8 +35,10 @@ static bool done(const struct transfer *t)
 static int turn(struct transfer *t)
 {
 	struct agent *a = t->a;
-	int rc = agent_wait(a, until(t));
+	int rc;
 
+	pace_body(t);
+	rc = agent_wait(a, until(t));
 	if (rc < 0)
 		return agent_down(a, DOWN_LOCAL, EX_TEMPFAIL, "4.3.0", "%s", "outpostd is gone");
 	if (answer_take(t) < 0)
