@@ -128,7 +128,7 @@ static bool ends_connection_only(const struct reply *r)
  * the next connection goes on where this one stopped. */
 static int closed(struct transfer *t, const struct awaited *w)
 {
-	bool between = !w || w->command == CMD_RSET || w->command == CMD_PROOF;
+	bool between = !w || w->command == CMD_RSET || w->command == CMD_MAIL || w->command == CMD_PROOF;
 
 	if (t->served && between && ends_connection_only(&t->a->reply)) {
 		t->closing = CLOSE_ORDERLY;

@@ -18,4 +18,4 @@ mkcert_SOURCES = tests/relay/mkcert.c
 mkcert_CPPFLAGS = $(AM_CPPFLAGS) $(GNUTLS_CFLAGS)
 mkcert_LDADD = libbase.a $(GNUTLS_LIBS)
 
-EXTRA_DIST += tests/relay/demo tests/relay/README.md
+EXTRA_DIST += tests/relay/demo tests/relay/README.md tests/relay/dialogues
