@@ -115,20 +115,22 @@ fail:
 	return NULL;
 }
 
-static void stream(struct agent *a)
+/* Whether more of a body is to come when there is room again. */
+static bool stream(struct agent *a)
 {
 	for (struct claim *c = a->first; c; c = c->next)
 		if (c->streaming) {
 			letter_send(a, c);
-			return;
+			return c->streaming;
 		}
+	return false;
 }
 
 void agent_flush(struct agent *a)
 {
+	bool more = stream(a);
 	size_t sent = 0;
 
-	stream(a);
 	while (sent < a->out.len) {
 		ssize_t n = send(a->watch.fd, a->out.data + sent, a->out.len - sent, MSG_DONTWAIT | MSG_NOSIGNAL);
 
@@ -143,7 +145,7 @@ void agent_flush(struct agent *a)
 		a->secret = false;
 	}
 	buf_drop(&a->out, sent);
-	loop_want(&a->d->loop, &a->watch, (short)(a->out.len ? POLLIN | POLLOUT : POLLIN));
+	loop_want(&a->d->loop, &a->watch, (short)(a->out.len || more ? POLLIN | POLLOUT : POLLIN));
 }
 
 void agent_quit(struct agent *a)
