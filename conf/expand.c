@@ -17,15 +17,6 @@ static bool name_byte(char b)
 	return ascii_alpha(b) || ascii_digit(b) || b == '_';
 }
 
-static void note_undefined(struct conf *c, const char *name)
-{
-	char sentence[160];
-
-	snprintf(sentence, sizeof(sentence), "$%.80s stands for nothing: there is no parameter of that name", name);
-	if (!strstr(buf_str(&c->notes), sentence))
-		conf_note(c, "%s: %s", c->path, sentence);
-}
-
 /* The raw text that a name stands for, or NULL. room keeps what has to be made. */
 static const char *raw_of(struct conf *c, const char *name, struct buf *room)
 {
@@ -69,7 +60,7 @@ static int expand_name(struct conf *c, struct span name, struct buf *out, int de
 	if (raw)
 		rc = expand(c, span_of(raw), out, depth + 1, err);
 	else if (!conf_postfix_knows(key))
-		note_undefined(c, key);
+		conf_note(c, "%s: $%s stands for nothing: there is no parameter of that name", c->path, key);
 	buf_wipe(&room);
 	return rc;
 }

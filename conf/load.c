@@ -23,12 +23,17 @@ const struct conf_entry *conf_entry(const struct conf *c, const char *name)
 
 void conf_note(struct conf *c, const char *fmt, ...)
 {
+	struct buf line;
 	va_list ap;
 
+	buf_init(&line, LIMIT_CONF_NOTES);
 	va_start(ap, fmt);
-	buf_addv(&c->notes, fmt, ap);
+	buf_addv(&line, fmt, ap);
 	va_end(ap);
-	buf_addc(&c->notes, '\n');
+	buf_addc(&line, '\n');
+	if (!strstr(buf_str(&c->notes), buf_str(&line))) /* a value is looked at more than once */
+		buf_adds(&c->notes, buf_str(&line));
+	buf_free(&line);
 }
 
 /* A password without static: in front is a mistake that must not be shown. */
@@ -79,9 +84,12 @@ bool conf_same_file(const struct stat *a, const struct stat *b)
 
 int conf_watch(struct conf *c, const char *path, struct error *err)
 {
-	struct conf_file *more = realloc(c->files, (c->nfiles + 1) * sizeof(*more));
-	struct conf_file *f;
+	struct conf_file *more, *f;
 
+	for (size_t i = 0; i < c->nfiles; i++)
+		if (strcmp(c->files[i].path, path) == 0)
+			return 0;
+	more = realloc(c->files, (c->nfiles + 1) * sizeof(*more));
 	if (!more)
 		return error_set(err, EX_OSERR, "4.3.0", "out of memory");
 	c->files = more;
@@ -293,6 +301,7 @@ static int parse(struct conf *c, struct span text, struct error *err)
 	return rc;
 }
 
+/* Made when first asked for: the nearest name costs milliseconds, and sendmail has no use for it. */
 static void list_unused(struct conf *c)
 {
 	c->unused = calloc(c->nentries ? c->nentries : 1, sizeof(*c->unused));
@@ -313,13 +322,13 @@ static void list_unused(struct conf *c)
 	}
 }
 
-/* Every value of ours must be well-formed; the others are expanded to find out which names they refer to. */
+/* Every value of ours that is set must be well-formed (the defaults are, a unit test looks); the others are expanded
+ * to find out which names they refer to. */
 static int check_all(struct conf *c, struct error *err)
 {
-	for (int set = 1; set >= 0; set--) /* what is written first: defaults may only suffer from it */
-		for (int p = 0; p < CONF_PARAMS; p++)
-			if (conf_is_set(c, (enum conf_param)p) == set && conf_check_value(c, (enum conf_param)p, err) < 0)
-				return -1;
+	for (size_t i = 0; i < c->nentries; i++)
+		if (c->entries[i].param >= 0 && conf_check_value(c, (enum conf_param)c->entries[i].param, err) < 0)
+			return -1;
 	for (size_t i = 0; i < c->nentries; i++) {
 		struct error ignored;
 		struct buf room;
@@ -330,7 +339,6 @@ static int check_all(struct conf *c, struct error *err)
 		conf_expand(c, c->entries[i].raw, &room, &ignored);
 		buf_wipe(&room);
 	}
-	list_unused(c);
 	return 0;
 }
 
@@ -417,6 +425,8 @@ int conf_defaults(const char *dir, struct conf **out, struct error *err)
 
 size_t conf_unused(const struct conf *c, const struct conf_unused **list)
 {
+	if (!c->unused)
+		list_unused((struct conf *)(uintptr_t)c);
 	*list = c->unused;
 	return c->nunused;
 }

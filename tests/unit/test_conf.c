@@ -16,6 +16,7 @@
 
 #include "base/io.h"
 #include "conf/conf.h"
+#include "conf/internal.h"
 #include "conf/sha256.h"
 #include "conf/tls.h"
 
@@ -305,6 +306,9 @@ static void defaults_are_well_formed(void **state)
 	assert_int_equal(conf_defaults(dir, &c, &err), 0);
 	for (int p = 0; p < CONF_PARAMS; p++) {
 		struct buf b;
+
+		if (conf_check_value(c, (enum conf_param)p, &err) < 0)
+			fail_msg("%s", err.text);
 
 		buf_init(&b, 4096);
 		conf_summary((enum conf_param)p, &b);
