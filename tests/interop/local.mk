@@ -4,7 +4,8 @@ INTEROP_TESTS = \
 	tests/interop/test_exim.py \
 	tests/interop/test_dovecot.py \
 	tests/interop/test_aiosmtpd.py \
-	tests/interop/test_smtp_server.py
+	tests/interop/test_smtp_server.py \
+	tests/interop/test_callers.py
 
 check-interop: $(system_needs)
 	OUTPOST_SUITE=$${OUTPOST_SUITE:-interop}; export OUTPOST_SUITE; \

@@ -1,0 +1,334 @@
+"""Programs that send mail, from Debian's packages in a private root, with outpost as /usr/sbin/sendmail: each calls it in
+its own way, and what it meant to say is what the relay gets. Each test is one program.
+
+The root has no configuration, no queue and no set-id program of outpost's: only sendmail, and the door's socket, as in
+a container that shares it."""
+import glob
+import os
+import re
+import shutil
+import subprocess
+
+import harness
+import servers
+
+PACKAGES = ("libc-bin", "dash", "coreutils", "sed", "grep", "gawk", "login", "bsd-mailx", "s-nail", "mutt", "git-email", "mailutils",
+            "logwatch", "smartmontools", "php-cli", "libemail-sender-perl", "libmime-lite-perl", "libmailtools-perl",
+            "ruby-mail", "ruby-net-smtp", "fail2ban", "sudo", "nmh", "procmail", "mime-construct", "cron", "at", "python3",
+            "hostname", "php-symfony-mailer", "libphp-phpmailer")
+
+TEXT = "first line\n.\nGrüße\nlast line\n"
+LATIN = "first line\n.\nplain\nlast line\n"
+
+
+class Programs(harness.SystemTest):
+    needs = ("sendmail", "outpostd", "outpost-smtp", "relay")
+
+    def setUp(self):
+        super().setUp()
+        self.root = servers.root_with("callers", PACKAGES)
+        door = os.path.join(self.root, "run/outpost/door")
+        os.makedirs(os.path.dirname(door), exist_ok=True)
+        for name in ("usr/sbin/sendmail", "usr/lib/sendmail"):
+            path = os.path.join(self.root, name)
+            if os.path.lexists(path):
+                os.unlink(path)
+            shutil.copy2(harness.program("sendmail"), path)
+        self.prepare()
+        self.relay = self.start_relay()
+        self.configure(self.relay, door_socket=door)
+        self.start_outpostd(wait=False)
+        harness.wait_for("the door", lambda: self.door_answers(door))
+
+    def prepare(self):
+        """What the packages' own scripts would have made."""
+        files = {"etc/hosts": "127.0.0.1 localhost %s\n" % os.uname().nodename, "etc/hostname": "box\n", "etc/mailname": "box.example.com\n", "etc/shells": "/bin/sh\n",
+                 "etc/environment": "", "etc/pam.d/other": "auth required pam_permit.so\naccount required pam_permit.so\n"
+                 "session required pam_permit.so\npassword required pam_deny.so\n"}
+        for d in ("root", "etc/pam.d", "var/spool/cron/crontabs", "var/spool/cron/atjobs", "var/spool/cron/atspool",
+                  "var/lib/git", "var/cache/logwatch", "var/log", "run/fail2ban", "run/sudo", "proc", "var/mail"):
+            os.makedirs(os.path.join(self.root, d), exist_ok=True)
+        for name in os.listdir(os.path.join(self.root, "etc/pam.d")):
+            os.unlink(os.path.join(self.root, "etc/pam.d", name))
+        for name, text in files.items():
+            self.write(name, text)
+        for path in glob.glob(os.path.join(self.root, "usr/bin/php[0-9]*")):
+            if not os.path.lexists(os.path.join(self.root, "usr/bin/php")):
+                os.symlink(os.path.basename(path), os.path.join(self.root, "usr/bin/php"))
+        modules = [os.path.basename(path) for path in glob.glob(os.path.join(self.root, "usr/lib/php/2*/*.so"))]
+        for path in glob.glob(os.path.join(self.root, "etc/php/*/cli")) + glob.glob(os.path.join(self.root, "usr/lib/php/8*")):
+            self.write(os.path.join("etc/php", path.split("/")[-2] if path.endswith("cli") else path.split("/")[-1],
+                                    "cli/php.ini"), "display_errors = stderr\n" + "".join(
+                "extension = %s\n" % m for m in ("ctype.so", "iconv.so", "mbstring.so", "tokenizer.so") if m in modules))
+        passwd = os.path.join(self.root, "etc/passwd")
+        with open(passwd) as f:
+            text = f.read()
+        self.write("etc/passwd", re.sub(r"^root:.*$", "root:x:0:0:Box Admin,,,:/root:/bin/sh", text, flags=re.M))
+
+    def write(self, name, text, mode=0o644):
+        path = os.path.join(self.root, name.lstrip("/"))
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        if os.path.lexists(path):
+            os.unlink(path)
+        with open(path, "w") as f:
+            f.write(text)
+        os.chmod(path, mode)
+        return path
+
+    def inside(self, *argv, input="", code=0, timeout=40, env=()):
+        """Runs a program in the root, which has /proc where the kernel lets us mount it."""
+        script = 'mount -t proc proc "$0/proc" 2>/dev/null; exec chroot "$0" /usr/bin/env -i "$@"'
+        base = ["PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LOGNAME=root", "USER=root", "LC_ALL=C.UTF-8", "TZ=UTC",
+                "TERM=dumb", "SHELL=/bin/sh", *env]
+        done = subprocess.run(["unshare", "-m", "sh", "-c", script, self.root, *base, *argv], input=input.encode(),
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=timeout * harness.SLOW)
+        if code is not None:
+            self.assertEqual(done.returncode, code, done.stdout.decode("utf-8", "replace"))
+        return done.stdout.decode("utf-8", "replace")
+
+    def daemon(self, *argv, env=()):
+        """The same for one that runs until the test ends."""
+        script = 'mount -t proc proc "$0/proc" 2>/dev/null; exec chroot "$0" /usr/bin/env -i "$@"'
+        base = ["PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LC_ALL=C.UTF-8", "TZ=UTC", *env]
+        return self.start("/usr/bin/unshare", "-m", "/bin/sh", "-c", script, self.root, *base, *argv)
+
+    def one(self, recipients, subject=None, body=None, sender=None):
+        message, = self.relay.wait_messages(1, timeout=30)
+        self.assertEqual(sorted(message.recipients), sorted(recipients))
+        if subject is not None:
+            self.assertEqual(message.header("Subject"), subject)
+        if body is not None:
+            charset = message.parsed.get_content_charset() or "utf-8"
+            text = message.parsed.get_payload(decode=True).decode(charset).replace("\r\n", "\n")
+            self.assertEqual(text.rstrip("\n"), body.rstrip("\n"))
+        if sender is not None:
+            self.assertEqual(message.sender, sender)
+        for name in ("From", "Date", "Message-ID", "Received"):
+            self.assertIsNotNone(message.header(name), name)
+        self.assertNotRegex(message.header("From").addresses[0].addr_spec, r"@localhost|^[^@]*$")
+        return message
+
+    # -- mail(1) and its like
+
+    def test_bsd_mailx(self):
+        self.inside("bsd-mailx", "-s", "subject ü", "-c", "c@example.net", "-b", "b@example.net", "a@example.net", "root", input=TEXT)
+        m = self.one(["a@example.net", "b@example.net", "c@example.net", "root@example.com"], None, TEXT)
+        self.assertNotIn(b"b@example.net", m.data)
+        self.assertEqual(m.header("From"), "Box Admin <root@example.com>")
+
+    def test_s_nail(self):
+        self.inside("s-nail", "-n", "-s", "subject ü", "-c", "c@example.net", "root", input=TEXT)
+        self.one(["root@example.com", "c@example.net"], "subject ü", TEXT)
+
+    def test_mailutils(self):
+        self.inside("mail.mailutils", "-s", "subject", "root", input="first line\nlast line\n")
+        self.one(["root@example.com"], "subject", "first line\nlast line\n")
+
+    def test_mutt(self):
+        self.inside("mutt", "-s", "subject ü", "-c", "c@example.net", "-b", "b@example.net", "--", "a@example.net", input=TEXT,
+                    env=["EMAIL=me@example.org"])
+        m = self.one(["a@example.net", "b@example.net", "c@example.net"], "subject ü", TEXT)
+        self.assertNotIn(b"b@example.net", m.data)
+        self.assertEqual(m.header("From").addresses[0].addr_spec, "me@example.org")
+
+    def test_mime_construct(self):
+        self.inside("mime-construct", "--to", "root", "--subject", "subject", "--string", LATIN)
+        self.one(["root@example.com"], "subject", LATIN)
+
+    def test_nmh_pipe(self):
+        self.nmh("sendmail/pipe")
+
+    def test_nmh_smtp(self):
+        self.nmh("sendmail/smtp")
+
+    def nmh(self, mts):
+        self.write("root/.mh_profile", "Path: Mail\n")
+        os.makedirs(os.path.join(self.root, "root/Mail"), exist_ok=True)
+        self.write("root/Mail/draft", "To: a@example.net\nCc: root\nFrom: me@example.org\nSubject: subject\n--------\n" + LATIN)
+        self.inside("/usr/bin/mh/send", "-mts", mts, "-draft", code=None)
+        message, = self.relay.wait_messages(1)
+        root, = [r for r in message.recipients if r.startswith("root@")]    # nmh may add its own idea of the host
+        m = self.one(["a@example.net", root], "subject", LATIN)
+        self.assertEqual(m.header("From"), "me@example.org")
+
+    def test_procmail(self):
+        self.write("root/.procmailrc", "SENDMAIL=/usr/sbin/sendmail\nLOGFILE=/tmp/procmail.log\n:0\n! fwd@example.net\n")
+        self.inside("procmail", "/root/.procmailrc",
+                    input="From a@b.example Mon Nov 16 10:00:00 2026\nFrom: a@b.example\nTo: me@example.org\nSubject: subject\n\n" + LATIN)
+        m = self.one(["fwd@example.net"], "subject", LATIN)
+        self.assertEqual(m.header("To"), "me@example.org")
+
+    # -- daemons and system tools
+
+    def test_cron(self):
+        self.write("etc/crontab", "SHELL=/bin/sh\nMAILTO=root\n@reboot root printf 'first line\\n.\\nGrüße\\nlast line\\n'\n")
+        for name in ("run/crond.reboot", "run/crond.pid"):
+            if os.path.exists(os.path.join(self.root, name)):
+                os.unlink(os.path.join(self.root, name))
+        self.daemon("cron", "-f")
+        m = self.one(["root@example.com"], None, TEXT)
+        self.assertIn(b"\nFrom: root@example.com (Cron Daemon)\n", m.data)
+        self.assertRegex(m.header("Subject"), "^Cron <root@.*printf")
+
+    def test_at(self):
+        for name in ("var/spool/cron/atjobs", "var/spool/cron/atspool"):
+            shutil.rmtree(os.path.join(self.root, name))
+            os.makedirs(os.path.join(self.root, name))
+            shutil.chown(os.path.join(self.root, name), 1, 1)
+        self.write("var/spool/cron/atjobs/.SEQ", "0\n")
+        shutil.chown(os.path.join(self.root, "var/spool/cron/atjobs/.SEQ"), 1, 1)
+        self.inside("at", "-M", "now", input="true\n", code=None)
+        self.inside("at", "now", input="printf 'first line\\n.\\nlast line\\n'\n")
+        self.daemon("atd", "-f")
+        m = self.one(["root@example.com"], None, "first line\n.\nlast line\n")
+        self.assertRegex(m.header("Subject"), r"^Output from your job")
+
+    def test_sudo(self):
+        path = self.write("etc/sudoers", "Defaults mail_always\nroot ALL=(ALL:ALL) NOPASSWD: ALL\n", 0o440)
+        self.assertTrue(os.path.exists(path))
+        self.inside("sudo", "/bin/true")
+        harness.wait_for("sudo's mail", self.relay.count)       # later versions send a second one
+        m = self.relay.messages()[0]
+        self.assertEqual(m.recipients, ["root@example.com"])
+        self.assertIn("SECURITY information", m.header("Subject"))
+        self.assertIn(b"COMMAND=/bin/true", m.data)
+
+    def test_logwatch(self):
+        self.write("var/log/logwatch-test.log", "")
+        self.inside("logwatch", "--output", "mail", "--mailto", "root", "--service", "zz-sys", "--range", "today", "--format", "text")
+        m = self.one(["root@example.com"])
+        self.assertIn("Logwatch", m.header("Subject"))
+
+    def test_smartd_warning(self):
+        self.write("etc/alternatives/mail", "")
+        link = os.path.join(self.root, "usr/bin/mail")
+        if not os.path.lexists(link):
+            os.symlink("bsd-mailx", link)
+        self.inside("/bin/sh", "/usr/share/smartmontools/smartd_warning.sh", env=[
+            "SMARTD_MAILER=/usr/bin/mail", "SMARTD_ADDRESS=root", "SMARTD_MESSAGE=Device: /dev/sda, FAILED",
+            "SMARTD_FAILTYPE=CurrentPendingSector", "SMARTD_DEVICE=/dev/sda", "SMARTD_DEVICETYPE=sat",
+            "SMARTD_DEVICEINFO=disk", "SMARTD_TFIRST=now", "SMARTD_TFIRSTEPOCH=1", "SMARTD_PREVCNT=0", "SMARTD_NEXTDAYS=",
+            "SMARTD_SUBJECT=SMART error (CurrentPendingSector) detected", "SMARTD_DEVICESTRING=/dev/sda",
+            "SMARTD_FULLMESSAGE=the whole message"])
+        m = self.one(["root@example.com"])
+        self.assertIn("SMART error (CurrentPendingSector)", m.header("Subject"))
+
+    def test_fail2ban(self):
+        """Its own action, as written in its package, run by its own code."""
+        script = (
+            "import sys; sys.path.insert(0, '/usr/lib/python3/dist-packages')\n"
+            "from fail2ban.client.actionreader import ActionReader\n"
+            "from fail2ban.server.action import CommandAction\n"
+            "r = ActionReader('sendmail', 'sshd', {'name': 'sshd', 'dest': 'root', 'sender': 'fail2ban'}, basedir='/etc/fail2ban',"
+            " share_config={})\n"
+            "r.read(); r.getOptions({})\n"
+            "a = CommandAction(None, 'sendmail')\n"
+            "for c in r.convert():\n"
+            "    if c[0] == 'multi-set':\n"
+            "        for k, v in c[4]: setattr(a, k, v) if hasattr(a, k) else a._properties.__setitem__(k, v) if hasattr(a, '_properties') else None\n"
+            "    elif c[0] == 'set' and len(c) > 5: setattr(a, c[4], c[5])\n"
+            "a.start()\n")
+        self.write("tmp/f2b.py", script)
+        self.inside("python3", "/tmp/f2b.py")
+        m = self.one(["root@example.com"], sender="fail2ban@example.com")
+        self.assertRegex(m.header("Subject"), r"^\[Fail2Ban\] sshd: started on \S+$")
+        self.assertEqual(m.header("From").addresses[0].display_name, "Fail2Ban")
+
+    def test_git_send_email(self):
+        self.write("root/.gitconfig", "[user]\n\tname = Mé Tester\n\temail = me@example.org\n")
+        self.write("tmp/x.patch", "From 0123456789012345678901234567890123456789 Mon Sep 17 00:00:00 2001\n"
+                   "From: Someone Else <else@example.org>\nDate: Mon, 16 Nov 2026 10:00:00 +0000\nSubject: [PATCH] change\n\n"
+                   "Body ü\n---\n x | 1 +\n\n.\ndiff --git a/x b/x\n-- \n2.39\n")
+        self.inside("git", "send-email", "--confirm=never", "--suppress-cc=all", "--to", "list@example.net", "--cc", "c@example.net",
+                    "--8bit-encoding=UTF-8", "/tmp/x.patch")
+        m = self.one(["list@example.net", "c@example.net"], "[PATCH] change")
+        self.assertIn("From: Someone Else <else@example.org>\n\nBody ü\n".encode(), m.body)
+        self.assertIn(b"\n.\ndiff", m.body)
+
+    # -- languages
+
+    def test_php_mail(self):
+        self.write("tmp/m.php", "<?php exit(mail('a@example.net, root', 'subject', \"first line\\n.\\nGrüße\\nlast line\\n\", "
+                   "\"From: w@example.org\\r\\nBcc: b@example.net\", '-fbounce@example.org') ? 0 : 1);")
+        self.inside("php", "/tmp/m.php")
+        m = self.one(["a@example.net", "b@example.net", "root@example.com"], "subject", TEXT, "bounce@example.org")
+        self.assertNotIn(b"b@example.net", m.data)
+
+    def test_php_mail_says_no(self):
+        self.write("tmp/m.php", "<?php exit(mail('a@', 's', 'x') ? 0 : 7);")
+        self.assertIn("no mail address", self.inside("php", "/tmp/m.php", code=7))
+
+    def test_phpmailer(self):
+        self.write("tmp/m.php", """<?php
+require '/usr/share/php/libphp-phpmailer/src/PHPMailer.php'; require '/usr/share/php/libphp-phpmailer/src/Exception.php';
+$m = new PHPMailer\\PHPMailer\\PHPMailer(true); $m->isSendmail(); $m->CharSet = 'utf-8'; $m->setFrom('w@example.org', 'Wé');
+$m->addAddress('a@example.net'); $m->addBCC('b@example.net'); $m->Subject = 'subject ü'; $m->Body = "first line\\n.\\nGrüße\\nlast line\\n";
+$m->send();""")
+        self.inside("php", "/tmp/m.php")
+        self.one(["a@example.net", "b@example.net"], "subject ü", TEXT, "w@example.org")
+
+    def symfony(self, command):
+        self.write("tmp/m.php", """<?php
+require '/usr/share/php/Symfony/Component/Mailer/autoload.php'; require '/usr/share/php/Symfony/Component/Mime/autoload.php';
+$t = new Symfony\\Component\\Mailer\\Transport\\SendmailTransport('%s');
+$m = (new Symfony\\Component\\Mime\\Email())->from('w@example.org')->to('a@example.net')->bcc('b@example.net')->subject('subject ü')
+    ->text("first line\\n.\\nGrüße\\nlast line\\n");
+(new Symfony\\Component\\Mailer\\Mailer($t))->send($m);""" % command)
+        self.inside("php", "/tmp/m.php")
+        self.one(["a@example.net", "b@example.net"], "subject ü", TEXT, "w@example.org")
+
+    def test_symfony_smtp(self):
+        self.symfony("/usr/sbin/sendmail -bs")
+
+    def test_symfony_pipe(self):
+        self.symfony("/usr/sbin/sendmail -t -i")
+
+    def test_perl_email_sender(self):
+        self.write("tmp/m.pl", """use Email::Sender::Simple qw(sendmail); use Email::Simple;
+use Email::Sender::Transport::Sendmail;
+my $e = Email::Simple->create(header => [From => 'w@example.org', To => 'a@example.net', Subject => 'subject'],
+    body => "first line\\n.\\nplain\\nlast line\\n");
+sendmail($e, {from => 'bounce@example.org', to => ['a@example.net', 'root'], transport => Email::Sender::Transport::Sendmail->new});
+""")
+        self.inside("perl", "/tmp/m.pl")
+        self.one(["a@example.net", "root@example.com"], "subject", LATIN, "bounce@example.org")
+
+    def test_perl_mime_lite(self):
+        self.write("tmp/m.pl", """use MIME::Lite;
+my $m = MIME::Lite->new(From => 'w@example.org', To => 'a@example.net', Bcc => 'b@example.net', Subject => 'subject',
+    Data => "first line\\n.\\nplain\\nlast line\\n"); $m->send or die;
+""")
+        self.inside("perl", "/tmp/m.pl")
+        self.one(["a@example.net", "b@example.net"], "subject", LATIN)
+
+    def test_perl_mail_mailer(self):
+        self.write("tmp/m.pl", """use Mail::Mailer; my $m = Mail::Mailer->new('sendmail');
+$m->open({From => 'w@example.org', To => 'a@example.net', Subject => 'subject'}); print $m "first line\\n.\\nplain\\nlast line\\n";
+$m->close or die;
+""")
+        self.inside("perl", "/tmp/m.pl")
+        self.one(["a@example.net"], "subject", LATIN)
+
+    def test_ruby_mail(self):
+        self.write("tmp/m.rb", """require 'mail'
+m = Mail.new(from: 'w@example.org', to: 'a@example.net', bcc: 'z@example.net', subject: 'subject ü', charset: 'UTF-8',
+  body: "first line\\n.\\nGrüße\\nlast line\\n")
+m.delivery_method :sendmail
+m.deliver!
+""")
+        self.inside("ruby", "/tmp/m.rb")
+        self.one(["a@example.net", "z@example.net"], "subject ü", TEXT, "w@example.org")
+
+    def test_python(self):
+        self.write("tmp/m.py", """import subprocess
+from email.message import EmailMessage
+m = EmailMessage(); m["To"] = "a@example.net, root"; m["Bcc"] = "b@example.net"; m["Subject"] = "subject ü"; m["From"] = "w@example.org"
+m.set_content("first line\\n.\\nGrüße\\nlast line\\n")
+subprocess.run(["/usr/sbin/sendmail", "-t", "-oi"], input=m.as_bytes(), check=True)
+""")
+        self.inside("python3", "/tmp/m.py")
+        self.one(["a@example.net", "b@example.net", "root@example.com"], "subject ü", TEXT)
+
+
+if __name__ == "__main__":
+    harness.main()
