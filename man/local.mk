@@ -1,11 +1,14 @@
 # man: pages in mdoc. main.cf(5) and others that are made from tables: see conf/local.mk.
 dist_man_MANS += man/outpost.8
+if POSTFIX_NAMES
+dist_man_MANS += man/postqueue.8 man/postsuper.8 man/postcat.8 man/postconf.8 man/postmap.8
+endif
 
 # mandoc -Tlint finds nothing in any page, but that it does not know our pages as installed.
 check-man: $(nodist_man_MANS)
 	@if test -z '$(MANDOC)'; then echo "SKIP check-man: mandoc is not here"; exit 0; fi; \
 	for f in $(dist_man_MANS) $(nodist_man_MANS); do \
-		test -f $$f || f=$(srcdir)/$$f; $(MANDOC) -Tlint $$f; \
+		test -f $$f || f=$(srcdir)/$$f; grep -q '^\.so ' $$f || $(MANDOC) -Tlint $$f; \
 	done | grep -v 'referenced manual not found' || exit 0; exit 1
 CHECK_LOCAL += check-man
 PHONY += check-man

@@ -1,5 +1,5 @@
 # packaging: what installing needs beyond copying, and the packages.
-EXTRA_DIST += packaging/install packaging/build-deb packaging/outpost.logcheck \
+EXTRA_DIST += packaging/install packaging/build-deb packaging/check-debian packaging/outpost.logcheck \
 	packaging/apparmor/usr.sbin.outpostd \
 	packaging/debian/changelog packaging/debian/control packaging/debian/copyright packaging/debian/rules \
 	packaging/debian/source/format packaging/debian/outpost.docs \
@@ -32,6 +32,9 @@ deb: dist
 	@rm -rf deb && $(SHELL) $(srcdir)/packaging/build-deb $(distdir).tar.xz deb
 clean-deb:
 	rm -rf deb
-PHONY += deb clean-deb
+# The same package on a fresh Debian, from installing to purging. Minutes, and a mirror: not part of make check.
+check-debian: deb relay$(EXEEXT) mkcert$(EXEEXT)
+	$(SHELL) $(srcdir)/packaging/check-debian deb
+PHONY += deb clean-deb check-debian
 
 EXTRA_DIST += docs/relays.md docs/microsoft365.md docs/moving.md docs/fleet.md docs/containers.md packaging/container/Dockerfile
