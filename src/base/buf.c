@@ -98,22 +98,28 @@ int buf_addc(struct buf *b, char c)
 	return buf_add(b, &c, 1);
 }
 
+/* Most texts fit where there is room already and are formatted once. */
 int buf_addv(struct buf *b, const char *fmt, va_list ap)
 {
+	size_t spare = b->cap > b->len && !b->failed ? b->cap - b->len : 0;
 	va_list again;
-	char *p;
+	char *p = NULL;
 	int n;
 
 	va_copy(again, ap);
-	n = vsnprintf(NULL, 0, fmt, ap);
-	p = n < 0 ? NULL : buf_room(b, (size_t)n);
-	if (p) {
+	n = vsnprintf(spare ? b->data + b->len : NULL, spare, fmt, ap);
+	if (n >= 0 && (size_t)n < spare && (size_t)n <= b->max - b->len)
+		p = b->data + b->len;
+	else if (n >= 0 && (p = buf_room(b, (size_t)n)))
 		vsnprintf(p, (size_t)n + 1, fmt, again);
+	if (p)
 		b->len += (size_t)n;
-	}
 	va_end(again);
-	if (!p)
+	if (!p) {
 		b->failed = true;
+		if (b->data)
+			b->data[b->len] = '\0';
+	}
 	return p ? 0 : -1;
 }
 

@@ -186,25 +186,30 @@ void text_clean(char *s)
 	}
 }
 
+/* Runs of good bytes are added at once: listings of a hundred thousand lines pass here. */
 void text_printable(struct buf *out, const char *p, size_t n, size_t cap)
 {
-	size_t used = 0;
+	size_t used = 0, run = 0, i = 0;
 
-	for (size_t i = 0; i < n;) {
+	while (i < n) {
 		size_t len = utf8_length((const unsigned char *)p + i, n - i);
 		bool bad = len == 0 || (len == 1 && ((unsigned char)p[i] < ' ' || p[i] == 0x7F));
 
 		if (used + (len ? len : 1) + 3 > cap && n - i > 3) {
+			buf_add(out, p + run, i - run);
 			buf_adds(out, "...");
 			return;
 		}
-		if (bad)
+		if (bad) {
+			buf_add(out, p + run, i - run);
 			buf_addc(out, '?');
-		else
-			buf_add(out, p + i, len);
+		}
 		used += len ? len : 1;
 		i += len ? len : 1;
+		if (bad)
+			run = i;
 	}
+	buf_add(out, p + run, n - run);
 }
 
 bool text_utf8(const char *p, size_t n)
