@@ -133,6 +133,19 @@ int conf_credential(struct conf *c, const struct conf_relay *r, const char *send
 /* The relay refused what conf_credential gave (535): what a program or token endpoint said is not used again, the next
  * conf_credential asks anew. Returns whether that can help (a token, or a program's answer that was kept). */
 bool conf_credential_refused(struct conf *c, char kind);
+/* Whether a program or a token endpoint may have to be asked, which takes seconds. */
+bool conf_credential_takes_time(struct conf *c);
+/* For whoever must not wait: 1, 0, -1 as conf_credential when it can be answered at once; 2: *q was started. Then
+ * conf_question_fd is watched for reading, and conf_question_step called: 2 not yet, else as conf_credential. The fd ends by
+ * itself when it takes too long. c may be another one by then. conf_question_free at any time. */
+struct conf_question;
+int conf_credential_ask(struct conf *c, const struct conf_relay *r, const char *sender, struct conf_credential *out,
+			struct conf_question **q, struct error *err);
+int conf_question_fd(const struct conf_question *q);
+int conf_question_step(struct conf *c, struct conf_question *q, struct conf_credential *out, struct error *err);
+void conf_question_free(struct conf_question *q);
+/* outpost-token's side of it. */
+int conf_question_answer(const char *dir, const char *relay, const char *sender, bool fresh, struct buf *answer);
 /* The name of the OAuth2 file of smtp_sasl_password_maps that is for this user (NULL: the first), and its token file. */
 int conf_oauth2_file(struct conf *c, const char *user, char *file, size_t fsize, char *tokens, size_t tsize, struct error *err);
 void conf_credential_wipe(struct conf_credential *cr);

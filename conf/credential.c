@@ -144,7 +144,7 @@ void conf_credential_wipe(struct conf_credential *cr)
 	buf_init(&cr->secret, LIMIT_SECRET);
 }
 
-static void make_digest(struct conf_credential *cr, const struct conf_relay *r)
+void conf_credential_digest(struct conf_credential *cr, const struct conf_relay *r)
 {
 	unsigned char sum[SHA256_SIZE];
 	struct sha256 sha;
@@ -217,7 +217,7 @@ int conf_credential(struct conf *c, const struct conf_relay *r, const char *send
 	add_relay_keys(&keys, r);
 	rc = look_up(c, maps, &keys, out, err);
 	if (rc > 0)
-		make_digest(out, r);
+		conf_credential_digest(out, r);
 	else
 		conf_credential_wipe(out);
 	free_keys(&keys);

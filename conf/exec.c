@@ -205,6 +205,11 @@ static int parse_answer(const struct buf *output, const char *user, char kind, s
 	return buf_ok(&out->user) && buf_ok(&out->secret) ? 1 : error_set(err, EX_TEMPFAIL, "4.7.8", "%s said too much", path);
 }
 
+int conf_answer_parse(const struct buf *output, struct conf_credential *out, int64_t *keep_s, struct error *err)
+{
+	return parse_answer(output, "", 'P', out, keep_s, "outpost-token", err);
+}
+
 /* ---- what is kept of it */
 
 static void wipe_answer(struct conf_answer *a)
@@ -224,7 +229,7 @@ void conf_answers_free(struct conf *c)
 	c->nanswers = 0;
 }
 
-static bool find_kept(struct conf *c, const char *spec, const char *key, struct conf_credential *out)
+bool conf_answer_find(struct conf *c, const char *spec, const char *key, struct conf_credential *out)
 {
 	for (size_t i = 0; i < c->nanswers; i++) {
 		struct conf_answer *a = &c->answers[i];
@@ -239,7 +244,7 @@ static bool find_kept(struct conf *c, const char *spec, const char *key, struct 
 	return false;
 }
 
-static void keep(struct conf *c, const char *spec, const char *key, const struct conf_credential *cr, int64_t seconds)
+void conf_answer_keep(struct conf *c, const char *spec, const char *key, const struct conf_credential *cr, int64_t seconds)
 {
 	struct conf_answer *more, *a;
 
@@ -265,6 +270,13 @@ static void keep(struct conf *c, const char *spec, const char *key, const struct
 		c->nanswers++;
 	else
 		wipe_answer(a);
+}
+
+int64_t conf_answers_left(const struct conf *c)
+{
+	int64_t left = c->nanswers ? c->answers[0].until - clock_mono_ms() : 0;
+
+	return left > 0 ? left / 1000 : 0;
 }
 
 bool conf_credential_refused(struct conf *c, char kind)
@@ -383,7 +395,7 @@ int conf_exec_get(struct conf *c, const char *spec, const char *key, struct conf
 	int64_t keep_s = 0;
 	int rc;
 
-	if (find_kept(c, spec, key, out))
+	if (conf_answer_find(c, spec, key, out))
 		return 1;
 	rc = split_command(spec, key, &cmd, err);
 	if (rc == 0)
@@ -391,7 +403,7 @@ int conf_exec_get(struct conf *c, const char *spec, const char *key, struct conf
 	if (rc == 0)
 		rc = ask_program(c, &cmd, key, out, &keep_s, err);
 	if (rc > 0)
-		keep(c, spec, key, out, keep_s);
+		conf_answer_keep(c, spec, key, out, keep_s);
 	free_command(&cmd);
 	return rc;
 }
@@ -461,7 +473,7 @@ int conf_oauth2_get(struct conf *c, const char *file, struct conf_credential *ou
 		return error_sys(err, EX_CONFIG, "4.3.5", "smtp_sasl_password_maps: oauth2: cannot open %s", file);
 	if (stat(file, &st) == 0 && conf_secret_file(c, file, &st, err) < 0)
 		return -1;
-	if (!c->refused && find_kept(c, file, "", out))
+	if (!c->refused && conf_answer_find(c, file, "", out))
 		return 1;
 	o = malloc(sizeof(*o));
 	if (!o)
@@ -475,7 +487,7 @@ int conf_oauth2_get(struct conf *c, const char *file, struct conf_credential *ou
 		rc = ask_token(c, file, tokens, out, &keep_s, err);
 	if (rc > 0) {
 		c->refused = false;
-		keep(c, file, "", out, keep_s);
+		conf_answer_keep(c, file, "", out, keep_s);
 	}
 	return rc;
 }

@@ -73,12 +73,16 @@ const char *conf_map_problem(enum conf_param p, struct span element);
 /* Whether this element is oauth2:FILE; its path in file. */
 bool conf_map_oauth2(struct conf *c, struct span element, char *file, size_t size);
 
+bool conf_map_is_program(struct span element);	/* exec: or oauth2: */
+
 /* A map's text in logical lines: each is given once, without comments, with its line number. -1 from each ends it. */
 int conf_each_line(struct span text, int (*each)(void *arg, struct span line, unsigned number, struct error *err),
 		   void *arg, struct error *err);
 
 /* Like conf_maps_get for the password maps: whatever answers, split into name and secret. */
 int conf_maps_secret(struct conf_maps *ms, const char *key, struct conf_credential *out, struct error *err);
+
+void conf_credential_digest(struct conf_credential *cr, const struct conf_relay *r);
 
 /* "user:password" into out: 1 or -1. */
 int conf_split_secret(const struct buf *value, const char *key, struct conf_credential *out, struct error *err);
@@ -94,6 +98,10 @@ int conf_exec_get(struct conf *c, const char *spec, const char *key, struct conf
 /* oauth2:FILE, by outpost-token. */
 int conf_oauth2_get(struct conf *c, const char *file, struct conf_credential *out, struct error *err);
 void conf_answers_free(struct conf *c);
+bool conf_answer_find(struct conf *c, const char *spec, const char *key, struct conf_credential *out);
+void conf_answer_keep(struct conf *c, const char *spec, const char *key, const struct conf_credential *cr, int64_t seconds);
+int conf_answer_parse(const struct buf *output, struct conf_credential *out, int64_t *keep_s, struct error *err);
+int64_t conf_answers_left(const struct conf *c);	/* seconds that the first of them is still good for; 0: none is kept */
 
 /* ---- regexp.c */
 struct conf_regexp;

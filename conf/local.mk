@@ -13,6 +13,7 @@ libconf_a_SOURCES = \
 	conf/credential.c \
 	conf/sha256.c conf/sha256.h \
 	conf/exec.c \
+	conf/question.c \
 	conf/oauth2.c conf/oauth2.h \
 	conf/modes.c \
 	conf/edit.c \

@@ -403,6 +403,14 @@ static void prefer_credential(struct map *m)
 	}
 }
 
+bool conf_map_is_program(struct span element)
+{
+	enum map_kind kind;
+	struct span source;
+
+	return split_element(element, &kind, &source) && (kind == MAP_EXEC || kind == MAP_OAUTH2);
+}
+
 bool conf_map_oauth2(struct conf *c, struct span element, char *file, size_t size)
 {
 	struct map m = {.kind = MAP_TEXT};

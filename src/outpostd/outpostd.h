@@ -277,6 +277,8 @@ struct agent {
 	uint64_t reuse_limit;
 	deadline since, idle;
 	char digest[72];		/* of the credential it was given */
+	struct conf_question *question;	/* a program or endpoint is being asked for the credential */
+	struct watch asking;
 	char kind;			/* of credential: 'P', 'T'; 0: none yet */
 	char where[400];		/* "host[ip]:port" */
 	struct delivery_ready ready;

@@ -461,7 +461,8 @@ void relay_changed(struct outpostd *d, bool conf)
 	for (struct relay *r = d->relays; r; r = r->next) {
 		bool lift = is_down(r) && by_hand(r->state.kind) && conf;
 
-		if (is_down(r) && !lift && strcmp(r->state.kind, "auth") == 0 &&
+		/* A program or a provider is not asked just to compare: it would be knocked at with every submission. */
+		if (is_down(r) && !lift && strcmp(r->state.kind, "auth") == 0 && !conf_credential_takes_time(d->conf) &&
 		    conf_credential(d->conf, &r->at, r->sender, &cr, &err) == 1) {
 			lift = strcmp(cr.digest, r->state.auth_digest) != 0;
 			conf_credential_wipe(&cr);

@@ -3,6 +3,7 @@
 #include "base/deadline.h"
 #include "base/io.h"
 #include "base/proc.h"
+#include "conf/conf.h"
 
 #include <curl/curl.h>
 #include <stdio.h>
@@ -58,6 +59,25 @@ static int device(struct job *j, struct error *err)
 	return device_login(&j->store, &j->oauth2, err);
 }
 
+/* For outpostd, which must not wait itself (conf.h, conf_credential_ask): "credential [-f] DIR RELAY SENDER". */
+static int credential(int argc, char **argv)
+{
+	bool fresh = argc > 0 && strcmp(argv[0], "-f") == 0;
+	struct buf answer;
+	int rc = EX_OK;
+
+	argc -= fresh;
+	argv += fresh;
+	if (argc != 3)
+		return EX_USAGE;
+	buf_init(&answer, 65536);
+	if (conf_question_answer(argv[0], argv[1], argv[2], fresh, &answer) < 0 ||
+	    io_write_all(STDOUT_FILENO, buf_str(&answer), answer.len, DEADLINE_NEVER) < 0)
+		rc = EX_IOERR;
+	buf_wipe(&answer);
+	return rc;
+}
+
 static int run(struct job *j, const char *verb, const char *file)
 {
 	struct error err = {0};
@@ -106,6 +126,10 @@ int main(int argc, char **argv)
 		return EX_OSERR;
 	proc_settle();
 	proc_hide();
+	if (argc > 1 && strcmp(argv[1], "credential") == 0) {
+		free(j);
+		return credential(argc - 2, argv + 2);
+	}
 	if (argc < 2 || !parse(j, argc - 1, argv + 1))
 		return usage();
 	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)

@@ -371,6 +371,68 @@ class Delivery(OAuth2Base):
         self.sendmail("you@example.net")
         self.wait_log("outpost login " + USER)
 
+    def test_the_door_does_not_wait(self):
+        """While a token endpoint takes its time, outpostd takes mail."""
+        self.endpoint.delay = 4
+        self.answer("/token", token(1))
+        relay = self.relay("XOAUTH2", "access-1")
+        self.start_outpostd()
+        self.sendmail("you@example.net")
+        harness.wait_for("the question", lambda: self.forms())
+        start = time.monotonic()
+        self.sendmail("you@example.net")
+        self.mailq()
+        self.assertLess(time.monotonic() - start, 2)
+        relay.wait_messages(2)
+        self.assertEqual(len(self.forms()), 1)
+
+    def program(self, text):
+        path = self.write_secret("program", "#!/bin/sh\n" + text)
+        os.chmod(path, 0o700)
+        return path
+
+    def test_exec(self):
+        relay = self.start_relay()
+        path = self.program("echo asked $# >&2\necho %s:%s\n" % (harness.USER, harness.PASSWORD))
+        self.configure(relay, smtp_sasl_password_maps="exec:" + path)
+        self.start_outpostd()
+        self.sendmail("you@example.net")
+        relay.wait_messages(1)
+        self.wait_log(r"outpost/credential\[\d+\]: warning: %s: asked 1" % path)
+        self.assertNotIn(harness.PASSWORD, self.log_text())
+
+    def test_exec_fails(self):
+        relay = self.start_relay()
+        path = self.program("echo no key in the ring >&2\nexit 2\n")
+        self.configure(relay, smtp_sasl_password_maps="exec:" + path, minimal_backoff_time="1s", maximal_backoff_time="1s")
+        self.start_outpostd()
+        self.sendmail("you@example.net")
+        self.wait_log("no key in the ring")
+        self.wait_log("failed with status 2")
+        self.program("test $1 = localhost || exit 1\necho %s:%s\n" % (harness.USER, harness.PASSWORD))
+        self.outpost("flush")
+        relay.wait_messages(1)
+
+    def test_exec_knows_nothing(self):
+        relay = self.start_relay()
+        self.configure(relay, smtp_sasl_password_maps="exec:" + self.program("exit 1\n"))
+        self.start_outpostd()
+        self.sendmail("you@example.net")
+        self.wait_log(r"keys tried: localhost, \[localhost\]:%d" % relay.starttls)
+
+    def test_service_credential(self):
+        relay = self.start_relay()
+        given = os.path.join(self.tmp, "given")
+        os.mkdir(given, 0o700)
+        with open(os.path.join(given, "sasl_passwd"), "w") as f:
+            os.fchmod(f.fileno(), 0o400)
+            f.write("[localhost]:%d %s:%s\n" % (relay.starttls, harness.USER, harness.PASSWORD))
+        self.configure(relay)
+        os.unlink(os.path.join(self.conf, "sasl_passwd"))
+        self.start_outpostd(env={"CREDENTIALS_DIRECTORY": given})
+        self.sendmail("you@example.net")
+        relay.wait_messages(1)
+
     def test_check(self):
         self.answer("/token", token(1))
         self.relay("XOAUTH2", "access-1")
