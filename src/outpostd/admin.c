@@ -65,7 +65,7 @@ static bool flush_end(struct client *c)
 		snprintf(held, sizeof(held), ", %llu held", (unsigned long long)t.held);
 	if (t.queued == 0)
 		return ask_ends(c, EX_OK, "%llu sent%s%s, nothing is left to send", (unsigned long long)f->sent, failed, held);
-	reason = relay_reason(c->d, &code, dsn);
+	reason = c->d->stalled ? c->d->stall : relay_reason(c->d, &code, dsn);
 	return ask_ends(c, code == EX_CONFIG ? EX_CONFIG : EX_TEMPFAIL, "%llu sent%s%s, %llu deferred%s%s",
 			(unsigned long long)f->sent, failed, held, (unsigned long long)t.queued, reason ? ": " : "",
 			reason ? reason : "");
@@ -111,6 +111,7 @@ void flush_check(struct outpostd *d)
 		schedule_force(d, false);
 	if (schedule_idle(d)) {
 		f->on = false;
+		d->flushed = true;
 		tell_all(d);
 	} else if (f->done != f->told_done && deadline_over(f->told)) {
 		f->told = deadline_in_ms(100);

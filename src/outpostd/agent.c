@@ -118,20 +118,20 @@ fail:
 	return NULL;
 }
 
-/* Whether more of a body is to come when there is room again. */
+/* More of a large body into out. False when none is under way. */
 static bool stream(struct agent *a)
 {
 	for (struct claim *c = a->first; c; c = c->next)
 		if (c->streaming) {
 			letter_send(a, c);
-			return c->streaming;
+			return true;
 		}
 	return false;
 }
 
-void agent_flush(struct agent *a)
+/* How much the socket took. */
+static size_t send_some(struct agent *a)
 {
-	bool more = stream(a);
 	size_t sent = 0;
 
 	while (sent < a->out.len) {
@@ -143,12 +143,22 @@ void agent_flush(struct agent *a)
 			break; /* full: later. Gone: reading will tell */
 		sent += (size_t)n;
 	}
-	if (sent == a->out.len && a->secret) {
+	return sent;
+}
+
+void agent_flush(struct agent *a)
+{
+	bool more;
+
+	do {
+		more = stream(a);
+		buf_drop(&a->out, send_some(a));
+	} while (more && a->out.len == 0);
+	if (a->out.len == 0 && a->secret) {
 		buf_wipe(&a->out);
 		a->secret = false;
 	}
-	buf_drop(&a->out, sent);
-	loop_want(&a->d->loop, &a->watch, (short)(a->out.len || more ? POLLIN | POLLOUT : POLLIN));
+	loop_want(&a->d->loop, &a->watch, (short)(a->out.len ? POLLIN | POLLOUT : POLLIN));
 }
 
 void agent_quit(struct agent *a)
@@ -212,7 +222,8 @@ static void put_secret(struct agent *a, int found, struct conf_credential *cr, c
 		conf_credential_wipe(cr);
 	} else {
 		mark = frame_begin(&a->out, TO_AGENT_NO_SECRET);
-		frame_u32(&a->out, (uint32_t)err->code);
+		/* Whatever is wrong with the map, it is for the administrator to mend. */
+		frame_u32(&a->out, err->code == EX_TEMPFAIL ? EX_TEMPFAIL : EX_CONFIG);
 		frame_cstr(&a->out, err->text);
 		frame_finish(&a->out, mark);
 	}

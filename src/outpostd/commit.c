@@ -25,6 +25,7 @@ static void stall(struct outpostd *d, const struct error *err)
 
 	if (!d->stalled)
 		log_line(LOG_FAIL, "qmgr", 0, "the queue takes no commits, so nothing more is sent: %s", err->text);
+	snprintf(d->stall, sizeof(d->stall), "%.290s", err->text);
 	d->stalled = true;
 	d->stalls++;
 	d->stalled_until = deadline_in_ms(wait);
@@ -36,6 +37,22 @@ static void recovered(struct outpostd *d)
 		log_line(LOG_INFORMATION, "qmgr", 0, "the queue takes commits again");
 	d->stalled = false;
 	d->stalls = 0;
+}
+
+/* What the reserve is for: verdicts alone, once more. */
+static int write_verdicts(struct outpostd *d, struct error *err)
+{
+	if (queue_begin(d->queue, err) < 0)
+		return -1;
+	if (settle_write(d, err) < 0 || relay_store(d, err) < 0 || queue_commit(d->queue, err) < 0) {
+		queue_rollback(d->queue);
+		settle_failed(d);
+		return -1;
+	}
+	recovered(d);
+	relay_stored(d);
+	settle_committed(d);
+	return 0;
 }
 
 static int write_all(struct outpostd *d, bool verdicts, struct error *err)
@@ -65,6 +82,12 @@ void commit_turn(struct outpostd *d)
 		return;
 	if (d->door.ready)
 		reload_if_changed(d);
+	if (d->door.ready && !reserve_ready(d)) {
+		error_set(&err, EX_TEMPFAIL, "4.3.1", "the disk of %s is full", d->queue_dir);
+		door_failed(d, &err);
+		if (!verdicts)
+			return;
+	}
 	if (write_all(d, verdicts, &err) == 0) {
 		recovered(d);
 		relay_stored(d);
@@ -76,6 +99,8 @@ void commit_turn(struct outpostd *d)
 	accept_forget(d);
 	settle_failed(d);
 	door_failed(d, &err);
+	if (verdicts && reserve_use(d) && write_verdicts(d, &err) == 0)
+		return;
 	if (verdicts)
 		stall(d, &err);
 	else

@@ -495,22 +495,39 @@ int door_open(struct outpostd *d, struct error *err)
 	return open_door(d, err);
 }
 
-static void stop_listening(struct outpostd *d, struct watch *w, const char *path)
+static void stop_listening(struct outpostd *d, struct watch *w)
 {
 	if (w->fd < 0)
 		return;
-	/* Away with the name first: who comes from now on finds nobody and uses the drop. */
-	if (path)
-		unlink(path);
 	loop_remove(&d->loop, w);
 	close(w->fd);
 	w->fd = -1;
 }
 
+/* Away with the names first: who comes from now on finds nobody and uses the drop, and who connected before is let in
+ * and served. */
+void door_unname(struct outpostd *d)
+{
+	if (d->door.ours && d->door.door.fd >= 0)
+		unlink(d->door.path);
+	if (d->door.admin.fd >= 0)
+		unlink(d->door.admin_path);
+}
+
+static bool knocks(const struct watch *w)
+{
+	return w->fd >= 0 && io_wait(w->fd, POLLIN, 0) == 1;
+}
+
+bool door_serving(struct outpostd *d)
+{
+	return d->door.clients || d->door.waiting || knocks(&d->door.admin) || (d->door.ours && knocks(&d->door.door));
+}
+
 void door_close(struct outpostd *d)
 {
-	stop_listening(d, &d->door.door, d->door.ours ? d->door.path : NULL);
-	stop_listening(d, &d->door.admin, d->door.admin_path);
+	stop_listening(d, &d->door.door);
+	stop_listening(d, &d->door.admin);
 }
 
 void door_hang_up(struct outpostd *d)

@@ -76,25 +76,88 @@ int incoming_open(struct outpostd *d)
 	return loop_add(&d->loop, &d->incoming);
 }
 
+/* The file is read twice: first through the strict decoder to its end, which alone decides whether it is taken, then for
+ * the message, straight into the queue: a full disk need not hold a third copy. Nobody else can write it. */
+struct reread {
+	int fd;
+	off_t at;
+	uint32_t left;		/* of the piece we are in */
+};
+
+static int ignore(void *arg, const char *p, size_t n, struct error *err)
+{
+	(void)arg, (void)p, (void)n, (void)err;
+	return 0;
+}
+
+static int read_at(struct reread *r, void *p, size_t n, struct error *err)
+{
+	size_t have = 0;
+
+	while (have < n) {
+		ssize_t got = pread(r->fd, (char *)p + have, n - have, r->at);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got <= 0)
+			return error_sys(err, EX_IOERR, "4.3.0", "cannot read a file in " INCOMING_DIR);
+		have += (size_t)got;
+		r->at += got;
+	}
+	return 0;
+}
+
+/* On to the next piece of the message: 1, or 0 at the end record. */
+static int next_piece(struct reread *r, struct error *err)
+{
+	unsigned char head[5];
+
+	for (;;) {
+		uint32_t n;
+
+		if (read_at(r, head, sizeof(head), err) < 0)
+			return -1;
+		n = (uint32_t)head[1] << 24 | (uint32_t)head[2] << 16 | (uint32_t)head[3] << 8 | head[4];
+		if (head[0] == 'Z')
+			return 0;
+		if (head[0] == 'M' && n) {
+			r->left = n;
+			return 1;
+		}
+		r->at += n;
+	}
+}
+
+static long reread(void *arg, char *p, size_t n, struct error *err)
+{
+	struct reread *r = arg;
+	int rc = r->left ? 1 : next_piece(r, err);
+
+	if (rc <= 0)
+		return rc;
+	if (n > r->left)
+		n = r->left;
+	if (read_at(r, p, n, err) < 0)
+		return -1;
+	r->left -= (uint32_t)n;
+	return (long)n;
+}
+
 static int take_file(struct outpostd *d, int fd, struct error *err)
 {
-	uint64_t limit = (uint64_t)conf_int(d->conf, P_message_size_limit);
+	uint64_t size, limit = (uint64_t)conf_int(d->conf, P_message_size_limit);
+	struct reread body = {.fd = fd, .at = INCOMING_HEAD + sizeof(SUBMISSION_MAGIC) - 1};
 	struct submission_decoder *decoder = NULL;
 	struct incoming in;
-	struct body body;
 	char id[QUEUE_ID];
-	uint64_t size;
-	int rc;
+	int rc = incoming_read(fd, limit, ignore, NULL, &in, &decoder, err);
 
-	body_init(&body, d->queue_dir);
-	rc = incoming_read(fd, limit, body_add, &body, &in, &decoder, err);
 	if (rc == 0) {
 		const struct submission *s = submission_envelope(decoder, &size);
 
-		rc = accept_submission(d, s, size, in.uid, in.arrival, body_read, &body, id, err);
+		rc = accept_submission(d, s, size, in.uid, in.arrival, reread, &body, id, err);
 	}
 	submission_decoder_free(decoder);
-	body_free(&body);
 	return rc;
 }
 

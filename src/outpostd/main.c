@@ -22,7 +22,7 @@
 #include "base/proc.h"
 #include "base/step.h"
 
-enum { LOCK_WAIT_MS = 20 * 1000, LINGER_MS = 1000, STOP_MS = 10 * 1000 };
+enum { LOCK_WAIT_MS = 20 * 1000, LINGER_MS = 1000, STOP_MS = 5 * 1000 };
 
 static int usage(void)
 {
@@ -81,7 +81,10 @@ static int open_queue(struct outpostd *d, struct error *err)
 	d->lock = queue_lock(d->queue_dir, d->once || d->take_in ? 0 : LOCK_WAIT_MS, err);
 	if (d->lock < 0)
 		return -1;
-	return queue_open(d->queue_dir, QUEUE_WRITE | QUEUE_CREATE, &d->queue, err);
+	if (queue_open(d->queue_dir, QUEUE_WRITE | QUEUE_CREATE, &d->queue, err) == 0)
+		return 0;
+	/* It may be the disk: what was kept back is for this. */
+	return reserve_use(d) ? queue_open(d->queue_dir, QUEUE_WRITE | QUEUE_CREATE, &d->queue, err) : -1;
 }
 
 static void on_signal(void *arg, short revents)
@@ -190,14 +193,15 @@ static void turn(struct outpostd *d)
 
 static bool quiet(struct outpostd *d)
 {
-	return schedule_idle(d) && !d->flush.on && !d->door.clients && !d->door.waiting && !d->look_incoming;
+	return schedule_idle(d) && !d->nverdicts && !d->flush.on && !d->door.clients && !d->door.waiting &&
+	       !d->look_incoming;
 }
 
 /* A flusher that was started for one errand leaves when it has had nothing to do for a moment; one whose door the
  * service manager keeps, when nothing is queued for a long time. */
 static bool may_leave(struct outpostd *d)
 {
-	int64_t stay = LINGER_MS;
+	int64_t stay = d->flushed ? 0 : LINGER_MS;
 
 	d->linger = 0;
 	if (d->leaving)
@@ -236,13 +240,14 @@ static int leave(struct outpostd *d)
 	bool again;
 
 	notify_say("STOPPING=1");
-	door_close(d);
+	door_unname(d);
 	agents_stop(d, false);
-	for (deadline until = deadline_in_ms(STOP_MS / 5); d->agents && !deadline_over(until);) {
-		if (loop_turn(&d->loop, deadline_poll(deadline_first(until, deadline_in_ms(100)))) < 0)
+	for (deadline until = deadline_in_ms(STOP_MS / 5); (d->agents || door_serving(d)) && !deadline_over(until);) {
+		if (loop_turn(&d->loop, deadline_poll(deadline_first(until, deadline_in_ms(20)))) < 0)
 			break;
 		commit_turn(d);
 	}
+	door_close(d);
 	agents_stop(d, true);
 	commit_turn(d);
 	door_hang_up(d);
@@ -307,7 +312,7 @@ static int one_life(struct outpostd *d, int *report)
 
 	if (start(d, &err) < 0) {
 		log_line(LOG_FAIL, "outpostd", 0, "%s", err.text);
-		if (*report >= 0)
+		if (!d->on_stderr)
 			fprintf(stderr, "outpostd: %s\n", err.text);
 		attached(report, err.code);
 		return -err.code;

@@ -133,7 +133,9 @@ struct door {
 	char path[1024], admin_path[1024];
 };
 int door_open(struct outpostd *d, struct error *err);
-void door_close(struct outpostd *d);		/* nobody new; those who are here are served */
+void door_unname(struct outpostd *d);		/* nobody new finds it */
+bool door_serving(struct outpostd *d);		/* somebody is here, or was in time to be let in */
+void door_close(struct outpostd *d);
 void door_hang_up(struct outpostd *d);		/* everybody goes */
 deadline door_deadline(struct outpostd *d);
 void door_tick(struct outpostd *d);
@@ -354,6 +356,10 @@ void notify_tick(struct outpostd *d);
 deadline upkeep_deadline(struct outpostd *d);
 void upkeep_tick(struct outpostd *d);
 
+/* ---- reserve.c: room on a full disk for what has to be stored. */
+bool reserve_ready(struct outpostd *d);
+bool reserve_use(struct outpostd *d);
+
 /* ---- journal.c: what is with agents, for the log of the next life. */
 void journal_open(struct outpostd *d);
 void journal_close(struct outpostd *d);
@@ -383,7 +389,7 @@ void event_relay_up(const struct relay *r, int64_t seconds_down);
 /* ---- everything */
 struct outpostd {
 	const char *conf_dir;
-	bool foreground, once, take_in;
+	bool foreground, once, take_in, on_stderr;
 	char queue_dir[1024];
 	struct conf *conf;
 	struct rules rules;
@@ -405,6 +411,9 @@ struct outpostd {
 	struct told *told;			/* notifications put in this turn */
 	size_t ntold;
 	deadline verdict_since;
+	bool reserved;
+	deadline reserve_again;
+	char stall[300];		/* why */
 	bool stalled;			/* the queue takes no commits: nothing more is sent */
 	deadline stalled_until;
 	unsigned stalls;
@@ -417,6 +426,7 @@ struct outpostd {
 	int64_t aging_key;
 	int64_t active;			/* monotonic ms when something last happened, for leaving */
 	deadline linger;
+	bool flushed;			/* the errand of --once is done */
 	deadline upkeep, watchdog;
 	int64_t watchdog_ms, reload_checked;
 	int64_t clock_offset;

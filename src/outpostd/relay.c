@@ -346,6 +346,12 @@ static int64_t pause_s(struct outpostd *d, const struct relay *r, const struct d
 	return s < why->retry_after ? why->retry_after : s;
 }
 
+/* 78 only for what stands, or does not stand, in our own files: a certificate or a refusal is the relay's word. */
+static bool mendable(const struct delivery_down *why)
+{
+	return why->kind == DOWN_CONFIG || (why->kind == DOWN_AUTH && why->code == EX_CONFIG);
+}
+
 void relay_went_down(struct outpostd *d, struct relay *r, const struct delivery_down *why)
 {
 	struct queue_relay *s = &r->state;
@@ -367,7 +373,7 @@ void relay_went_down(struct outpostd *d, struct relay *r, const struct delivery_
 	snprintf(s->dsn, sizeof(s->dsn), "%s", why->dsn);
 	snprintf(s->text, sizeof(s->text), "%s", why->text);
 	r->forced = false;
-	r->code = why->code;
+	r->code = mendable(why) ? EX_CONFIG : EX_TEMPFAIL;
 	if (why->kind == DOWN_AUTH)
 		snprintf(s->auth_digest, sizeof(s->auth_digest), "%s", r->digest);
 	event_relay_down(r, why, wait, same && r->told);

@@ -27,6 +27,7 @@ void reload_log(struct outpostd *d)
 {
 	const char *file = conf_str(d->conf, P_maillog_file), *name = conf_str(d->conf, P_syslog_name);
 
+	d->on_stderr = !*file && d->foreground;
 	if (*file && log_open(LOG_TO_FILE, name, file) < 0)
 		log_line(LOG_WARN, "outpostd", 0, "cannot open maillog_file %s", file);
 	else if (!*file)

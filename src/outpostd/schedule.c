@@ -460,7 +460,9 @@ bool schedule_waits(struct outpostd *d)
 /* Whether all that could be sent now is sent. */
 bool schedule_idle(struct outpostd *d)
 {
+	if (d->stalled)
+		return true;
 	if (d->schedule.nclaims || d->nverdicts || d->relay_dirty || one_starts(d, NULL))
 		return false;
-	return schedule_due(d) > clock_wall_us() || !relay_any_usable(d) || d->stalled;
+	return schedule_due(d) > clock_wall_us() || !relay_any_usable(d);
 }

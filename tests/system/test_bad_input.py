@@ -196,7 +196,7 @@ class BadInput(harness.SystemTest):
         self.configure(relay)
         body = b"Subject: x\n\n" + (b"x" * 70 + b"\n") * 2000       # 142 KB each
         accepted = 0
-        for way in ("drop", "door"):
+        for way in ("door", "drop"):
             service = self.start_outpostd() if way == "door" else None
             codes = [self.sendmail("-odq", "you@example.net", input=body, code=None) for _ in range(12)]
             accepted += [c.returncode for c in codes].count(0)
