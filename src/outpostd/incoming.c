@@ -82,6 +82,7 @@ struct reread {
 	int fd;
 	off_t at;
 	uint32_t left;		/* of the piece we are in */
+	bool end;
 };
 
 static int ignore(void *arg, const char *p, size_t n, struct error *err)
@@ -118,7 +119,8 @@ static int next_piece(struct reread *r, struct error *err)
 		if (read_at(r, head, sizeof(head), err) < 0)
 			return -1;
 		n = (uint32_t)head[1] << 24 | (uint32_t)head[2] << 16 | (uint32_t)head[3] << 8 | head[4];
-		if (head[0] == 'Z')
+		r->end = head[0] == 'Z';
+		if (r->end)
 			return 0;
 		if (head[0] == 'M' && n) {
 			r->left = n;
@@ -131,7 +133,7 @@ static int next_piece(struct reread *r, struct error *err)
 static long reread(void *arg, char *p, size_t n, struct error *err)
 {
 	struct reread *r = arg;
-	int rc = r->left ? 1 : next_piece(r, err);
+	int rc = r->end ? 0 : r->left ? 1 : next_piece(r, err);
 
 	if (rc <= 0)
 		return rc;
@@ -185,6 +187,7 @@ static int take_one(struct outpostd *d, const char *name, struct taken *t)
 		return 1;
 	if (may_pass(t->why.code)) {
 		log_line(LOG_WARN, "pickup", 0, INCOMING_DIR "/%s stays for now: %s", name, t->why.text);
+		d->incoming_stays++;
 		return 0;
 	}
 	t->refused = true;
@@ -245,6 +248,7 @@ void incoming_take(struct outpostd *d)
 	DIR *dir;
 
 	d->look_incoming = false;
+	d->incoming_stays = 0;
 	if (dir_path(d, INCOMING_DIR, NULL, path, sizeof(path)) < 0)
 		return;
 	dir = opendir(path);
@@ -255,19 +259,20 @@ void incoming_take(struct outpostd *d)
 	closedir(dir);
 }
 
+/* Whether a file came that was not there at the last look. */
 bool incoming_waits(struct outpostd *d)
 {
 	char path[1200];
 	struct dirent *e;
-	bool waits = false;
+	size_t n = 0;
 	DIR *dir;
 
 	if (dir_path(d, INCOMING_DIR, NULL, path, sizeof(path)) < 0)
 		return false;
 	dir = opendir(path);
-	while (dir && !waits && (e = readdir(dir)) != NULL)
-		waits = incoming_is_name(e->d_name);
+	while (dir && (e = readdir(dir)) != NULL)
+		n += incoming_is_name(e->d_name);
 	if (dir)
 		closedir(dir);
-	return waits;
+	return n > d->incoming_stays;
 }

@@ -398,6 +398,7 @@ struct outpostd {
 	struct loop loop;
 	struct door door;
 	struct watch signals, incoming;
+	size_t incoming_stays;		/* files that could not be taken at the last look */
 	struct schedule schedule;
 	struct relay *relays;
 	struct relay *route[RELAYS_MAX];
