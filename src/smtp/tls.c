@@ -11,7 +11,7 @@
 
 #define PRIORITY "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"
 
-enum { EXPIRES_SOON = 14 * 86400, DH_BITS = 2048 };
+enum { EXPIRES_SOON = 14 * 86400, DH_BITS = 2048, DH_BITS_UNVERIFIED = 1008 };
 
 /* ---- what is trusted */
 
@@ -30,7 +30,8 @@ static bool login_wants_proof(const struct delivery_session *s)
 	return s->auth && !s->auth_unverified;
 }
 
-/* Weak keys and signatures are refused where the relay is verified, warned about elsewhere. */
+/* Weak keys and signatures make a certificate untrusted at every level (load_priority): it is refused where the relay is
+ * verified, and warned about elsewhere. */
 static bool wants_strength(const struct delivery_session *s)
 {
 	return is_level(s, "verify") || is_level(s, "secure") || login_wants_proof(s);
@@ -90,8 +91,7 @@ static int load_priority(struct trust *t, const struct delivery_session *s, stru
 	int rc;
 
 	/* Not gnutls_certificate_set_verify_flags: its profile is OR-ed with the priority's, to a third one. */
-	snprintf(wanted, sizeof(wanted), "%s%s", s->priority[0] ? s->priority : PRIORITY,
-		 wants_strength(s) ? ":%PROFILE_MEDIUM" : "");
+	snprintf(wanted, sizeof(wanted), "%s:%%PROFILE_MEDIUM", s->priority[0] ? s->priority : PRIORITY);
 	rc = gnutls_priority_init(&t->priority, wanted, &at);
 	if (rc < 0)
 		return error_set(err, EX_CONFIG, "4.3.5", "TLS protocols and ciphers: \"%s\" is not understood (%s)", at,
@@ -394,8 +394,7 @@ static gnutls_session_t new_session(struct agent *a)
 		gnutls_deinit(s);
 		return NULL;
 	}
-	if (wants_strength(&a->set))
-		gnutls_dh_set_prime_bits(s, DH_BITS);
+	gnutls_dh_set_prime_bits(s, wants_strength(&a->set) ? DH_BITS : DH_BITS_UNVERIFIED);
 	if (!resolve_is_address(a->ready.host))
 		gnutls_server_name_set(s, GNUTLS_NAME_DNS, a->ready.host, strlen(a->ready.host));
 	gnutls_session_set_ptr(s, a);

@@ -95,10 +95,39 @@ static void w_issuer(struct recipe *r, const char *v) { r->issuer = strcmp(v, "s
 static void w_cn(struct recipe *r, const char *v) { r->cn = v; }
 static void w_key(struct recipe *r, const char *v) { r->key = v; }
 static void w_same_key(struct recipe *r, const char *v) { r->same_key = find(v); }
-static void w_dns(struct recipe *r, const char *v) { add_name(r, GNUTLS_SAN_DNSNAME, v, strlen(v)); }
 static void w_email(struct recipe *r, const char *v) { add_name(r, GNUTLS_SAN_RFC822NAME, v, strlen(v)); }
 static void w_uri(struct recipe *r, const char *v) { add_name(r, GNUTLS_SAN_URI, v, strlen(v)); }
 static void w_ca(struct recipe *r, const char *v) { r->ca = !strcmp(v, "yes"); }
+
+/* GnuTLS takes a name as a string: SEQUENCE { [2] bytes } by hand. */
+static void raw_name(struct recipe *r, const char *p, size_t n)
+{
+	unsigned char der[130] = {0x30, (unsigned char)(n + 2), 0x82, (unsigned char)n};
+
+	if (n > 120)
+		die("too long a name with a NUL");
+	memcpy(der + 4, p, n);
+	must(gnutls_x509_crt_set_extension_by_oid(r->crt, "2.5.29.17", der, n + 4, 0), "name");
+}
+
+/* %00 is a NUL: what a careless reader takes for the end of the name. */
+static void w_dns(struct recipe *r, const char *v)
+{
+	char name[1024];
+	size_t n = 0;
+
+	for (; *v && n < sizeof name; v++)
+		if (!strncmp(v, "%00", 3)) {
+			name[n++] = '\0';
+			v += 2;
+		} else {
+			name[n++] = *v;
+		}
+	if (memchr(name, '\0', n))
+		raw_name(r, name, n);
+	else
+		add_name(r, GNUTLS_SAN_DNSNAME, name, n);
+}
 
 static void w_ip(struct recipe *r, const char *v)
 {
@@ -214,7 +243,7 @@ static const struct {
 } words[] = {
 	{"issuer", "who signs it: a name above, or self [self]", w_issuer},
 	{"cn", "common name [the file's name]", w_cn},
-	{"dns", "a DNS name; repeatable", w_dns},
+	{"dns", "a DNS name, %00 for a NUL; repeatable", w_dns},
 	{"ip", "an address; repeatable", w_ip},
 	{"email", "a mail address", w_email},
 	{"uri", "a URI", w_uri},

@@ -8,6 +8,7 @@ SYSTEM_TESTS = \
 	tests/system/test_bad_input.py \
 	tests/system/test_check.py \
 	tests/system/test_drop.py \
+	tests/system/test_certificates.py \
 	tests/system/test_demo.py \
 	tests/system/test_dialogues.py \
 	tests/system/test_sendmail_callers.py \
