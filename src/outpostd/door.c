@@ -424,18 +424,23 @@ static void admin_ready(void *arg, short revents)
 
 /* ---- opening and closing */
 
-static void want_descriptors(struct door *door)
+static int want_descriptors(struct door *door, struct error *err)
 {
 	struct rlimit r;
 
 	if (getrlimit(RLIMIT_NOFILE, &r) < 0)
-		return;
+		return error_sys(err, EX_OSERR, NULL, "cannot ask for the limit of open files");
 	if (r.rlim_cur < DESCRIPTORS_WANTED && r.rlim_cur < r.rlim_max) {
 		r.rlim_cur = r.rlim_max < DESCRIPTORS_WANTED ? r.rlim_max : DESCRIPTORS_WANTED;
 		setrlimit(RLIMIT_NOFILE, &r);
 	}
+	/* With fewer it would take connections and never get to answer them. */
+	if (r.rlim_cur < DESCRIPTORS_LEAST)
+		return error_set(err, EX_OSERR, NULL, "the limit of open files (ulimit -n) is %llu, at least %d are needed",
+				 (unsigned long long)r.rlim_cur, DESCRIPTORS_LEAST);
 	/* One user's line must not use up what the others need. */
 	door->per_uid = r.rlim_cur / 4 < WAITING_PER_UID ? r.rlim_cur / 4 : WAITING_PER_UID;
+	return 0;
 }
 
 static int listen_at(struct outpostd *d, struct watch *w, int fd, void (*ready)(void *, short), struct error *err)
@@ -485,7 +490,8 @@ int door_open(struct outpostd *d, struct error *err)
 	door->door.fd = door->admin.fd = -1;
 	door->deaf = DEADLINE_NEVER;
 	door->ready_end = &door->ready;
-	want_descriptors(door);
+	if (want_descriptors(door, err) < 0)
+		return -1;
 	if (snprintf(door->admin_path, sizeof(door->admin_path), "%s/admin", d->queue_dir) >=
 	    (int)sizeof(door->admin_path))
 		return error_set(err, EX_CONFIG, NULL, "queue_directory is too long");

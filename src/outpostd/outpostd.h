@@ -42,6 +42,7 @@ enum {
 	GATHER_MS = 2,			/* a commit waits this long for submissions on their way ... */
 	GATHER_MAX = 64,		/* ... unless so many are complete */
 	DESCRIPTORS_WANTED = 8192,
+	DESCRIPTORS_LEAST = 64,
 	CLIENT_STALL_MS = 30 * 1000,	/* without a byte */
 	CLIENT_CROWDED_MS = 5 * 1000,	/* the same while others of that user wait */
 	RELAYS_MAX = 16,		/* in one route */
