@@ -21,7 +21,7 @@ FORBIDDEN_LIBRARIES = {
     "outpost-drop": ("libsqlite3", "libgnutls", "libgsasl", "libcurl", "libidn2", "libseccomp"),
     "outpostd": ("libgnutls", "libgsasl", "libcurl"),
     "outpost-smtp": ("libsqlite3", "libcurl"),
-    "outpost-token": ("libsqlite3", "libgsasl"),
+    "outpost-token": ("libgsasl",),      # SQLite reads the JSON of token endpoints there, in memory
 }
 
 
@@ -129,6 +129,9 @@ class Manuals(unittest.TestCase):
         if not pages:
             self.skipTest("there are no manual pages yet")
         for page in pages:
+            with open(page, encoding="utf-8") as f:
+                if f.read(4) == ".so ":     # another name for a page
+                    continue
             done = subprocess.run(["mandoc", "-Tlint", "-Wwarning", page], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
             self.assertEqual(done.stdout.decode("utf-8", "replace"), "", page)
 
