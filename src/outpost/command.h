@@ -99,6 +99,9 @@ int context_edit(struct context *c, const char *verb, const char *id, queue_edit
 /* ---- the terminal */
 bool term_color(void);			/* stdout is a terminal that shows colour, and NO_COLOR is not set */
 unsigned term_width(void);		/* columns of stdout; 80 where it is none */
+/* Prints text and a newline, wrapped between a left margin and the screen's edge; we are at this column already. A word
+ * that is longer stays whole. Newlines count as blanks. */
+void words_wrap(const char *text, size_t column, size_t margin);
 /* Asks on the terminal; yes only for an answer that begins with y. Without a terminal on stdin: `unattended`. */
 bool term_confirm(const char *question, bool unattended);
 

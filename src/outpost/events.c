@@ -7,7 +7,7 @@
 #include "base/text.h"
 #include "outpost/command.h"
 
-enum { PAGE = 200, LINE_MAX_BYTES = 64 << 10 };
+enum { MARGIN = 18, PAGE = 200, LINE_MAX_BYTES = 64 << 10 };
 
 static bool wanted(const struct event_filter *f, const struct queue_event *e)
 {
@@ -16,6 +16,7 @@ static bool wanted(const struct event_filter *f, const struct queue_event *e)
 	return !f->recipient || (e->recipient && strcasestr(e->recipient, f->recipient));
 }
 
+/* The time, id and event, who it was about, and behind a margin what was said. */
 static void print_text(const struct queue_event *e)
 {
 	char when[32];
@@ -23,13 +24,17 @@ static void print_text(const struct queue_event *e)
 	printf("%s  %-12s %s", words_time(e->time, when, sizeof(when)), e->id, e->kind);
 	if (e->recipient && *e->recipient)
 		printf(" <%s>", e->recipient);
-	if (e->relay && *e->relay)
-		printf(" by %s", e->relay);
-	if (e->text && *e->text && strcmp(e->kind, "queued") == 0)
-		printf(" from <%s>", e->text);
-	else if (e->text && *e->text)
-		printf("\n                  %s", e->text);
+	if (e->text && *e->text && strcmp(e->kind, "queued") == 0) {
+		printf(" from <%s>\n", e->text);
+		return;
+	}
 	printf("\n");
+	if (e->relay && *e->relay)
+		printf("%*sby %s\n", MARGIN, "", e->relay);
+	if (e->text && *e->text) {
+		printf("%*s", MARGIN, "");
+		words_wrap(e->text, MARGIN, MARGIN);
+	}
 }
 
 static void member(struct buf *b, const char *name, const char *value)

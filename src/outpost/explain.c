@@ -98,7 +98,8 @@ static const struct {
 	 "this port may speak TLS from the first byte: relayhost = [{host}]:465, or on another port\n"
 	 "smtp_tls_wrappermode = yes"},
 	{DOWN_NETWORK, "refused",
-	 "nothing listens at port {port}: relayhost = [{host}]:587 or [{host}]:465"},
+	 "nothing listens at port {port}: try relayhost = [{host}]:587\n"
+	 "or relayhost = [{host}]:465"},
 	{DOWN_NETWORK, "timed out|timeout|no answer",
 	 "many hosting providers block outgoing mail ports: try relayhost = [{host}]:465,\n"
 	 "[{host}]:587 or [{host}]:2525, or ask the provider to open port {port}"},

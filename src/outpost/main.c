@@ -16,6 +16,7 @@ static const struct command *const commands[] = {
 };
 #undef COMMAND
 
+enum { OPTION_MARGIN = 29 };
 enum { NCOMMANDS = sizeof(commands) / sizeof(commands[0]) };
 
 const struct command *const *command_list(size_t *n)
@@ -43,7 +44,8 @@ static void print_option(const struct command_option *o)
 		n = snprintf(left, sizeof(left), "    --%s", o->name);
 	if (o->arg && n > 0 && (size_t)n < sizeof(left))
 		snprintf(left + n, sizeof(left) - (size_t)n, " %s", o->arg);
-	printf("  %-26s %s\n", left, o->help);
+	n = printf("  %-26s ", left);
+	words_wrap(o->help, n > 0 ? (size_t)n : 0, OPTION_MARGIN);
 }
 
 static void print_command_help(const struct command *cmd)
@@ -56,8 +58,10 @@ static void print_command_help(const struct command *cmd)
 
 	printf("outpost %s%s%s%s\n\n%s.\n", cmd->name, cmd->options ? " [OPTION ...]" : "", *cmd->args ? " " : "",
 	       cmd->args, cmd->help);
-	if (cmd->more)
-		printf("\n%s", cmd->more);
+	if (cmd->more) {
+		printf("\n");
+		words_wrap(cmd->more, 0, 0);
+	}
 	printf("\n");
 	for (const struct command_option *o = cmd->options; o && o->name; o++)
 		print_option(o);

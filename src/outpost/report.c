@@ -31,26 +31,6 @@ void report_section(struct report *r, const char *section, const char *title)
 		printf("%s\n", title);
 }
 
-/* Words wrapped between a left margin and the terminal's edge; a word longer than that stays whole. */
-static void print_wrapped(const char *text, size_t margin)
-{
-	size_t width = term_width(), column = margin;
-	struct span rest = span_of(text), word;
-	bool first = true;
-
-	while (span_word(&rest, " ", &word)) {
-		if (!first && column + 1 + word.n > width) {
-			printf("\n%*s", (int)margin, "");
-			column = margin;
-			first = true;
-		}
-		printf("%s%.*s", first ? "" : " ", (int)word.n, word.p);
-		column += word.n + !first;
-		first = false;
-	}
-	printf("\n");
-}
-
 /* A mend is to be copied: its lines are never wrapped. */
 static void print_mend(const char *mend)
 {
@@ -77,7 +57,7 @@ static void print_text(const struct report *r, enum report_level level, const ch
 		margin = INDENT + LABEL + 1;
 		printf("\n%*s", margin, "");
 	}
-	print_wrapped(text, (size_t)margin);
+	words_wrap(text, (size_t)margin, (size_t)margin);
 	if (mend && *mend)
 		print_mend(mend);
 	fflush(stdout);

@@ -14,7 +14,7 @@
 #include "outpost/row.h"
 #include "outpost/select.h"
 
-enum { HEADER_SHOWN = 64 << 10 };
+enum { HEADER_SHOWN = 64 << 10, MARGIN = 13 };
 
 static const char *state_word(char state)
 {
@@ -42,8 +42,10 @@ static void print_recipient(const struct queue_row_recipient *r)
 	if (r->state == 'q' && r->next_attempt > clock_wall_us())
 		printf(", next %s", words_time(r->next_attempt, when, sizeof(when)));
 	printf("\n");
-	if (r->text && *r->text)
-		printf("             %s\n", r->text);
+	if (r->text && *r->text) {
+		printf("%*s", MARGIN, "");
+		words_wrap(r->text, MARGIN, MARGIN);
+	}
 }
 
 static void print_advice(const struct queue_row *row)

@@ -1,6 +1,7 @@
 /* status.c: `outpost status`: one screen that says how things stand and what to do next; with --quiet a health check. */
 #include "config.h"
 
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,7 +10,7 @@
 #include "outpost/explain.h"
 #include "outpost/state.h"
 
-enum { ROWS = 4, US = 1000000, WORRY_S = 3600, EXPIRY_S = 14 * 86400 };
+enum { MARGIN = 13, NEXT_MARGIN = 9, ROWS = 4, US = 1000000, WORRY_S = 3600, EXPIRY_S = 14 * 86400 };
 
 static bool is_down(const struct state *s, const struct queue_relay *r)
 {
@@ -40,7 +41,7 @@ static void print_flusher(const struct state *s)
 {
 	printf("  flusher    %s\n", s->running ? "running" :
 	       s->timer ? "not running; started when there is mail" :
-	       "not running; mail leaves with the next submission or `outpost flush`");
+	       "not running; the next submission or `outpost flush` starts it");
 }
 
 static void print_relay(const struct state *s, const struct queue_relay *r)
@@ -51,7 +52,8 @@ static void print_relay(const struct state *s, const struct queue_relay *r)
 		printf("  relay      %s DOWN for %s", r->nexthop, ago(s, r->down_since, a, sizeof(a)));
 		if (r->down_until > s->now)
 			printf(", next try in %s", words_duration((r->down_until - s->now) / US + 1, b, sizeof(b)));
-		printf("\n             %s\n", r->text);
+		printf("\n             ");
+		words_wrap(r->text, MARGIN, MARGIN);
 	} else {
 		printf("  relay      %s up", r->nexthop);
 		if (r->last_ok)
@@ -120,6 +122,19 @@ static void print_plot(const struct state *s)
 	printf("            24 h ago                                     now\n");
 }
 
+static void say_next(unsigned *n, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static void say_next(unsigned *n, const char *fmt, ...)
+{
+	char text[1024];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	printf("  %s ", (*n)++ ? "      " : "next  ");
+	words_wrap(text, NEXT_MARGIN, NEXT_MARGIN);
+}
+
 static void advise_relay(const struct state *s, const struct queue_relay *r, struct conf *conf, unsigned *n)
 {
 	struct conf_relay parsed;
@@ -133,12 +148,10 @@ static void advise_relay(const struct state *s, const struct queue_relay *r, str
 	explain(&mend, explain_kind(r->kind), r->text, conf_parse_relay(conf, r->nexthop, &parsed, &ignored) == 0 ? &parsed : NULL);
 	rest = (struct span){buf_str(&mend), mend.len};
 	while (span_word(&rest, "\n", &line)) {
-		printf("  %s %.*s\n", *n ? "      " : "next  ", (int)line.n, line.p);
-		(*n)++;
+		say_next(n, "%.*s", (int)line.n, line.p);
 	}
 	buf_free(&mend);
-	printf("  %s `outpost check` tries the relay step by step\n", *n ? "      " : "next  ");
-	(*n)++;
+	say_next(n, "`outpost check` tries the relay step by step");
 }
 
 static void advise(struct context *c, const struct state *s)
@@ -151,14 +164,14 @@ static void advise(struct context *c, const struct state *s)
 
 		advise_relay(s, &s->relays[i], c->conf, &n);
 		if (s->relays[i].cert_expires && left < EXPIRY_S && s->relays[i].last_ok)
-			printf("  %s the relay's certificate ends soon: tell its administrator\n", n++ ? "      " : "next  ");
+			say_next(&n, "the relay's certificate ends soon: tell its administrator");
 	}
 	if (health(s) == EX_UNAVAILABLE)
-		printf("  %s nothing would send what waits: `outpost flush`, or enable outpost's units\n", n++ ? "      " : "next  ");
+		say_next(&n, "nothing would send what waits: `outpost flush`, or enable outpost's units");
 	if (s->totals.failed)
-		printf("  %s `outpost queue --failed` shows what failed and why\n", n++ ? "      " : "next  ");
+		say_next(&n, "`outpost queue --failed` shows what failed and why");
 	if (s->corrupt)
-		printf("  %s look into %s/corrupt\n", n++ ? "      " : "next  ", conf_str(c->conf, P_queue_directory));
+		say_next(&n, "look into %s/corrupt", conf_str(c->conf, P_queue_directory));
 	if (!n)
 		printf("  next   nothing to do\n");
 }

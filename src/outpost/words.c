@@ -43,6 +43,25 @@ bool term_confirm(const char *question, bool unattended)
 	return line[0] == 'y' || line[0] == 'Y';
 }
 
+void words_wrap(const char *text, size_t column, size_t margin)
+{
+	size_t width = term_width();
+	struct span rest = span_of(text), word;
+	bool first = true;
+
+	while (span_word(&rest, " \n", &word)) {
+		if (!first && column + 1 + word.n > width) {
+			printf("\n%*s", (int)margin, "");
+			column = margin;
+			first = true;
+		}
+		printf("%s%.*s", first ? "" : " ", (int)word.n, word.p);
+		column += word.n + !first;
+		first = false;
+	}
+	printf("\n");
+}
+
 static const struct {
 	int64_t seconds;
 	const char *name;

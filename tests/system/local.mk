@@ -7,6 +7,7 @@ SYSTEM_TESTS = \
 	tests/system/test_oauth2.py \
 	tests/system/test_bad_input.py \
 	tests/system/test_check.py \
+	tests/system/test_golden.py \
 	tests/system/test_drop.py \
 	tests/system/test_certificates.py \
 	tests/system/test_demo.py \
@@ -42,3 +43,20 @@ EXTRA_DIST += tests/lengths
 noinst_PROGRAMS += agentdrive
 agentdrive_SOURCES = tests/system/agentdrive.c
 agentdrive_LDADD = libdelivery.a libbase.a $(SECCOMP_LIBS)
+
+# The screens of outpost at 80 columns.
+GOLDEN = \
+	tests/system/golden/check-down tests/system/golden/check-mistakes \
+	tests/system/golden/check-well tests/system/golden/delete-all \
+	tests/system/golden/delete-gone tests/system/golden/flush-deferred \
+	tests/system/golden/flush-down tests/system/golden/help tests/system/golden/help-check \
+	tests/system/golden/help-config tests/system/golden/help-export \
+	tests/system/golden/help-flush tests/system/golden/help-hold tests/system/golden/help-import \
+	tests/system/golden/help-log tests/system/golden/help-metrics tests/system/golden/help-queue \
+	tests/system/golden/help-show tests/system/golden/help-status tests/system/golden/help-test \
+	tests/system/golden/hold tests/system/golden/log tests/system/golden/queue-empty \
+	tests/system/golden/queue-held tests/system/golden/queue-some tests/system/golden/show \
+	tests/system/golden/status-down tests/system/golden/status-new \
+	tests/system/golden/status-some tests/system/golden/test-refused \
+	tests/system/golden/test-sent
+EXTRA_DIST += $(GOLDEN)
