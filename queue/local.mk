@@ -16,3 +16,5 @@ queue/schema_sql.h: $(top_srcdir)/queue/schema.sql
 		sed -e 's/--.*//' -e '/^[[:space:]]*$$/d' -e 's/.*/	"&\\n"/' $(top_srcdir)/queue/schema.sql; \
 		echo '	;') > $@.tmp && mv $@.tmp $@
 queue/libqueue_a-store.$(OBJEXT): queue/schema_sql.h
+
+dist_man_MANS += man/outpost-queue.7
