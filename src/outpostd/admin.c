@@ -25,7 +25,7 @@ void flush_start(struct outpostd *d, bool by_hand)
 	struct error err = {0};
 
 	reload_if_changed(d);
-	if (d->look_incoming)
+	if (d->look_incoming || by_hand)
 		incoming_take(d);
 	if (queue_totals(d->queue, &t, &err) < 0)
 		log_line(LOG_FAIL, "qmgr", 0, "%s", err.text);
@@ -54,6 +54,7 @@ static bool flush_end(struct client *c)
 	struct error err = {0};
 	char failed[80] = "", held[80] = "", dsn[12];
 	const char *reason;
+	size_t outside = incoming_count(c->d);
 	int code = 0;
 
 	put_progress(c, f);
@@ -63,6 +64,9 @@ static bool flush_end(struct client *c)
 		snprintf(failed, sizeof(failed), ", %llu failed", (unsigned long long)f->failed);
 	if (t.held)
 		snprintf(held, sizeof(held), ", %llu held", (unsigned long long)t.held);
+	if (t.queued == 0 && outside)
+		return ask_ends(c, EX_TEMPFAIL, "%llu sent%s%s, but %zu submissions could not be taken into the queue: see the log",
+				(unsigned long long)f->sent, failed, held, outside);
 	if (t.queued == 0)
 		return ask_ends(c, EX_OK, "%llu sent%s%s, nothing is left to send", (unsigned long long)f->sent, failed, held);
 	reason = c->d->stalled ? c->d->stall : relay_reason(c->d, &code, dsn);

@@ -259,8 +259,7 @@ void incoming_take(struct outpostd *d)
 	closedir(dir);
 }
 
-/* Whether a file came that was not there at the last look. */
-bool incoming_waits(struct outpostd *d)
+size_t incoming_count(struct outpostd *d)
 {
 	char path[1200];
 	struct dirent *e;
@@ -268,11 +267,16 @@ bool incoming_waits(struct outpostd *d)
 	DIR *dir;
 
 	if (dir_path(d, INCOMING_DIR, NULL, path, sizeof(path)) < 0)
-		return false;
+		return 0;
 	dir = opendir(path);
 	while (dir && (e = readdir(dir)) != NULL)
 		n += incoming_is_name(e->d_name);
 	if (dir)
 		closedir(dir);
-	return n > d->incoming_stays;
+	return n;
+}
+
+bool incoming_waits(struct outpostd *d)
+{
+	return incoming_count(d) > d->incoming_stays;
 }

@@ -167,6 +167,7 @@ void accept_forget(struct outpostd *d);
 int incoming_open(struct outpostd *d);
 void incoming_take(struct outpostd *d);		/* everything that is there; own transactions */
 bool incoming_waits(struct outpostd *d);	/* whether a file is there */
+size_t incoming_count(struct outpostd *d);	/* files there */
 
 /* ---- relay.c */
 enum { PAUSES_MAX = 16 };
