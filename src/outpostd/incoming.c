@@ -145,14 +145,16 @@ static long reread(void *arg, char *p, size_t n, struct error *err)
 	return (long)n;
 }
 
+/* Without a limit: the submitter was told "taken", so a message_size_limit that was lowered since, or that the
+ * drop, which reads no configuration, did not know, must not send it to corrupt/. */
 static int take_file(struct outpostd *d, int fd, struct error *err)
 {
-	uint64_t size, limit = (uint64_t)conf_int(d->conf, P_message_size_limit);
+	uint64_t size;
 	struct reread body = {.fd = fd, .at = INCOMING_HEAD + sizeof(SUBMISSION_MAGIC) - 1};
 	struct submission_decoder *decoder = NULL;
 	struct incoming in;
 	char id[QUEUE_ID];
-	int rc = incoming_read(fd, limit, ignore, NULL, &in, &decoder, err);
+	int rc = incoming_read(fd, 0, ignore, NULL, &in, &decoder, err);
 
 	if (rc == 0) {
 		const struct submission *s = submission_envelope(decoder, &size);

@@ -1,0 +1,101 @@
+"""incoming/: what the drop took is taken in once, whatever lies beside it; what can't be taken goes to corrupt/."""
+import os
+import struct
+import subprocess
+
+import harness
+from test_drop import submission
+
+
+class Incoming(harness.SystemTest):
+    needs = ("sendmail", "outpostd", "outpost", "outpost-smtp", "outpost-drop")
+
+    def setUp(self):
+        super().setUp()
+        self.relay = self.start_relay()
+        self.configure(self.relay)
+        self.incoming = os.path.join(self.queue_dir, "incoming")
+
+    def drop(self, subject, body="body", token=None):
+        data = submission(b"From: s@example.com\nSubject: %s\n\n%s\n" % (subject.encode(), body.encode()),
+                          recipients=[subject.encode() + b"@example.net"], token=token)
+        done = subprocess.run([harness.program("outpost-drop"), "-q", self.queue_dir], input=data,
+                              stdout=subprocess.PIPE, env=self.environ(), check=False)
+        self.assertEqual(done.returncode, 0, done.stdout)
+        return os.path.join(self.incoming, done.stdout.split()[4].decode())
+
+    def subjects(self):
+        return sorted(m.header("Subject") for m in self.relay.messages())
+
+    def test_backlog(self):
+        for i in range(150):
+            self.drop("m%d" % i)
+        self.start_outpostd()
+        self.relay.wait_messages(150)
+        self.assertEqual(self.subjects(), sorted("m%d" % i for i in range(150)))
+        harness.wait_for("incoming to be empty", lambda: not os.listdir(self.incoming))
+
+    def test_while_it_runs(self):
+        self.start_outpostd()
+        self.drop("late")
+        self.relay.wait_messages(1)
+        self.wait_log(r"outpost/pickup\[\d+\]: [0-9A-F]+: uid=\d+ from=<s@example.com>")
+
+    def test_same_file_twice(self):
+        """A crash between commit and unlink leaves the file; so does somebody who restores a backup."""
+        path = self.drop("once")
+        with open(path, "rb") as f:
+            data = f.read()
+        self.start_outpostd()
+        self.relay.wait_messages(1)
+        harness.wait_for("the file to go", lambda: not os.path.exists(path))
+        for name in ("A" * 24, "B" * 24):
+            with open(os.path.join(self.incoming, name + ".new"), "wb") as f:
+                f.write(data)
+            os.rename(f.name, os.path.join(self.incoming, name + ".msg"))
+        harness.wait_for("the files to go", lambda: not os.listdir(self.incoming))
+        self.drop("last")
+        self.relay.wait_messages(2)
+        self.assertEqual(self.subjects(), ["last", "once"])
+
+    def test_rubbish_stops_nobody(self):
+        good = self.drop("good")
+        with open(good, "rb") as f:
+            data = f.read()
+        bad = {"empty": b"", "head only": data[:20], "cut": data[:-1], "longer": data + b"x", "other magic": b"X" + data[1:],
+               "no submission": data[:20] + b"rubbish", "twice": data + data,
+               "nul": data.replace(b"good@", b"go\0d@")}
+        for n, content in enumerate(bad.values()):
+            with open(os.path.join(self.incoming, "C" * 23 + "ABCDEFGH"[n] + ".msg"), "wb") as f:
+                f.write(content)
+        for name in ("D" * 24 + ".tmp", "README", ".hidden"):
+            with open(os.path.join(self.incoming, name), "wb") as f:
+                f.write(data)
+        os.mkdir(os.path.join(self.incoming, "E" * 24 + ".msg"))
+        os.symlink("/etc/passwd", os.path.join(self.incoming, "F" * 24 + ".msg"))
+        os.mkfifo(os.path.join(self.incoming, "G" * 24 + ".msg"))
+        self.start_outpostd()
+        self.relay.wait_messages(1)
+        corrupt = os.path.join(self.queue_dir, "corrupt")
+        harness.wait_for("the bad ones to be set aside", lambda: len(os.listdir(corrupt)) >= len(bad))
+        self.assertEqual(self.subjects(), ["good"])
+        self.drop("later")
+        self.relay.wait_messages(2)
+        done = self.outpost("status", code=None)
+        self.assertIn("set aside", done.out)
+
+    def test_limit_lowered_since(self):
+        self.drop("large", body="x" * 70 + "\n" + ("y" * 70 + "\n") * 3000)
+        self.configure(self.relay, message_size_limit="100000")
+        self.start_outpostd()
+        message, = self.relay.wait_messages(1)
+        self.assertGreater(len(message.body), 200000)
+
+    def test_uid_is_the_callers(self):
+        path = self.drop("mine")
+        with open(path, "rb") as f:
+            self.assertEqual(struct.unpack(">I", f.read()[8:12]), (os.getuid(),))
+
+
+if __name__ == "__main__":
+    harness.main()
