@@ -227,6 +227,8 @@ static int give(struct scan *s, const char *entry, const char *end)
 		return refuse(s, entry, end, s->bad);
 	if (!buf_ok(&s->spec))
 		return refuse(s, entry, end, "it is too long");
+	if (s->spec.len && memchr(s->spec.data, '\0', s->spec.len))
+		return refuse(s, entry, end, "it holds a control byte");
 	if (s->spec.len && address_check(buf_str(&s->spec), &why) < 0)
 		return refuse(s, entry, end, why.text);
 	a.spec = buf_str(&s->spec);

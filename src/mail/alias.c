@@ -4,6 +4,8 @@
 #include "mail/rewrite.h"
 #include "base/limits.h"
 
+#include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 /*
@@ -13,6 +15,13 @@
  */
 enum { ALIAS_DEPTH = 20, ALIAS_MEMBERS = 100000, LIMIT_SEEN = 16 << 20, LIMIT_VALUE = 4 << 20 };
 
+/* Words, each once. */
+struct set {
+	struct buf text;	/* words, each with its NUL */
+	uint32_t *slots;	/* where a word begins, + 1 */
+	size_t n, size;
+};
+
 struct expansion {
 	const struct rewrite_rules *r;
 	int (*each)(void *arg, const char *address);
@@ -20,29 +29,103 @@ struct expansion {
 	struct buf *note;
 	struct error *err;
 	struct buf path;	/* names being expanded now, each "\nname\n" */
-	struct buf given;	/* addresses given, in the same form */
+	struct set given;	/* addresses given */
+	struct set done;	/* aliases and lists expanded: a second time they could add nothing */
 	int depth;
 	size_t count;
 };
 
 static int expand(struct expansion *e, const char *spec);
 
-static bool listed(const struct buf *list, const char *word)
+static bool on_path(const struct expansion *e, const char *word)
 {
 	size_t n = strlen(word);
-	const char *p = buf_str(list);
+	const char *p = buf_str(&e->path);
 
 	while ((p = strstr(p, word))) {
-		if (p > list->data && p[-1] == '\n' && p[n] == '\n')
+		if (p > e->path.data && p[-1] == '\n' && p[n] == '\n')
 			return true;
 		p++;
 	}
 	return false;
 }
 
-static void list_add(struct buf *list, const char *word)
+static size_t hash(const char *s)
 {
-	buf_addf(list, "\n%s\n", word);
+	uint64_t h = 14695981039346656037u;
+
+	for (; *s; s++)
+		h = (h ^ (unsigned char)*s) * 1099511628211u;
+	return (size_t)(h ^ (h >> 32));
+}
+
+static void set_free(struct set *s)
+{
+	buf_free(&s->text);
+	free(s->slots);
+}
+
+/* Where the word is, or the empty slot where it belongs. */
+static uint32_t *set_slot(const struct set *s, const char *word)
+{
+	size_t i = hash(word) & (s->size - 1);
+
+	while (s->slots[i] && strcmp(s->text.data + s->slots[i] - 1, word) != 0)
+		i = (i + 1) & (s->size - 1);
+	return &s->slots[i];
+}
+
+static int set_grow(struct set *s)
+{
+	struct set old = *s;
+
+	s->size = old.size ? old.size * 2 : 16;
+	s->slots = calloc(s->size, sizeof(*s->slots));
+	if (!s->slots) {
+		*s = old;
+		return -1;
+	}
+	for (size_t i = 0; i < old.size; i++)
+		if (old.slots[i])
+			*set_slot(s, s->text.data + old.slots[i] - 1) = old.slots[i];
+	free(old.slots);
+	return 0;
+}
+
+/* 1: it is new, 0: it was there, -1: no memory. */
+static int set_add(struct set *s, const char *word)
+{
+	uint32_t *slot;
+
+	if (s->n * 2 >= s->size && set_grow(s) < 0)
+		return -1;
+	slot = set_slot(s, word);
+	if (*slot)
+		return 0;
+	*slot = (uint32_t)s->text.len + 1;
+	if (buf_add(&s->text, word, strlen(word) + 1) < 0)
+		return -1;
+	s->n++;
+	return 1;
+}
+
+static int no_memory(struct expansion *e)
+{
+	return error_set(e->err, EX_TEMPFAIL, "4.3.0", "out of memory for aliases");
+}
+
+/* A result; once only. */
+static int put(struct expansion *e, const char *address)
+{
+	int fresh = set_add(&e->given, address);
+
+	if (fresh < 0)
+		return no_memory(e);
+	e->count++;
+	if (!fresh)
+		return 0;
+	error_set(e->err, EX_TEMPFAIL, "4.3.0", "the recipient could not be stored");
+	return e->each(e->arg, address) ? -1 : 0;
 }
 
 static int give(struct expansion *e, const char *spec)
@@ -56,15 +139,10 @@ static int give(struct expansion *e, const char *spec)
 	if (map_generic(e->r, buf_str(&t), &out, e->err) < 0)
 		goto end;
 	map_domain(e->r, buf_str(&out), false, &t);
-	rc = 0;
-	if (!buf_ok(&t) || !buf_ok(&out))
-		rc = error_set(e->err, EX_DATAERR, "5.1.3", "an address became too long");
-	else if (!listed(&e->given, buf_str(&t))) {
-		list_add(&e->given, buf_str(&t));
-		e->count++;
-		error_set(e->err, EX_TEMPFAIL, "4.3.0", "the recipient could not be stored");
-		rc = e->each(e->arg, buf_str(&t)) ? -1 : 0;
-	}
+	if (buf_ok(&t) && buf_ok(&out))
+		rc = put(e, buf_str(&t));
+	else
+		error_set(e->err, EX_DATAERR, "5.1.3", "an address became too long");
 end:
 	buf_free(&t);
 	buf_free(&out);
@@ -104,6 +182,10 @@ static int include(struct expansion *e, const char *name, struct span path)
 	}
 	memcpy(file, path.p, path.n);
 	file[path.n] = '\0';
+	rc = set_add(&e->done, file);
+	if (rc <= 0)
+		return rc < 0 ? no_memory(e) : 0;
+	rc = 0;
 	buf_init(&text, LIMIT_VALUE);
 	e->depth++;
 	if (e->r->include(e->r->include_arg, file, &text, &err) < 0) {
@@ -222,7 +304,7 @@ static int expand_found(struct expansion *e, const char *spec, const char *name,
 	size_t before = e->count, path = e->path.len;
 	int rc;
 
-	if (listed(&e->path, name) || e->depth >= ALIAS_DEPTH || e->count > ALIAS_MEMBERS) {
+	if (on_path(e, name) || e->depth >= ALIAS_DEPTH || e->count > ALIAS_MEMBERS) {
 		struct span last = {buf_str(&e->path), e->path.len};
 
 		last = span_trim(last);
@@ -230,7 +312,10 @@ static int expand_found(struct expansion *e, const char *spec, const char *name,
 			note(e, name, "refers to itself in a loop", (struct span){"", 0});
 		return give(e, spec);
 	}
-	list_add(&e->path, name);
+	rc = set_add(&e->done, name);
+	if (rc <= 0)
+		return rc < 0 ? no_memory(e) : 0;
+	buf_addf(&e->path, "\n%s\n", name);
 	e->depth++;
 	rc = value_list(e, name, (struct span){buf_str(value), value->len});
 	e->depth--;
@@ -296,7 +381,8 @@ int rewrite_recipient(const struct rewrite_rules *r, const char *address,
 
 	buf_init(&spec, LIMIT_ADDRESS * 2);
 	buf_init(&e.path, LIMIT_SEEN);
-	buf_init(&e.given, LIMIT_SEEN);
+	buf_init(&e.given.text, LIMIT_SEEN);
+	buf_init(&e.done.text, LIMIT_SEEN);
 	rc = address_one(address, strlen(address), &spec, err);
 	if (rc == 0 && !spec.len)
 		rc = error_set(err, EX_DATAERR, "5.1.3", "the empty address can't be a recipient");
@@ -304,7 +390,8 @@ int rewrite_recipient(const struct rewrite_rules *r, const char *address,
 		rc = expand(&e, buf_str(&spec));
 	buf_free(&spec);
 	buf_free(&e.path);
-	buf_free(&e.given);
+	set_free(&e.given);
+	set_free(&e.done);
 	return rc;
 }
 

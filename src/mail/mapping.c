@@ -114,6 +114,7 @@ static int take_value(const struct rewrite_rules *r, struct span local, size_t c
 		      struct error *err)
 {
 	struct span to = span_trim((struct span){buf_str(value), value->len}), newlocal;
+	struct error why;
 	struct buf spec;
 	const char *domain;
 	int rc = -1;
@@ -133,6 +134,8 @@ static int take_value(const struct rewrite_rules *r, struct span local, size_t c
 		buf_adds(out, *domain ? domain : r->myorigin);
 		rc = newlocal.n ? 1 : error_set(err, EX_CONFIG, "4.3.5", "it is the empty address");
 	}
+	if (rc > 0 && (address_check(buf_str(out), &why) < 0 || strlen(buf_str(out)) != out->len))
+		rc = error_set(err, EX_CONFIG, "4.3.5", "it is no mail address");
 	if (rc < 0)
 		error_prefix(err, "a map's value for \"%.*s\" is of no use", (int)local.n, local.p);
 	buf_free(&spec);

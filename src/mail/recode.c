@@ -146,6 +146,13 @@ static void put_field(struct buf *out, const struct field *f)
 	buf_free(&t);
 }
 
+/* What has no form that could say it in 7 bits. */
+static void pass_seven(struct buf *out, const char *p, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		buf_addc(out, (unsigned char)p[i] < 128 ? p[i] : '?');
+}
+
 /* ---- a part's header */
 
 static enum mode leaf_mode(struct span header, bool *set_qp)
@@ -174,7 +181,8 @@ static void push(struct recode *r, struct span header)
 	if (!header_find(header, FIELD_CONTENT_TYPE, &f))
 		return;
 	buf_init(&value, LIMIT_HEADER_LINE);
-	if (header_param(f.body, "boundary", &value) && value.len && value.len < BOUNDARY && r->depth < DEPTH) {
+	if (header_param(f.body, "boundary", &value) && value.len && value.len < BOUNDARY && r->depth < DEPTH &&
+	    !text_8bit(value.data, value.len)) {
 		memcpy(r->stack[r->depth], value.data, value.len + 1);
 		r->depth++;
 	}
@@ -200,7 +208,7 @@ static void put_header(struct buf *out, struct span header, const char *cte)
 	}
 	if (cte && !said && strcmp(cte, "7bit") != 0)
 		buf_addf(out, "Content-Transfer-Encoding: %s\n", cte);
-	buf_add(out, header.p, header.n);
+	pass_seven(out, header.p, header.n);
 }
 
 static void end_header(struct recode *r, struct buf *out)
@@ -264,16 +272,40 @@ static void qp_put(struct recode *r, struct buf *out, char c)
 	}
 }
 
-static void pass(struct recode *r, struct buf *out, const char *p, size_t n)
+static void pass_qp(struct buf *out, const char *p, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		if ((unsigned char)p[i] < 128)
 			buf_addc(out, p[i]);
-		else if (r->mode == MODE_PASS_QP)
-			buf_addf(out, "=%02X", (unsigned char)p[i]);
 		else
-			buf_addc(out, '?');
+			buf_addf(out, "=%02X", (unsigned char)p[i]);
 	}
+}
+
+static void body_bytes(struct recode *r, struct buf *out, const char *p, size_t n)
+{
+	if (r->mode == MODE_PASS)
+		pass_seven(out, p, n);
+	else if (r->mode == MODE_PASS_QP)
+		pass_qp(out, p, n);
+	else
+		for (size_t i = 0; i < n; i++)
+			qp_put(r, out, p[i]);
+}
+
+/* A line of what may be a header; false: the header ended before it. */
+static bool header_bytes(struct recode *r, struct buf *out, const char *p, size_t n)
+{
+	bool goes_on = r->middle || ((*p == ' ' || *p == '\t') && r->header.len);
+	size_t colon;
+
+	if (goes_on || header_is_field(p, n, &colon)) {
+		buf_add(&r->header, p, n);
+		return true;
+	}
+	buf_addc(&r->header, '\n');
+	end_header(r, out);
+	return *p == '\n';
 }
 
 /* Whether a whole line is one of our boundaries: then everything inside it is over. */
@@ -306,31 +338,17 @@ static bool boundary(struct recode *r, struct buf *out)
 static void piece(struct recode *r, struct buf *out)
 {
 	const char *p = buf_str(&r->line);
-	bool ends = r->line.len && p[r->line.len - 1] == '\n';
-	size_t colon;
+	size_t n = r->line.len;
 
 	if (!boundary(r, out)) {
-		if (r->mode == MODE_HEADER) {
-			bool field = r->middle || *p == ' ' || *p == '\t' || header_is_field(p, r->line.len, &colon);
+		bool header = r->mode == MODE_HEADER && header_bytes(r, out, p, n);
 
-			if (field) {
-				buf_add(&r->header, p, r->line.len);
-			} else {
-				buf_addc(&r->header, '\n');
-				end_header(r, out);
-				if (*p != '\n') {
-					piece(r, out);
-					return;
-				}
-			}
-		} else if (r->mode == MODE_QP) {
-			for (size_t i = 0; i < r->line.len; i++)
-				qp_put(r, out, p[i]);
-		} else {
-			pass(r, out, p, r->line.len);
-		}
+		while (!header && r->mode == MODE_HEADER)	/* a part in a part, without an empty line between */
+			header = header_bytes(r, out, p, n);
+		if (!header)
+			body_bytes(r, out, p, n);
 	}
-	r->middle = !ends;
+	r->middle = n && p[n - 1] != '\n';
 	buf_reset(&r->line);
 }
 
