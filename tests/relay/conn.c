@@ -438,7 +438,7 @@ static bool script_step(struct conn *c)
 {
 	struct script *s = &c->script;
 
-	if (!s->rule || c->blocked_until > c->r->now)
+	if (!s->rule || c->blocked_until)
 		return false;
 	if (s->next == s->rule->nsteps)
 		s->rule = NULL;
@@ -483,7 +483,7 @@ static bool open_step(struct conn *c)
 
 static bool turn(struct conn *c)
 {
-	if (c->ending != STAY || c->stalled || c->blocked_until > c->r->now)
+	if (c->ending != STAY || c->stalled || c->blocked_until)
 		return false;
 	if (c->trickling && c->say.len)
 		return false;
@@ -551,6 +551,8 @@ void conn_service(struct conn *c)
 {
 	bool over = false;
 
+	if (c->blocked_until <= c->r->now)
+		c->blocked_until = 0;
 	read_socket(c);
 	do {
 		while (turn(c))
@@ -580,7 +582,7 @@ int64_t conn_next(const struct conn *c)
 		t = c->born + (int64_t)(c->r->opt.rtt_us + c->r->opt.rtt_us / 2);
 		next = t < next ? t : next;
 	}
-	if (c->blocked_until > c->r->now && c->blocked_until < next)
+	if (c->blocked_until && c->blocked_until < next)
 		next = c->blocked_until;
 	if (c->trickling && c->say.len && c->next_byte < next)
 		next = c->next_byte;
