@@ -43,10 +43,8 @@ static bool is_running(struct context *c)
 static bool has_timer(const struct context *c)
 {
 	static const char *const paths[] = {
-		"/etc/systemd/system/sockets.target.wants/outpost.socket",
-		"/etc/systemd/system/timers.target.wants/outpost-flush.timer",
-		"/etc/systemd/system/timers.target.wants/outpost.timer",
-		"/etc/systemd/system/multi-user.target.wants/outpost.service",
+		RUNDIR "/managed",
+		"/etc/systemd/system/timers.target.wants/outpost-run.timer",
 		"/etc/cron.d/outpost",
 	};
 
