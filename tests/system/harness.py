@@ -358,8 +358,7 @@ class SystemTest(unittest.TestCase):
     def setUp(self):
         _subreaper()
         for name in self.needs:
-            if not os.path.exists(program(name)):
-                self.skipTest("%s is not built" % name)
+            self.assertTrue(os.path.exists(program(name)), "%s is not built" % name)
         self.tmp = tempfile.mkdtemp(prefix="outpost-test-")
         os.chmod(self.tmp, 0o755)
         self.conf = os.path.join(self.tmp, "conf")
