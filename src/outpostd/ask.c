@@ -86,7 +86,7 @@ static bool in_group(struct client *c, const char *name)
 	return g->gr_gid == c->gid;
 }
 
-/* authorized_..._users: names, %groups, static:anyone. */
+/* authorized_..._users: names, %groups, static:anyone; ! excludes; the first that fits decides. */
 bool ask_allowed(struct client *c, enum conf_param p)
 {
 	struct span rest = span_of(conf_str(c->d->conf, p)), word;
@@ -95,16 +95,18 @@ bool ask_allowed(struct client *c, enum conf_param p)
 	if (c->admin)
 		return true;
 	while (span_word(&rest, ", \t\n", &word)) {
+		bool not = word.p[0] == '!';
 		char name[256];
 
 		if (span_is(word, "static:anyone"))
 			return true;
+		word = (struct span){word.p + not, word.n - not};
 		if (word.n >= sizeof(name))
 			continue;
 		memcpy(name, word.p, word.n);
 		name[word.n] = '\0';
 		if (name[0] == '%' ? in_group(c, name + 1) : pw && strcmp(pw->pw_name, name) == 0)
-			return true;
+			return !not;
 	}
 	return false;
 }

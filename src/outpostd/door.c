@@ -205,7 +205,10 @@ static void client_decode(struct client *c, const char *p, size_t n)
 		}
 		break;
 	case SUBMISSION_COMPLETE:
-		client_complete(c);
+		if (budget_allows(c->d, c->uid, &err))
+			client_complete(c);
+		else
+			client_refuse(c, &err);
 		break;
 	case SUBMISSION_REFUSED:
 		client_refuse(c, &err);
@@ -218,6 +221,10 @@ static void begin_submission(struct client *c)
 	uint64_t limit = (uint64_t)conf_int(c->d->conf, P_message_size_limit);
 
 	c->kind = CLIENT_SUBMITS;
+	if (!ask_allowed(c, P_authorized_submit_users)) {
+		client_answer(c, EX_NOPERM, "5.7.1", "authorized_submit_users does not name you");
+		return;
+	}
 	c->decoder = submission_decoder_new(limit, body_add, &c->body);
 	if (!c->decoder)
 		client_answer(c, EX_TEMPFAIL, "4.3.0", "no memory");
@@ -548,6 +555,9 @@ void door_hang_up(struct outpostd *d)
 		free(w);
 	}
 	d->door.nwaiting = 0;
+	free(d->door.budgets);
+	d->door.budgets = NULL;
+	d->door.nbudgets = 0;
 }
 
 /* ---- time */

@@ -99,6 +99,12 @@ int body_add(void *arg, const char *p, size_t n, struct error *err);		/* a submi
 long body_read(void *arg, char *p, size_t n, struct error *err);		/* a queue_source */
 void body_rewind(struct body *b);
 
+/* So many in so long, from the first of them on. */
+struct budget {
+	int64_t start;			/* monotonic ms */
+	unsigned used;
+};
+
 /* ---- door.c */
 enum client_kind { CLIENT_NEW, CLIENT_SUBMITS, CLIENT_ASKS };
 struct question;
@@ -122,6 +128,11 @@ struct client {
 };
 struct door {
 	struct watch door, admin;
+	struct user_budget {
+		uid_t uid;
+		struct budget hour;
+	} *budgets;			/* user_message_rate_limit */
+	size_t nbudgets;
 	struct client *clients;
 	size_t nclients;
 	struct client *ready, **ready_end;
@@ -185,8 +196,14 @@ struct relay {
 	int code;			/* sysexits of why it is down */
 	char digest[72];		/* of the credential last used */
 	bool renewed;			/* it was refused and asked for anew once since the relay was last up */
+	struct budget second, minute;	/* smtp_destination_rate_per_second, _minute */
 	char proof[8], tls[128], mechanism[32], extensions[256], pauses[16 * 24];	/* state.info */
 };
+/* ---- budget.c */
+/* Counts one. False (and *err) when this user's messages of an hour are used up. */
+bool budget_allows(struct outpostd *d, uid_t uid, struct error *err);
+/* Counts one; when that was the last of `limit` (0: none) in so long: when the next may come, else 0. */
+int64_t budget_spend(struct budget *b, int64_t limit, int64_t length_ms);
 struct relay *relay_get(struct outpostd *d, const struct conf_relay *at, const char *sender, struct error *err);
 int relay_routes(struct outpostd *d, struct error *err);		/* reads relayhost; keeps known states */
 /* The relays for a sender in order of preference; how many, or -1. */

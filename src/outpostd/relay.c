@@ -572,9 +572,15 @@ bool relay_paced(const struct relay *r)
 void relay_took(struct outpostd *d, struct relay *r)
 {
 	int64_t delay = conf_seconds(d->conf, P_smtp_destination_rate_delay);
+	int64_t second = budget_spend(&r->second, conf_int(d->conf, P_smtp_destination_rate_per_second), 1000);
+	int64_t minute = budget_spend(&r->minute, conf_int(d->conf, P_smtp_destination_rate_per_minute), 60000);
 
 	if (delay > 0)
 		r->not_before = deadline_in_ms(delay * 1000);
+	if (r->not_before < second)
+		r->not_before = second;
+	if (r->not_before < minute)
+		r->not_before = minute;
 }
 
 const char *relay_reason(struct outpostd *d, int *code, char dsn[12])

@@ -1,0 +1,53 @@
+"""Who may submit, how many messages, and how fast they go to the relay."""
+import os
+import time
+import unittest
+
+import harness
+
+
+class Limits(harness.SystemTest):
+    needs = ("sendmail", "outpostd", "outpost", "outpost-smtp", "relay")
+
+    def ready(self, **params):
+        relay = self.start_relay()
+        self.configure(relay, **params)
+        self.start_outpostd()
+        return relay
+
+    def test_authorized_submit_users(self):
+        self.ready(authorized_submit_users="!root, static:anyone")
+        done = self.sendmail("you@example.net", code=77)
+        self.assertIn("authorized_submit_users does not name you", done.err)
+        self.assertEqual(self.queue(), [])
+
+    def test_named_user(self):
+        relay = self.ready(authorized_submit_users="nobody, root")
+        self.sendmail("you@example.net")
+        relay.wait_messages(1)
+
+    @unittest.skipUnless(os.geteuid() == 0, "needs root to become somebody else")
+    def test_user_message_rate_limit(self):
+        door = os.path.join(self.tmp, "door")
+        relay = self.start_relay()
+        self.configure(relay, user_message_rate_limit="2", door_socket=door)
+        self.start_outpostd(wait=False)
+        harness.wait_for("the door", lambda: self.door_answers(door))
+        for _ in range(3):
+            self.sendmail("you@example.net")            # root is never limited
+        for code in (0, 0, 75, 75):
+            self.sendmail("you@example.net", code=code, user=65534, group=65534, extra_groups=[])
+        relay.wait_messages(5)
+
+    def test_rate_per_second(self):
+        relay = self.ready(smtp_destination_rate_per_second="3", smtp_destination_concurrency_limit="1")
+        for _ in range(7):
+            self.sendmail("-odq", "you@example.net")
+        start = time.monotonic()
+        self.outpost("flush")
+        self.assertGreater(time.monotonic() - start, 1.9)
+        relay.wait_messages(7)
+
+
+if __name__ == "__main__":
+    harness.main()
