@@ -5,6 +5,7 @@
 #include "config.h"
 #include "outpostd/outpostd.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -27,11 +28,14 @@ void reload_log(struct outpostd *d)
 {
 	const char *file = conf_str(d->conf, P_maillog_file), *name = conf_str(d->conf, P_syslog_name);
 
-	d->on_stderr = !*file && d->foreground;
+	/* Under a service manager too the mail log is syslog's; it goes to stderr where there is none. */
+	bool terminal = d->foreground && !d->take_in && !getenv("NOTIFY_SOCKET");
+
+	d->on_stderr = !*file && terminal;
 	if (*file && log_open(LOG_TO_FILE, name, file) < 0)
 		log_line(LOG_WARN, "outpostd", 0, "cannot open maillog_file %s", file);
 	else if (!*file)
-		log_open(d->foreground && !d->take_in ? LOG_TO_STDERR : LOG_TO_SYSLOG, name, NULL);
+		log_open(terminal ? LOG_TO_STDERR : LOG_TO_SYSLOG, name, NULL);
 }
 
 int reload_first(struct outpostd *d, struct error *err)
