@@ -19,7 +19,7 @@
 #include "outpost/explain.h"
 #include "outpost/start.h"
 
-enum { PLAIN_EVERY_MS = 5000, BAR_EVERY_MS = 100, BAR_COLUMNS = 24 };
+enum { PLAIN_EVERY_MS = 5000, BAR_EVERY_MS = 100, BAR_COLUMNS = 24, IN_BETWEEN_MS = 20000, LOOK_AGAIN_MS = 50 };
 
 struct progress {
 	bool terminal, drawn;
@@ -94,19 +94,26 @@ static int mend_modes(struct context *c, struct error *err)
 	return rc;
 }
 
+/* One that is leaving answers no more but has the lock still: what we started then could not have it. */
+static bool in_between(const struct error *e)
+{
+	return e->code == EX_TEMPFAIL && strstr(e->text, "a flusher is at work");
+}
+
 static int flush(struct context *c, struct error *answer)
 {
 	static const char *const words[] = {"flush"};
+	deadline until = deadline_in_ms(IN_BETWEEN_MS);
 	int64_t now = clock_mono_ms();
 	struct progress p = {isatty(STDERR_FILENO) && !option_given(c, "quiet"), false, now, now};
-	int rc = context_ask(c, words, 1, show_progress, &p, answer);
+	int rc;
 
-	if (rc < 0) {
+	while ((rc = context_ask(c, words, 1, show_progress, &p, answer)) < 0) {
 		rc = start_once(c, answer);
-		if (rc == EX_OK)
-			rc = context_ask(c, words, 1, show_progress, &p, answer);
-		if (rc < 0)
-			rc = EX_TEMPFAIL;
+		if (deadline_over(until) || (rc != EX_OK && !in_between(answer)))
+			break;
+		if (rc != EX_OK)
+			poll(NULL, 0, LOOK_AGAIN_MS);
 	}
 	if (p.drawn)
 		fputs("\r\033[K", stderr);
