@@ -18,7 +18,8 @@ SYSTEM_TESTS = \
 	tests/system/test_secrets.py \
 	tests/system/test_sendmail_callers.py \
 	tests/system/test_sendmail_input.py \
-	tests/system/test_sendmail_options.py
+	tests/system/test_sendmail_options.py \
+	tests/system/test_sendmail_smtp.py
 
 system_needs = $(sbin_PROGRAMS) $(bin_PROGRAMS) $(helper_PROGRAMS) $(noinst_PROGRAMS)
 RUN_TESTS = cd $(abs_srcdir) && OUTPOST_BUILD=$(abs_builddir) OUTPOST_SRC=$(abs_srcdir) $(PYTHON3) -B tests/run
