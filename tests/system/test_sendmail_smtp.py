@@ -120,7 +120,7 @@ class Rights(harness.SystemTest):
     def test_authorized_submit_users(self):
         self.go(authorized_submit_users="!nobody, static:anyone")
         done = self.as_nobody(code=77)
-        self.assertEqual(done.err, "sendmail: authorized_submit_users does not allow user nobody to send mail\n")
+        self.assertEqual(done.err, "sendmail: authorized_submit_users does not name you\n")
         self.sendmail("you@example.net")
         self.relay.wait_messages(1)
 
@@ -129,7 +129,7 @@ class Rights(harness.SystemTest):
         for _ in range(3):
             self.as_nobody()
         done = self.as_nobody(code=75)
-        self.assertIn("user nobody has sent 3 messages within an hour", done.err)
+        self.assertIn("has sent 3 messages within an hour (user_message_rate_limit)", done.err)
         for _ in range(4):
             self.sendmail("you@example.net")
         self.relay.wait_messages(7)
