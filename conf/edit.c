@@ -55,15 +55,22 @@ struct place {
 static struct place find_place(struct span text, const char *name)
 {
 	struct place p = {NULL, NULL};
-	bool in_setting = false;
+	const char *before = NULL;	/* p.behind before a comment that may yet turn out to stand inside of a setting */
+	bool in_setting = false, open = false;
 	struct line l;
 
 	while (next_line(&text, in_setting, &l)) {
 		if (l.blank) {
-			if (sets(l.all, name, true))
+			if (sets(l.all, name, true)) {
+				before = open ? before : p.behind;
+				open = true;
 				p.behind = l.all.p + l.all.n;
+			}
 			continue;
 		}
+		if (open && ascii_space(l.all.p[0])) /* the new line would take this one for its own */
+			p.behind = before;
+		open = false;
 		in_setting = true;
 		if (!l.continues && sets(l.all, name, false))
 			p.setting = l.all.p;

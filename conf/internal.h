@@ -54,6 +54,9 @@ int conf_fail_at(const struct conf *c, enum conf_param p, struct error *err, con
 void conf_note(struct conf *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 int conf_watch(struct conf *c, const char *path, struct error *err);	/* conf_changed looks at it too */
 
+/* As conf_load, from text that is no file. */
+int conf_from_text(const char *dir, struct span text, struct conf **out, struct error *err);
+
 /* ---- expand.c */
 int conf_expand(struct conf *c, const char *raw, struct buf *out, struct error *err);
 

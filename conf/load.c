@@ -409,6 +409,20 @@ int conf_load(const char *dir, struct conf **out, struct error *err)
 	return 0;
 }
 
+int conf_from_text(const char *dir, struct span text, struct conf **out, struct error *err)
+{
+	struct conf *c = conf_new(dir, err);
+
+	if (!c)
+		return -1;
+	if (parse(c, text, err) < 0 || check_all(c, err) < 0) {
+		conf_free(c);
+		return -1;
+	}
+	*out = c;
+	return 0;
+}
+
 int conf_defaults(const char *dir, struct conf **out, struct error *err)
 {
 	struct conf *c = conf_new(dir, err);

@@ -403,7 +403,8 @@ static void editing(void **state)
 		{"a = 0\nb = 2\na = 3\n", "a", "1", "b = 2\na = 1\n"}, {"ab = 0\n", "a", "1", "ab = 0\na = 1\n"},
 		{"a = 0\n", "a", "", "a =\n"}, {"a = 0\n c\nb = 2\n", "a", NULL, "b = 2\n"}, {"b = 2\n", "a", NULL, "b = 2\n"},
 		{"x = 1\n a = 2\n", "a", "1", "x = 1\n a = 2\na = 1\n"}, {"a = 1\n", "a", "1", "a = 1\n"},
-		{"#a = 0", "a", "1", "#a = 0\na = 1\n"},
+		{"#a = 0", "a", "1", "#a = 0\na = 1\n"}, {"#a = 0\n b = 2\n", "a", "1", "#a = 0\n b = 2\na = 1\n"},
+		{"b = 2,\n#a = 0\n  3\n", "a", "1", "b = 2,\n#a = 0\n  3\na = 1\n"},
 	};
 	struct error err;
 	struct buf out;
