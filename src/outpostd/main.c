@@ -258,6 +258,12 @@ static int leave(struct outpostd *d)
 	close(d->lock);
 	again = d->once && !d->leaving && incoming_waits(d);
 	relay_free_all(d);
+	schedule_free(d);
+	free(d->verdicts);
+	free(d->accepted);
+	d->verdicts = NULL;
+	d->accepted = NULL;
+	d->nverdicts = d->capverdicts = d->naccepted = d->capaccepted = 0;
 	rules_close(&d->rules);
 	conf_free(d->conf);
 	loop_free(&d->loop);

@@ -269,6 +269,7 @@ struct schedule {
 };
 void schedule_new_mail(struct outpostd *d, uint32_t uid);
 void schedule_reset(struct outpostd *d);	/* something changed: look at everything again */
+void schedule_free(struct outpostd *d);
 void schedule_force(struct outpostd *d, bool on);
 bool schedule_work(struct outpostd *d);		/* hands out; whether more could be done at once */
 bool schedule_idle(struct outpostd *d);		/* nothing due now that could be sent */

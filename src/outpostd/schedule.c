@@ -145,6 +145,14 @@ void schedule_reset(struct outpostd *d)
 	d->schedule.due_known = false;
 }
 
+void schedule_free(struct outpostd *d)
+{
+	free(d->schedule.lanes);
+	free(d->schedule.claims);
+	free(d->schedule.tried);
+	memset(&d->schedule, 0, sizeof(d->schedule));
+}
+
 static void schedule_fail(struct outpostd *d, const struct error *err)
 {
 	log_line(LOG_FAIL, "qmgr", 0, "the queue can't be read: %s", err->text);

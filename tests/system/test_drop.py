@@ -110,6 +110,8 @@ class Drop(harness.SystemTest):
         super().setUp()
         if os.geteuid() != 0:
             self.skipTest("set-id programs can only be installed by root")
+        if harness.ASAN:
+            self.skipTest("a sanitizer's run-time does not bear set-id rights and low limits")
         shutil.rmtree(self.spool, ignore_errors=True)
         os.mkdir(self.spool, 0o700)
         os.chown(self.spool, OWNER, OWNER)
@@ -349,8 +351,9 @@ class Drop(harness.SystemTest):
         p = self.limited(resource.RLIMIT_CPU, 1, 1)
         self.assertIn(NOBODY_STARTED, p.text)
         self.only_file()
+        shutil.rmtree(self.spool + "/incoming")
         p = self.limited(resource.RLIMIT_NPROC, 0, 0, code=None)
-        self.assertEqual(len(self.files()), 2 if p.returncode == 0 else 1)
+        self.assertEqual(len(self.files()), 1 if p.returncode == 0 else 0)
 
     # -- signals and time
 
