@@ -314,9 +314,15 @@ def own_hosts():
     return "no mount namespace to be had, so no hosts file of the test's own"
 
 
-if __name__ == "__main__":
+def prepare():
+    """Called before the tests, by tests/run and below."""
+    global Certificates
     reason = own_hosts()
     if reason:
         Certificates = unittest.skip(reason)(Certificates)
+
+
+if __name__ == "__main__":
+    prepare()
     ONLY, sys.argv[1:] = [a for a in sys.argv[1:] if not a.startswith("-")], [a for a in sys.argv[1:] if a.startswith("-")]
     harness.main()

@@ -80,6 +80,7 @@ class Golden(harness.SystemTest):
         relay.stop()
         self.sendmail("-odq", "-f", "me@example.com", "you@example.net")
         self.screen("flush-down", "flush", code=75)
+        self.wait_log(r"outpostd\[\d+\]: done", count=2)       # the flusher that flush started has left
         self.screen("status-down", "status", code=75)
         self.screen("check-down", "check", code=75)
         self.configure(relayhost="mail.example.com:587", raw="relay_host = x\nbiff = no\n", myorigin="host.localdomain")
