@@ -274,36 +274,42 @@ static int end_wire(struct tx *x, struct buf *out)
 }
 
 /* A body that outpostd could not read to its end: the transaction can only be left by leaving the session. */
-static bool body_failed(struct transfer *t, struct tx *x)
+static bool body_failed(struct transfer *t, struct tx *x, const char *why)
 {
 	struct delivery_verdict v;
 
-	verdict_of_words(&v, "4.3.0", "queue read error: %.300s", x->msg->failure);
+	verdict_of_words(&v, "4.3.0", "queue read error: %.300s", why);
 	settle_all(t, x, &v);
-	agent_down(t->a, DOWN_LOCAL, EX_IOERR, "4.3.0", "queue read error: %.300s", x->msg->failure);
+	agent_down(t->a, DOWN_LOCAL, EX_IOERR, "4.3.0", "queue read error: %.300s", why);
 	return false;
 }
 
 static bool write_stream(struct transfer *t, struct tx *x)
 {
 	struct message *m = x->msg;
-	size_t n = m->body.len < STREAM_PIECE ? m->body.len : STREAM_PIECE;
+	size_t from = m->large ? 0 : (size_t)x->taken, left = m->body.len - from, n = left < STREAM_PIECE ? left : STREAM_PIECE;
 
 	if (m->failed)
-		return body_failed(t, x);
+		return body_failed(t, x, m->failure);
 	if (!n && !m->complete)
 		return false;
-	if (put_wire(x, &t->a->ch.out, buf_str(&m->body), n) < 0) {
+	if (put_wire(x, &t->a->ch.out, buf_str(&m->body) + from, n) < 0) {
 		agent_down(t->a, DOWN_LOCAL, EX_OSERR, "4.3.0", "%s", "out of memory");
 		return false;
 	}
-	buf_drop(&m->body, n);
-	if (m->body.len || !m->complete)
+	x->taken += n;
+	if (m->large)
+		buf_drop(&m->body, n);	/* a small one stays, for the message's other transactions */
+	if (left > n || !m->complete)
 		return true;
+	if (x->taken != m->m.size)
+		return body_failed(t, x, "its size is not what it should be");
 	if (end_wire(x, &t->a->ch.out) < 0) {
 		agent_down(t->a, DOWN_LOCAL, EX_OSERR, "4.3.0", "%s", "out of memory");
 		return false;
 	}
+	if (m->large)
+		m->complete = false;	/* used up: another transaction has to ask for it again */
 	say_last_byte(t, x);
 	return true;
 }
@@ -562,8 +568,8 @@ static int ready(struct transfer *t, struct message *m)
 
 	if ((!m->large && !m->complete) || m->abandoned)
 		return 0;
-	if (m->failed) {
-		verdict_of_words(&v, "4.3.0", "queue read error: %.300s", m->failure);
+	if (m->failed || (!m->large && m->body.len != m->m.size)) {
+		verdict_of_words(&v, "4.3.0", "queue read error: %.300s", m->failed ? m->failure : "its size is not what it should be");
 		settle_message(t, m, &v);
 		return -1;
 	}
@@ -585,7 +591,7 @@ static bool room_for_next(const struct transfer *t)
 		return !t->ntx;
 	if (t->ntx < 2)
 		return true;
-	return t->window.proof == PROOF_YES && t->ntx < t->window.size && t->in_flight < WINDOW_BYTES;
+	return t->window.proof == PROOF_YES && t->window.accepted && t->ntx < t->window.size && t->in_flight < WINDOW_BYTES;
 }
 
 static int start_next(struct transfer *t, bool *more)

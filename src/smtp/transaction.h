@@ -41,6 +41,7 @@ struct tx {
 	struct wire wire;
 	struct recode *recode;	/* NULL: as it is */
 	struct buf body;	/* a small message's wire form, made at its start */
+	uint64_t taken;		/* canonical bytes of the body that were written */
 	uint64_t body_start;	/* of a->ch.sent, when the body's present time-out began */
 };
 
@@ -51,6 +52,14 @@ struct awaited {
 };
 
 enum closing { OPEN, CLOSE_ORDERLY, CLOSE_DOWN };
+
+/* How this relay says yes to a command: the enhanced status, or without one the words. A reply too many or too few shifts all
+ * that follow by one; in flight, where nothing else would show it, the next MAIL's reply does not look like one. */
+struct look {
+	bool known;
+	char dsn[12];
+	char words[160];
+};
 
 struct transfer {
 	struct agent *a;
@@ -66,6 +75,7 @@ struct transfer {
 	bool served;			/* a message was accepted on this connection */
 	size_t rcpt_limit;
 	enum closing closing;		/* CLOSE_DOWN: a->down says why; what is in flight is still answered */
+	struct look looks[CMD_PROOF];
 	struct buf proof_mail;		/* a MAIL line that the relay is known to accept */
 };
 

@@ -20,7 +20,7 @@ bool window_wants_proof(const struct window *w, unsigned waiting)
 
 bool window_open(const struct window *w, unsigned n, size_t bytes, size_t more)
 {
-	if (w->proof != PROOF_YES || n >= w->size)
+	if (w->proof != PROOF_YES || !w->accepted || n >= w->size)
 		return false;
 	return n == 0 || bytes + more <= WINDOW_BYTES;
 }

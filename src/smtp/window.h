@@ -32,7 +32,8 @@ void window_init(struct window *w, unsigned max, bool able, const char *known);
 
 /* Whether the proof is due: something was accepted, and enough waits. */
 bool window_wants_proof(const struct window *w, unsigned waiting);
-/* Whether one more transaction of so many bytes may follow n unanswered ones of so many. */
+/* Whether one more transaction of so many bytes may follow n unanswered ones of so many. The first of a connection
+ * is never in flight: from it is learnt how this relay's replies look. */
 bool window_open(const struct window *w, unsigned n, size_t bytes, size_t more);
 
 void window_accepted(struct window *w);

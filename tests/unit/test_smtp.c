@@ -287,6 +287,8 @@ static void window_only_where_it_is_safe(void **state)
 	window_accepted(&w);
 	assert_false(window_wants_proof(&w, 100) || window_open(&w, 0, 0, 1));
 	window_init(&w, 20, true, "yes");
+	assert_false(window_open(&w, 0, 0, 1));
+	window_accepted(&w);
 	assert_true(window_open(&w, 0, 0, 1));
 	window_init(&w, 3, true, "yes");
 	assert_int_equal(w.size, 3);
