@@ -17,24 +17,27 @@ struct setting {
 
 static const struct setting settings[] = {
 	SETTING(user), SETTING(client_id), SETTING(client_secret), SETTING(tenant), SETTING(scope), SETTING(token_endpoint),
-	SETTING(device_endpoint), SETTING(refresh_token), SETTING(ca_file), SETTING(proxy), SETTING(token_file),
+	SETTING(device_endpoint), SETTING(auth_endpoint), SETTING(refresh_token), SETTING(ca_file), SETTING(proxy), SETTING(token_file),
 };
 
 /* %s stands for the tenant. */
 static const struct preset {
-	const char *name, *token, *device, *scope, *client_scope;
+	const char *name;
+	enum oauth2_grant grant;	/* when the file names none: Google's device flow is not for mail */
+	const char *token, *device, *auth, *scope, *client_scope;
 } presets[] = {
-	{"microsoft", "https://login.microsoftonline.com/%s/oauth2/v2.0/token",
-	 "https://login.microsoftonline.com/%s/oauth2/v2.0/devicecode", "https://outlook.office.com/SMTP.Send offline_access",
-	 "https://outlook.office365.com/.default"},
-	{"google", "https://oauth2.googleapis.com/token", "https://oauth2.googleapis.com/device/code", "https://mail.google.com/",
-	 "https://mail.google.com/"},
+	{"microsoft", GRANT_DEVICE, "https://login.microsoftonline.com/%s/oauth2/v2.0/token",
+	 "https://login.microsoftonline.com/%s/oauth2/v2.0/devicecode", "https://login.microsoftonline.com/%s/oauth2/v2.0/authorize",
+	 "https://outlook.office.com/SMTP.Send offline_access", "https://outlook.office365.com/.default"},
+	{"google", GRANT_BROWSER, "https://oauth2.googleapis.com/token", "https://oauth2.googleapis.com/device/code",
+	 "https://accounts.google.com/o/oauth2/v2/auth", "https://mail.google.com/", "https://mail.google.com/"},
 };
 
 static const struct {
 	const char *name;
 	enum oauth2_grant grant;
-} grants[] = {{"refresh_token", GRANT_REFRESH}, {"client_credentials", GRANT_CLIENT}, {"device_code", GRANT_DEVICE}};
+} grants[] = {{"refresh_token", GRANT_REFRESH}, {"client_credentials", GRANT_CLIENT}, {"device_code", GRANT_DEVICE},
+	     {"authorization_code", GRANT_BROWSER}};
 
 struct reader {
 	struct oauth2 *o;
@@ -63,7 +66,7 @@ static int take_grant(struct reader *r, struct span value, unsigned line, struct
 			r->o->grant = grants[i].grant;
 			return 0;
 		}
-	return bad(r->o, line, err, "grant is refresh_token, device_code or client_credentials");
+	return bad(r->o, line, err, "grant is refresh_token, device_code, authorization_code or client_credentials");
 }
 
 static int take_setting(struct reader *r, struct span name, struct span value, unsigned line, struct error *err)
@@ -81,7 +84,7 @@ static int take_setting(struct reader *r, struct span name, struct span value, u
 	}
 	return bad(r->o, line, err,
 		   "the name is none of preset user grant client_id client_secret tenant scope token_endpoint device_endpoint "
-		   "refresh_token ca_file proxy token_file");
+		   "auth_endpoint refresh_token ca_file proxy token_file");
 }
 
 static int take_line(void *arg, struct span text, unsigned line, struct error *err)
@@ -118,7 +121,10 @@ static void apply_preset(struct oauth2 *o, const struct preset *p)
 	const char *tenant = *o->tenant ? o->tenant : "common";
 
 	put_tenant(p->token, tenant, o->token_endpoint, sizeof(o->token_endpoint));
+	put_tenant(p->auth, tenant, o->auth_endpoint, sizeof(o->auth_endpoint));
 	put_tenant(p->device, tenant, o->device_endpoint, sizeof(o->device_endpoint));
+	if (!o->grant)
+		o->grant = p->grant;
 	if (!*o->scope)
 		snprintf(o->scope, sizeof(o->scope), "%s", o->grant == GRANT_CLIENT ? p->client_scope : p->scope);
 }
@@ -137,7 +143,8 @@ static int check(const struct oauth2 *o, struct error *err)
 	if (!*o->token_endpoint)
 		return incomplete(o, err, "preset = microsoft or google, or token_endpoint = https://... is missing");
 	if (strncmp(o->token_endpoint, "https://", 8) != 0 ||
-	    (*o->device_endpoint && strncmp(o->device_endpoint, "https://", 8) != 0))
+	    (*o->device_endpoint && strncmp(o->device_endpoint, "https://", 8) != 0) ||
+	    (*o->auth_endpoint && strncmp(o->auth_endpoint, "https://", 8) != 0))
 		return incomplete(o, err, "an endpoint must begin with https://");
 	if (o->grant == GRANT_CLIENT && !*o->client_secret)
 		return incomplete(o, err, "grant = client_credentials needs client_secret");
@@ -151,7 +158,6 @@ int oauth2_load(const char *path, struct oauth2 *o, struct error *err)
 	int rc;
 
 	memset(o, 0, sizeof(*o));
-	o->grant = GRANT_DEVICE;
 	snprintf(o->path, sizeof(o->path), "%s", path);
 	buf_init(&text, LIMIT_CONF_FILE);
 	rc = io_read_file(path, false, &text, NULL, err);
@@ -160,6 +166,8 @@ int oauth2_load(const char *path, struct oauth2 *o, struct error *err)
 	buf_wipe(&text);
 	if (rc == 0 && r.preset)
 		apply_preset(o, r.preset);
+	if (rc == 0 && !o->grant)
+		o->grant = GRANT_DEVICE;
 	if (rc == 0)
 		rc = check(o, err);
 	if (rc < 0)

@@ -8,7 +8,7 @@
 
 #include "base/error.h"
 
-enum oauth2_grant { GRANT_REFRESH = 1, GRANT_CLIENT, GRANT_DEVICE };
+enum oauth2_grant { GRANT_REFRESH = 1, GRANT_CLIENT, GRANT_DEVICE, GRANT_BROWSER };
 
 struct oauth2 {
 	char path[4096];		/* the file itself, for error texts */
@@ -17,7 +17,7 @@ struct oauth2 {
 	enum oauth2_grant grant;
 	char tenant[256];
 	char scope[1024];
-	char token_endpoint[1024], device_endpoint[1024];
+	char token_endpoint[1024], device_endpoint[1024], auth_endpoint[1024];
 	char refresh_token[8192];	/* written into the file by hand; "" */
 	char ca_file[1024], proxy[1024];
 	char token_file[4096];		/* "": $queue_directory/oauth2-USER */

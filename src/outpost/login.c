@@ -12,7 +12,7 @@
 #if ENABLE_OAUTH2
 static int become_token(char *file, char *tokens, struct error *err)
 {
-	char path[4096], verb[] = "device", t[] = "-t";
+	char path[4096], verb[] = "login", t[] = "-t";
 	char *argv[] = {path, verb, t, tokens, file, NULL};
 
 	if (!io_program_path("outpost-token", HELPERDIR, path, sizeof(path)))

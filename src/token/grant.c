@@ -17,7 +17,7 @@ static const struct {
 	{"invalid_client", EX_CONFIG, "the provider does not accept client_id and client_secret"},
 	{"unauthorized_client", EX_CONFIG, "the application is not allowed to use this grant"},
 	{"unsupported_grant_type", EX_CONFIG, "the provider does not know this grant"},
-	{"invalid_scope", EX_CONFIG, "the provider does not allow this scope (for Google's device flow: use grant = refresh_token)"},
+	{"invalid_scope", EX_CONFIG, "the provider does not allow this scope (Google's device flow is not for mail: use grant = authorization_code)"},
 	{"invalid_request", EX_CONFIG, "the provider does not understand the request"},
 	{"invalid_grant", EX_NOPERM, "the stored login is no longer accepted; type: outpost login"},
 	{"interaction_required", EX_NOPERM, "the provider wants a person to log in again; type: outpost login"},

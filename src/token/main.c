@@ -28,7 +28,7 @@ int64_t now_s(void)
 
 static int usage(void)
 {
-	fputs("outpost-token: usage: outpost-token get [-f] [-l SECONDS] -t TOKENFILE FILE | device -t TOKENFILE FILE\n", stderr);
+	fputs("outpost-token: usage: outpost-token get [-f] [-l SECONDS] -t TOKENFILE FILE | login -t TOKENFILE FILE\n", stderr);
 	return EX_USAGE;
 }
 
@@ -50,13 +50,14 @@ static int get(struct job *j, struct error *err)
 	return 0;
 }
 
-static int device(struct job *j, struct error *err)
+static int login(struct job *j, struct error *err)
 {
 	if (j->oauth2.grant == GRANT_CLIENT)
 		return error_set(err, EX_CONFIG, NULL, "%s: grant = client_credentials needs no login", j->oauth2.path);
 	if (store_open(&j->store, j->tokens, &j->oauth2, j->seconds, err) < 0)
 		return -1;
-	return device_login(&j->store, &j->oauth2, err);
+	return j->oauth2.grant == GRANT_BROWSER ? browser_login(&j->store, &j->oauth2, err)
+						: device_login(&j->store, &j->oauth2, err);
 }
 
 /* For outpostd, which must not wait itself (conf.h, conf_credential_ask): "credential [-f] DIR RELAY SENDER". */
@@ -87,8 +88,8 @@ static int run(struct job *j, const char *verb, const char *file)
 		rc = -1;
 	else if (strcmp(verb, "get") == 0)
 		rc = get(j, &err);
-	else if (strcmp(verb, "device") == 0)
-		rc = device(j, &err);
+	else if (strcmp(verb, "login") == 0)
+		rc = login(j, &err);
 	else
 		return usage();
 	if (rc == 0)

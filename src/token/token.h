@@ -58,6 +58,9 @@ int64_t grant_margin(const struct token_store *s);
 /* ---- device.c: the device flow on the terminal. */
 int device_login(struct token_store *s, const struct oauth2 *o, struct error *err);
 
+/* ---- browser.c: the authorization code, copied from the browser's address line (RFC 6749 4.1, RFC 7636, RFC 8252). */
+int browser_login(struct token_store *s, const struct oauth2 *o, struct error *err);
+
 int64_t now_s(void);
 
 #endif

@@ -1,8 +1,11 @@
 """OAuth2: outpost-token and outpost login against a token endpoint on loopback (RFC 6749, RFC 8628)."""
+import base64
+import hashlib
 import http.server
 import json
 import os
 import ssl
+import subprocess
 import threading
 import time
 import urllib.parse
@@ -290,6 +293,53 @@ class OAuth2(OAuth2Base):
         self.answer("/device", (200, {"device_code": "x"}))
         self.assertIn("without a code", self.login(code=75).err)
         self.assertIn("for user who", self.login("who", code=78).err)
+
+    # -- the authorization code, copied from the browser
+
+    def browser(self, paste, code=0):
+        """Runs outpost login; paste(query of the address shown) is what the person copies back."""
+        self.write(grant="authorization_code", refresh_token=None, auth_endpoint="https://provider.example/auth", client_secret=SECRET)
+        p = subprocess.Popen([harness.program("outpost"), "-C", self.conf, "login"], stdin=subprocess.PIPE,
+                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=self.environ(), text=True)
+        shown = ""
+        while "address line" not in shown:
+            line = p.stdout.readline()
+            self.assertTrue(line, shown)
+            shown += line
+        address = next(line for line in shown.splitlines() if line.startswith("https://provider.example/auth?"))
+        query = dict(urllib.parse.parse_qsl(address.split("?", 1)[1], strict_parsing=True))
+        out, err = p.communicate(paste(query) + "\n", timeout=20)
+        self.assertEqual(p.returncode, code, shown + out + err)
+        self.assertNotIn(SECRET, shown + out + err)
+        return query, out + err
+
+    def test_browser(self):
+        self.answer("/token", token(1, refresh_token="new-refresh"), token(2))
+        query, out = self.browser(lambda q: "%s?state=%s&code=4%%2Fthe-code&scope=x" % (q["redirect_uri"], q["state"]))
+        self.assertIn("Logged in as " + USER, out)
+        self.assertEqual((query["response_type"], query["client_id"], query["scope"], query["login_hint"]),
+                         ("code", "client id&=", "mail send", USER))
+        form, = self.forms()
+        self.assertEqual((form["grant_type"], form["code"], form["redirect_uri"]),
+                         ("authorization_code", "4/the-code", query["redirect_uri"]))
+        challenge = base64.urlsafe_b64encode(hashlib.sha256(form["code_verifier"].encode()).digest()).rstrip(b"=").decode()
+        self.assertEqual((query["code_challenge_method"], query["code_challenge"]), ("S256", challenge))
+        self.assertEqual(self.get()["token"], "access-1")
+        self.age(4000)
+        self.get()
+        self.assertEqual(self.forms()[1]["refresh_token"], "new-refresh")
+
+    def test_browser_refused(self):
+        self.answer("/token", error("invalid_grant"))
+        for paste, code, words in (
+                (lambda q: "http://127.0.0.1:53682/?state=forged&code=x", 77, "another login"),
+                (lambda q: "http://127.0.0.1:53682/?code=x", 77, "another login"),
+                (lambda q: "http://127.0.0.1:53682/?state=%s&error=access_denied" % q["state"], 77, "refused (access_denied)"),
+                (lambda q: "http://127.0.0.1:53682/?state=%s&code=%%zz" % q["state"], 77, "no code"),
+                (lambda q: "http://127.0.0.1:53682/?state=%s&code=a%%0ab" % q["state"], 77, "no code"),
+                (lambda q: "", 77, "no address"), (lambda q: "just-a-code", 77, "no longer accepted")):
+            self.assertIn(words, self.browser(paste, code)[1])
+        self.assertEqual(len(self.forms()), 1)
 
     def test_two_at_once(self):
         """A refresh token may be good for one use: the second of two waits for the first."""

@@ -1,0 +1,197 @@
+/*
+ * The authorization code grant for a machine without a browser: the browser, anywhere, ends at an address of its own
+ * machine where nobody listens, and a person copies that address line here. PKCE binds the code to this process.
+ */
+#include "config.h"
+#include "token/token.h"
+#include "base/io.h"
+#include "conf/sha256.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { RANDOM_BYTES = 32, REQUEST_S = 30 };
+
+static const char redirect[] = "http://127.0.0.1:53682/";
+
+struct login {
+	char state[64], verifier[64], challenge[64];
+	char code[2048];
+};
+
+/* Base64 with the alphabet of URLs and no padding (RFC 4648 5). */
+static int base64url(const void *p, size_t n, char *out, size_t size)
+{
+	struct buf b;
+	int rc;
+
+	buf_init(&b, size - 1);
+	rc = base64_encode(&b, p, n);
+	snprintf(out, size, "%s", buf_str(&b));
+	buf_wipe(&b);
+	for (char *c = out; *c; c++)
+		*c = *c == '+' ? '-' : *c == '/' ? '_' : *c == '=' ? '\0' : *c;
+	return rc;
+}
+
+static int fill_secrets(struct login *l, struct error *err)
+{
+	unsigned char state[RANDOM_BYTES], verifier[RANDOM_BYTES], sum[SHA256_SIZE];
+	struct sha256 sha;
+
+	if (random_bytes(state, sizeof(state)) < 0 || random_bytes(verifier, sizeof(verifier)) < 0 ||
+	    base64url(state, sizeof(state), l->state, sizeof(l->state)) < 0 ||
+	    base64url(verifier, sizeof(verifier), l->verifier, sizeof(l->verifier)) < 0)
+		return error_sys(err, EX_OSERR, NULL, "no random bytes");
+	sha256_init(&sha);
+	sha256_add(&sha, l->verifier, strlen(l->verifier));
+	sha256_end(&sha, sum);
+	base64url(sum, sizeof(sum), l->challenge, sizeof(l->challenge));
+	return 0;
+}
+
+static void show_address(const struct oauth2 *o, const struct login *l)
+{
+	struct buf query;
+
+	buf_init(&query, 8192);
+	form_add(&query, "client_id", o->client_id);
+	form_add(&query, "response_type", "code");
+	form_add(&query, "redirect_uri", redirect);
+	form_add(&query, "scope", o->scope);
+	form_add(&query, "state", l->state);
+	form_add(&query, "code_challenge", l->challenge);
+	form_add(&query, "code_challenge_method", "S256");
+	form_add(&query, "access_type", "offline"); /* Google: with a refresh token, ... */
+	form_add(&query, "prompt", "consent");	   /* ... each time */
+	form_add(&query, "login_hint", o->user);
+	printf("To log in as %s, open this address in a browser on any machine:\n\n%s%c%s\n\n"
+	       "In the end the browser can't reach a page of 127.0.0.1. Copy the whole address line of that page to here:\n",
+	       o->user, o->auth_endpoint, strchr(o->auth_endpoint, '?') ? '&' : '?', buf_str(&query));
+	fflush(stdout);
+	buf_free(&query);
+}
+
+/* Undoes %XX and '+' in a value of the query; false when it does not fit or holds a control byte. */
+static bool decode(struct span s, char *out, size_t size)
+{
+	static const char hex[] = "0123456789abcdef";
+	size_t n = 0;
+
+	for (size_t i = 0; i < s.n && n + 1 < size; i++) {
+		char b = s.p[i];
+		const char *hi, *lo;
+
+		if (b == '%') {
+			if (i + 2 >= s.n || !(hi = strchr(hex, ascii_lower(s.p[i + 1]))) ||
+			    !(lo = strchr(hex, ascii_lower(s.p[i + 2]))) || !*hi || !*lo)
+				return false;
+			b = (char)((hi - hex) << 4 | (lo - hex));
+			i += 2;
+		} else if (b == '+') {
+			b = ' ';
+		}
+		if ((unsigned char)b < ' ')
+			return false;
+		out[n++] = b;
+	}
+	out[n] = '\0';
+	return n + 1 < size;
+}
+
+static bool query_get(const char *line, const char *name, char *out, size_t size)
+{
+	const char *mark = strchr(line, '?');
+	struct span rest = span_of(mark ? mark + 1 : ""), pair;
+	size_t n = strlen(name);
+
+	while (span_word(&rest, "&#", &pair))
+		if (pair.n > n && pair.p[n] == '=' && memcmp(pair.p, name, n) == 0)
+			return decode((struct span){pair.p + n + 1, pair.n - n - 1}, out, size);
+	return false;
+}
+
+/* The address line, of which state must be ours; or the code alone. */
+static int take_line(struct login *l, const char *line, const struct oauth2 *o, struct error *err)
+{
+	char state[64] = "", refused[64];
+
+	if (!strchr(line, '?')) {
+		if (!*line || strlen(line) >= sizeof(l->code))
+			return error_set(err, EX_NOPERM, NULL, "no address was given");
+		memcpy(l->code, line, strlen(line) + 1);
+		return 0;
+	}
+	if (!query_get(line, "state", state, sizeof(state)) || strcmp(state, l->state) != 0)
+		return error_set(err, EX_NOPERM, NULL, "this address belongs to another login; begin again");
+	if (query_get(line, "error", refused, sizeof(refused)))
+		return error_set(err, EX_NOPERM, NULL, "OAuth2 for %s: the login was refused (%s)", o->user, refused);
+	if (!query_get(line, "code", l->code, sizeof(l->code)))
+		return error_set(err, EX_NOPERM, NULL, "there is no code in this address");
+	return 0;
+}
+
+static int read_line(struct login *l, const struct oauth2 *o, struct error *err)
+{
+	char line[8192];
+	struct span s;
+	int rc;
+
+	if (!fgets(line, sizeof(line), stdin))
+		return error_set(err, EX_NOPERM, NULL, "no address was given");
+	s = span_trim(span_of(line));
+	memmove(line, s.p, s.n);
+	line[s.n] = '\0';
+	rc = take_line(l, line, o, err);
+	explicit_bzero(line, sizeof(line));
+	return rc;
+}
+
+static int exchange(struct token_store *s, const struct oauth2 *o, const struct login *l, struct error *err)
+{
+	struct http_answer a = {.status = 0};
+	struct buf form;
+	char name[64];
+	int rc;
+
+	buf_init(&form, 16384);
+	buf_init(&a.body, 262144);
+	form_add(&form, "grant_type", "authorization_code");
+	form_add(&form, "code", l->code);
+	form_add(&form, "redirect_uri", redirect);
+	form_add(&form, "client_id", o->client_id);
+	if (*o->client_secret)
+		form_add(&form, "client_secret", o->client_secret);
+	form_add(&form, "code_verifier", l->verifier);
+	rc = http_post(o, o->token_endpoint, &form, REQUEST_S, &a, err);
+	if (rc == 0)
+		rc = grant_take(s, o, &a, name, sizeof(name), err);
+	buf_wipe(&form);
+	buf_wipe(&a.body);
+	return rc;
+}
+
+int browser_login(struct token_store *s, const struct oauth2 *o, struct error *err)
+{
+	struct login l = {.code = ""};
+	int rc;
+
+	if (!*o->auth_endpoint)
+		return error_set(err, EX_CONFIG, NULL, "%s: auth_endpoint = https://... is missing", o->path);
+	rc = fill_secrets(&l, err);
+	if (rc == 0) {
+		show_address(o, &l);
+		rc = read_line(&l, o, err);
+	}
+	if (rc == 0)
+		rc = exchange(s, o, &l, err);
+	if (rc == 0 && !*s->refresh)
+		rc = error_set(err, EX_CONFIG, NULL, "the provider gave no refresh token");
+	if (rc == 0)
+		rc = store_save(s, err);
+	if (rc == 0)
+		printf("Logged in as %s. outpost renews the token by itself.\n", o->user);
+	explicit_bzero(&l, sizeof(l));
+	return rc;
+}
