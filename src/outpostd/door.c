@@ -216,20 +216,21 @@ static void client_decode(struct client *c, const char *p, size_t n)
 	}
 }
 
-static void begin_submission(struct client *c)
+/* False: it was refused, and c may be gone. */
+static bool begin_submission(struct client *c)
 {
 	uint64_t limit = (uint64_t)conf_int(c->d->conf, P_message_size_limit);
 
 	c->kind = CLIENT_SUBMITS;
 	if (!ask_allowed(c, P_authorized_submit_users)) {
 		client_answer(c, EX_NOPERM, "5.7.1", "authorized_submit_users does not name you");
-		return;
+		return false;
 	}
 	c->decoder = submission_decoder_new(limit, body_add, &c->body);
-	if (!c->decoder)
-		client_answer(c, EX_TEMPFAIL, "4.3.0", "no memory");
-	else
-		client_decode(c, c->in.data, c->in.len);
+	if (c->decoder)
+		return true;
+	client_answer(c, EX_TEMPFAIL, "4.3.0", "no memory");
+	return false;
 }
 
 static void begin_question(struct client *c)
@@ -259,8 +260,7 @@ static void client_first(struct client *c, const char *p, size_t n)
 
 	/* Of a submission no more than the magic is looked for here, so the ceiling can't cut one. */
 	if (c->in.len == 0 && n >= magic && memcmp(p, SUBMISSION_MAGIC, magic) == 0) {
-		begin_submission(c);
-		if (c->decoder && !c->closing)
+		if (begin_submission(c))
 			client_decode(c, p, n);
 		return;
 	}
@@ -270,12 +270,14 @@ static void client_first(struct client *c, const char *p, size_t n)
 	}
 	if (c->in.len < magic)
 		return;
-	if (memcmp(c->in.data, SUBMISSION_MAGIC, magic) == 0)
-		begin_submission(c);
-	else if (memcmp(c->in.data, CONTROL_MAGIC, magic) == 0)
+	if (memcmp(c->in.data, SUBMISSION_MAGIC, magic) == 0) {
+		if (begin_submission(c))
+			client_decode(c, c->in.data, c->in.len);
+	} else if (memcmp(c->in.data, CONTROL_MAGIC, magic) == 0) {
 		begin_question(c);
-	else
+	} else {
 		client_answer(c, EX_PROTOCOL, "5.5.2", "neither a submission nor a question");
+	}
 }
 
 static void client_read(struct client *c)
