@@ -298,13 +298,14 @@ static bool on_log(struct agent *a, struct frame *f)
 
 static bool on_ready(struct agent *a, struct frame *f)
 {
-	if (delivery_get_ready(f, &a->ready) < 0 || a->state != AGENT_STARTING)
+	if (delivery_get_ready(f, &a->ready) < 0 || a->state == AGENT_READY || a->state == AGENT_OVER)
 		return false;
 	if (a->ready.address[0])
 		snprintf(a->where, sizeof(a->where), "%s[%s]:%u", a->ready.host, a->ready.address, (unsigned)a->ready.port);
 	else
 		snprintf(a->where, sizeof(a->where), "%s:%u", a->ready.host, (unsigned)a->ready.port);
-	a->state = AGENT_READY;
+	if (a->state == AGENT_STARTING)
+		a->state = AGENT_READY; /* else it was told to leave meanwhile */
 	a->idle = clock_mono_ms() + a->d->idle_ms;
 	relay_came_up(a->d, a->relay, &a->ready);
 	schedule_reset(a->d);

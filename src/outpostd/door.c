@@ -2,10 +2,8 @@
  * door.c: clients. Whoever may connect may submit; nobody may make another wait.
  *
  * A client is read without blocking into memory, then into a file without a name, and only what the
- * decoder calls complete goes near the queue. Bytes are read with recv() without a control buffer: a
- * descriptor that was sent along is dropped by the kernel before it ever has a number here. (Nor is one
- * opened for us to close: closing a stranger's file may block.) A user has so many clients served at a
- * time; more wait in a line of his own, and those beyond are turned away with 75.
+ * decoder calls complete goes near the queue. No descriptor is ever accepted, see hatch.c. A user has so many
+ * clients served at a time; more wait in a line of his own, and those beyond are turned away with 75.
  */
 #include "config.h"
 #include "outpostd/outpostd.h"
@@ -125,7 +123,7 @@ void client_close(struct client *c)
 	d->door.nclients--;
 	d->active = clock_mono_ms();
 	loop_remove(&d->loop, &c->watch);
-	close(c->watch.fd);
+	hatch_close(c->watch.fd, c->uid);
 	submission_decoder_free(c->decoder);
 	body_free(&c->body);
 	buf_free(&c->in);
@@ -283,7 +281,7 @@ static void client_first(struct client *c, const char *p, size_t n)
 static void client_read(struct client *c)
 {
 	static char bytes[DOOR_READ];
-	ssize_t n = recv(c->watch.fd, bytes, sizeof(bytes), MSG_DONTWAIT);
+	ssize_t n = hatch_read(c->watch.fd, bytes, sizeof(bytes));
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
@@ -317,13 +315,13 @@ static void client_ready(void *arg, short revents)
 
 /* ---- the listening sockets */
 
-static void turn_away(int fd)
+static void turn_away(int fd, uid_t uid)
 {
 	static const char words[] = "75 4.3.2 too many submissions of this user at a time; try again\n";
 
 	if (send(fd, words, sizeof(words) - 1, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
 		errno = 0;
-	close(fd);
+	hatch_close(fd, uid);
 }
 
 static int wait_in_line(struct door *door, int fd, uid_t uid, gid_t gid)
@@ -362,7 +360,7 @@ static void welcome(struct outpostd *d, int fd, uid_t uid, gid_t gid)
 	if (full && wait_in_line(door, fd, uid, gid) == 0)
 		return;
 	if (full || !client_new(d, fd, uid, gid, false))
-		turn_away(fd);
+		turn_away(fd, uid);
 }
 
 static void serve_waiting(struct outpostd *d)
@@ -380,7 +378,7 @@ static void serve_waiting(struct outpostd *d)
 		*p = w->next;
 		door->nwaiting--;
 		if (!client_new(d, w->fd, w->uid, w->gid, false))
-			turn_away(w->fd);
+			turn_away(w->fd, w->uid);
 		free(w);
 	}
 }
@@ -553,7 +551,7 @@ void door_hang_up(struct outpostd *d)
 		struct waiting *w = d->door.waiting;
 
 		d->door.waiting = w->next;
-		close(w->fd);
+		hatch_close(w->fd, w->uid);
 		free(w);
 	}
 	d->door.nwaiting = 0;

@@ -36,6 +36,7 @@ static int options(struct outpostd *d, int argc, char **argv)
 		{"once", no_argument, NULL, 'o'},
 		{"take-in", no_argument, NULL, 't'},
 		{"version", no_argument, NULL, 'V'},
+		{"hatch", no_argument, NULL, 'h'}, /* for hatch.c alone */
 		{NULL, 0, NULL, 0},
 	};
 	const char *env = getenv("MAIL_CONFIG");
@@ -56,6 +57,8 @@ static int options(struct outpostd *d, int argc, char **argv)
 		case 't':
 			d->take_in = true;
 			break;
+		case 'h':
+			exit(hatch_wait());
 		case 'V':
 			printf("outpostd %s\n", PACKAGE_VERSION);
 			exit(EX_OK);
@@ -186,7 +189,6 @@ static void turn(struct outpostd *d)
 		incoming_take(d);
 	reload_tick(d);
 	commit_turn(d);
-	agents_tick(d);
 	upkeep_tick(d);
 	notify_tick(d);
 }
@@ -228,6 +230,7 @@ static int run(struct outpostd *d, struct error *err)
 			return error_sys(err, EX_OSERR, NULL, "poll");
 		turn(d);
 		more = schedule_work(d);
+		agents_tick(d);
 		flush_check(d);
 	}
 	return 0;

@@ -44,7 +44,7 @@ enum {
 	DESCRIPTORS_WANTED = 8192,
 	DESCRIPTORS_LEAST = 64,
 	CLIENT_STALL_MS = 30 * 1000,	/* without a byte */
-	CLIENT_CROWDED_MS = 5 * 1000,	/* the same while others of that user wait */
+	CLIENT_CROWDED_MS = 2 * 1000,	/* the same while others of that user wait */
 	RELAYS_MAX = 16,		/* in one route */
 	AGENT_OUT_MAX = 8 << 20,	/* frames not yet taken by an agent */
 	AGENT_FEED = 512 << 10,		/* no new message while more than this is unsent */
@@ -158,6 +158,11 @@ void door_committed(struct outpostd *d);
 void door_failed(struct outpostd *d, const struct error *why);
 void client_flush(struct client *c);		/* sends what it can, closes when all is said */
 void client_close(struct client *c);
+
+/* ---- hatch.c: a stranger's socket, read and closed without ever closing what a stranger sent along. */
+ssize_t hatch_read(int fd, void *p, size_t n);	/* as recv; EBADMSG: a descriptor was sent along */
+void hatch_close(int fd, uid_t uid);
+int hatch_wait(void);			/* the life of the process that closes such a socket */
 
 /* ---- accept.c */
 struct accepted {

@@ -1,0 +1,426 @@
+"""outpostd: its door under attack, relays that are down, users that take turns, service managers."""
+import array
+import json
+import os
+import resource
+import signal
+import socket
+import sqlite3
+import struct
+import subprocess
+import sys
+import time
+import unittest
+
+import harness
+
+NOBODY = 65534
+
+
+def record(kind, payload=b""):
+    return kind + struct.pack(">I", len(payload)) + payload
+
+
+def submission(sender="s@example.com", recipients=("r@example.net",), body=b"Subject: x\n\nx\n", token=None):
+    """What sendmail would write."""
+    return (b"OUTPOST1" + record(b"K", token or os.urandom(16)) + record(b"S", sender.encode()) +
+            b"".join(record(b"R", r.encode()) for r in recipients) + record(b"B", b"7") +
+            record(b"X", struct.pack(">I", body.find(b"\n\n") + 2)) + record(b"M", body) + record(b"Z", struct.pack(">Q", len(body))))
+
+
+class Flusher(harness.SystemTest):
+    needs = ("sendmail", "outpostd", "outpost", "outpost-smtp")
+
+    def setUp(self):
+        super().setUp()
+        self.door = os.path.join(self.tmp, "door")
+        os.chmod(self.tmp, 0o711)
+
+    def configure(self, relay=None, **params):
+        params.setdefault("door_socket", self.door)
+        super().configure(relay, **params)
+
+    def door_answers(self, path=None):
+        return super().door_answers(path or self.door)
+
+    def knock(self, data=b"", timeout=20):
+        s = socket.socket(socket.AF_UNIX)
+        s.settimeout(timeout)
+
+        def connected():
+            try:
+                s.connect(self.door)
+                return True
+            except BlockingIOError:     # the backlog is full at this moment
+                return False
+        harness.wait_for("the door", connected, timeout)
+        if data:
+            s.sendall(data)
+        return s
+
+    def answer(self, s):
+        line = b""
+        while not line.endswith(b"\n"):
+            piece = s.recv(4096)
+            if not piece:
+                break
+            line += piece
+        return line.decode()
+
+    def submit(self, **what):
+        s = self.knock(submission(**what))
+        line = self.answer(s)
+        s.close()
+        return line
+
+    def submit_as(self, uid, **what):
+        """A submission by somebody else; its answer and how long it took."""
+        data = submission(**what)
+        child = subprocess.run([sys.executable, "-c", """if 1:
+            import os, socket, sys, time
+            data = sys.stdin.buffer.read()
+            os.setgroups([]); os.setgid(%d); os.setuid(%d)
+            begin = time.monotonic()
+            s = socket.socket(socket.AF_UNIX); s.settimeout(20); s.connect(%r); s.sendall(data)
+            print(time.monotonic() - begin if False else s.recv(4096).decode().strip(), time.monotonic() - begin)
+        """ % (uid, uid, self.door)], input=data, stdout=subprocess.PIPE, timeout=60, check=True)
+        text, seconds = child.stdout.decode().strip().rsplit(" ", 1)
+        return text, float(seconds)
+
+
+class Door(Flusher):
+    def test_submission_and_its_repetition(self):
+        relay = self.start_relay()
+        self.configure(relay)
+        self.start_outpostd()
+        token = os.urandom(16)
+        first, second = self.submit(token=token), self.submit(token=token)
+        self.assertRegex(first, r"^0 2\.0\.0 queued as [0-9A-Z]+\n$")
+        self.assertEqual(first, second)
+        relay.wait_messages(1)
+        self.wait_queue_empty()
+        self.assertEqual(relay.count(), 1)
+
+    def test_refused(self):
+        self.configure(self.start_relay())
+        self.start_outpostd()
+        good = submission()
+        for data in (good + b"x", b"OUTPOST1" + record(b"Y"), b"HELO me here\r\n",
+                     submission(sender="a\nb"), submission(recipients=("a\0b",)), submission(recipients=())):
+            s = self.knock(data)
+            self.assertRegex(self.answer(s), r"^(6\d|76) 5\.", data)
+            s.close()
+        self.assertEqual(self.queue(), [])
+
+    def test_who_dies_midway_submits_nothing(self):
+        self.configure(self.start_relay())
+        self.start_outpostd()
+        good = submission(body=b"Subject: x\n\n" + b"line\n" * 12000)
+        for n in (1, 7, 8, 20, 60, len(good) // 2, len(good) - 1):
+            self.knock(good[:n]).close()
+        self.assertRegex(self.submit(), "^0 ")
+        self.wait_log("pickup.*from=", 1)
+        self.assertEqual(len(self.log_lines("pickup.*from=")), 1)
+
+    def test_who_stalls_delays_nobody(self):
+        self.configure(self.start_relay())
+        self.start_outpostd()
+        stalled = [self.knock(submission()[:i % 60]) for i in range(300)]
+        text, seconds = self.submit_as(NOBODY)
+        self.assertRegex(text, "^0 ")
+        self.assertLess(seconds, 2 * harness.SLOW)
+        # His own next one gets in as well, once the stalled ones have had their time.
+        self.assertRegex(self.submit(), "^0 ")
+        for s in stalled:
+            s.close()
+
+    def test_ten_thousand_connections(self):
+        self.configure(self.start_relay())
+        service = self.start_outpostd()
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        if hard < 10100:
+            self.skipTest("not allowed to open 10,000 connections")
+        flood = subprocess.Popen([sys.executable, "-c", """if 1:
+            import os, resource, socket, sys
+            resource.setrlimit(resource.RLIMIT_NOFILE, (10100, %d))
+            os.setgroups([]); os.setgid(%d); os.setuid(%d)
+            held = []
+            for i in range(10000):
+                s = socket.socket(socket.AF_UNIX)
+                try:
+                    s.setblocking(False)
+                    s.connect(%r)
+                except OSError:
+                    pass
+                held.append(s)
+                if i == 5000:
+                    print("half", flush=True)
+            print("all", flush=True)
+            sys.stdin.read()
+        """ % (hard, NOBODY, NOBODY, self.door)], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        try:
+            for word in (b"half\n", b"all\n"):
+                self.assertEqual(flood.stdout.readline(), word)
+                begin = time.monotonic()
+                self.assertRegex(self.submit(), "^0 ")
+                self.assertLess(time.monotonic() - begin, 3 * harness.SLOW)
+        finally:
+            flood.stdin.close()
+            flood.wait()
+            flood.stdout.close()
+        self.assertTrue(service.alive())
+        self.assertRegex(self.submit(), "^0 ")
+
+    def test_descriptors_are_not_taken(self):
+        """A passed descriptor is dropped by the kernel: not even to close it, which may block, is it ours."""
+        self.configure(self.start_relay())
+        service = self.start_outpostd()
+        self.assertRegex(self.submit(), "^0 ")
+        before = len(os.listdir("/proc/%d/fd" % service.pid))
+        listener = socket.create_server(("127.0.0.1", 0))
+        lingering = socket.create_connection(listener.getsockname())
+        lingering.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 20))
+        far, _ = listener.accept()
+        lingering.setblocking(False)
+        try:
+            while True:
+                lingering.send(b"x" * 65536)
+        except BlockingIOError:
+            pass
+        data = submission()
+        s = self.knock()
+        try:
+            for i in range(0, len(data), 16):
+                s.sendmsg([data[i:i + 16]], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [lingering.fileno()] * 20))])
+        except BrokenPipeError:
+            pass
+        lingering.close()
+        begin = time.monotonic()
+        try:
+            said = self.answer(s)
+        except ConnectionResetError:
+            said = ""
+        self.assertEqual(said, "", "it was served")
+        self.assertRegex(self.submit(), "^0 ")
+        self.assertLess(time.monotonic() - begin, 3 * harness.SLOW)
+        s.close()
+        self.assertLessEqual(len(os.listdir("/proc/%d/fd" % service.pid)), before + 2)
+        far.close()
+        listener.close()
+
+    def test_without_new_privileges(self):
+        """NoNewPrivileges, a fresh uid, no groups: the door needs nothing of them."""
+        relay = self.start_relay()
+        self.configure(relay)
+        self.start_outpostd()
+        os.chmod(self.conf, 0o755)
+        os.chmod(os.path.join(self.conf, "main.cf"), 0o644)
+        done = subprocess.run(["setpriv", "--no-new-privs", "--reuid", "54321", "--regid", "54321", "--clear-groups",
+                               harness.program("sendmail"), "-C", self.conf, "-f", "me@example.com", "you@example.net"],
+                              input=b"Subject: x\n\nx\n", stderr=subprocess.PIPE, timeout=30)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        relay.wait_messages(1)
+        self.assertTrue(self.log_lines("uid=54321"))
+
+
+class Relays(Flusher):
+    def test_a_refused_password_is_not_tried_again(self):
+        relay = self.start_relay(password="another")
+        self.configure(relay, minimal_backoff_time="1s", maximal_backoff_time="3600s")
+        service = self.start_outpostd()
+        for _ in range(3):
+            self.sendmail("-f", "me@example.com", "you@example.net")
+        self.wait_log(r"error: \[localhost\].* is down")
+        time.sleep(1.5)
+        service.stop()
+        self.start_outpostd()
+        self.sendmail("-f", "me@example.com", "you@example.net")
+        time.sleep(0.5)
+        self.assertEqual(relay.counters()["connections"], 1, "it knocked again")
+        self.assertEqual(len(self.queue()), 4)
+        self.assertFalse(self.log_lines("status=bounced"))
+        self.write_secret("sasl_passwd", "[localhost]:%d %s:another\n" % (relay.starttls, harness.USER))
+        self.sendmail("-f", "me@example.com", "you@example.net")
+        relay.wait_messages(5)
+        self.wait_log("is up again")
+
+    def test_a_relay_that_is_down_moves_no_message(self):
+        relay = self.start_relay()
+        self.configure(relay, minimal_backoff_time="1s", maximal_backoff_time="2s")
+        relay.stop()
+        self.start_outpostd()
+        for _ in range(20):
+            self.sendmail("-f", "me@example.com", "you@example.net")
+        self.wait_log("is down")
+        self.assertFalse(self.log_lines("queue active"))
+        again = self.start_relay("--port587", str(relay.starttls), name="again")
+        again.wait_messages(20)
+
+    def test_users_take_turns(self):
+        relay = self.start_relay(dialogue="when mail do wait 10; normal\n")
+        self.configure(relay, smtp_destination_concurrency_limit="1", smtp_pipeline_window="1")
+        self.start_outpostd()
+        for i in range(150):
+            self.assertRegex(self.submit(sender="job@example.com"), "^0 ")
+        text, _ = self.submit_as(NOBODY, sender="person@example.com")
+        self.assertRegex(text, "^0 ")
+        before = relay.count()
+        messages = relay.wait_messages(151, timeout=30)
+        place = [m.sender for m in messages].index("person@example.com")
+        self.assertLess(place, before + 40, "behind the other user's mail")
+
+    def test_hangup_reads_the_configuration(self):
+        first, second = self.start_relay(), self.start_relay(name="second")
+        self.configure(first)
+        service = self.start_outpostd()
+        self.sendmail("you@example.net")
+        first.wait_messages(1)
+        self.configure(second)
+        service.signal(signal.SIGHUP)
+        self.wait_log("configuration was read again")
+        self.sendmail("you@example.net")
+        second.wait_messages(1)
+
+    def test_a_broken_configuration_leaves_the_old_one(self):
+        relay = self.start_relay()
+        self.configure(relay)
+        service = self.start_outpostd()
+        with open(os.path.join(self.conf, "main.cf"), "a") as f:
+            f.write("message_size_limit = many\n")
+        service.signal(signal.SIGHUP)
+        self.wait_log("stays as it was.*message_size_limit")
+        self.assertRegex(self.submit(), "^0 ")
+        relay.wait_messages(1)
+
+    def test_nothing_multiplies(self):
+        """A relay that refuses everything, bounces included."""
+        relay = self.start_relay(dialogue="when rcpt do reply \"550 5.1.1 nobody here\"\n")
+        self.configure(relay)
+        self.start_outpostd()
+        for _ in range(5):
+            self.sendmail("-f", "me@example.com", "a@example.net", "b@example.net")
+        self.wait_log("status=bounced", 15)
+        self.wait_queue_empty()
+        self.outpost("flush")
+        base = sqlite3.connect(os.path.join(self.queue_dir, "queue.db"))
+        rows = base.execute("SELECT count(*) FROM message").fetchone()[0]
+        base.close()
+        self.assertEqual(rows, 10)
+
+    def test_success_is_told_where_the_relay_does_not(self):
+        relay = self.start_relay("--ext", "PIPELINING 8BITMIME CHUNKING ENHANCEDSTATUSCODES SIZE")
+        self.configure(relay)
+        self.start_outpostd()
+        self.sendmail("-N", "success", "-f", "me@example.com", "you@example.net")
+        messages = relay.wait_messages(2)
+        self.assertEqual(messages[1].sender, "")
+        self.assertIn(b"Action: relayed", messages[1].data)
+
+    def test_too_old(self):
+        """Not before five attempts, then with the relay's words to the sender."""
+        relay = self.start_relay(dialogue="when rcpt arg~old do reply \"450 4.2.1 try later\"\n")
+        self.configure(relay, minimal_backoff_time="1s", maximal_backoff_time="1s", maximal_queue_lifetime="1s")
+        self.start_outpostd()
+        self.sendmail("-f", "me@example.com", "old@example.net")
+        bounce, = relay.wait_messages(1, timeout=30)
+        self.assertEqual(bounce.sender, "")
+        self.assertIn(b"try later", bounce.data)
+        self.assertGreaterEqual(len(self.log_lines("to=<old@.*status=deferred")), 5)
+        self.wait_log("status=expired, returned to sender")
+
+    def test_delay_warning(self):
+        relay = self.start_relay(dialogue="when rcpt arg~slow do reply \"450 4.2.1 try later\"\n")
+        self.configure(relay, minimal_backoff_time="1s", maximal_backoff_time="1s", delay_warning_time="1s")
+        self.start_outpostd()
+        self.sendmail("-f", "me@example.com", "slow@example.net")
+        warning, = relay.wait_messages(1, timeout=30)
+        self.assertIn(b"Action: delayed", warning.data)
+        self.wait_log("to=<slow@.*status=deferred", 4)
+        self.assertEqual(relay.count(), 1, "one warning is enough")
+
+    def test_fewer_connections_where_the_relay_says_so(self):
+        relay = self.start_relay("--rtt", "20", dialogue="when greeting conn=2+ do reply \"421 4.3.2 too many connections\"; close\n")
+        self.configure(relay, smtp_pipeline_window="2")
+        self.start_outpostd()
+        for _ in range(60):
+            self.assertRegex(self.submit(), "^0 ")
+        relay.wait_messages(60, timeout=30)
+        self.assertFalse(self.log_lines("is down"))
+
+
+class Service(Flusher):
+    def test_once_leaves(self):
+        relay = self.start_relay()
+        self.configure(relay)
+        self.sendmail("-odq", "you@example.net")
+        service = self.start_outpostd("--once")
+        service.wait(15)
+        self.assertFalse(os.path.exists(self.door))
+        self.assertEqual(len(self.queue()), 1, "-odq waits for the next run of the queue")
+
+    def test_second_one_is_told(self):
+        self.configure(self.start_relay())
+        self.start_outpostd()
+        done = self.run_program("outpostd", "-C", self.conf, "-f", "--once", code=75)
+        self.assertIn("flusher is at work", done.out + done.err + self.log_text())
+
+    def test_socket_activation_readiness_watchdog(self):
+        relay = self.start_relay()
+        self.configure(relay, idle_time="1s")
+        door = socket.socket(socket.AF_UNIX)
+        door.bind(self.door)
+        os.chmod(self.door, 0o666)
+        door.listen(100)
+        told = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        told.bind(os.path.join(self.tmp, "notify"))
+        told.settimeout(10)
+        fd = os.dup2(door.fileno(), 3, inheritable=True) if door.fileno() != 3 else 3
+        service = self.start("/bin/sh", "-c", "LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=door exec %s -C %s -f" %
+                             (harness.program("outpostd"), self.conf), log=os.path.join(self.tmp, "outpostd.log"),
+                             env={"NOTIFY_SOCKET": os.path.join(self.tmp, "notify"), "WATCHDOG_USEC": "1000000"}, pass_fds=[3])
+        self.assertEqual(fd, 3)
+        words = [told.recv(100).decode()]
+        self.assertRegex(self.submit(), "^0 ")
+        relay.wait_messages(1)
+        while "WATCHDOG=1" not in words:
+            words.append(told.recv(100).decode())
+        self.assertEqual(words[0], "READY=1")
+        service.wait(20)        # idle
+        self.assertTrue(os.path.exists(self.door), "the service manager's socket is not ours to remove")
+        door.close()
+        told.close()
+
+    def test_process_one(self):
+        if subprocess.run(["unshare", "--pid", "--fork", "true"], stderr=subprocess.DEVNULL).returncode != 0:
+            self.skipTest("no process namespaces here")
+        relay = self.start_relay()
+        self.configure(relay)
+        service = self.start("unshare", "--pid", "--fork", "--kill-child", harness.program("outpostd"), "-C", self.conf, "-f",
+                             log=os.path.join(self.tmp, "outpostd.log"))
+        harness.wait_for("the door", self.door_answers)
+        self.assertRegex(self.submit(), "^0 ")
+        relay.wait_messages(1)
+        self.wait_log(r"outpost/outpostd\[1\]")
+        self.assertTrue(service.alive())
+        service.kill()      # unshare passes no signal on; it takes the child along
+
+    def test_idle_means_idle(self):
+        """No wake-up when there is nothing to do."""
+        relay = self.start_relay()
+        self.configure(relay, agent_idle_time="0s")
+        service = self.start_outpostd()
+        self.sendmail("you@example.net")
+        relay.wait_messages(1)
+        harness.wait_for("the agent to leave", lambda: not harness.descendants(service.pid))
+
+        def switches():
+            with open("/proc/%d/status" % service.pid) as f:
+                return sum(int(line.split()[1]) for line in f if "ctxt_switches" in line)
+        time.sleep(0.5)
+        before = switches()
+        time.sleep(2)
+        self.assertEqual(switches(), before)
+
+
+if __name__ == "__main__":
+    harness.main()
