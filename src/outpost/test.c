@@ -49,6 +49,7 @@ static int write_letter(const struct test *t, int fd)
 static int run_sendmail(const struct test *t, struct buf *said, struct error *err)
 {
 	char path[PATH_MAX], dir[PATH_MAX];
+	char from[] = "-f", end[] = "--";
 	char *argv[10] = {(char[]){"sendmail"}, (char[]){"-C"}, dir, (char[]){"-i"}, (char[]){"-v"}};
 	int in[2], out[2], n = 5, status = 0;
 	struct proc_fd fds[3];
@@ -57,11 +58,11 @@ static int run_sendmail(const struct test *t, struct buf *said, struct error *er
 	if (!realpath(t->c->dir, dir) || !io_program_path("sendmail", HELPERDIR, path, sizeof(path)))
 		return error_sys(err, EX_OSFILE, NULL, "%s", t->c->dir);
 	if (*t->sender) {
-		argv[n++] = (char[]){"-f"};
-		argv[n++] = strdup(t->sender);
+		argv[n++] = from;
+		argv[n++] = (char *)(uintptr_t)t->sender;
 	}
-	argv[n++] = (char[]){"--"};
-	argv[n] = strdup(t->address);
+	argv[n++] = end;
+	argv[n] = (char *)(uintptr_t)t->address;
 	if (pipe2(in, O_CLOEXEC) < 0 || pipe2(out, O_CLOEXEC) < 0)
 		return error_sys(err, EX_OSERR, NULL, "cannot make a pipe");
 	fds[0] = (struct proc_fd){in[0], 0};
