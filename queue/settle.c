@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/deadline.h"
+
 /* Reasons that keep changing (a counter, a time in the relay's words) must not fill the history. */
 enum { DEFERRED_EVENTS = 20 };
 
@@ -178,9 +180,11 @@ int queue_settle(struct queue *q, const struct queue_settle *s, bool *message_do
 
 int queue_warned(struct queue *q, int64_t row, struct error *err)
 {
-	if (db_inside(q, err) < 0)
+	struct event e = {.time = clock_wall_us(), .message = row, .kind = EVENT_WARNED};
+
+	if (db_inside(q, err) < 0 || db_run(q, SQL_WARNED, err, "i", row) < 0)
 		return -1;
-	return db_run(q, SQL_WARNED, err, "i", row) < 0 ? -1 : 0;
+	return db_event(q, &e, err) < 0 ? -1 : 0;
 }
 
 int queue_note_reason(struct queue *q, int64_t row, const char *dsn, const char *text, struct error *err)

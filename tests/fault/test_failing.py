@@ -146,14 +146,14 @@ class Whole(Failing):
 
     def test_sendmail(self):
         for kind in ("malloc", "write", "send", "open", "fork"):
-            self.sweep("sendmail", kind, 1.6, 60)
+            self.sweep("sendmail", kind, 2, 60)
 
     def test_outpostd_queue(self):
         for kind in ("write", "sync", "link", "truncate"):
-            self.sweep("outpostd", kind, 1.8, 60)
+            self.sweep("outpostd", kind, 2, 60)
 
     def test_outpostd_rest(self):
-        for kind, step in (("malloc", 3), ("send", 1.8), ("fork", 2), ("open", 2.2)):
+        for kind, step in (("malloc", 3), ("send", 2), ("fork", 2), ("open", 2.2)):
             self.sweep("outpostd", kind, step, 3000)
 
     def test_no_commits_nothing_sent(self):

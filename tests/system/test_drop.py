@@ -98,7 +98,7 @@ class Drop(harness.SystemTest):
                        ['-D%s="%s"' % kv for kv in defines.items()] +
                        ["-I" + BUILD, "-I" + SRC, "-I" + os.path.join(SRC, "src"), "-o", target] + sources +
                        [os.path.join(BUILD, "libsubmission.a"), os.path.join(BUILD, "libbase.a")] +
-                       v["HARDEN_LDFLAGS"] + ["-lseccomp"], check=True)
+                       v["HARDEN_LDFLAGS"], check=True)
 
     @classmethod
     def tearDownClass(cls):

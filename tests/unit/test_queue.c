@@ -537,7 +537,8 @@ static void test_hold_release_delete(void **state)
 static void test_warned(void **state)
 {
 	char id[QUEUE_ID];
-	int64_t r = put_one(7, NOW, id);
+	int64_t r = put_one(7, NOW, id), key = 0;
+	struct queue_event e[2];
 	struct queue_message m;
 
 	(void)state;
@@ -545,6 +546,10 @@ static void test_warned(void **state)
 	assert_int_equal(queue_warned(q, r, &err), 0);
 	assert_int_equal(queue_note_reason(q, r, "4.4.1", "no route", &err), 0);
 	assert_int_equal(queue_commit(q, &err), 0);
+	assert_int_equal(queue_events(q, id, &key, e, 2, &err), 2);
+	assert_string_equal(e[1].kind, "warned");
+	queue_event_free(&e[0]);
+	queue_event_free(&e[1]);
 	assert_int_equal(queue_fetch(q, r, NOW, false, 1, &m, &err), 1);
 	assert_true(m.recipients[0].delay_warned);
 	queue_message_free(&m);
