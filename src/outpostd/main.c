@@ -330,6 +330,8 @@ static int one_life(struct outpostd *d, int *report)
 		if (!d->on_stderr)
 			fprintf(stderr, "outpostd: %s\n", err.text);
 		attached(report, err.code);
+		conf_free(d->conf);
+		loop_free(&d->loop);
 		return -err.code;
 	}
 	attached(report, EX_OK);

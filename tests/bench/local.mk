@@ -2,6 +2,7 @@
 # bench_programs. make bench OUTPOST_PEERS=all measures Postfix, Exim, nullmailer and dma beside (root, apt-get).
 BENCHES = \
 	tests/bench/bench_submit.py \
+	tests/bench/bench_sendmail.py \
 	tests/bench/bench_deliver.py \
 	tests/bench/bench_million.py
 bench_programs = spawn yardstick fill
