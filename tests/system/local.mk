@@ -9,6 +9,7 @@ SYSTEM_TESTS = \
 	tests/system/test_flusher.py \
 	tests/system/test_bad_input.py \
 	tests/system/test_check.py \
+	tests/system/test_container.py \
 	tests/system/test_golden.py \
 	tests/system/test_relays.py \
 	tests/system/test_drop.py \

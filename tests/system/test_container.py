@@ -1,0 +1,67 @@
+"""As a container runs it: any uid, no privileges to gain, a read-only root file system; outpostd as the first process, or no
+daemon at all. (packaging/container/Dockerfile; docs/containers.md.)"""
+import os
+import shutil
+import subprocess
+
+import harness
+
+UID = 54321
+INSIDE = """
+mount --make-rprivate / && mount --bind "$PLACE" "$PLACE" && mount -o remount,bind,ro / || exit 77
+exec setpriv --reuid %d --regid %d --clear-groups --no-new-privs --inh-caps=-all --bounding-set=-all "$@"
+""" % (UID, UID)
+
+
+class Container(harness.SystemTest):
+    needs = ("sendmail", "outpostd", "outpost", "outpost-smtp", "relay")
+
+    def setUp(self):
+        super().setUp()
+        if os.geteuid() != 0:
+            self.skipTest("needs root, to make a mount namespace")
+        if not shutil.which("setpriv") or not shutil.which("unshare"):
+            self.skipTest("needs setpriv and unshare")
+        self.relay = self.start_relay()
+        self.volume = os.path.join(self.tmp, "volume")
+        os.mkdir(self.volume)
+        os.chmod(self.volume, 0o1777)
+        self.queue_dir = os.path.join(self.volume, "queue")
+        self.log = os.path.join(self.volume, "log")
+        self.configure(self.relay)
+        os.chown(os.path.join(self.conf, "sasl_passwd"), UID, UID)
+        if self.boxed("/bin/true", code=None).returncode == 77:
+            self.skipTest("can't make the root read-only in a mount namespace here")
+
+    def command(self, *argv):
+        return ["unshare", "--mount", "/bin/sh", "-c", INSIDE, "sh", *argv]
+
+    def boxed(self, *argv, code=0, input=b""):
+        done = subprocess.run(self.command(*argv), input=input, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60,
+                              env=self.environ({"MAIL_CONFIG": self.conf, "PLACE": self.tmp}))
+        done.out = done.stdout.decode("utf-8", "replace")
+        if code is not None:
+            self.assertEqual(done.returncode, code, done.out)
+        return done
+
+    def test_without_a_daemon(self):
+        self.boxed(harness.program("outpost"), "check")
+        self.boxed(harness.program("sendmail"), "-odq", "you@example.net", input=b"Subject: x\n\nhello\n")
+        self.assertIn("1 sent", self.boxed(harness.program("outpost"), "flush").out)
+        self.relay.wait_messages(1)
+        self.assertEqual(os.stat(self.queue_dir).st_uid, UID)
+        self.boxed(harness.program("outpost"), "status", "--quiet")
+
+    def test_outpostd_as_the_first_process(self):
+        service = self.start(*self.command(harness.program("outpostd"), "-f"), log=os.path.join(self.tmp, "first.log"),
+                             env={"MAIL_CONFIG": self.conf, "PLACE": self.tmp})
+        harness.wait_for("the door", lambda: self.door_answers() or not service.alive())
+        self.assertTrue(service.alive(), service.output())
+        # Another container, which has the volume and another uid, knocks at the door.
+        self.sendmail("you@example.net", env={"MAIL_CONFIG": self.conf})
+        self.boxed(harness.program("sendmail"), "me@example.net", input=b"Subject: x\n\nhello\n")
+        self.relay.wait_messages(2)
+
+
+if __name__ == "__main__":
+    harness.main()
