@@ -1,6 +1,6 @@
 /*
  * A whole session against whatever the relay may say, over a socket pair instead of TCP, without TLS: greeting, EHLO, AUTH when
- * the input ends with 'A', then three messages with five recipients. The input is what the relay sends, in bursts: a byte 0xff ends
+ * the input ends with 'A', then six messages with five recipients. The input is what the relay sends, in bursts: a byte 0xff ends
  * a burst; the next is sent when the agent waits. When the bursts are used up, the relay's side is closed.
  *
  * Whatever is said, the session ends; every recipient has at most one verdict; a DONE only when all have one; nobody
@@ -23,7 +23,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { MESSAGES = 3, RCPTS = 5 };
+enum { MESSAGES = 6, RCPTS = 5 };
 
 static struct {
 	const uint8_t *data;
@@ -176,6 +176,8 @@ static void set_up(struct agent *a, int link_fd, int relay_fd)
 	s->recipient_limit = 3;
 	s->pipeline_window = 4;
 	s->auth = f.size && f.data[f.size - 1] == 'A';
+	if (f.size && f.data[f.size - 1] == 'P')	/* transactions in flight from the first accepted one on */
+		snprintf(s->pipeline_proof, sizeof(s->pipeline_proof), "yes");
 	s->auth_without_tls = true;
 	channel_open(&a->ch, relay_fd);
 }
