@@ -23,9 +23,16 @@ enum {
 	FS_EXEC = LANDLOCK_ACCESS_FS_EXECUTE,
 	FS_FILE = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_EXECUTE,
 	FS_ALL = LANDLOCK_ACCESS_FS_MAKE_SYM * 2 - 1,	/* every right of ABI 1 */
+	FS_MOVE = FS_ALL + 1,				/* LANDLOCK_ACCESS_FS_REFER, ABI 2: from one directory to another */
 };
 
-static void allow(int ruleset, const struct sandbox_path *p)
+/* Where the kernel is older, nothing can be moved between directories once a domain is entered. */
+static uint64_t moving(void)
+{
+	return syscall(SYS_landlock_create_ruleset, NULL, 0, 1 /* LANDLOCK_CREATE_RULESET_VERSION */) >= 2 ? FS_MOVE : 0;
+}
+
+static void allow(int ruleset, const struct sandbox_path *p, uint64_t move)
 {
 	struct landlock_path_beneath_attr rule = {0};
 	struct stat st;
@@ -34,7 +41,7 @@ static void allow(int ruleset, const struct sandbox_path *p)
 	if (fd < 0)
 		return;
 	rule.parent_fd = fd;
-	rule.allowed_access = FS_READ | (p->write ? FS_WRITE : 0) | (p->exec ? FS_EXEC : 0);
+	rule.allowed_access = FS_READ | (p->write ? FS_WRITE | move : 0) | (p->exec ? FS_EXEC : 0);
 	if (fstat(fd, &st) == 0 && !S_ISDIR(st.st_mode))
 		rule.allowed_access &= FS_FILE;
 	syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0);
@@ -43,7 +50,7 @@ static void allow(int ruleset, const struct sandbox_path *p)
 
 bool sandbox_files(const struct sandbox_path *paths, size_t n)
 {
-	struct landlock_ruleset_attr attr = {.handled_access_fs = FS_ALL};
+	struct landlock_ruleset_attr attr = {.handled_access_fs = FS_ALL | moving()};
 	bool held;
 	int ruleset;
 
@@ -53,7 +60,7 @@ bool sandbox_files(const struct sandbox_path *paths, size_t n)
 	if (ruleset < 0)
 		return false;
 	for (size_t i = 0; i < n; i++)
-		allow(ruleset, &paths[i]);
+		allow(ruleset, &paths[i], moving());
 	held = syscall(SYS_landlock_restrict_self, ruleset, 0) == 0;
 	close(ruleset);
 	return held;

@@ -155,6 +155,7 @@ static int start(struct outpostd *d, struct error *err)
 		return -1;
 	if (incoming_open(d) < 0)
 		return error_sys(err, EX_CANTCREAT, NULL, "cannot use %s/incoming", d->queue_dir);
+	confine(d);
 	schedule_reset(d);
 	d->active = clock_mono_ms();
 	return 0;

@@ -381,6 +381,9 @@ void notify_tick(struct outpostd *d);
 deadline upkeep_deadline(struct outpostd *d);
 void upkeep_tick(struct outpostd *d);
 
+/* ---- confine.c: gives up writing to what is not ours. */
+void confine(struct outpostd *d);
+
 /* ---- reserve.c: room on a full disk for what has to be stored. */
 bool reserve_ready(struct outpostd *d);
 bool reserve_use(struct outpostd *d);

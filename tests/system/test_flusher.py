@@ -404,6 +404,14 @@ class Service(Flusher):
         self.assertTrue(service.alive())
         service.kill()      # unshare passes no signal on; it takes the child along
 
+    def test_rights_are_given_up(self):
+        self.configure(self.start_relay())
+        service = self.start_outpostd()
+        with open("/proc/%d/status" % service.pid) as f:
+            status = f.read()
+        if not harness.ASAN:
+            self.assertRegex(status, r"NoNewPrivs:\s*1")
+
     def test_idle_means_idle(self):
         """No wake-up when there is nothing to do."""
         relay = self.start_relay()

@@ -1,0 +1,67 @@
+/*
+ * confine.c: what this process and its agents may write to: the queue, the door, the log, devices, tokens that are
+ * refreshed. They may read and run what the file system lets them; agents give up more by themselves. Best effort:
+ * where the kernel has no Landlock nothing changes.
+ */
+#include "config.h"
+#include "outpostd/outpostd.h"
+
+#include <libgen.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/sandbox.h"
+#include "base/text.h"
+
+enum { PATHS_MAX = 24 };
+
+struct list {
+	struct sandbox_path paths[PATHS_MAX];
+	char names[PATHS_MAX][1200];
+	size_t n;
+};
+
+static void add(struct list *l, const char *path, size_t len, bool parent)
+{
+	char *name = l->names[l->n];
+
+	if (l->n == PATHS_MAX || len == 0 || len >= sizeof(l->names[0]) || path[0] != '/')
+		return;
+	memcpy(name, path, len);
+	name[len] = '\0';
+	l->paths[l->n++] = (struct sandbox_path){.path = parent ? dirname(name) : name, .write = true};
+}
+
+/* What a program of the administrator's writes nobody knows; a file of tokens is written anew when they are renewed. */
+static bool add_maps(struct outpostd *d, struct list *l)
+{
+	struct span rest = span_of(conf_str(d->conf, P_smtp_sasl_password_maps)), word;
+	static const char tokens[] = "oauth2:", program[] = "exec:";
+
+	while (span_word(&rest, ", \t\n", &word)) {
+		if (word.n > sizeof(program) - 1 && memcmp(word.p, program, sizeof(program) - 1) == 0)
+			return false;
+		if (word.n > sizeof(tokens) - 1 && memcmp(word.p, tokens, sizeof(tokens) - 1) == 0)
+			add(l, word.p + sizeof(tokens) - 1, word.n - sizeof(tokens) + 1, true);
+	}
+	return true;
+}
+
+void confine(struct outpostd *d)
+{
+	static bool done;
+	static struct list l;
+	const char *log = conf_str(d->conf, P_maillog_file);
+
+	if (done || !add_maps(d, &l))
+		return;
+	done = true;
+	l.paths[l.n++] = (struct sandbox_path){.path = "/", .exec = true};
+	l.paths[l.n++] = (struct sandbox_path){.path = "/dev", .write = true};
+	l.paths[l.n++] = (struct sandbox_path){.path = "/tmp", .write = true};
+	add(&l, d->queue_dir, strlen(d->queue_dir), false);
+	add(&l, d->door.path, strlen(d->door.path), true);
+	add(&l, log, strlen(log), true);
+	if (!sandbox_files(l.paths, l.n))
+		log_line(LOG_DEBUGGING, "outpostd", 0, "this kernel does not confine us to our files (no Landlock)");
+}
