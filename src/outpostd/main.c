@@ -271,11 +271,6 @@ static int leave(struct outpostd *d)
 	rules_close(&d->rules);
 	conf_free(d->conf);
 	loop_free(&d->loop);
-	free(d->accepted);
-	free(d->verdicts);
-	free(d->schedule.lanes);
-	free(d->schedule.claims);
-	free(d->schedule.tried);
 	free(d->told);
 	return again ? 1 : 0;
 }
