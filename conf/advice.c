@@ -99,7 +99,10 @@ static void about_listening(struct conf *c, struct buf *out)
 {
 	const char *v = conf_str(c, P_inet_interfaces);
 
-	if (*v && !ascii_case_equal(v, "loopback-only") && !ascii_case_equal(v, "none"))
+	if (ascii_case_equal(v, "loopback-only"))
+		advise(c, P_inet_interfaces, out,
+		       "inet_interfaces = loopback-only: for SMTP on 127.0.0.1:25 type: systemctl enable --now outpost-loopback.socket");
+	else if (*v && !ascii_case_equal(v, "none"))
 		advise(c, P_inet_interfaces, out, "inet_interfaces: outpost never listens beyond this host; taken as none");
 }
 

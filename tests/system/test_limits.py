@@ -1,5 +1,9 @@
 """Who may submit, how many messages, and how fast they go to the relay."""
 import os
+import smtplib
+import socket
+import subprocess
+import threading
 import time
 import unittest
 
@@ -47,6 +51,24 @@ class Limits(harness.SystemTest):
         self.outpost("flush")
         self.assertGreater(time.monotonic() - start, 1.9)
         relay.wait_messages(7)
+
+    def test_loopback_unit(self):
+        """What outpost-loopback.socket does: a connection becomes sendmail -bs's standard input and output."""
+        relay = self.ready()
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            client = smtplib.SMTP(timeout=10)
+            threading.Thread(target=self.serve, args=(listener,), daemon=True).start()
+            client.connect(*listener.getsockname())
+            client.sendmail("me@example.com", ["you@example.net"], b"Subject: x\r\n\r\n.dot\r\n")
+            client.quit()
+        message, = relay.wait_messages(1)
+        self.assertEqual(message.body, b".dot\n")
+
+    def serve(self, listener):
+        connection = listener.accept()[0]
+        with connection:
+            subprocess.run([harness.program("sendmail"), "-C", self.conf, "-bs"], stdin=connection, stdout=connection,
+                           env=self.environ(), timeout=20)
 
 
 if __name__ == "__main__":
