@@ -1,5 +1,6 @@
 #include "config.h"
 #include "queue/db.h"
+#include "base/deadline.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -186,6 +187,51 @@ static int take_page(struct queue *q, sqlite3_stmt *st, struct queue_row *rows, 
 	return rc == SQLITE_DONE || rc == SQLITE_ROW ? 0 : db_fail(q, err, "queue");
 }
 
+/* ---- mail that was not tried because its relay is down: the relay's reason is its own */
+
+static int latest_down(void *arg, const struct queue_relay *r)
+{
+	struct queue_relay *latest = arg;
+
+	if (r->down_since && r->down_until > clock_wall_us() && r->text[0] && r->down_since >= latest->down_since)
+		*latest = *r;
+	return 0;
+}
+
+static bool waits_for_relay(const struct queue_row_recipient *p)
+{
+	return p->state == 'q' && !p->text;
+}
+
+static int give_reason(struct queue_row_recipient *p, const struct queue_relay *down)
+{
+	char text[sizeof(down->text) + sizeof(down->nexthop) + 40];
+
+	snprintf(text, sizeof(text), "%s is down: %s", down->nexthop, down->text);
+	p->text = strdup(text);
+	if (!p->dsn && down->dsn[0])
+		p->dsn = strdup(down->dsn);
+	return p->text && (p->dsn || !down->dsn[0]) ? 0 : -1;
+}
+
+static int give_reasons(struct queue *q, struct queue_row *rows, size_t n, struct error *err)
+{
+	struct queue_relay down = {.down_since = 0};
+	bool asked = false;
+
+	for (size_t i = 0; i < n; i++)
+		for (size_t k = 0; k < rows[i].nrecipients; k++) {
+			if (!waits_for_relay(&rows[i].recipients[k]))
+				continue;
+			if (!asked && queue_relay_list(q, latest_down, &down, err) < 0)
+				return -1;
+			asked = true;
+			if (down.down_since && give_reason(&rows[i].recipients[k], &down) < 0)
+				return no_memory(err);
+		}
+	return 0;
+}
+
 int queue_list(struct queue *q, const struct queue_filter *f, int64_t *key, struct queue_row *rows, size_t max,
 	       struct error *err)
 {
@@ -197,6 +243,8 @@ int queue_list(struct queue *q, const struct queue_filter *f, int64_t *key, stru
 		return -1;
 	rc = take_page(q, st, rows, max, &n, err);
 	sqlite3_finalize(st);
+	if (rc == 0)
+		rc = give_reasons(q, rows, n, err);
 	if (rc < 0) {
 		while (n)
 			queue_row_free(&rows[--n]);
