@@ -116,6 +116,15 @@ class Readers(harness.SystemTest):
         shutil.copyfile(os.path.join(harness.SRC, "packaging", "outpost.logcheck"), os.path.join(self.out, "rules"))
         self.assertEqual(self.left(self.work + "/rules"), [])
 
+    def test_apparmor(self):
+        """The profile is compiled (a kernel that would enforce it is not needed for that)."""
+        self.root = servers.root_with("apparmor", ("apparmor",))
+        work = tempfile.mkdtemp(prefix="profile-", dir=os.path.join(self.root, "work"))
+        self.addCleanup(shutil.rmtree, work)
+        shutil.copy(os.path.join(harness.SRC, "packaging", "apparmor", "usr.sbin.outpostd"), work)
+        self.inside("/sbin/apparmor_parser", "-Q", "-K", "-T", "--config-file", "/dev/null",
+                    "/work/%s/usr.sbin.outpostd" % os.path.basename(work))
+
 
 if __name__ == "__main__":
     harness.main()
