@@ -1,6 +1,7 @@
 """`outpost check` and its kin: every mistake that people make with a relay is named, with the line that mends it."""
 import json
 import os
+import pty
 import re
 import socket
 import subprocess
@@ -437,6 +438,56 @@ class Faces(harness.SystemTest):
             self.assertIn("outpost " + name, self.outpost(name, "--help").out)
             for line in self.outpost(name, "--help").out.splitlines():
                 self.assertLessEqual(len(line), 110, line)
+
+
+class Terminal(harness.SystemTest):
+    """What is shown on a terminal alone: progress, colour, questions."""
+    needs = ("sendmail", "outpostd", "outpost", "outpost-smtp")
+
+    def on_terminal(self, *args, answer=b"", env=None):
+        master, slave = pty.openpty()
+        os.write(master, answer)
+        process = subprocess.Popen([harness.program("outpost"), "-C", self.conf, *args], stdin=slave, stdout=slave, stderr=slave,
+                                   env=self.environ(dict({"TERM": "xterm"}, **(env or {}))), start_new_session=True)
+        os.close(slave)
+        out = b""
+        while True:
+            try:
+                piece = os.read(master, 4096)
+            except OSError:
+                break
+            if not piece:
+                break
+            out += piece
+        os.close(master)
+        return process.wait(), out.decode("utf-8", "replace")
+
+    def test_flush_shows_progress(self):
+        self.configure(self.start_relay("--rtt", "100"), smtp_pipeline_window="1")
+        for _ in range(12):
+            self.sendmail("-odq", "you@example.net")
+        code, out = self.on_terminal("flush")
+        self.assertEqual(code, 0, out)
+        self.assertRegex(out, r"\r\[#*\.*\] \d+/12  \d+/s")
+        self.assertRegex(out, r"12 sent, nothing is left to send")
+        self.assertNotIn("[", self.outpost("flush").out)
+
+    def test_delete_asks(self):
+        self.configure(self.start_relay())
+        for _ in range(2):
+            self.sendmail("-odq", "you@example.net")
+        _, out = self.on_terminal("delete", "--all", answer=b"n\n")
+        self.assertIn("delete 2 messages? [y/N]", out)
+        self.assertEqual(len(json_lines(self.outpost("queue", "--json"))), 2)
+        _, out = self.on_terminal("delete", "--all", answer=b"y\n")
+        self.assertIn("2 messages deleted", out)
+        self.assertEqual(json_lines(self.outpost("queue", "--json")), [])
+
+    def test_colour(self):
+        self.configure(self.start_relay())
+        self.assertIn("\x1b[32mok", self.on_terminal("check", "--offline")[1])
+        self.assertNotIn("\x1b", self.on_terminal("check", "--offline", env={"NO_COLOR": "1"})[1])
+        self.assertNotIn("\x1b", self.outpost("check", "--offline").out)
 
 
 class PostfixNames(harness.SystemTest):
