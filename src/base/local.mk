@@ -11,6 +11,6 @@ libbase_a_SOURCES = \
 	src/base/sock.c src/base/sock.h \
 	src/base/log.c src/base/log.h \
 	src/base/proc.c src/base/proc.h \
-	src/base/sandbox.c src/base/sandbox.h \
+	src/base/sandbox.c src/base/sandbox_calls.c src/base/sandbox.h \
 	src/base/step.c src/base/step.h
 libbase_a_CPPFLAGS = $(AM_CPPFLAGS) $(SECCOMP_CFLAGS)

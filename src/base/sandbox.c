@@ -11,9 +11,6 @@
 #if HAVE_LINUX_LANDLOCK_H
 #include <linux/landlock.h>
 #endif
-#if HAVE_SECCOMP
-#include <seccomp.h>
-#endif
 
 #if HAVE_LINUX_LANDLOCK_H && defined(SYS_landlock_create_ruleset) && !BUILT_WITH_ASAN
 enum {
@@ -69,32 +66,6 @@ bool sandbox_files(const struct sandbox_path *paths, size_t n)
 bool sandbox_files(const struct sandbox_path *paths, size_t n)
 {
 	(void)paths, (void)n;
-	return false;
-}
-#endif
-
-#if HAVE_SECCOMP && !BUILT_WITH_ASAN
-bool sandbox_calls(const char *const *names, size_t n, bool kill)
-{
-	scmp_filter_ctx ctx = seccomp_init(kill ? SCMP_ACT_KILL_PROCESS : SCMP_ACT_ERRNO(EPERM));
-	bool held;
-
-	if (!ctx)
-		return false;
-	for (size_t i = 0; i < n; i++) {
-		int nr = seccomp_syscall_resolve_name(names[i]);
-
-		if (nr != __NR_SCMP_ERROR)
-			seccomp_rule_add(ctx, SCMP_ACT_ALLOW, nr, 0);
-	}
-	held = seccomp_load(ctx) == 0;
-	seccomp_release(ctx);
-	return held;
-}
-#else
-bool sandbox_calls(const char *const *names, size_t n, bool kill)
-{
-	(void)names, (void)n, (void)kill;
 	return false;
 }
 #endif

@@ -526,10 +526,12 @@ void agents_reap(struct outpostd *d)
 	int status;
 	pid_t pid;
 
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		listener_reaped(d, pid);
 		for (struct agent *a = d->agents; a; a = a->next)
 			if (a->pid == pid)
 				a->pid = 0; /* its socket tells the rest */
+	}
 }
 
 void agents_stop(struct outpostd *d, bool now)

@@ -78,7 +78,7 @@ static struct client *client_new(struct outpostd *d, int fd, uid_t uid, gid_t gi
 	c->stall = c->heard + CLIENT_STALL_MS;
 	c->whole = c->heard + conf_seconds(d->conf, P_door_time_limit) * 1000;
 	buf_init(&c->in, LIMIT_ADDRESS * 4);
-	buf_init(&c->out, 1 << 20);
+	buf_init(&c->out, 64 << 20); /* a listing of one message with all its recipients must fit */
 	body_init(&c->body, d->queue_dir);
 	if (loop_add(&d->loop, &c->watch) < 0) {
 		free(c);

@@ -147,6 +147,10 @@ static int start(struct outpostd *d, struct error *err)
 		return error_set(err, EX_CONFIG, NULL, "queue_directory is too long");
 	reload_log(d);
 	make_own_queue(d);
+	if (!d->once && !d->take_in)
+		listener_bind(d);
+	else
+		d->listener.socket[0].watch.fd = d->listener.socket[1].watch.fd = -1;
 	if (proc_become_owner(d->queue_dir, NULL, err) < 0 || watch_signals(d, err) < 0 || open_queue(d, err) < 0)
 		return -1;
 	proc_hide();
@@ -155,6 +159,7 @@ static int start(struct outpostd *d, struct error *err)
 		return -1;
 	if (incoming_open(d) < 0)
 		return error_sys(err, EX_CANTCREAT, NULL, "cannot use %s/incoming", d->queue_dir);
+	listener_open(d);
 	confine(d);
 	schedule_reset(d);
 	d->active = clock_mono_ms();
@@ -209,7 +214,7 @@ static bool may_leave(struct outpostd *d)
 	d->linger = 0;
 	if (d->leaving)
 		return deadline_over(d->leave_by) || (!d->schedule.nclaims && !d->nverdicts);
-	if (!d->once && !d->socket_activated)
+	if (!d->once && (!d->socket_activated || d->listener.ours))
 		return false;
 	if (!quiet(d))
 		return false;
@@ -244,6 +249,7 @@ static int leave(struct outpostd *d)
 	bool again;
 
 	notify_say("STOPPING=1");
+	listener_close(d);
 	door_unname(d);
 	agents_stop(d, false);
 	for (deadline until = deadline_in_ms(STOP_MS / 5); (d->agents || door_serving(d)) && !deadline_over(until);) {

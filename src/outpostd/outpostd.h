@@ -415,7 +415,25 @@ void event_relay_down(const struct relay *r, const struct delivery_down *why, in
 void event_relay_up(const struct relay *r, int64_t seconds_down);
 
 /* ---- everything */
+/* ---- listener.c: SMTP on loopback */
+enum { LISTENER_SESSIONS = 20 };
+struct listener_socket {
+	struct watch watch;	/* fd -1: none */
+	struct outpostd *d;
+	bool added;
+};
+struct listener {
+	struct listener_socket socket[2];
+	pid_t pids[LISTENER_SESSIONS];
+	bool ours;		/* no service manager holds the sockets for us */
+};
+void listener_bind(struct outpostd *d);		/* while we may */
+void listener_open(struct outpostd *d);		/* once the door is open; failures are warnings */
+void listener_close(struct outpostd *d);
+void listener_reaped(struct outpostd *d, pid_t pid);
+
 struct outpostd {
+	struct listener listener;
 	const char *conf_dir;
 	bool foreground, once, take_in, on_stderr;
 	char queue_dir[1024];

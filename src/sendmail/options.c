@@ -348,6 +348,10 @@ int options_parse(struct options *o, int argc, char **argv, struct error *err)
 			only_recipients = true;
 		} else if (strcmp(argv[i], "--help") == 0) {
 			o->mode = MODE_HELP;
+		} else if (strcmp(argv[i], "--sandbox") == 0) {
+			o->sandbox = true;
+		} else if (strcmp(argv[i], "--sandbox-probe") == 0) {
+			o->sandbox = o->probe = true;
 		} else if (strcmp(argv[i], "--version") == 0) {
 			o->mode = MODE_VERSION;
 		} else if (bundle(o, argc, argv, &i, err) < 0) {

@@ -40,6 +40,8 @@ struct options {
 	bool ignore_dots;	/* -i, -oi */
 	bool queue_only;	/* -odq */
 	bool verbose;		/* -v */
+	bool sandbox;		/* --sandbox: outpostd's listener calls; nothing but the door may be reached */
+	bool probe;		/* --sandbox-probe: only whether that works here */
 	bool json;		/* -j, mailq only */
 	char flush;		/* MODE_FLUSH: 0 all, 'I' an id, 'R' a recipient, 'S' a sender; 'T' an interval */
 	const char *flush_arg;

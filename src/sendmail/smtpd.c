@@ -4,15 +4,19 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/deadline.h"
 #include "base/io.h"
 #include "base/limits.h"
+#include "base/sandbox.h"
 #include "base/text.h"
 #include "mail/address.h"
+#include "sendmail/caller.h"
 #include "sendmail/hand.h"
 #include "sendmail/letter.h"
 #include "sendmail/xtext.h"
@@ -552,11 +556,30 @@ static void run_line(struct smtpd *s, const char *line)
 	refuse(s, "500 5.5.2 unknown command");
 }
 
+/* For somebody who came over the network, if only from this host: files can't be opened, programs can't be run. What is
+ * needed later is looked up before; a large message still finds room in TMPDIR. */
+static bool shut_in(struct place *p)
+{
+	const char *tmp = getenv("TMPDIR");
+	const struct sandbox_path paths[] = {{tmp && *tmp == '/' ? tmp : "/tmp", true, false}};
+
+	caller_login();
+	conf_myhostname(p->conf);
+	tzset();
+	return sandbox_files(paths, 1);
+}
+
 int smtpd_run(struct place *p, const struct options *o)
 {
 	struct smtpd s = {.place = p, .o = o};
 	char line[LINE];
 
+	if (o->sandbox && !shut_in(p)) {
+		fputs("421 4.3.0 no sandbox\r\n", stdout);
+		return EX_UNAVAILABLE;
+	}
+	if (o->probe)
+		return EX_OK;
 	buf_init(&s.in, 1 << 20);
 	buf_init(&s.out, OUT);
 	transaction_begin(&s);

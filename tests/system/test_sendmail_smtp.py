@@ -91,6 +91,64 @@ class Session(harness.SystemTest):
         self.assertEqual([m.body for m in self.relay.wait_messages(3)], [b".\n.hello\n"] * 3)
 
 
+class Listener(harness.SystemTest):
+    """SMTP on loopback: each connection gets a sendmail -bs of its own, in a sandbox."""
+    needs = ("sendmail", "outpostd", "outpost-smtp", "relay")
+
+    def go(self, address="127.0.0.1", **params):
+        self.relay = self.start_relay()
+        self.configure(self.relay, **params)
+        listener = socket.create_server((address, 0))
+        self.addCleanup(listener.close)
+        fd = listener.fileno()
+        self.start("/bin/sh", "-c", 'exec 3<&%d; export LISTEN_PID=$$; exec "$0" "$@"' % fd, harness.program("outpostd"),
+                   "-C", self.conf, "-f", env={"LISTEN_FDS": "1", "LISTEN_FDNAMES": "smtp"}, pass_fds=(fd,))
+        harness.wait_for("the door", self.door_answers)
+        return listener.getsockname()[1]
+
+    def sandboxed(self):
+        done = self.run_program("sendmail", "-C", self.conf, "-bs", "--sandbox-probe", code=None)
+        if done.returncode:
+            self.skipTest("no Landlock here (or a build with sanitizers)")
+
+    def test_mail_by_smtp(self):
+        self.configure()
+        self.sandboxed()
+        port = self.go(inet_interfaces="loopback-only")
+        for n in range(2):
+            with smtplib.SMTP("127.0.0.1", port, timeout=20) as client:
+                for i in range(2):
+                    client.sendmail("a@example.org", ["b@example.net"], "Subject: %d\r\n\r\n%s\r\n" % (i, "x" * 70 * 2000))
+        self.assertEqual(len(self.relay.wait_messages(4)), 4)
+
+    def test_many_connections(self):
+        self.configure()
+        self.sandboxed()
+        port = self.go(inet_interfaces="loopback-only")
+        clients = [socket.create_connection(("127.0.0.1", port), 20) for _ in range(25)]
+        greetings = [c.recv(3) for c in clients]
+        self.assertEqual((greetings.count(b"220"), greetings.count(b"421")), (20, 5))
+        for c in clients:
+            c.close()
+
+        def again():
+            with socket.create_connection(("127.0.0.1", port), 20) as c:
+                return c.recv(3) == b"220"
+        harness.wait_for("a free place", again)
+
+    def test_off(self):
+        """Not asked for: the socket that is passed is not served."""
+        port = self.go(inet_interfaces="all")
+        with socket.create_connection(("127.0.0.1", port), 5) as c:
+            c.settimeout(0.5)
+            self.assertRaises(TimeoutError, c.recv, 1)
+        self.wait_log("inet_interfaces is not loopback-only")
+
+    def test_never_beyond_this_host(self):
+        self.go(address="0.0.0.0", inet_interfaces="loopback-only")
+        self.wait_log("not on loopback")
+
+
 class Rights(harness.SystemTest):
     needs = ("sendmail", "outpostd", "outpost-smtp", "relay")
 
