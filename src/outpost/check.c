@@ -8,16 +8,21 @@
 
 static void live(struct context *c, struct report *r, const struct conf_relay *relays, size_t n)
 {
-	const char *sender = option_value(c, "sender");
-	char title[400];
+	struct check_live how = {.sender = option_value(c, "sender"), .transcript = option_given(c, "transcript")};
+	char title[400], root[300];
 	size_t good = 0;
 
-	if (!sender)
-		sender = conf_str(c->conf, P_from_address);
+	if (!how.sender)
+		how.sender = conf_str(c->conf, P_from_address);
+	if (!*how.sender) {
+		snprintf(root, sizeof(root), "root@%s", conf_myorigin(c->conf));
+		how.sender = root;
+		how.guessed = true;
+	}
 	for (size_t i = 0; i < n; i++) {
 		snprintf(title, sizeof(title), "\nThe relay %s, live (no mail is sent)", relays[i].written);
 		report_section(r, "live", title);
-		good += check_live(c, r, &relays[i], sender, option_given(c, "transcript"));
+		good += check_live(c, r, &relays[i], &how);
 	}
 	if (n > 1 && good > 0 && good < n)
 		report_linef(r, REPORT_NOTE, "relays", NULL, "%zu of %zu can be used; the others are passed over", good, n);
@@ -54,7 +59,7 @@ static int run(struct context *c)
 
 static const struct command_option options[] = {
 	{"offline", 'o', NULL, "the configuration alone; do not speak to the relay"},
-	{"sender", 's', "ADDRESS", "let the relay say whether it takes this sender (default: from_address)"},
+	{"sender", 's', "ADDRESS", "let the relay say whether it takes this sender (default: from_address, root)"},
 	{"transcript", 't', NULL, "show the dialogue with the relay, secrets masked"},
 	{"json", 'j', NULL, "one JSON object per line"},
 	{NULL, 0, NULL, NULL},

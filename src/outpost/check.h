@@ -15,7 +15,13 @@ bool check_as_root(struct context *c, struct report *r);
  * returns how many can be tried live. */
 size_t check_configuration(struct context *c, struct report *r, struct conf_relay *out, size_t max);
 
-/* One relay, step by step. sender: what MAIL is tried with, "" for none. True when it would take our mail. */
-bool check_live(struct context *c, struct report *r, const struct conf_relay *relay, const char *sender, bool transcript);
+struct check_live {
+	const char *sender;	/* what MAIL is tried with; "" for none */
+	bool guessed;		/* nobody named it: a refusal is worth a warning */
+	bool transcript;
+};
+
+/* One relay, step by step. True when it would take our mail. */
+bool check_live(struct context *c, struct report *r, const struct conf_relay *relay, const struct check_live *how);
 
 #endif

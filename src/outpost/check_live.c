@@ -24,6 +24,7 @@ struct live {
 	struct context *c;
 	struct report *r;
 	const struct conf_relay *relay;
+	const struct check_live *how;
 	int fd;
 	bool failed;		/* a failed step was printed; its cause may come again as DOWN */
 	char said[1024];	/* its words */
@@ -38,7 +39,7 @@ static int send_all(struct live *l, struct buf *b, struct error *err)
 	return rc < 0 ? error_sys(err, EX_OSERR, NULL, "cannot write to outpost-smtp") : 0;
 }
 
-static int send_session(struct live *l, const char *sender, bool transcript, struct error *err)
+static int send_session(struct live *l, struct error *err)
 {
 	struct delivery_session *s = calloc(1, sizeof(*s));
 	struct buf notes, b;
@@ -49,13 +50,13 @@ static int send_session(struct live *l, const char *sender, bool transcript, str
 		return error_set(err, EX_OSERR, NULL, "no memory");
 	buf_init(&notes, 64 << 10);
 	buf_init(&b, LIMIT_FRAME);
-	rc = nexthop_session(l->c->conf, l->relay, sender, s, &notes, err);
+	rc = nexthop_session(l->c->conf, l->relay, l->how->sender, s, &notes, err);
 	rest = (struct span){buf_str(&notes), notes.len};
 	while (span_word(&rest, "\n", &line))
 		report_linef(l->r, REPORT_NOTE, "note", NULL, "%.*s", (int)line.n, line.p);
 	s->check_only = true;
-	s->transcript = transcript;
-	snprintf(s->check_sender, sizeof(s->check_sender), "%s", sender);
+	s->transcript = l->how->transcript;
+	snprintf(s->check_sender, sizeof(s->check_sender), "%s", l->how->sender);
 	if (rc == 0 && delivery_put_session(&b, s) < 0)
 		rc = error_set(err, EX_SOFTWARE, NULL, "the session does not fit its frame");
 	if (rc == 0)
@@ -67,13 +68,13 @@ static int send_session(struct live *l, const char *sender, bool transcript, str
 }
 
 /* The credential leaves our hands only now that the agent says that the connection is good enough. */
-static int give_secret(struct live *l, const char *sender, struct error *err)
+static int give_secret(struct live *l, struct error *err)
 {
 	struct conf_credential cr = {0};
 	struct error why = {0};
 	struct buf b;
 	size_t mark;
-	int rc = conf_credential(l->c->conf, l->relay, sender, &cr, &why);
+	int rc = conf_credential(l->c->conf, l->relay, l->how->sender, &cr, &why);
 
 	buf_init(&b, LIMIT_FRAME);
 	mark = frame_begin(&b, rc == 1 ? TO_AGENT_SECRET : TO_AGENT_NO_SECRET);
@@ -101,6 +102,23 @@ static void print_mended(struct live *l, int code, const char *label, int64_t ms
 	buf_free(&mend);
 }
 
+/* A sender that nobody named may never be used: its refusal stops nothing. */
+static void take_sender(struct live *l, const struct delivery_step *s)
+{
+	struct buf mend;
+	char text[1400];
+
+	snprintf(text, sizeof(text), "%s: %s", l->how->sender, s->text);
+	if (!l->how->guessed) {
+		print_mended(l, EX_UNAVAILABLE, "sender", s->ms, 0, text);
+		return;
+	}
+	buf_init(&mend, 8192);
+	explain(&mend, 0, text, l->relay);
+	report_line(l->r, REPORT_WARN, "sender", s->ms, text, buf_str(&mend));
+	buf_free(&mend);
+}
+
 /* A failed step is printed with the DOWN that follows it: only that knows kind and exit status. */
 static void take_step(struct live *l, struct frame *f)
 {
@@ -113,7 +131,7 @@ static void take_step(struct live *l, struct frame *f)
 		return;
 	}
 	if (strcmp(s.name, "sender") == 0) {
-		print_mended(l, EX_UNAVAILABLE, "sender", s.ms, 0, s.text);
+		take_sender(l, &s);
 		return;
 	}
 	l->failed = true;
@@ -169,7 +187,7 @@ static void take_log(struct live *l, struct frame *f)
 		printf("        %.*s\n", (int)line.n, line.p);
 }
 
-static int take_frame(struct live *l, struct frame *f, const char *sender, bool transcript, struct error *err)
+static int take_frame(struct live *l, struct frame *f, struct error *err)
 {
 	switch (f->type) {
 	case FROM_AGENT_STEP:
@@ -179,7 +197,7 @@ static int take_frame(struct live *l, struct frame *f, const char *sender, bool 
 		take_ready(l, f);
 		break;
 	case FROM_AGENT_NEED_SECRET:
-		return give_secret(l, sender, err);
+		return give_secret(l, err);
 	case FROM_AGENT_DOWN:
 		take_down(l, f);
 		break;
@@ -187,7 +205,7 @@ static int take_frame(struct live *l, struct frame *f, const char *sender, bool 
 		l->ended = true;
 		break;
 	case FROM_AGENT_LOG:
-		if (transcript)
+		if (l->how->transcript)
 			take_log(l, f);
 		break;
 	default:
@@ -197,7 +215,7 @@ static int take_frame(struct live *l, struct frame *f, const char *sender, bool 
 }
 
 /* Until the agent says DOWN or BYE. */
-static int listen_to(struct live *l, const char *sender, bool transcript, struct error *err)
+static int listen_to(struct live *l, struct error *err)
 {
 	deadline until = deadline_in_ms(PATIENCE_MS);
 	struct buf in;
@@ -210,7 +228,7 @@ static int listen_to(struct live *l, const char *sender, bool transcript, struct
 		int got = frame_parse((struct span){buf_str(&in), in.len}, &f, &used);
 
 		if (got > 0) {
-			rc = take_frame(l, &f, sender, transcript, err);
+			rc = take_frame(l, &f, err);
 			buf_drop(&in, used);
 			continue;
 		}
@@ -230,18 +248,18 @@ static int listen_to(struct live *l, const char *sender, bool transcript, struct
 	return rc;
 }
 
-bool check_live(struct context *c, struct report *r, const struct conf_relay *relay, const char *sender, bool transcript)
+bool check_live(struct context *c, struct report *r, const struct conf_relay *relay, const struct check_live *how)
 {
-	struct live l = {.c = c, .r = r, .relay = relay, .fd = -1};
+	struct live l = {.c = c, .r = r, .relay = relay, .how = how, .fd = -1};
 	struct error err = {0};
 	unsigned failures = r->failures;
 	pid_t pid = nexthop_start_agent(-1, &l.fd, &err);
 	int rc = -1;
 
 	if (pid > 0)
-		rc = send_session(&l, sender, transcript, &err);
+		rc = send_session(&l, &err);
 	if (rc == 0)
-		rc = listen_to(&l, sender, transcript, &err);
+		rc = listen_to(&l, &err);
 	if (pid > 0) {
 		close(l.fd);
 		if (rc < 0)

@@ -80,6 +80,10 @@ class Check(harness.SystemTest):
         self.configure(relay)
         self.names(self.check("--sender", "stranger@example.com", code=69), r"5\.7\.60", r"from_address = ")
 
+    def test_sender_that_nobody_named(self):
+        self.configure(self.start_relay(dialogue='when mail do reply "553 5.7.1 Sender address rejected: not owned by user"\n'))
+        self.names(self.check(code=0), r"warn sender .*root@example\.com: 553 5\.7\.1", r"from_address = ")
+
     # -- the mistakes, in the order in which people were seen to make them
 
     def test_port_465_without_wrappermode(self):
