@@ -20,7 +20,7 @@ enum { FLAG_SMTPUTF8 = 1, FLAG_BOUNCE = 2, FLAG_WARNED = 4 };
 struct queue {
 	sqlite3 *db;
 	bool writer;
-	bool in_transaction;		/* between queue_begin and queue_commit */
+	bool in_transaction, reading;		/* between queue_begin and queue_commit */
 	int64_t last_key;		/* of message or event */
 	int64_t next_chunk;
 	int64_t touched;		/* message whose due time is to be set again before the commit; 0 none */

@@ -71,6 +71,11 @@ void queue_rollback(struct queue *q);
  * (a savepoint), not the others of the group. */
 int queue_put(struct queue *q, const struct queue_new *n, queue_source source, void *arg, char id[QUEUE_ID], struct error *err);
 
+/* Many reads in a row as one, which spares the locking of each. Nothing is written between the two, and nobody waited
+ * for. Inside a write transaction they do nothing. */
+void queue_read_begin(struct queue *q);
+void queue_read_end(struct queue *q);
+
 /* ---- claim: what is due. Claims live in the flusher's memory. */
 struct queue_recipient {
 	int64_t id;

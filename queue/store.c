@@ -241,6 +241,24 @@ int queue_begin(struct queue *q, struct error *err)
 	return 0;
 }
 
+/* If it fails each read locks by itself, as without it. */
+void queue_read_begin(struct queue *q)
+{
+	struct error ignored;
+
+	if (!q->in_transaction)
+		q->reading = db_run(q, SQL_READ_BEGIN, &ignored, "") >= 0;
+}
+
+void queue_read_end(struct queue *q)
+{
+	struct error ignored;
+
+	if (q->reading && db_run(q, SQL_COMMIT, &ignored, "") < 0)
+		db_run(q, SQL_ROLLBACK, &ignored, "");
+	q->reading = false;
+}
+
 int queue_commit(struct queue *q, struct error *err)
 {
 	if (db_inside(q, err) < 0 || db_flush_touched(q, err) < 0 || db_run(q, SQL_COMMIT, err, "") < 0) {

@@ -20,6 +20,7 @@ static struct {
 	enum log_level threshold;
 	char name[64];
 	char path[1024];
+	char host[256];	/* for files: without its domain */
 	int fd;		/* the file, or the socket of syslog */
 } state = {.target = LOG_TO_STDERR, .threshold = LOG_INFORMATION, .name = "outpost", .fd = -1};
 
@@ -55,6 +56,9 @@ int log_open(enum log_target target, const char *name, const char *path)
 	state.target = target;
 	snprintf(state.name, sizeof(state.name), "%s", name && *name ? name : "outpost");
 	snprintf(state.path, sizeof(state.path), "%s", path ? path : "");
+	if (gethostname(state.host, sizeof(state.host) - 1) < 0)
+		snprintf(state.host, sizeof(state.host), "localhost");
+	state.host[strcspn(state.host, ".")] = '\0';
 	log_reopen();
 	return target == LOG_TO_FILE && state.fd < 0 ? -1 : 0;
 }
@@ -121,14 +125,11 @@ static void emit_syslog(enum log_level level, const char *when, const struct buf
 
 static void emit_text(const char *when, const struct buf *body)
 {
-	char host[256] = "localhost";
 	struct buf line;
 
-	if (state.target == LOG_TO_FILE && gethostname(host, sizeof(host) - 1) == 0)
-		host[strcspn(host, ".")] = '\0';
 	buf_init(&line, LINE_MAX_BYTES + 512);
 	if (state.target == LOG_TO_FILE)
-		buf_addf(&line, "%s %s ", when, host);
+		buf_addf(&line, "%s %s ", when, state.host);
 	buf_addf(&line, "%s\n", buf_str(body));
 	emit(state.fd >= 0 ? state.fd : STDERR_FILENO, &line);
 	buf_free(&line);

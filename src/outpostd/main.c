@@ -194,6 +194,8 @@ static void turn(struct outpostd *d)
 	if (d->look_incoming && !d->stalled)
 		incoming_take(d);
 	reload_tick(d);
+	/* Agents first: they work on while the disk does. What the commit brings is handed out after it. */
+	schedule_work(d);
 	commit_turn(d);
 	upkeep_tick(d);
 	notify_tick(d);

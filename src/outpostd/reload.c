@@ -17,7 +17,8 @@ static void apply(struct outpostd *d)
 	struct error err = {0};
 	int64_t window = conf_int(d->conf, P_smtp_pipeline_window);
 
-	d->window = window < 2 ? 2 : (size_t)window;
+	/* As many again as may be in flight: an agent must not run dry while verdicts are stored. */
+	d->window = window < 2 ? 2 : (size_t)window * 2;
 	d->idle_ms = conf_seconds(d->conf, P_agent_idle_time) * 1000;
 	if (relay_routes(d, &err) < 0)
 		log_line(LOG_FAIL, "qmgr", 0, "no mail can be sent: %s", err.text);

@@ -438,7 +438,9 @@ bool schedule_work(struct outpostd *d)
 	if (all_dry(s))
 		schedule_reset(d); /* a time has come */
 	note_full(d);
+	queue_read_begin(d->queue);
 	more = hand_out(d);
+	queue_read_end(d->queue);
 	for (struct agent *a = d->agents; a; a = a->next)
 		if (a->out.len)
 			agent_flush(a);
