@@ -6,7 +6,7 @@ FAULT_TESTS = \
 
 check-fault: $(system_needs)
 	OUTPOST_SUITE=$${OUTPOST_SUITE:-fault}; export OUTPOST_SUITE; \
-	$(RUN_TESTS) -j 2 --suite $$OUTPOST_SUITE $(FAULT_TESTS)
+	$(RUN_TESTS) -j 2 --suite "$$OUTPOST_SUITE" $(FAULT_TESTS)
 
 # The same, long: hours.
 soak: $(system_needs)

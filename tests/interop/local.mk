@@ -10,7 +10,7 @@ INTEROP_TESTS = \
 
 check-interop: $(system_needs)
 	OUTPOST_SUITE=$${OUTPOST_SUITE:-interop}; export OUTPOST_SUITE; \
-	$(RUN_TESTS) -j 2 --suite $$OUTPOST_SUITE $(INTEROP_TESTS)
+	$(RUN_TESTS) -j 2 --suite "$$OUTPOST_SUITE" $(INTEROP_TESTS)
 PHONY += check-interop
 EXTRA_DIST += $(INTEROP_TESTS) tests/install tests/interop/servers.py tests/interop/exchange.py \
 	tests/interop/aiosmtpd_server.py tests/interop/smtp_server.js

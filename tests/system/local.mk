@@ -31,7 +31,7 @@ PYTHON3 = /usr/bin/python3
 # make check-system TESTFILES=tests/system/test_x.py runs one of them.
 TESTFILES = $(SYSTEM_TESTS)
 check-system: $(system_needs)
-	$(RUN_TESTS) -j 2 --suite $${OUTPOST_SUITE:-system} $(TESTFILES)
+	$(RUN_TESTS) -j 2 --suite "$${OUTPOST_SUITE:-system}" $(TESTFILES)
 
 CHECK_LOCAL += check-system
 PHONY += check-system
