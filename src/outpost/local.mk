@@ -1,7 +1,7 @@
 # src/outpost: the administrator's command, one file per subcommand.
 outpost_files = \
 	src/outpost/command.h src/outpost/commands.def src/outpost/main.c \
-	src/outpost/context.c src/outpost/words.c \
+	src/outpost/active.h src/outpost/active.c src/outpost/context.c src/outpost/words.c \
 	src/outpost/edit.h src/outpost/edit.c \
 	src/outpost/events.h src/outpost/events.c \
 	src/outpost/explain.h src/outpost/explain.c \

@@ -8,7 +8,12 @@
 #include "queue/queue.h"
 
 /* Appends the row in mailq's layout or as a line of JSON. */
-void row_print(struct buf *out, const struct queue_row *r, bool json);
+struct row_style {
+	bool json;
+	bool active;	/* it is being delivered now */
+	bool color;	/* the first line in the colour of its state */
+};
+void row_print(struct buf *out, const struct queue_row *r, const struct row_style *style);
 
 /* The message of this row, whatever its state. Free with queue_row_free. */
 int row_get(struct queue *q, int64_t row, struct queue_row *out, struct error *err);

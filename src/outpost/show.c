@@ -116,7 +116,7 @@ static int print_json(const struct queue_row *r)
 	int ok;
 
 	buf_init(&out, 64 << 20);
-	row_print(&out, r, true);
+	row_print(&out, r, &(struct row_style){.json = true});
 	ok = buf_ok(&out);
 	fwrite(buf_str(&out), 1, out.len, stdout);
 	buf_free(&out);

@@ -223,3 +223,16 @@ static bool status_begin(struct client *c, char **args, int n)
 }
 
 const struct verb verb_status = {.name = "status", .admin = true, .begin = status_begin};
+
+/* The ids that agents have at this moment, one a line: what a listing marks '*'. */
+static bool active_begin(struct client *c, char **args, int n)
+{
+	struct schedule *s = &c->d->schedule;
+
+	(void)args, (void)n;
+	for (size_t i = 0; i < s->nclaims; i++)
+		buf_addf(&c->out, ">%s\n", s->claims[i]->m.id);
+	return ask_ends(c, EX_OK, "%zu being delivered", s->nclaims);
+}
+
+const struct verb verb_active = {.name = "active", .admin = true, .begin = active_begin};

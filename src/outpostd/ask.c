@@ -19,7 +19,7 @@ enum { PAGE = 50 };
 
 static const struct verb *const verbs[] = {
 	&verb_mailq, &verb_wake, &verb_flush, &verb_hold, &verb_release, &verb_retry, &verb_delete, &verb_reload,
-	&verb_status,
+	&verb_status, &verb_active,
 };
 
 bool ask_ends(struct client *c, int code, const char *fmt, ...)

@@ -28,6 +28,7 @@ extern const struct verb verb_retry;
 extern const struct verb verb_delete;
 extern const struct verb verb_reload;
 extern const struct verb verb_status;
+extern const struct verb verb_active;
 
 /* Ends a question at once; returns false for begin and more. */
 bool ask_ends(struct client *c, int code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));

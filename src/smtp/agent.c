@@ -115,15 +115,20 @@ int agent_refused(struct agent *a, enum delivery_down_kind kind, const char *dsn
 	return -1;
 }
 
+/* A line for each line of a reply. */
 void agent_transcript(struct agent *a, char direction, const char *p, size_t n)
 {
+	struct span rest = {p, n}, part;
 	struct buf line;
 
 	if (!a->set.transcript)
 		return;
 	buf_init(&line, 1200);
-	text_printable(&line, p, n, 1000);
-	link_log(&a->link, LOG_INFORMATION, "%s: %c %s", agent_peer(a), direction, buf_str(&line));
+	while (span_word(&rest, "\n", &part)) {
+		buf_reset(&line);
+		text_printable(&line, part.p, part.n, 1000);
+		link_log(&a->link, LOG_INFORMATION, "%s: %c %s", agent_peer(a), direction, buf_str(&line));
+	}
 	buf_free(&line);
 }
 

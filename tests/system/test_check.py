@@ -74,6 +74,14 @@ class Check(harness.SystemTest):
             for form in (SECRET, "AGNvcnJlY3", "Y29ycmVjdCBob3JzZ"):
                 self.assertNotIn(form, done.out)
 
+    def test_transcript_has_a_line_per_line_of_a_reply(self):
+        self.configure(self.start_relay())
+        out = self.check("--transcript", code=0).out
+        lines = re.findall(r"(?m)^ {8}.*: < (250[- ].*)$", out)
+        self.assertGreater(len(lines), 4, out)
+        self.assertTrue(all(re.fullmatch(r"250[- ][^?]*", line) for line in lines), lines)
+        self.assertTrue(any(line.startswith("250-") for line in lines), lines)
+
     def test_sender(self):
         relay = self.start_relay(dialogue='when mail do reply "550 5.7.60 SMTP; Client does not have permissions to send '
                                           'as this sender"\n')
@@ -415,6 +423,29 @@ class Faces(harness.SystemTest):
         done = self.outpost("test", "you@example.net", code=75)
         self.assertRegex(done.out, r"refused")
 
+    def test_queue_sorted(self):
+        self.configure(self.start_relay())
+        for sender, size in (("b@example.com", 900), ("c@example.com", 9000), ("a@example.com", 10)):
+            self.sendmail("-odq", "-f", sender, "you@example.net",
+                          input=b"Subject: test\n\n" + b"hello\n" * size)
+        def senders(*args):
+            return [e["sender"][0] for e in json_lines(self.outpost("queue", "--json", *args))]
+        self.assertEqual(senders("--sort", "age"), ["b", "c", "a"])
+        self.assertEqual(senders("--sort", "size"), ["c", "b", "a"])
+        self.assertEqual(senders("--sort=sender"), ["a", "b", "c"])
+        self.assertEqual(senders("--sort", "attempts"), ["b", "c", "a"])
+        self.assertEqual(senders("--sort", "size", "--sender", "a@example.com"), ["a"])
+        self.assertRegex(self.outpost("queue", "--sort", "size").out, r"in 3 Requests\.")
+        self.assertIn("--sort is age, size", self.outpost("queue", "--sort", "colour", code=64).err)
+
+    def test_queue_marks_what_is_being_delivered(self):
+        relay = self.start_relay(dialogue="when eod do wait 3000; normal\n")
+        self.configure(relay)
+        self.start_outpostd()
+        self.sendmail("you@example.net")
+        harness.wait_for("a star", lambda: re.search(r"(?m)^[0-9A-Z]+\* ", self.outpost("queue").out), 10)
+        self.assertEqual(json_lines(self.outpost("queue", "--json"))[0]["queue_name"], "active")
+
     def test_metrics(self):
         self.configure(self.start_relay())
         self.sendmail("-odq", "you@example.net")
@@ -486,6 +517,21 @@ class Terminal(harness.SystemTest):
         _, out = self.on_terminal("delete", "--all", answer=b"y\n")
         self.assertIn("2 messages deleted", out)
         self.assertEqual(json_lines(self.outpost("queue", "--json")), [])
+
+    def test_colour_of_the_queue(self):
+        self.configure(self.start_relay())
+        for to in ("reject@example.net", "tempfail@example.net"):
+            self.sendmail("-odq", to)
+        self.outpost("flush", code=75)
+        self.sendmail("-odq", "held@example.net")
+        self.sendmail("-odq", "new@example.net")
+        held = [e for e in json_lines(self.outpost("queue", "--json")) if e["recipients"][0]["address"] == "held@example.net"]
+        self.outpost("hold", held[0]["queue_id"])
+        out = self.on_terminal("queue", "--all")[1]
+        for color, to in ((33, "tempfail@"), (36, "held@"), (31, "reject@")):
+            self.assertRegex(out, r"\x1b\[%dm[0-9A-Z]+[!#]? [^\n]*\x1b\[0m(?:\r\n *[^\n]*){1,2}%s" % (color, to))
+        self.assertRegex(out, r"(?m)^[0-9A-Z]+ .*\r\n *new@")
+        self.assertNotIn("\x1b", self.outpost("queue", "--all").out)
 
     def test_colour(self):
         self.configure(self.start_relay())
