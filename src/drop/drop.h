@@ -14,6 +14,7 @@
  *   standard input: stall, garbage, floods receive.c: a deadline; the strict decoder; nothing is visible before its end
  *   standard output: full or closed        main.c: the message is safe before the answer is written
  *   stop, freeze, kill                     receive.c: no lock is ever held; an unlinked file vanishes
+ *   how often a flusher is started         flusher.c: there is one per queue, and it leaves when idle
  *   /proc, cgroup, hard limits of children flusher.c: no flusher is born under lowered limits
  */
 #ifndef DROP_DROP_H
@@ -32,6 +33,7 @@ struct drop {
 	uid_t caller;		/* the real uid by which we were started */
 	char name[40];		/* of the file in incoming/ */
 	bool queue_only;
+	bool wake;		/* only a flusher is wanted */
 };
 
 /* rights.c: one of both, before anything is read. */
@@ -43,5 +45,8 @@ int receive(struct drop *d, struct error *err);
 
 /* flusher.c: sees to it that somebody takes the file in. *said is filled when nobody will soon. */
 void flusher_wake(const struct drop *d, char *said, size_t size);
+
+/* flusher.c: starts one that leaves when nothing is left to do, and waits until it listens. 0: one is there. */
+int flusher_start(const struct drop *d, struct error *err);
 
 #endif

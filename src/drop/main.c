@@ -2,6 +2,7 @@
  * outpost-drop: takes one submission from standard input into the queue's incoming/, for when no daemon listens.
  *
  *   outpost-drop                        set-uid and set-gid: the system's queue
+ *   outpost-drop wake                   the same rights: no submission; starts a flusher where none is
  *   outpost-drop -q QUEUEDIR [-C DIR]   a queue of the caller's own, with the caller's own rights
  *
  * The answer is one line on standard output (submission.h); the exit status is its code.
@@ -96,6 +97,9 @@ static int refuse(const struct error *e)
 
 static bool parse(int argc, char **argv, struct drop *d)
 {
+	d->wake = argc == 2 && strcmp(argv[1], "wake") == 0;
+	if (d->wake)
+		return true;
 	for (int i = 1; i < argc; i += 2) {
 		if (i + 1 >= argc || argv[i + 1][0] != '/')
 			return false;
@@ -116,15 +120,19 @@ int main(int argc, char **argv)
 	char text[300];
 	struct error err;
 
-	d.own = argc > 1;
+	d.own = argc > 1 && !d.wake;
 	settle(d.own);
 	if (!known) {
-		error_set(&err, EX_USAGE, "5.3.0", "outpost-drop: usage: outpost-drop [-q /QUEUEDIR [-C /CONFDIR]]");
+		error_set(&err, EX_USAGE, "5.3.0", "outpost-drop: usage: outpost-drop [wake | -q /QUEUEDIR [-C /CONFDIR]]");
 		return refuse(&err);
 	}
 	if (!d.own)
 		d.queue_dir = QUEUEDIR;
-	if ((d.own ? rights_give_up(d.queue_dir, &err) : rights_take(d.queue_dir, &err)) < 0 || receive(&d, &err) < 0)
+	if ((d.own ? rights_give_up(d.queue_dir, &err) : rights_take(d.queue_dir, &err)) < 0)
+		return refuse(&err);
+	if (d.wake)
+		return flusher_start(&d, &err) < 0 ? refuse(&err) : answer(0, "2.0.0", "outpostd listens");
+	if (receive(&d, &err) < 0)
 		return refuse(&err);
 	STEP("drop-synced");
 	flusher_wake(&d, text, sizeof(text));

@@ -1,6 +1,7 @@
 #include "config.h"
 #include "sendmail/ask.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,8 +13,9 @@
 #include "base/step.h"
 #include "base/text.h"
 #include "control/control.h"
+#include "sendmail/wake.h"
 
-enum { PATIENCE_MS = 120 * 1000 };
+enum { PATIENCE_MS = 120 * 1000, START_MS = 10 * 1000, LOOK_EVERY_MS = 20 };
 
 static int complain(const struct error *err)
 {
@@ -91,21 +93,54 @@ static int ask_count(struct place *p, struct error *answer, struct error *err)
 	return rc;
 }
 
-int ask_list(struct place *p, const struct options *o)
+static bool may_start(const struct place *p)
+{
+	return geteuid() == 0 || p->own;
+}
+
+typedef int (*question)(struct place *p, const struct options *o, struct error *answer, struct error *err);
+
+/* Nobody is at the system's door, and the caller may not start outpostd: outpost-drop does. Another flusher that is
+ * just coming up makes that fail, and then answers as well. */
+static int ask_started(struct place *p, const struct options *o, question ask, struct error *answer, struct error *err)
+{
+	struct error why = {0};
+	bool started = wake_flusher(&why) == 0;
+	deadline until = deadline_in_ms(started || why.code == EX_TEMPFAIL ? START_MS : 0);
+	int rc;
+
+	while ((rc = ask(p, o, answer, err)) < 0 && err->code == EX_UNAVAILABLE && !deadline_over(until))
+		poll(NULL, 0, LOOK_EVERY_MS);
+	if (rc < 0 && !started)
+		error_set(err, EX_UNAVAILABLE, NULL, "no outpostd answers at %s, and none could be started: %s", p->door, why.text);
+	return rc;
+}
+
+static int ask_anyhow(struct place *p, const struct options *o, question ask, struct error *answer, struct error *err)
+{
+	int rc = ask(p, o, answer, err);
+
+	return rc < 0 && err->code == EX_UNAVAILABLE && !may_start(p) ? ask_started(p, o, ask, answer, err) : rc;
+}
+
+static int list(struct place *p, const struct options *o, struct error *answer, struct error *err)
 {
 	const char *words[] = {"mailq", "json"};
+
+	return o->mode == MODE_COUNT ? ask_count(p, answer, err) : ask_door(p, words, o->json ? 2 : 1, answer, err);
+}
+
+int ask_list(struct place *p, const struct options *o)
+{
 	struct error answer = {0}, err = {0};
-	int rc = o->mode == MODE_COUNT ? ask_count(p, &answer, &err) : ask_door(p, words, o->json ? 2 : 1, &answer, &err);
+	int rc = ask_anyhow(p, o, list, &answer, &err);
 
 	if (rc > 0)
 		return complain(&answer);
 	if (rc == 0)
 		return EX_OK;
-	if (err.code == EX_UNAVAILABLE && (geteuid() == 0 || p->own))
+	if (err.code == EX_UNAVAILABLE && may_start(p))
 		run_outpost(p, "queue", o->json ? "--json" : NULL);
-	if (err.code == EX_UNAVAILABLE)
-		error_set(&err, EX_UNAVAILABLE, NULL, "no outpostd answers at %s; without one only root can look into the queue",
-			  p->door);
 	return complain(&err);
 }
 
@@ -122,22 +157,29 @@ static int start_flush(struct place *p, struct error *err)
 	return proc_start(&spec, err) < 0 ? -1 : 0;
 }
 
+static int wake(struct place *p, const struct options *o, struct error *answer, struct error *err)
+{
+	const char *words[] = {"wake"};
+
+	(void)o;
+	return ask_door(p, words, 1, answer, err);
+}
+
 /* The door runs all of the queue; one message alone is what the administrator's command can ask for. */
 int ask_flush(struct place *p, const struct options *o)
 {
-	const char *words[] = {"wake"};
 	struct error answer = {0}, err = {0};
 	int rc;
 
 	if (o->flush == 'T')
 		fprintf(stderr, "sendmail: -q%c%s: outpostd has its own times (minimal_backoff_time); the queue is run once\n",
 			o->flush_arg[-1], o->flush_arg);
-	if (o->flush == 'I' && (geteuid() == 0 || p->own))
+	if (o->flush == 'I' && may_start(p))
 		run_outpost(p, "retry", o->flush_arg);
-	rc = ask_door(p, words, 1, &answer, &err);
+	rc = ask_anyhow(p, o, wake, &answer, &err);
 	if (rc >= 0)
 		return rc ? complain(&answer) : EX_OK;
-	if (err.code != EX_UNAVAILABLE || !(geteuid() == 0 || p->own))
+	if (err.code != EX_UNAVAILABLE || !may_start(p))
 		return complain(&err);
 	return start_flush(p, &err) < 0 ? complain(&err) : EX_OK;
 }

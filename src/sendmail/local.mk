@@ -14,6 +14,7 @@ sendmail_SOURCES = \
 	src/sendmail/smtpd.c src/sendmail/smtpd.h \
 	src/sendmail/spool.c src/sendmail/spool.h \
 	src/sendmail/verify.c \
+	src/sendmail/wake.c src/sendmail/wake.h \
 	src/sendmail/xtext.c src/sendmail/xtext.h
 sendmail_LDADD = libmail.a libsubmission.a libcontrol.a libconf.a libbase.a
 dist_man_MANS += man/sendmail.8 man/mailq.1 man/newaliases.1

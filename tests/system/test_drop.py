@@ -90,14 +90,18 @@ class Drop(harness.SystemTest):
 
     @classmethod
     def build(cls, target):
+        cls.compile(target, "src/drop", ("main.c", "rights.c", "receive.c", "flusher.c"), ("submission", "base"))
+
+    @classmethod
+    def compile(cls, target, folder, names, libraries):
         v = make_variables()
         defines = {"QUEUEDIR": cls.spool, "RUNDIR": cls.rundir, "SBINDIR": cls.place + "/sbin",
                    "HELPERDIR": cls.place, "SYSCONFDIR": cls.place + "/etc", "OWNER": "nobody"}
-        sources = [os.path.join(SRC, "src/drop", n) for n in ("main.c", "rights.c", "receive.c", "flusher.c")]
+        sources = [os.path.join(SRC, folder, n) for n in names]
         subprocess.run(v["CC"] + v["HARDEN_CFLAGS"] + v.get("CFLAGS", []) + ["-DHAVE_CONFIG_H"] +
                        ['-D%s="%s"' % kv for kv in defines.items()] +
                        ["-I" + BUILD, "-I" + SRC, "-I" + os.path.join(SRC, "src"), "-o", target] + sources +
-                       [os.path.join(BUILD, "libsubmission.a"), os.path.join(BUILD, "libbase.a")] +
+                       [os.path.join(BUILD, "lib%s.a" % name) for name in libraries] +
                        v["HARDEN_LDFLAGS"], check=True)
 
     @classmethod
@@ -203,6 +207,76 @@ class Drop(harness.SystemTest):
         self.assertFalse(os.path.exists(self.report))
         self.assertEqual(len(self.files()), 3)
 
+    def test_wake_starts_a_flusher_and_takes_nothing(self):
+        p = self.drop(submission(), "wake", env={"LD_PRELOAD": "/nonexistent.so", "EVIL": "1"})
+        self.assertEqual(p.text, "0 2.0.0 outpostd listens\n")
+        got = self.once()
+        self.assertEqual((got["args"], got["cwd"], got["fds"]), ("--once", "/", "[0, 1, 2]"))
+        self.assertNotIn("EVIL", got["env"])
+        self.assertEqual(got["ids"], "(%d, %d, %d) (%d, %d, %d)" % ((OWNER,) * 6))
+        self.assertEqual(self.files(), [])
+
+    def test_wake_says_why_not(self):
+        limit = resource.getrlimit(resource.RLIMIT_CPU)[1]
+        p = self.drop(b"", "wake", code=os.EX_UNAVAILABLE, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CPU, (999, 999)))
+        self.assertIn("lowered limit of CPU time", p.text, limit)
+        open(self.rundir + "/managed", "w").close()
+        self.assertIn("service manager", self.drop(b"", "wake", code=os.EX_UNAVAILABLE).text)
+        os.unlink(self.rundir + "/managed")
+        self.assertFalse(os.path.exists(self.report))
+        self.assertIn("set-id", self.drop(b"", "wake", prog=self.place + "/plain", code=os.EX_TEMPFAIL).text)
+
+    # -- mailq of an ordinary user where nobody is at the door
+
+    @classmethod
+    def build_sendmail(cls):
+        """sendmail with this test's door and configuration, beside the drop, and a real outpostd behind it."""
+        target = cls.place + "/sendmail"
+        if os.path.exists(target):
+            return target
+        etc = cls.place + "/etc"
+        os.mkdir(etc)
+        with open(etc + "/main.cf", "w") as f:
+            f.write("relayhost = [127.0.0.1]:9\nqueue_directory = %s\ndoor_socket = %s/door\nmyorigin = example.com\n"
+                    "alias_maps =\nmaillog_file = %s/log\n" % (cls.spool, cls.rundir, cls.spool))
+        cls.compile(target, "src/sendmail", sorted(n for n in os.listdir(os.path.join(SRC, "src/sendmail")) if n.endswith(".c")),
+                    ["mail", "submission", "control", "conf", "base"])
+        return target
+
+    def with_outpostd(self, script):
+        with open(self.place + "/sbin/outpostd", "w") as f:
+            f.write(script)
+        def back():
+            with open(self.place + "/sbin/outpostd", "w") as f:
+                f.write(REPORT % self.report)
+        self.addCleanup(back)
+
+    def asked(self, *args, code=0):
+        p = self.spawn(*args, prog=self.build_sendmail(), stdin=subprocess.DEVNULL)
+        out, err = p.communicate(timeout=60)
+        self.assertEqual(p.returncode, code, (out, err))
+        return out.decode(), err.decode()
+
+    def test_mailq_has_a_flusher_started(self):
+        self.build_sendmail()
+        self.drop(submission(extra=record("Q")))
+        self.with_outpostd("#!/bin/sh\nexec %s -C %s \"$@\"\n" % (program("outpostd"), self.place + "/etc"))
+        os.chown(self.rundir, OWNER, OWNER)
+        out, err = self.asked("-bp")
+        self.assertIn("r@example.com", out, err)
+        self.assertIn("in 1 Request.", out)
+        wait_for("the one-shot flusher to leave", lambda: not os.path.exists(self.rundir + "/door"))
+        self.assertEqual(self.asked("-q"), ("", ""))
+        wait_for("the one-shot flusher to leave", lambda: not os.path.exists(self.rundir + "/door"))
+
+    def test_mailq_says_why_there_is_no_flusher(self):
+        self.with_outpostd("#!/bin/sh\necho outpostd: main.cf: line 7 makes no sense >&2\nexit 78\n")
+        for args in (("-bp",), ("-q",)):
+            out, err = self.asked(*args, code=os.EX_UNAVAILABLE)
+            self.assertEqual(out, "")
+            self.assertIn("none could be started: outpostd: main.cf: line 7 makes no sense", err)
+            self.assertEqual(err.count("\n"), 1, err)
+
     def test_large_message_in_constant_memory(self):
         body = b"Subject: big\n\n" + b"x" * 76 + b"\n"
         body += (b"y" * 76 + b"\n") * (25 * 1024 * 1024 // 77)
@@ -300,7 +374,8 @@ class Drop(harness.SystemTest):
         self.only_file()
 
     def test_options_are_few(self):
-        for args in (("-x",), ("-q",), ("-C", "/tmp"), ("-q", "relative"), ("x",), ("-q", "/x", "-f", "/y")):
+        for args in (("-x",), ("-q",), ("-C", "/tmp"), ("-q", "relative"), ("x",), ("-q", "/x", "-f", "/y"),
+                     ("wake", "x"), ("-q", "/x", "wake")):
             self.drop(None, *args, code=os.EX_USAGE)
         self.assertEqual(self.files(), [])
 
