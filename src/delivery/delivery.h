@@ -40,7 +40,7 @@ enum delivery_frame {
 	FROM_AGENT_READY,	/* struct delivery_ready: connected, verified as far as wanted, logged in */
 	FROM_AGENT_GET,		/* u64 seq: send the body of this large message, from its start. Comes again when the message needs
 				 * several transactions, and never while a body of this message is still being sent. */
-	FROM_AGENT_BEGUN,	/* u64 seq: its MAIL was sent */
+	FROM_AGENT_BEGUN,	/* u64 seq: its MAIL was sent. Behind a LASTBYTE: what was sent was refused, and no verdict on the message */
 	FROM_AGENT_LASTBYTE,	/* u64 seq: the last byte of its data is about to be sent: from here a crash may duplicate */
 	FROM_AGENT_VERDICT,	/* struct delivery_verdict */
 	FROM_AGENT_DONE,	/* struct delivery_done: every recipient of this message had its verdict, or is to be offered again */
@@ -48,8 +48,14 @@ enum delivery_frame {
 	FROM_AGENT_BYE,		/* no payload: ended in order, after QUIT or because the relay closed an idle session. Messages that were
 				 * sent to this agent and are not DONE are simply given to the next one. */
 	FROM_AGENT_STEP,	/* struct delivery_step: progress, for `outpost check` */
-	FROM_AGENT_PROOF,	/* u8: 1 transactions may be in flight at this relay, 0 they may not (DESIGN 5). outpostd remembers it
-				 * per relay and gives it to later agents as session.pipeline_proof; it may also ignore it. */
+	FROM_AGENT_PROOF,	/* u8, enum delivery_proof: what was found out about this relay (DESIGN 5). outpostd remembers it
+				 * per relay and gives it to later agents as session.pipeline_proof. */
+};
+
+enum delivery_proof {
+	DELIVERY_PROOF_NO,	/* "no": transactions may not be in flight */
+	DELIVERY_PROOF_YES,	/* "yes": they may */
+	DELIVERY_PROOF_NO_BDAT,	/* "nobdat": its CHUNKING is not to be used at all */
 };
 
 /* SESSION: a list of (str key, str value) pairs, u32 count first; unknown keys are refused. The keys
@@ -81,7 +87,7 @@ struct delivery_session {
 	int t_connect, t_helo, t_starttls, t_mail, t_rcpt, t_data_init, t_data_xfer, t_data_done, t_rset, t_quit; /* seconds */
 	int recipient_limit;		/* per transaction */
 	int pipeline_window;
-	char pipeline_proof[8];		/* what FROM_AGENT_PROOF said of this relay: "yes", "no", or "" (unknown) */
+	char pipeline_proof[8];		/* what FROM_AGENT_PROOF said of this relay: "yes", "no", "nobdat", or "" (unknown) */
 	bool check_only;		/* `outpost check`: stop after login (and MAIL/RSET when check_sender), report STEPs */
 	char check_sender[1024];
 	bool transcript;		/* log the dialogue (secrets masked) as FROM_AGENT_LOG lines of part "smtp" */

@@ -334,6 +334,7 @@ static bool on_message(struct agent *a, struct frame *f, uint8_t type)
 		break;
 	case FROM_AGENT_BEGUN:
 		c->begun = true;
+		c->lastbyte = false;
 		if (!c->begun_us)
 			c->begun_us = clock_wall_us();
 		break;
@@ -402,11 +403,11 @@ static bool on_bye(struct agent *a, struct frame *f)
 
 static bool on_proof(struct agent *a, struct frame *f)
 {
-	uint8_t yes = frame_get_u8(f);
+	uint8_t found = frame_get_u8(f);
 
-	if (!frame_end(f))
+	if (!frame_end(f) || found > DELIVERY_PROOF_NO_BDAT)
 		return false;
-	relay_proof(a->d, a->relay, yes);
+	relay_proof(a->d, a->relay, found);
 	return true;
 }
 

@@ -223,7 +223,7 @@ deadline relay_deadline(struct outpostd *d);
 void relay_went_down(struct outpostd *d, struct relay *r, const struct delivery_down *why);
 void relay_agent_down(struct outpostd *d, struct agent *a, const struct delivery_down *why);
 void relay_came_up(struct outpostd *d, struct relay *r, const struct delivery_ready *ready);
-void relay_proof(struct outpostd *d, struct relay *r, bool yes);
+void relay_proof(struct outpostd *d, struct relay *r, enum delivery_proof found);
 void relay_force(struct outpostd *d);					/* flush: all may be tried at once */
 void relay_changed(struct outpostd *d, bool conf);			/* the configuration, or a password map, may have */
 bool relay_needs_hands(const struct outpostd *d);

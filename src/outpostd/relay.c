@@ -445,9 +445,14 @@ void relay_agent_down(struct outpostd *d, struct agent *a, const struct delivery
 	relay_went_down(d, r, why);
 }
 
-void relay_proof(struct outpostd *d, struct relay *r, bool yes)
+/* An agent whose connection is older than what another found out about BDAT has no say any more. */
+void relay_proof(struct outpostd *d, struct relay *r, enum delivery_proof found)
 {
-	snprintf(r->proof, sizeof(r->proof), "%s", yes ? "yes" : "no");
+	static const char *const words[] = {[DELIVERY_PROOF_NO] = "no", [DELIVERY_PROOF_YES] = "yes", [DELIVERY_PROOF_NO_BDAT] = "nobdat"};
+
+	if (strcmp(r->proof, words[DELIVERY_PROOF_NO_BDAT]) == 0)
+		return;
+	snprintf(r->proof, sizeof(r->proof), "%s", words[found]);
 	mark(d, r);
 }
 

@@ -106,7 +106,7 @@ static int decide(struct outpostd *d, struct claim *c, size_t i, enum queue_fate
 	snprintf(v->dsn, sizeof(v->dsn), "%s", dsn);
 	snprintf(v->relay, sizeof(v->relay), "%s", relay);
 	if (c->agent) {
-		v->conn_use = c->agent->used + 1;
+		v->conn_use = (unsigned)c->seq;
 		v->pid = c->agent->pid;
 	}
 	c->decided[i / 8] |= (unsigned char)(1 << (i % 8));

@@ -76,20 +76,20 @@ void settle_broken(struct transfer *t)
 
 /* ---- what a reply does to the session */
 
-static void say_proof(struct transfer *t, bool yes)
+static void say_proof(struct transfer *t, enum delivery_proof found)
 {
 	size_t mark = frame_begin(&t->a->link.out, FROM_AGENT_PROOF);
 
-	frame_u8(&t->a->link.out, yes);
+	frame_u8(&t->a->link.out, (uint8_t)found);
 	frame_finish(&t->a->link.out, mark);
-	t->window.proof = yes ? PROOF_YES : PROOF_NO;
+	t->window.proof = found == DELIVERY_PROOF_YES ? PROOF_YES : PROOF_NO;
 }
 
 /* Whatever it was: at this relay transactions are no longer in flight. */
 static void revoke(struct transfer *t)
 {
 	if (t->window.proof == PROOF_YES || t->window.proof == PROOF_ASKED)
-		say_proof(t, false);
+		say_proof(t, DELIVERY_PROOF_NO);
 }
 
 static int out_of_step(struct transfer *t, const char *why)
@@ -152,10 +152,17 @@ static void look_for_reproach(struct transfer *t, enum slowdown_stage stage, con
 
 /* ---- replies to each command */
 
+/* A relay that does not know RSET gets one message per connection: nobody knows what it keeps of the last one. Every connection
+ * settles its first message, so this ends. */
 static int on_rset(struct transfer *t, const struct awaited *w)
 {
-	(void)w;
-	return reply_ok(&t->a->reply) ? 0 : out_of_step(t, "refused RSET");
+	if (reply_ok(&t->a->reply))
+		return 0;
+	if ((t->a->reply.code != 500 && t->a->reply.code != 502) || w->tx->last_byte)
+		return out_of_step(t, "refused RSET");
+	revoke(t);
+	t->closing = CLOSE_ORDERLY;
+	return -1;
 }
 
 static int on_mail(struct transfer *t, const struct awaited *w)
@@ -189,7 +196,7 @@ static void again_later(struct transfer *t, struct tx *x, size_t i)
 {
 	x->msg->state[x->rcpt[i]] = RCPT_TODO;
 	x->msg->todo++;
-	t->rcpt_limit = x->accepted;
+	t->rcpt_limit = x->accepted > x->nrcpt / 2 ? x->accepted : x->nrcpt / 2;
 }
 
 static int on_rcpt(struct transfer *t, const struct awaited *w)
@@ -249,6 +256,27 @@ static int too_early(struct transfer *t, struct tx *x, const struct delivery_ver
 	return -1;
 }
 
+/* The relay offers CHUNKING and does not know BDAT, or not here. That is no verdict on the message. The chunk is on its way, and may be
+ * read as commands: nothing more is said on this connection, and the next, told by outpostd, uses DATA. */
+static bool knows_no_chunks(const struct transfer *t, const struct tx *x)
+{
+	const struct reply *r = &t->a->reply;
+
+	return x->chunk && x->accepted && r->code >= 500 && r->code <= 504;
+}
+
+static int without_chunks(struct transfer *t, struct tx *x)
+{
+	if (x->whole)
+		return out_of_step(t, "lost track of the session: in reply to BDAT it said");
+	link_log(&t->a->link, LOG_WARN, "%s: host %s offers CHUNKING and refuses BDAT (%d): trying again with DATA", x->msg->m.queue_id,
+		 agent_peer(t->a), t->a->reply.code);
+	say_proof(t, DELIVERY_PROOF_NO_BDAT);
+	link_seq(&t->a->link, FROM_AGENT_BEGUN, x->msg->m.seq);
+	t->closing = CLOSE_ORDERLY;
+	return -1;
+}
+
 static int on_end(struct transfer *t, const struct awaited *w)
 {
 	const char *what = w->tx->chunk ? "BDAT command" : "end of DATA command";
@@ -257,6 +285,8 @@ static int on_end(struct transfer *t, const struct awaited *w)
 
 	if (t->a->reply.code / 100 == 3)
 		return out_of_step(t, "answered the end of data with");
+	if (knows_no_chunks(t, x))
+		return without_chunks(t, x);
 	verdict_of_reply(t->a, what, &v);
 	if (x->accepted && v.fate != FATE_SENT) {
 		look_for_reproach(t, SLOWDOWN_MESSAGE, what);
@@ -281,7 +311,7 @@ static int on_proof(struct transfer *t, const struct awaited *w)
 		return -1;
 	}
 	if (w->rcpt == 3)
-		say_proof(t, true);
+		say_proof(t, DELIVERY_PROOF_YES);
 	return 0;
 }
 

@@ -77,6 +77,8 @@ int transfer_run(struct agent *a)
 	int rc;
 
 	buf_init(&t.proof_mail, 8192);
+	if (strcmp(a->set.pipeline_proof, "nobdat") == 0)
+		a->ehlo.chunking = false;
 	window_init(&t.window, (unsigned)a->set.pipeline_window, a->ehlo.pipelining && a->ehlo.chunking, a->set.pipeline_proof);
 	rc = run(&t);
 	if (rc < 0)

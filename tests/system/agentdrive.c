@@ -198,6 +198,14 @@ static void on_ready(struct frame *f)
 		       r.verified, r.mechanism, r.extensions, (unsigned long long)r.size_limit);
 }
 
+static void on_proof(struct frame *f)
+{
+	static const char *const words[] = {"no", "yes", "nobdat"};
+	uint8_t found = frame_get_u8(f);
+
+	printf("proof %s\n", found < sizeof(words) / sizeof(words[0]) ? words[found] : "?");
+}
+
 static void on_step(struct frame *f)
 {
 	struct delivery_step s;
@@ -274,7 +282,7 @@ static void on_frame(struct frame *f)
 		on_step(f);
 		break;
 	case FROM_AGENT_PROOF:
-		printf("proof %s\n", frame_get_u8(f) ? "yes" : "no");
+		on_proof(f);
 		break;
 	default:
 		die("unknown frame");

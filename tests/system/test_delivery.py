@@ -1,0 +1,60 @@
+"""What a delivery looks like at the relay and in the log: each message of a window counted, addresses beyond ASCII."""
+import re
+
+import harness
+
+
+class Delivery(harness.SystemTest):
+    needs = ("sendmail", "outpostd", "outpost", "outpost-smtp")
+
+    def test_every_message_in_a_window_is_counted(self):
+        relay = self.start_relay("--rtt", "20")
+        self.configure(relay, smtp_destination_concurrency_limit="1")
+        for i in range(30):
+            self.sendmail("-odq", "r%d@example.net" % i)
+        self.outpost("flush")
+        self.assertEqual(relay.count(), 30)
+        lines = self.log_lines(r"status=sent")
+        uses = [int(n) for line in lines for n in re.findall(r"conn_use=(\d+)", line) or ["1"]]
+        connections = relay.counters()["connections"]
+        self.assertEqual(sorted(uses), list(range(1, 31)), "on %d connections" % connections)
+
+
+class BeyondAscii(harness.SystemTest):
+    needs = ("sendmail", "outpostd", "outpost", "outpost-smtp")
+
+    def deliver(self, *args, flags=()):
+        relay = self.start_relay(*flags)
+        self.configure(relay)
+        self.sendmail("-odq", *args)
+        self.outpost("flush", code=None)
+        return relay
+
+    def test_a_local_part_where_the_relay_has_smtputf8(self):
+        relay = self.deliver("-f", "s@example.com", "jürgen@example.net")
+        message, = relay.messages()
+        self.assertEqual(message.recipients, ["jürgen@example.net"])
+        self.assertTrue(self.log_lines(r"to=<jürgen@example\.net>.*status=sent"))
+
+    def test_a_sender_where_the_relay_has_smtputf8(self):
+        relay = self.deliver("-f", "jürgen@example.com", "r@example.net")
+        message, = relay.messages()
+        self.assertEqual(message.sender, "jürgen@example.com")
+
+    def test_a_domain_becomes_a_labels_without_smtputf8(self):
+        relay = self.deliver("-f", "s@bücher.example", "r@münchen.example", flags=("--no-ext", "SMTPUTF8"))
+        message, = relay.messages()
+        self.assertEqual((message.sender, message.recipients), ("s@xn--bcher-kva.example", ["r@xn--mnchen-3ya.example"]))
+
+    def test_a_local_part_without_smtputf8_is_refused_and_the_others_go(self):
+        relay = self.deliver("-f", "s@example.com", "jürgen@example.net", "r@example.net", flags=("--no-ext", "SMTPUTF8"))
+        self.assertTrue(self.log_lines(r"to=<jürgen@example\.net>.*dsn=5\.6\.7, status=bounced .*SMTPUTF8"))
+        self.assertTrue(self.log_lines(r"to=<r@example\.net>.*status=sent"))
+        bounce = [m for m in relay.messages() if m.sender == ""]
+        self.assertEqual([m.recipients for m in relay.messages() if m.sender], [["r@example.net"]])
+        self.assertEqual(len(bounce), 1, "its sender is told")
+        self.assertIn(b"5.6.7", bounce[0].body)
+
+
+if __name__ == "__main__":
+    harness.main()
