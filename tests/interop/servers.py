@@ -555,23 +555,28 @@ class Aiosmtpd(Script):
         open(os.path.join(place, ".ready"), "w").close()
 
 
+def node_modules(test, name, version):
+    """A node_modules folder with this package; made once per build directory. SkipTest where it can't be."""
+    if not shutil.which("node") or not shutil.which("npm"):
+        test.skipTest("needs node and npm, for " + version)
+    place = os.path.join(PLACE, "node" if name == "smtp-server" else "node-" + name)
+    os.makedirs(place, exist_ok=True)
+    with open(place + ".lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not os.path.isdir(os.path.join(place, "node_modules", name)):
+            done = subprocess.run(["npm", "install", "--prefix", place, "--no-audit", "--no-fund", "--ignore-scripts",
+                                   "--cache", os.path.join(place, "cache"), version],
+                                  stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=180)
+            if done.returncode != 0:
+                test.skipTest("can't fetch %s: %s" % (version, done.stdout.decode("utf-8", "replace").strip()[-200:]))
+    return os.path.join(place, "node_modules")
+
+
 class SmtpServer(Script):
     """nodemailer's smtp-server."""
     version = "smtp-server@3.13.4"
 
     def __init__(self, test):
         super().__init__(test)
-        if not shutil.which("node") or not shutil.which("npm"):
-            test.skipTest("needs node and npm, for " + self.version)
-        place = os.path.join(PLACE, "node")
-        os.makedirs(place, exist_ok=True)
-        with open(place + ".lock", "w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            if not os.path.isdir(os.path.join(place, "node_modules/smtp-server")):
-                done = subprocess.run(["npm", "install", "--prefix", place, "--no-audit", "--no-fund", "--ignore-scripts",
-                                       "--cache", os.path.join(place, "cache"), self.version],
-                                      stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=180)
-                if done.returncode != 0:
-                    test.skipTest("can't fetch %s: %s" % (self.version, done.stdout.decode("utf-8", "replace").strip()[-200:]))
         self.run([shutil.which("node"), os.path.join(harness.SRC, "tests/interop/smtp_server.js")],
-                 NODE_PATH=os.path.join(place, "node_modules"))
+                 NODE_PATH=node_modules(test, "smtp-server", self.version))

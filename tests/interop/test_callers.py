@@ -21,12 +21,13 @@ TEXT = "first line\n.\nGrüße\nlast line\n"
 LATIN = "first line\n.\nplain\nlast line\n"
 
 
-class Programs(harness.SystemTest):
+class Callers(harness.SystemTest):
     needs = ("sendmail", "outpostd", "outpost-smtp", "relay")
+    root_name, packages = "callers", PACKAGES
 
     def setUp(self):
         super().setUp()
-        self.root = servers.root_with("callers", PACKAGES)
+        self.root = servers.root_with(self.root_name, self.packages)
         door = os.path.join(self.root, "run/outpost/door")
         os.makedirs(os.path.dirname(door), exist_ok=True)
         for name in ("usr/sbin/sendmail", "usr/lib/sendmail"):
@@ -108,6 +109,8 @@ class Programs(harness.SystemTest):
         self.assertNotRegex(message.header("From").addresses[0].addr_spec, r"@localhost|^[^@]*$")
         return message
 
+
+class Programs(Callers):
     # -- mail(1) and its like
 
     def test_bsd_mailx(self):
@@ -328,6 +331,61 @@ subprocess.run(["/usr/sbin/sendmail", "-t", "-oi"], input=m.as_bytes(), check=Tr
 """)
         self.inside("python3", "/tmp/m.py")
         self.one(["a@example.net", "b@example.net", "root@example.com"], "subject ü", TEXT)
+
+
+class Mdadm(Callers):
+    """By itself, as its package is not in every root that has been made already."""
+    root_name, packages = "mdadm", ("libc-bin", "dash", "coreutils", "mdadm")
+
+    def test_mdadm_monitor(self):
+        self.inside("mdadm", "--monitor", "--oneshot", "--test", "--mail=root", "/dev/md77", code=None)
+        m = self.one(["root@example.com"], sender="root@example.com")
+        self.assertRegex(m.header("Subject"), "^TestMessage event on /dev/md77:")
+        self.assertEqual(m.header("From"), "mdadm monitoring <root@example.com>")
+        self.assertIn(b"A TestMessage event had been detected on md device /dev/md77.\n", m.body)
+
+
+NODEMAILER = """const t = require('nodemailer').createTransport({sendmail: true, path: process.argv[1], newline: process.argv[2]});
+t.sendMail({from: 'Wé <w@example.org>', to: 'a@example.net', cc: '\"C, D\" <c@example.net>', bcc: 'b@example.net', subject: 'subject ü',
+    text: 'first line\\n.\\nGrüße\\nlast line\\n', envelope: process.argv[3] ? {from: process.argv[3], to: ['a@example.net']} : undefined})
+    .then(() => process.exit(0), e => { console.error(e.message); process.exit(7); });
+"""
+
+
+class Nodemailer(harness.SystemTest):
+    """Its sendmail transport: `sendmail -i -f SENDER RECIPIENT...`, with LF or with CRLF."""
+    needs = ("sendmail", "outpostd", "outpost-smtp", "relay")
+
+    def setUp(self):
+        super().setUp()
+        self.modules = servers.node_modules(self, "nodemailer", "nodemailer@7.0.10")
+        self.relay = self.start_relay()
+        self.configure(self.relay)
+        self.start_outpostd()
+
+    def node(self, *args, code=0):
+        done = subprocess.run([shutil.which("node"), "-e", NODEMAILER, harness.program("sendmail"), *args],
+                              env=self.environ({"MAIL_CONFIG": self.conf, "NODE_PATH": self.modules}), timeout=40 * harness.SLOW,
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        self.assertEqual(done.returncode, code, done.stdout.decode("utf-8", "replace"))
+        return done.stdout.decode("utf-8", "replace")
+
+    def test_both_line_ends(self):
+        for n, newline in enumerate(("unix", "windows"), 1):
+            self.node(newline)
+            m = self.relay.wait_messages(n, timeout=30)[-1]
+            self.assertEqual(sorted(m.recipients), ["a@example.net", "b@example.net", "c@example.net"])
+            self.assertEqual(m.sender, "w@example.org")
+            self.assertEqual(m.header("Subject"), "subject ü")
+            self.assertEqual(m.header("From"), "Wé <w@example.org>")
+            self.assertNotIn(b"b@example.net", m.data)
+            text = m.parsed.get_payload(decode=True).decode().replace("\r\n", "\n")
+            self.assertEqual(text.rstrip("\n"), TEXT.rstrip("\n"))
+
+    def test_refusal_is_told(self):
+        """As exit code 65, or as a closed pipe: sendmail reads nothing when its arguments are no addresses."""
+        self.assertRegex(self.node("unix", "@", code=7), "code 65|EPIPE")
+        self.assertEqual(self.relay.count(), 0)
 
 
 if __name__ == "__main__":
