@@ -102,3 +102,18 @@ int queue_rates(struct queue *q, int64_t now, size_t n, uint32_t *sent, uint32_t
 	}
 	return rc;
 }
+
+int queue_counters(struct queue *q, uint64_t *sent, uint64_t *failed, struct error *err)
+{
+	sqlite3_stmt *st = db_bind(q, SQL_COUNTERS, err, "");
+	int rc;
+
+	if (!st)
+		return -1;
+	*sent = *failed = 0;
+	while ((rc = db_step(q, st, err)) > 0) {
+		*sent = (uint64_t)sqlite3_column_int64(st, 0);
+		*failed = (uint64_t)sqlite3_column_int64(st, 1);
+	}
+	return rc;
+}

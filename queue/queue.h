@@ -208,6 +208,8 @@ int queue_events(struct queue *q, const char *id, int64_t *key, struct queue_eve
 void queue_event_free(struct queue_event *e);
 /* Sent and failed recipients per hour of the last n hours, newest last. */
 int queue_rates(struct queue *q, int64_t now, size_t n, uint32_t *sent, uint32_t *failed, struct error *err);
+/* The same since the queue was made: they never decrease. */
+int queue_counters(struct queue *q, uint64_t *sent, uint64_t *failed, struct error *err);
 
 /* ---- edits, each its own commit: 1 done, 0 no such message in a state that allows it, -1. */
 int queue_hold(struct queue *q, int64_t row, int64_t now, struct error *err);

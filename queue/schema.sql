@@ -90,7 +90,7 @@ CREATE TABLE relay (
 	info TEXT NOT NULL
 ) WITHOUT ROWID;
 
--- Recipients sent to and failed, by hour since 1970.
+-- Recipients sent to and failed, by hour since 1970; hour 0 is the sum of those that were forgotten.
 CREATE TABLE hour (
 	id INTEGER PRIMARY KEY,
 	sent INTEGER NOT NULL,

@@ -87,6 +87,7 @@ const char *const queue_sql[SQL_COUNT] = {
 		" LEFT JOIN word w ON w.id = e.relay WHERE e.id > ?1 ORDER BY 1 LIMIT ?2",
 	[SQL_QUEUED_OF] = "SELECT id, arrival, id, 0, NULL, NULL, sender, NULL FROM message WHERE id = ?",
 	[SQL_HOURS] = "SELECT id, sent, failed FROM hour WHERE id > ? AND id <= ?",
+	[SQL_COUNTERS] = "SELECT sum(sent), sum(failed) FROM hour WHERE id >= 0",
 
 	/* ---- edits */
 	[SQL_HOLD] = "UPDATE message SET state = 'h' WHERE id = ? AND state = 'q'",
@@ -104,6 +105,9 @@ const char *const queue_sql[SQL_COUNT] = {
 		"SELECT id, chunk, size FROM message WHERE state = ? AND done IS NOT NULL AND done < ? ORDER BY done LIMIT 1",
 	[SQL_FORGET_MESSAGE] = "DELETE FROM message WHERE id = ?",
 	[SQL_FORGET_EVENTS] = "DELETE FROM event WHERE id IN (SELECT id FROM event WHERE id < ? ORDER BY id LIMIT ?)",
-	[SQL_FORGET_HOURS] = "DELETE FROM hour WHERE id < ?",
+	[SQL_FOLD_HOURS] =
+		"INSERT INTO hour (id, sent, failed) SELECT 0, sent, failed FROM hour WHERE id > 0 AND id < ?"
+		" ON CONFLICT (id) DO UPDATE SET sent = sent + excluded.sent, failed = failed + excluded.failed",
+	[SQL_FORGET_HOURS] = "DELETE FROM hour WHERE id > 0 AND id < ?",
 	[SQL_PROOF] = "UPDATE proof SET opened = ? WHERE id = 1",
 };

@@ -48,7 +48,8 @@ static int forget_all(struct queue *q, int64_t failed_before, int64_t events_bef
 	    forget_messages(q, "x", events_before, more, err) < 0)
 		return -1;
 	gone = db_run(q, SQL_FORGET_EVENTS, err, "ii", db_key_of(events_before), (int64_t)FORGET_EVENTS);
-	if (gone < 0 || db_run(q, SQL_FORGET_HOURS, err, "i", events_before / hour_us - 1) < 0)
+	if (gone < 0 || db_run(q, SQL_FOLD_HOURS, err, "i", events_before / hour_us - 1) < 0 ||
+	    db_run(q, SQL_FORGET_HOURS, err, "i", events_before / hour_us - 1) < 0)
 		return -1;
 	if (gone == FORGET_EVENTS)
 		*more = true;

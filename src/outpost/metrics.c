@@ -25,12 +25,17 @@ static void label(struct buf *b, const char *value)
 	}
 }
 
-static void family(struct buf *b, const char *name, const char *unit, const char *help)
+static void family_of(struct buf *b, const char *type, const char *name, const char *unit, const char *help)
 {
-	buf_addf(b, "# TYPE %s gauge\n", name);
+	buf_addf(b, "# TYPE %s %s\n", name, type);
 	if (unit)
 		buf_addf(b, "# UNIT %s %s\n", name, unit);
 	buf_addf(b, "# HELP %s %s\n", name, help);
+}
+
+static void family(struct buf *b, const char *name, const char *unit, const char *help)
+{
+	family_of(b, "gauge", name, unit, help);
 }
 
 static void gauge(struct buf *b, const char *name, const char *unit, const char *help, uint64_t value)
@@ -55,6 +60,9 @@ static void queue_families(struct buf *b, const struct state *s)
 
 static void rate_families(struct buf *b, const struct state *s)
 {
+	family_of(b, "counter", "outpost_recipients", NULL, "Recipients by what became of them since the queue was made.");
+	buf_addf(b, "outpost_recipients_total{result=\"sent\"} %llu\n", (unsigned long long)s->sent_ever);
+	buf_addf(b, "outpost_recipients_total{result=\"failed\"} %llu\n", (unsigned long long)s->failed_ever);
 	family(b, "outpost_recipients_last_day", NULL, "Recipients by what became of them in the last 24 hours.");
 	buf_addf(b, "outpost_recipients_last_day{result=\"sent\"} %llu\n", (unsigned long long)s->sent_day);
 	buf_addf(b, "outpost_recipients_last_day{result=\"failed\"} %llu\n", (unsigned long long)s->failed_day);

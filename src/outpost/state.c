@@ -83,6 +83,7 @@ int state_collect(struct context *c, struct state *s, struct error *err)
 	if (!q)
 		return 0;
 	if (queue_totals(q, &s->totals, err) < 0 || queue_rates(q, s->now, STATE_HOURS, s->sent, s->failed, err) < 0 ||
+	    queue_counters(q, &s->sent_ever, &s->failed_ever, err) < 0 ||
 	    queue_relay_list(q, take_relay, s, err) < 0)
 		rc = -1;
 	queue_close(q);

@@ -12,7 +12,7 @@ struct state {
 	int64_t now;			/* us */
 	struct queue_totals totals;
 	uint32_t sent[STATE_HOURS], failed[STATE_HOURS];	/* recipients per hour, the newest last */
-	uint64_t sent_day, failed_day;
+	uint64_t sent_day, failed_day, sent_ever, failed_ever;
 	struct queue_relay relays[STATE_RELAYS];
 	size_t nrelays;
 	size_t corrupt, incoming;	/* files */

@@ -452,8 +452,41 @@ class Faces(harness.SystemTest):
         out = self.outpost("metrics").out
         self.assertTrue(out.endswith("# EOF\n"))
         self.assertIn('outpost_messages{state="queued"} 1\n', out)
+        self.assertIn('outpost_recipients_total{result="sent"} 0\n', out)
         for line in out.splitlines():
             self.assertRegex(line, r'^(# (TYPE|UNIT|HELP|EOF)|[a-z_]+(\{[a-z]+="[^"]*"\})? -?\d+$)')
+
+    def test_metrics_are_openmetrics(self):
+        """Families in one piece, TYPE, UNIT and HELP once each before the samples, names by type and unit, EOF last."""
+        self.configure(self.start_relay())
+        for to in ("you@example.net", "reject@example.net"):
+            self.sendmail("-odq", to)
+        self.outpost("flush")
+        lines = self.outpost("metrics").out.split("\n")
+        self.assertEqual(lines[-2:], ["# EOF", ""])
+        seen, family, kind, samples = set(), None, None, 0
+        for line in lines[:-2]:
+            meta = re.fullmatch(r"# (TYPE|UNIT|HELP) (\w+) (.+)", line)
+            if meta and meta[1] == "TYPE":
+                family, kind, samples, told = meta[2], meta[3], 0, set()
+                self.assertNotIn(family, seen)
+                seen.add(family)
+                self.assertIn(kind, ("gauge", "counter"))
+                self.assertFalse(family.endswith("_total"))
+            elif meta:
+                self.assertEqual((meta[2], samples), (family, 0), line)
+                self.assertNotIn(meta[1], told)
+                told.add(meta[1])
+                if meta[1] == "UNIT":
+                    self.assertTrue(family.endswith("_" + meta[3]), line)
+            else:
+                sample = re.fullmatch(r'(\w+)(\{[a-z]+="(?:[^"\\]|\\["\\n])*"\})? \d+', line)
+                self.assertTrue(sample, line)
+                self.assertEqual(sample[1], family + ("_total" if kind == "counter" else ""))
+                self.assertIn("HELP", told)
+                samples += 1
+        self.assertIn('outpost_recipients_total{result="sent"} 2', lines)  # the bounce is one
+        self.assertIn('outpost_recipients_total{result="failed"} 1', lines)
 
     def test_completion(self):
         self.configure(self.start_relay())

@@ -777,6 +777,33 @@ static void test_expiry(void **state)
 	assert_sound();
 }
 
+/* What is forgotten hour by hour still counts. */
+static void test_counters(void **state)
+{
+	const int64_t later = NOW + 3 * 3600 * SECOND;
+	uint64_t sent = 9, failed = 9;
+	uint32_t s[24], f[24];
+	char id[QUEUE_ID];
+	bool more;
+
+	(void)state;
+	assert_int_equal(queue_counters(q, &sent, &failed, &err), 0);
+	assert_int_equal(sent + failed, 0);
+	for (int turn = 1; turn <= 2; turn++) {
+		settle(put_one(1, NOW, id), 1, QUEUE_SENT);
+		settle(put_one(1, NOW, id), 1, QUEUE_FAILED);
+		for (int again = 0; again < 2; again++) {
+			assert_int_equal(queue_expire_history(q, later, later, &more, &err), 0);
+			assert_int_equal(queue_counters(q, &sent, &failed, &err), 0);
+			assert_int_equal(sent, turn);
+			assert_int_equal(failed, turn);
+		}
+		assert_int_equal(queue_rates(q, NOW + SECOND, 24, s, f, &err), 0);
+		assert_int_equal(s[23] + f[23], 0);
+	}
+	assert_sound();
+}
+
 static void test_space_goes_back(void **state)
 {
 	struct queue_new_recipient r = {.address = "a@b"};
@@ -1126,6 +1153,7 @@ int main(void)
 		WITH_QUEUE(test_relays),
 		WITH_QUEUE(test_relay_list),
 		WITH_QUEUE(test_expiry),
+		WITH_QUEUE(test_counters),
 		WITH_QUEUE(test_space_goes_back),
 		WITH_QUEUE(test_shifted_clock),
 		WITH_QUEUE(test_no_statement_stays_open),
