@@ -75,7 +75,7 @@ struct delivery_session {
 	char match[1024];		/* smtp_tls_secure_cert_match or verify_cert_match, as level wants */
 	char priority[1024];		/* GnuTLS priority string; empty: ours */
 	int tls_loglevel;
-	bool auth;			/* smtp_sasl_auth_enable, and a map that may have a credential */
+	bool auth;			/* smtp_sasl_auth_enable, and a map that may have a credential, or a certificate */
 	bool auth_unverified;		/* the opt-outs of DESIGN: smtp_sasl_auth_unverified, ..._without_tls */
 	bool auth_without_tls;
 	char mechanism_filter[512];

@@ -86,7 +86,8 @@ int nexthop_session(struct conf *c, const struct conf_relay *r, const char *send
 	if (set_tls(c, r, s, notes, err) < 0)
 		return -1;
 	copy_times(c, s);
-	s->auth = conf_bool(c, P_smtp_sasl_auth_enable) && *conf_str(c, P_smtp_sasl_password_maps);
+	/* A client certificate is a login by itself (EXTERNAL), without any password map. */
+	s->auth = conf_bool(c, P_smtp_sasl_auth_enable) && (*conf_str(c, P_smtp_sasl_password_maps) || s->certfile[0]);
 	s->auth_unverified = conf_bool(c, P_smtp_sasl_auth_unverified);
 	s->auth_without_tls = conf_bool(c, P_smtp_sasl_auth_without_tls);
 	s->recipient_limit = (int)conf_int(c, P_smtp_destination_recipient_limit);

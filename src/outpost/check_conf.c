@@ -280,9 +280,12 @@ static void credential(struct context *c, struct report *r, const struct conf_re
 
 static void login(struct context *c, struct report *r, const struct conf_relay *relays, size_t n)
 {
-	bool on = conf_bool(c->conf, P_smtp_sasl_auth_enable), map = conf_is_set(c->conf, P_smtp_sasl_password_maps);
+	bool on = conf_bool(c->conf, P_smtp_sasl_auth_enable), certificate = *conf_str(c->conf, P_smtp_tls_cert_file);
+	bool map = conf_is_set(c->conf, P_smtp_sasl_password_maps) && (*conf_str(c->conf, P_smtp_sasl_password_maps) || !certificate);
 
-	if (on && !map)
+	if (on && !map && certificate)
+		report_line(r, REPORT_OK, "login", -1, "by the certificate in smtp_tls_cert_file (EXTERNAL); no password map", NULL);
+	else if (on && !map)
 		report_fail(r, EX_CONFIG, "login", -1, "smtp_sasl_auth_enable = yes, but no smtp_sasl_password_maps says with what",
 			    "smtp_sasl_password_maps = hash:" SYSCONFDIR "/sasl_passwd");
 	for (size_t i = 0; on && map && i < n; i++)

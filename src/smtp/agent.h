@@ -23,6 +23,7 @@ struct agent {
 	struct channel ch;
 	struct trust trust;
 	struct peer_certificate cert;	/* what the relay showed, and what was wrong with it */
+	uint16_t hello_version;		/* of TLS, as the relay's hello has it: 0x0302 is TLS 1.1; 0: no hello */
 	struct ehlo ehlo;
 	struct reply reply;		/* the last reply */
 	struct delivery_ready ready;

@@ -459,6 +459,12 @@ static int choose_and_try(struct agent *a)
 		if (!m)
 			return agent_down(a, DOWN_AUTH, EX_CONFIG, "4.7.0", "no login mechanism in common with %s: it offers %s",
 					  agent_peer(a), why);
+		if (m->secret != 'C' && !a->link.have_secret) {	/* EXTERNAL was refused */
+			if (get_secret(a) < 0)
+				return -1;
+			q.secret = a->link.secret_kind;
+			continue;
+		}
 		if (try(a, m) == 0)
 			return 0;
 		/* 504: it does not do what it offered. Nothing was held against the password yet. */

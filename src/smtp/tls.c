@@ -307,10 +307,53 @@ static const char *other_port(const struct agent *a)
 	return "";
 }
 
+/* Called before GnuTLS looks at the relay's hello: the version in it is gone once it is refused. */
+static int see_version(gnutls_session_t session, unsigned type, unsigned when, unsigned incoming, const gnutls_datum_t *hello)
+{
+	struct agent *a = gnutls_session_get_ptr(session);
+
+	(void)type;
+	(void)when;
+	if (incoming && hello->size >= 2)
+		a->hello_version = (uint16_t)(hello->data[0] << 8 | hello->data[1]);
+	return 0;
+}
+
+static const char *old_version(const struct agent *a)
+{
+	static const char *const names[] = {"SSL 3.0", "TLS 1.0", "TLS 1.1", "TLS 1.2"};
+	unsigned minor = a->hello_version & 0xff;
+
+	return a->hello_version >> 8 == 3 && minor < sizeof(names) / sizeof(names[0]) ? names[minor] : NULL;
+}
+
+/* Two ways to say no: an old hello, which names the version; or an alert, which does not. */
+static int too_old(struct agent *a)
+{
+	const char *version = old_version(a);
+
+	if (version)
+		return agent_down(a, DOWN_TLS, EX_CONFIG, "4.7.5", "TLS with %s failed: the relay speaks nothing newer than %s, and "
+				  "smtp_tls_protocols and smtp_tls_mandatory_protocols want newer (by default TLS 1.2 or 1.3); have the "
+				  "relay updated", agent_peer(a), version);
+	return agent_down(a, DOWN_TLS, EX_CONFIG, "4.7.5", "TLS with %s failed: the relay takes none of the versions that "
+			  "smtp_tls_protocols and smtp_tls_mandatory_protocols allow (by default TLS 1.2 and 1.3); have the relay "
+			  "updated", agent_peer(a));
+}
+
+static bool is_too_old(struct agent *a, gnutls_session_t session, int rc)
+{
+	if (rc == GNUTLS_E_FATAL_ALERT_RECEIVED)
+		return gnutls_alert_get(session) == GNUTLS_A_PROTOCOL_VERSION;
+	return rc == GNUTLS_E_UNSUPPORTED_VERSION_PACKET && old_version(a);
+}
+
 static int handshake_failed(struct agent *a, gnutls_session_t session, int rc)
 {
 	if (rc == GNUTLS_E_CERTIFICATE_ERROR || rc == GNUTLS_E_CERTIFICATE_VERIFICATION_ERROR)
 		return unverified(a);
+	if (is_too_old(a, session, rc))
+		return too_old(a);
 	if (rc == GNUTLS_E_FATAL_ALERT_RECEIVED)
 		return agent_down(a, DOWN_TLS, EX_TEMPFAIL, "4.7.5", "TLS with %s failed: the relay refused it: %s", agent_peer(a),
 				  gnutls_alert_get_name(gnutls_alert_get(session)));
@@ -399,6 +442,7 @@ static gnutls_session_t new_session(struct agent *a)
 		gnutls_server_name_set(s, GNUTLS_NAME_DNS, a->ready.host, strlen(a->ready.host));
 	gnutls_session_set_ptr(s, a);
 	gnutls_session_set_verify_function(s, verify);
+	gnutls_handshake_set_hook_function(s, GNUTLS_HANDSHAKE_SERVER_HELLO, GNUTLS_HOOK_PRE, see_version);
 	gnutls_transport_set_ptr(s, &a->ch);
 	gnutls_transport_set_push_function(s, channel_push);
 	gnutls_transport_set_pull_function(s, channel_pull);
@@ -441,6 +485,7 @@ int tls_start(struct agent *a)
 		return agent_down(a, DOWN_LOCAL, EX_OSERR, "4.3.0", "%s", "TLS cannot be set up: out of memory?");
 	a->ch.tls = s;
 	a->ch.shaking = true;
+	a->hello_version = 0;
 	if (shake(a, s) < 0)
 		return -1;
 	a->ch.shaking = false;

@@ -4,7 +4,8 @@ BENCHES = \
 	tests/bench/bench_submit.py \
 	tests/bench/bench_sendmail.py \
 	tests/bench/bench_deliver.py \
-	tests/bench/bench_million.py
+	tests/bench/bench_million.py \
+	tests/bench/bench_tls.py
 bench_programs = spawn yardstick fill
 
 EXTRA_PROGRAMS = $(bench_programs)

@@ -58,6 +58,7 @@ def _config(name):
 
 ASAN = _config("BUILT_WITH_ASAN")
 FAULT = _config("ENABLE_FAULT")
+OAUTH2 = _config("ENABLE_OAUTH2")
 SLOW = 4 if ASAN else 1         # sanitizers cost time: every deadline is stretched by this
 
 

@@ -20,6 +20,7 @@ SYSTEM_TESTS = \
 	tests/system/test_secrets.py \
 	tests/system/test_agent.py \
 	tests/system/test_delivery.py \
+	tests/system/test_login.py \
 	tests/system/test_sendmail_callers.py \
 	tests/system/test_sendmail_input.py \
 	tests/system/test_sendmail_options.py \

@@ -8,6 +8,7 @@ import ssl
 import subprocess
 import threading
 import time
+import unittest
 import urllib.parse
 
 import harness
@@ -120,6 +121,7 @@ class OAuth2Base(harness.SystemTest):
             f.writelines("%s=%s\n" % item for item in stored.items())
 
 
+@unittest.skipUnless(harness.OAUTH2, "built with --disable-oauth2")
 class OAuth2(OAuth2Base):
     def test_refresh(self):
         self.answer("/token", token(1), token(2))
@@ -354,6 +356,7 @@ class OAuth2(OAuth2Base):
         self.assertEqual(results, ["access-1", "access-1"])
 
 
+@unittest.skipUnless(harness.OAUTH2, "built with --disable-oauth2")
 class Delivery(OAuth2Base):
     """Mail through a relay that wants a token."""
     needs = ("sendmail", "outpostd", "outpost", "outpost-smtp", "outpost-token", "relay")
