@@ -199,5 +199,73 @@ class Submitters(Crash):
         self.assertEqual(len(arrived), total)
 
 
+class FullWindow(Crash):
+    """A backlog with transactions in flight. What may come twice is what was in flight, or answered and not committed: for one
+    connection a window of each, for each kill."""
+    backlog, window = 200, 20
+
+    def begin(self, env=None):
+        service = self.start_outpostd(env=env)
+        self.flushing = self.start(harness.program("outpost"), "-C", self.conf, "flush", log=os.path.join(self.tmp, "flush.log"))
+        return service
+
+    def fill(self):
+        relay = self.start_relay("--rtt", "80")
+        self.configure(relay, smtp_destination_concurrency_limit="1", smtp_pipeline_window=str(self.window))
+        for i in range(self.backlog):
+            self.submit("w%d" % i, None, "-odq")
+        return relay
+
+    def finish(self, relay, service, kills):
+        self.flushing.kill()
+        arrived = self.drain(relay)
+        self.assertEqual(len(arrived), self.backlog)
+        twice = sum(arrived.values()) - self.backlog
+        print("%d kills: %d of %d came twice" % (kills, twice, self.backlog), file=sys.stderr)
+        self.assertLessEqual(twice, kills * 2 * self.window)
+        service.stop()
+
+    def kill_at(self, relay, goals, kill):
+        service = self.begin()
+        for goal in goals:
+            harness.wait_for("%d messages" % goal, lambda g=goal: relay.count() >= g, 30)
+            time.sleep(random.uniform(0, 0.08))     # anywhere within a round trip
+            self.flushing.kill()
+            service = kill(service)
+        return service
+
+    def test_all_are_killed(self):
+        relay = self.fill()
+
+        def kill(service):
+            self.kill_outpostd(service)
+            return self.begin()
+        self.finish(relay, self.kill_at(relay, (60, 110, 150), kill), 3)
+
+    def test_the_agent_is_killed(self):
+        relay = self.fill()
+
+        def kill(service):
+            for pid in harness.descendants(service.pid):
+                os.kill(pid, signal.SIGKILL)
+            self.flushing = self.start(harness.program("outpost"), "-C", self.conf, "flush",
+                                       log=os.path.join(self.tmp, "flush.log"))
+            return service
+        self.finish(relay, self.kill_at(relay, (60, 110, 150), kill), 3)
+
+    def test_killed_at_each_step_of_the_agent(self):
+        if not harness.FAULT:
+            self.skipTest("this build has no steps to be killed at (configure --enable-fault)")
+        relay = self.fill()
+        deadly = [{"OUTPOST_KILL_AT": "%s:70" % step} for step in ("smtp-mail", "smtp-lastbyte", "smtp-accepted")]
+        for env in deadly:
+            before = relay.count()
+            service = self.begin(env)
+            harness.wait_for("some to be sent", lambda b=before: relay.count() > b + 30, 30)
+            self.flushing.kill()
+            self.kill_outpostd(service)
+        self.finish(relay, self.begin(), len(deadly) * 2)
+
+
 if __name__ == "__main__":
     harness.main()
