@@ -220,7 +220,9 @@ int queue_delete(struct queue *q, int64_t row, int64_t now, struct error *err);
 /* ---- upkeep, by the flusher when it has nothing else to do. *more: call again soon. */
 int queue_expire_history(struct queue *q, int64_t failed_before, int64_t events_before, bool *more, struct error *err);
 int queue_give_back_space(struct queue *q, bool *more, struct error *err);
-int queue_shift_times(struct queue *q, int64_t by_us, struct error *err);	/* the wall clock jumped */
+/* The wall clock jumped by by_us. What came at `before` or later was noted by another clock that was right already (a
+ * machine that boots in 1970): it stays. */
+int queue_shift_times(struct queue *q, int64_t before, int64_t by_us, struct error *err);
 /* PRAGMA quick_check or integrity_check: 0 fine; 1 broken, *err says what; -1 could not look. */
 int queue_check(struct queue *q, bool thorough, struct error *err);
 

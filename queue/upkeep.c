@@ -104,16 +104,18 @@ int queue_give_back_space(struct queue *q, bool *more, struct error *err)
 	return 0;
 }
 
-int queue_shift_times(struct queue *q, int64_t by_us, struct error *err)
+int queue_shift_times(struct queue *q, int64_t before, int64_t by_us, struct error *err)
 {
-	char sql[512];
+	long long by = by_us, limit = before;
+	char sql[800];
 
 	snprintf(sql, sizeof(sql),
-		 "UPDATE message SET arrival = arrival + %lld, due = due + %lld, done = done + %lld;"
-		 "UPDATE recipient SET next = next + %lld, last = last + %lld;"
-		 "UPDATE relay SET down_since = down_since + %lld, down_until = down_until + %lld WHERE down_until <> 0;",
-		 (long long)by_us, (long long)by_us, (long long)by_us, (long long)by_us, (long long)by_us, (long long)by_us,
-		 (long long)by_us);
+		 "UPDATE recipient SET next = next + %lld, last = last + %lld"
+		 " WHERE (SELECT arrival FROM message WHERE id = recipient.message) < %lld;"
+		 "UPDATE message SET arrival = arrival + %lld, due = due + %lld, done = done + %lld WHERE arrival < %lld;"
+		 "UPDATE relay SET down_since = down_since + %lld, down_until = down_until + %lld"
+		 " WHERE down_until <> 0 AND down_since < %lld;",
+		 by, by, limit, by, by, by, limit, by, by, limit);
 	if (queue_begin(q, err) < 0)
 		return -1;
 	if (db_exec(q, sql, err) < 0) {

@@ -158,7 +158,7 @@ static int note_accepted(struct outpostd *d, const struct submission *s, uint64_
 /* -odq: left to the next run of the queue. */
 static int64_t later(struct outpostd *d)
 {
-	return clock_wall_us() + conf_seconds(d->conf, P_minimal_backoff_time) * 1000000;
+	return clock_us(d) + conf_seconds(d->conf, P_minimal_backoff_time) * 1000000;
 }
 
 int accept_submission(struct outpostd *d, const struct submission *s, uint64_t size, uid_t uid, int64_t arrival,

@@ -18,20 +18,19 @@ static void put_progress(struct client *c, const struct flush *f)
 		 (unsigned long long)f->deferred, (unsigned long long)f->failed, (unsigned long long)left);
 }
 
-/* by_hand: an administrator asked, so what is paused is tried as well. */
-void flush_start(struct outpostd *d, bool by_hand)
+void flush_start(struct outpostd *d, enum flush_reach reach)
 {
 	struct queue_totals t = {0};
 	struct error err = {0};
 
 	reload_if_changed(d);
-	if (d->look_incoming || by_hand)
+	if (d->look_incoming || reach == FLUSH_ALL)
 		incoming_take(d);
 	if (queue_totals(d->queue, &t, &err) < 0)
 		log_line(LOG_FAIL, "qmgr", 0, "%s", err.text);
 	d->flush = (struct flush){.on = true, .total = t.queued};
-	if (by_hand)
-		relay_force(d);
+	if (reach != FLUSH_MAIL)
+		relay_force(d, reach == FLUSH_ALL);
 	schedule_force(d, true);
 }
 
@@ -78,7 +77,7 @@ static bool flush_end(struct client *c)
 static bool flush_begin(struct client *c, char **args, int n)
 {
 	(void)args, (void)n;
-	flush_start(c->d, true);
+	flush_start(c->d, FLUSH_ALL);
 	return true;
 }
 
@@ -140,7 +139,7 @@ static bool edit_one(struct client *c, const char *id, edit what, const char *do
 	if (rc == 2)
 		return ask_ends(c, EX_DATAERR, "%s: more than one message's id begins so", id);
 	if (rc == 1)
-		rc = what(c->d->queue, row, clock_wall_us(), &err);
+		rc = what(c->d->queue, row, clock_us(c->d), &err);
 	if (rc < 0)
 		return ask_ends(c, err.code, "%s: %s", id, err.text);
 	if (rc == 0)

@@ -336,7 +336,7 @@ static bool on_message(struct agent *a, struct frame *f, uint8_t type)
 		c->begun = true;
 		c->lastbyte = false;
 		if (!c->begun_us)
-			c->begun_us = clock_wall_us();
+			c->begun_us = clock_us(a->d);
 		break;
 	default:
 		c->lastbyte = true;

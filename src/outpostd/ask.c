@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "base/sock.h"
@@ -200,15 +201,15 @@ static bool mailq_more(struct client *c)
 
 const struct verb verb_mailq = {.name = "mailq", .max_args = 1, .begin = mailq_begin, .more = mailq_more};
 
-/* ---- wake: somebody's `sendmail -q`: what is due is tried now, and what waits as well. Nobody may make us knock
- * at a relay that refused our password. */
+/* ---- wake: somebody's `sendmail -q`: what is due is tried now, and what waits as well. For root and the queue's
+ * owner a relay that is down is tried too; but nobody may make us knock with a password that was refused. */
 static bool wake_begin(struct client *c, char **args, int n)
 {
 	(void)args, (void)n;
 	if (!ask_allowed(c, P_authorized_flush_users))
 		return ask_ends(c, EX_NOPERM, "authorized_flush_users does not name you");
 	c->d->look_incoming = true;
-	flush_start(c->d, false);
+	flush_start(c->d, c->uid == 0 || c->uid == geteuid() ? FLUSH_RELAYS : FLUSH_MAIL);
 	return ask_ends(c, EX_OK, "the queue is run");
 }
 

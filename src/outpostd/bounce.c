@@ -83,7 +83,7 @@ static int write_text(struct outpostd *d, const struct queue_message *m, enum ds
 	char from[600], boundary[25];
 	struct dsn_report report = {
 		.action = action, .queue_id = m->id, .to = m->sender, .reporter = conf_myhostname(d->conf),
-		.from_address = from, .envid = m->envid, .arrival = m->arrival, .now = clock_wall_us(),
+		.from_address = from, .envid = m->envid, .arrival = m->arrival, .now = clock_us(d),
 		.expires = m->arrival + conf_seconds(d->conf, P_maximal_queue_lifetime) * 1000000,
 		.recipients = rs, .nrecipients = n, .utf8 = m->smtputf8, .boundary = boundary,
 		.full = action == DSN_ACTION_FAILED && m->ret == 'F' && m->size <= FULL_MAX,
@@ -160,7 +160,7 @@ static int put(struct outpostd *d, const struct queue_message *m, enum dsn_actio
 {
 	struct queue_new n = {
 		.uid = geteuid(), .user = "outpost", .sender = "", .body = m->body, .smtputf8 = m->smtputf8,
-		.bounce = true, .header_size = header, .arrival = clock_wall_us(), .recipients = a->r, .nrecipients = a->n,
+		.bounce = true, .header_size = header, .arrival = clock_us(d), .recipients = a->r, .nrecipients = a->n,
 		.size = s->head.len + s->part + s->tail.len,
 	};
 	char id[QUEUE_ID];

@@ -7,31 +7,55 @@
 
 enum { STEP_MS = 10 * 1000 };
 
+/* How far the wall clock is from where it should be, but for slewing. */
+static int64_t step_ms(const struct outpostd *d, int64_t offset)
+{
+	int64_t by = offset - d->clock_offset;
+
+	return d->clock_known && (by >= STEP_MS || by <= -STEP_MS) ? by : 0;
+}
+
+static int64_t offset_ms(void)
+{
+	return clock_wall_us() / 1000 - clock_boot_ms();
+}
+
+int64_t clock_us(const struct outpostd *d)
+{
+	int64_t now = clock_wall_us();
+
+	return now - step_ms(d, now / 1000 - clock_boot_ms()) * 1000;
+}
+
+bool clock_stepped(const struct outpostd *d)
+{
+	return step_ms(d, offset_ms()) != 0;
+}
+
 void clock_look(struct outpostd *d)
 {
-	int64_t offset = clock_wall_us() / 1000 - clock_boot_ms();
-	int64_t by = offset - d->clock_offset;
+	int64_t offset = offset_ms(), by = step_ms(d, offset), before;
 	struct error err = {0};
 
-	if (!d->clock_known) {
+	if (by == 0) {
+		/* A clock that is slewed: follow it, so that small steps don't add up to one. */
 		d->clock_known = true;
 		d->clock_offset = offset;
 		return;
 	}
-	if (by < STEP_MS && by > -STEP_MS) {
-		/* A clock that is slewed: follow it, so that small steps don't add up to one. */
-		d->clock_offset = offset;
-		return;
-	}
 	if (d->schedule.nclaims || settle_waits(d))
-		return; /* verdicts that are under way carry the old time; a moment later then */
-	if (queue_shift_times(d->queue, by * 1000, &err) < 0) {
+		return; /* what is under way carries the old time, as all does until it is over */
+	before = clock_boot_ms() * 1000 + d->clock_offset * 1000;
+	if (queue_shift_times(d->queue, before + 1000000, by * 1000, &err) < 0) {
+		if (!deadline_over(d->clock_again))
+			return;
+		d->clock_again = deadline_in_ms(60 * 1000);
 		log_line(LOG_WARN, "outpostd", 0, "the clock was stepped by %lld s, and the queue's times could not follow: %s",
 			 (long long)(by / 1000), err.text);
 		return;
 	}
 	log_line(LOG_INFORMATION, "outpostd", 0, "the clock was stepped by %lld s; the queue's times follow", (long long)(by / 1000));
 	d->clock_offset = offset;
-	relay_shift(d, by * 1000);
+	relay_shift(d, before + 1000000, by * 1000);
 	schedule_reset(d);
 }

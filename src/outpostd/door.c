@@ -618,7 +618,7 @@ bool door_gathers(struct outpostd *d)
 
 void door_write(struct outpostd *d)
 {
-	int64_t now = clock_wall_us();
+	int64_t now = clock_us(d);
 
 	for (struct client *c = d->door.ready; c; c = c->ready) {
 		uint64_t size;

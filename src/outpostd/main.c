@@ -161,6 +161,7 @@ static int start(struct outpostd *d, struct error *err)
 		return error_sys(err, EX_CANTCREAT, NULL, "cannot use %s/incoming", d->queue_dir);
 	listener_open(d);
 	confine(d);
+	clock_look(d);
 	schedule_reset(d);
 	d->active = clock_mono_ms();
 	return 0;

@@ -213,7 +213,7 @@ struct relay *relay_get(struct outpostd *d, const struct conf_relay *at, const c
 int relay_routes(struct outpostd *d, struct error *err);		/* reads relayhost; keeps known states */
 /* The relays for a sender in order of preference; how many, or -1. */
 int relay_route(struct outpostd *d, const char *sender, struct relay **list, size_t max, struct error *err);
-bool relay_may_try(const struct relay *r);
+bool relay_may_try(const struct outpostd *d, const struct relay *r);
 bool relay_any_startable(struct outpostd *d);
 bool relay_any_usable(struct outpostd *d);
 bool relay_paced(const struct relay *r);				/* its rate lets one more through now */
@@ -224,10 +224,10 @@ void relay_went_down(struct outpostd *d, struct relay *r, const struct delivery_
 void relay_agent_down(struct outpostd *d, struct agent *a, const struct delivery_down *why);
 void relay_came_up(struct outpostd *d, struct relay *r, const struct delivery_ready *ready);
 void relay_proof(struct outpostd *d, struct relay *r, enum delivery_proof found);
-void relay_force(struct outpostd *d);					/* flush: all may be tried at once */
+void relay_force(struct outpostd *d, bool refused);			/* flush: may be tried at once; refused: even with a credential that was */
 void relay_changed(struct outpostd *d, bool conf);			/* the configuration, or a password map, may have */
 bool relay_needs_hands(const struct outpostd *d);
-void relay_shift(struct outpostd *d, int64_t by_us);			/* the clock was stepped */
+void relay_shift(struct outpostd *d, int64_t before, int64_t by_us);	/* the clock was stepped */
 int relay_store(struct outpostd *d, struct error *err);			/* inside the transaction */
 void relay_stored(struct outpostd *d);
 void relay_free_all(struct outpostd *d);
@@ -362,7 +362,12 @@ struct flush {
 	uint64_t total, done, sent, deferred, failed, told_done;
 	deadline told;
 };
-void flush_start(struct outpostd *d, bool by_hand);
+enum flush_reach {
+	FLUSH_MAIL,		/* mail that waits; pauses of relays stand */
+	FLUSH_RELAYS,		/* and relays that are down, but for a refused credential */
+	FLUSH_ALL,
+};
+void flush_start(struct outpostd *d, enum flush_reach reach);
 void flush_check(struct outpostd *d);
 void flush_counted(struct outpostd *d, const struct claim *c);
 
@@ -374,6 +379,9 @@ deadline reload_deadline(struct outpostd *d);	/* while somebody has to mend some
 void reload_tick(struct outpostd *d);
 void reload_log(struct outpostd *d);
 void clock_look(struct outpostd *d);
+/* The time of the queue: the wall clock, but before a step that the queue has not followed yet. */
+int64_t clock_us(const struct outpostd *d);
+bool clock_stepped(const struct outpostd *d);	/* it waits for claims to end: hand out nothing more */
 int notify_listen_fd(const char *name);		/* a socket of the service manager, or -1 */
 void notify_say(const char *text);
 deadline notify_deadline(struct outpostd *d);
@@ -477,6 +485,7 @@ struct outpostd {
 	deadline upkeep, watchdog;
 	int64_t watchdog_ms, reload_checked;
 	int64_t clock_offset;
+	deadline clock_again;		/* when a failure to follow it may be told again */
 	bool clock_known;
 	bool leaving, reload, look_incoming;
 	deadline leave_by;

@@ -308,9 +308,9 @@ static bool is_down(const struct relay *r)
 	return r->state.down_until != 0;
 }
 
-bool relay_may_try(const struct relay *r)
+bool relay_may_try(const struct outpostd *d, const struct relay *r)
 {
-	return r->forced || !is_down(r) || r->state.down_until <= clock_wall_us();
+	return r->forced || !is_down(r) || r->state.down_until <= clock_us(d);
 }
 
 unsigned relay_limit(struct outpostd *d, const struct relay *r)
@@ -357,7 +357,7 @@ void relay_went_down(struct outpostd *d, struct relay *r, const struct delivery_
 	struct queue_relay *s = &r->state;
 	const char *word = down_word(why->kind);
 	bool same = is_down(r) && strcmp(s->kind, word) == 0 && strcmp(s->text, why->text) == 0;
-	int64_t now = clock_wall_us(), wait;
+	int64_t now = clock_us(d), wait;
 
 	/* A pause that did not count ends where another kind of trouble begins. */
 	if (s->down_since && by_hand(s->kind) && strcmp(s->kind, word) != 0) {
@@ -389,7 +389,7 @@ void relay_went_down(struct outpostd *d, struct relay *r, const struct delivery_
 void relay_came_up(struct outpostd *d, struct relay *r, const struct delivery_ready *ready)
 {
 	struct queue_relay *s = &r->state;
-	int64_t now = clock_wall_us();
+	int64_t now = clock_us(d);
 
 	r->renewed = false;
 	if (is_down(r)) {
@@ -456,10 +456,11 @@ void relay_proof(struct outpostd *d, struct relay *r, enum delivery_proof found)
 	mark(d, r);
 }
 
-void relay_force(struct outpostd *d)
+void relay_force(struct outpostd *d, bool refused)
 {
 	for (struct relay *r = d->relays; r; r = r->next)
-		r->forced = is_down(r);
+		if (is_down(r) && (refused || strcmp(r->state.kind, "auth") != 0))
+			r->forced = true;
 	schedule_reset(d);
 }
 
@@ -491,12 +492,31 @@ static int64_t shifted(int64_t t, int64_t by)
 	return t > 1 ? (t + by > 1 ? t + by : 1) : t;
 }
 
-void relay_shift(struct outpostd *d, int64_t by_us)
+static void shift_pauses(struct relay *r, int64_t before_s, int64_t by_s)
+{
+	int64_t list[PAUSES_MAX][2];
+	size_t n = read_pauses(r->pauses, list, PAUSES_MAX);
+
+	r->pauses[0] = '\0';
+	for (size_t i = 0; i < n; i++) {
+		int64_t by = list[i][0] <= before_s ? by_s : 0;
+
+		if (list[i][1] + by > 0)
+			add_pause(r, list[i][0] + by > 0 ? list[i][0] + by : 0, list[i][1] + by);
+	}
+}
+
+/* Like the queue's times: what was noted by a clock that was ahead of this one stays. */
+void relay_shift(struct outpostd *d, int64_t before, int64_t by_us)
 {
 	for (struct relay *r = d->relays; r; r = r->next) {
-		r->state.down_until = shifted(r->state.down_until, by_us);
-		r->state.down_since = shifted(r->state.down_since, by_us);
-		r->state.last_ok = shifted(r->state.last_ok, by_us);
+		shift_pauses(r, before / 1000000, by_us / 1000000);
+		if (r->state.last_ok <= before)
+			r->state.last_ok = shifted(r->state.last_ok, by_us);
+		if (r->state.down_since <= before) {
+			r->state.down_until = shifted(r->state.down_until, by_us);
+			r->state.down_since = shifted(r->state.down_since, by_us);
+		}
 		mark(d, r);
 	}
 }
@@ -529,7 +549,7 @@ void relay_stored(struct outpostd *d)
 
 static bool startable(struct outpostd *d, const struct relay *r)
 {
-	if (!relay_may_try(r))
+	if (!relay_may_try(d, r))
 		return false;
 	if (r->agents == 0)
 		return true;
@@ -547,7 +567,7 @@ bool relay_any_startable(struct outpostd *d)
 bool relay_any_usable(struct outpostd *d)
 {
 	for (const struct relay *r = d->relays; r; r = r->next)
-		if (relay_may_try(r))
+		if (relay_may_try(d, r))
 			return true;
 	return false;
 }
@@ -555,7 +575,7 @@ bool relay_any_usable(struct outpostd *d)
 /* When a relay may be tried again, or another agent started; only times that are to come. */
 deadline relay_deadline(struct outpostd *d)
 {
-	int64_t now = clock_wall_us();
+	int64_t now = clock_us(d);
 	deadline first = DEADLINE_NEVER;
 
 	for (const struct relay *r = d->relays; r; r = r->next) {

@@ -15,7 +15,7 @@
 #include "base/log.h"
 #include "base/step.h"
 
-enum { HAND_OUT = 64, SKIPS = 50, FULL_MS = 200 };
+enum { HAND_OUT = 64, SKIPS = 50, FULL_MS = 200, STEPPED_MS = 500 };
 
 /* ---- claims */
 
@@ -72,7 +72,7 @@ struct claim *claim_new(struct outpostd *d, struct queue_message *m)
 	c->m = *m;
 	c->decided = bits;
 	c->undecided = m->nrecipients;
-	c->claimed_us = clock_wall_us();
+	c->claimed_us = clock_us(d);
 	buf_init(&c->header, LIMIT_HEADER * 2);
 	if (!claim_add(&d->schedule, c)) {
 		free(c);
@@ -163,7 +163,7 @@ static void schedule_fail(struct outpostd *d, const struct error *err)
 static void look(struct outpostd *d)
 {
 	struct schedule *s = &d->schedule;
-	int64_t after = -1, now = clock_wall_us();
+	int64_t after = -1, now = clock_us(d);
 	struct error err = {0};
 	uint32_t uid;
 	int rc;
@@ -244,7 +244,7 @@ static int lane_next(struct outpostd *d, struct lane *l, int64_t now, struct que
 static struct lane *next_message(struct outpostd *d, struct queue_message *m, struct queue_cursor *undo)
 {
 	struct schedule *s = &d->schedule;
-	int64_t now = clock_wall_us();
+	int64_t now = clock_us(d);
 	struct error err = {0};
 
 	if (s->look)
@@ -327,7 +327,7 @@ static void start(struct outpostd *d, struct relay *r, const char *sender)
  * where the relay is in doubt. */
 static void maybe_start(struct outpostd *d, struct relay *r, const char *sender)
 {
-	if (one_starts(d, r) || !relay_may_try(r))
+	if (one_starts(d, r) || !relay_may_try(d, r))
 		return;
 	if (r->agents == 0 || (r->agents < relay_limit(d, r) && deadline_over(r->full_since)))
 		start(d, r, sender);
@@ -343,7 +343,7 @@ static bool place(struct outpostd *d, struct queue_message *m)
 	int n = relay_route(d, m->sender, route, RELAYS_MAX, &err);
 
 	for (int i = 0; i < n; i++) {
-		if (!relay_may_try(route[i]))
+		if (!relay_may_try(d, route[i]))
 			continue;
 		a = with_room(d, route[i]);
 		if (!a)
@@ -431,9 +431,9 @@ bool schedule_work(struct outpostd *d)
 	struct schedule *s = &d->schedule;
 	bool more;
 
-	if (d->stalled || d->leaving || !deadline_over(s->wait))
+	if (d->stalled || d->leaving || !deadline_over(s->wait) || clock_stepped(d))
 		return false;
-	if (schedule_due(d) > clock_wall_us())
+	if (schedule_due(d) > clock_us(d))
 		return false;
 	if (all_dry(s))
 		schedule_reset(d); /* a time has come */
@@ -450,12 +450,14 @@ bool schedule_work(struct outpostd *d)
 /* Only what an event does not tell: when something falls due while somebody could take it. */
 deadline schedule_deadline(struct outpostd *d)
 {
-	int64_t due, now = clock_wall_us();
+	int64_t due, now = clock_us(d);
 
 	if (d->stalled || d->leaving)
 		return DEADLINE_NEVER;
 	if (!deadline_over(d->schedule.wait))
 		return d->schedule.wait;
+	if (clock_stepped(d))
+		return deadline_in_ms(STEPPED_MS);
 	if (!with_room(d, NULL) && !relay_any_startable(d))
 		return DEADLINE_NEVER;
 	due = schedule_due(d);
@@ -474,5 +476,5 @@ bool schedule_idle(struct outpostd *d)
 		return true;
 	if (d->schedule.nclaims || d->nverdicts || d->relay_dirty || one_starts(d, NULL))
 		return false;
-	return schedule_due(d) > clock_wall_us() || !relay_any_usable(d);
+	return schedule_due(d) > clock_us(d) || !relay_any_usable(d);
 }

@@ -102,7 +102,7 @@ static int decide(struct outpostd *d, struct claim *c, size_t i, enum queue_fate
 	v->claim = c;
 	v->index = i;
 	v->fate = fate;
-	v->now = clock_wall_us();
+	v->now = clock_us(d);
 	snprintf(v->dsn, sizeof(v->dsn), "%s", dsn);
 	snprintf(v->relay, sizeof(v->relay), "%s", relay);
 	if (c->agent) {
@@ -198,7 +198,7 @@ void settle_unreadable(struct outpostd *d, struct claim *c, const struct error *
 static void age_recipient(struct outpostd *d, struct claim *c, size_t i, const struct relay *r)
 {
 	const struct queue_recipient *to = &c->m.recipients[i];
-	int64_t now = clock_wall_us(), warn = conf_seconds(d->conf, P_delay_warning_time);
+	int64_t now = clock_us(d), warn = conf_seconds(d->conf, P_delay_warning_time);
 	unsigned attempts = to->attempts + r->state.failures;
 	bool old = is_too_old(d, &c->m, attempts, now);
 	struct verdict *v;

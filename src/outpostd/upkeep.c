@@ -13,7 +13,7 @@ enum { AGE_PAGE = 50, UPKEEP_MS = 3600 * 1000, UPKEEP_SOON_MS = 200, UPKEEP_FIRS
 /* After a relay was found down: a page of those who wait, oldest first. */
 static bool age_page(struct outpostd *d)
 {
-	int64_t now = clock_wall_us(), life = conf_seconds(d->conf, P_maximal_queue_lifetime),
+	int64_t now = clock_us(d), life = conf_seconds(d->conf, P_maximal_queue_lifetime),
 		bounces = conf_seconds(d->conf, P_bounce_queue_lifetime), warn = conf_seconds(d->conf, P_delay_warning_time);
 	struct queue_filter f = {.states = "q"};
 	struct queue_row rows[AGE_PAGE];
@@ -66,7 +66,7 @@ deadline upkeep_deadline(struct outpostd *d)
 
 void upkeep_tick(struct outpostd *d)
 {
-	int64_t now = clock_wall_us();
+	int64_t now = clock_us(d);
 	struct error err = {0};
 	bool more = false, space = false;
 

@@ -7,6 +7,7 @@ SYSTEM_TESTS = \
 	tests/system/test_oauth2.py \
 	tests/system/test_limits.py \
 	tests/system/test_flusher.py \
+	tests/system/test_time.py \
 	tests/system/test_bad_input.py \
 	tests/system/test_check.py \
 	tests/system/test_container.py \
@@ -37,7 +38,7 @@ check-system: $(system_needs)
 
 CHECK_LOCAL += check-system
 PHONY += check-system
-EXTRA_DIST += tests/run tests/system/harness.py tests/data/callers.json $(SYSTEM_TESTS)
+EXTRA_DIST += tests/run tests/system/harness.py tests/system/stepclock.c tests/data/callers.json $(SYSTEM_TESTS)
 
 # For whoever changes the code: what other eyes see. Needs cppcheck and clang-tidy; no part of make check.
 lint_sources = $(srcdir)/src/*/*.c $(srcdir)/queue/*.c $(srcdir)/conf/*.c

@@ -843,9 +843,12 @@ static void test_shifted_clock(void **state)
 
 	(void)state;
 	put_one(1, NOW, id);
-	assert_int_equal(queue_shift_times(q, -100 * SECOND, &err), 0);
+	put_one(1, NOW + 1000 * SECOND, id);
+	assert_int_equal(queue_shift_times(q, NOW + SECOND, -100 * SECOND, &err), 0);
 	assert_int_equal(queue_next_due(q, &due, &err), 0);
 	assert_int_equal(due, NOW - 100 * SECOND);
+	assert_int_equal(queue_due_after(q, NOW, &due, &err), 0);
+	assert_int_equal(due, NOW + 1000 * SECOND);
 }
 
 static void test_no_statement_stays_open(void **state)

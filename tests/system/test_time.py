@@ -1,0 +1,267 @@
+"""Time: a clock that is stepped, mail that grows old while its relay is down, callers that are frozen."""
+import glob
+import os
+import sqlite3
+import struct
+import subprocess
+import tempfile
+import time
+import unittest
+
+import harness
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+YEARS = 50 * 365 * 86400
+
+
+class Times(harness.SystemTest):
+    needs = ("sendmail", "outpostd", "outpost", "outpost-smtp")
+
+    def rows(self, sql):
+        """Straight from the database, as nobody else tells what is stored."""
+        base = sqlite3.connect("file:%s?mode=ro" % os.path.join(self.queue_dir, "queue.db"), uri=True, timeout=10)
+        try:
+            return base.execute(sql).fetchall()
+        finally:
+            base.close()
+
+
+class Clock(Times):
+    @classmethod
+    def setUpClass(cls):
+        if harness.ASAN:
+            raise unittest.SkipTest("nothing can be preloaded before the sanitizers")
+        cls.folder = tempfile.mkdtemp(prefix="outpost-clock-")
+        cls.library = os.path.join(cls.folder, "stepclock.so")
+        subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", cls.library, os.path.join(HERE, "stepclock.c")], check=True)
+
+    @classmethod
+    def tearDownClass(cls):
+        for path in glob.glob(cls.folder + "/*"):
+            os.unlink(path)
+        os.rmdir(cls.folder)
+
+    def setUp(self):
+        super().setUp()
+        self.clock = os.path.join(self.tmp, "clock")
+        self.step(0)
+
+    def step(self, seconds):
+        with open(self.clock, "r+b" if os.path.exists(self.clock) else "wb") as f:
+            f.write(struct.pack("=q", seconds))
+
+    def start_stepped(self):
+        return self.start_outpostd(env={"LD_PRELOAD": self.library, "OUTPOST_CLOCK": self.clock})
+
+    def jump(self, seconds):
+        """One message is deferred again and again while the clock is stepped; it neither ends nor sleeps."""
+        relay = self.start_relay(dialogue="when rcpt arg~slow do reply \"450 4.2.1 try later\"\n")
+        self.configure(relay, minimal_backoff_time="1s", maximal_backoff_time="1s", delay_warning_time="1d")
+        self.start_stepped()
+        self.sendmail("-f", "me@example.com", "slow@example.net")
+        self.wait_log("to=<slow@.*status=deferred", 5, timeout=20)
+        self.step(seconds)
+        self.wait_log("clock was stepped by %s" % str(seconds)[:4], timeout=20)
+        self.wait_log("to=<slow@.*status=deferred", 8, timeout=20)
+        self.sendmail("-f", "me@example.com", "you@example.net")
+        relay.wait_messages(1)
+        self.assertFalse(self.log_lines("status=expired|warning was sent"))
+        now = time.time() + seconds
+        (arrival, due), = self.rows("SELECT arrival, due FROM message WHERE state = 'q' ORDER BY id LIMIT 1")
+        self.assertLess(abs(arrival / 1e6 - now), 60)
+        self.assertLess(abs(due / 1e6 - now), 60)
+
+    def test_forward(self):
+        self.jump(YEARS)
+
+    def test_back(self):
+        self.jump(-YEARS)
+
+    def test_while_a_message_is_under_way(self):
+        """A verdict that comes after the step, about a message claimed before it."""
+        relay = self.start_relay(dialogue="when rcpt arg~slow do wait 1500; reply \"450 4.2.1 try later\"\n")
+        self.configure(relay, minimal_backoff_time="1s", maximal_backoff_time="1s", maximal_queue_lifetime="1d")
+        self.start_stepped()
+        self.sendmail("-f", "me@example.com", "slow@example.net")
+        self.wait_log("queue active")
+        self.step(YEARS)
+        self.wait_log("to=<slow@.*status=deferred", 2, timeout=20)
+        (arrival, due), = self.rows("SELECT arrival, due FROM message WHERE state = 'q' ORDER BY id LIMIT 1")
+        now = time.time() + YEARS
+        self.assertLess(abs(arrival / 1e6 - now), 60)
+        self.assertLess(abs(due / 1e6 - now), 60, "it would wait for years")
+
+    def test_what_was_queued_by_a_clock_that_was_right(self):
+        """A machine without a clock of its own boots in 1976 and learns the time: the mail of its last life stays."""
+        relay = self.start_relay(dialogue="when rcpt arg~slow do reply \"450 4.2.1 try later\"\n")
+        self.configure(relay, minimal_backoff_time="1s", maximal_backoff_time="1s")
+        service = self.start_stepped()
+        self.sendmail("-f", "me@example.com", "slow@example.net")
+        self.wait_log("to=<slow@.*status=deferred", 1)
+        service.stop()
+        self.step(-YEARS)
+        self.start_stepped()
+        self.sendmail("-f", "me@example.com", "you@example.net")
+        relay.wait_messages(1)
+        self.step(0)
+        self.sendmail("-f", "me@example.com", "me@example.net")
+        relay.wait_messages(2)
+        self.wait_log("to=<slow@.*status=deferred", 3, timeout=20)
+        (arrival, due), = self.rows("SELECT arrival, due FROM message WHERE state = 'q' ORDER BY id LIMIT 1")
+        self.assertLess(abs(arrival / 1e6 - time.time()), 60)
+        self.assertLess(abs(due / 1e6 - time.time()), 60, "it would wait for years")
+
+
+class Ageing(Times):
+    def down(self, relay, **params):
+        self.configure(relay, minimal_backoff_time="1s", maximal_backoff_time="1s", **params)
+
+    def test_expires_while_the_relay_is_down(self):
+        """Its failures are the message's attempts: at least five, then the sender is told in the relay's words."""
+        relay = self.start_relay()
+        self.down(relay, maximal_queue_lifetime="1s")
+        relay.stop()
+        self.start_outpostd()
+        self.sendmail("-f", "me@example.com", "old@example.net")
+        self.wait_log("status=expired, returned to sender", timeout=30)
+        self.assertGreaterEqual(len(self.log_lines("is down")), 1)
+        (failures,), = self.rows("SELECT failures FROM relay")
+        self.assertGreaterEqual(failures, 5)
+        again = self.start_relay("--port587", str(relay.starttls), name="again")
+        bounce, = again.wait_messages(1, timeout=20)
+        self.assertEqual(bounce.sender, "")
+        self.assertIn(b"Action: failed", bounce.data)
+        self.assertIn(b"old@example.net", bounce.data)
+
+    def test_warns_while_the_relay_is_down(self):
+        relay = self.start_relay()
+        self.down(relay, delay_warning_time="1s")
+        relay.stop()
+        self.start_outpostd()
+        self.sendmail("-f", "me@example.com", "slow@example.net")
+
+        def failed_often():
+            rows = self.rows("SELECT failures FROM relay")
+            return rows and rows[0][0] >= 4
+        harness.wait_for("four failures", failed_often, 30)
+        self.assertEqual(self.rows("SELECT count(*) FROM message WHERE flags & 2"), [(1,)], "one warning")
+        again = self.start_relay("--port587", str(relay.starttls), name="again")
+        messages = again.wait_messages(2, timeout=20)
+        self.assertEqual(sorted(m.sender for m in messages), ["", "me@example.com"])
+        self.assertIn(b"Action: delayed", [m.data for m in messages if not m.sender][0])
+
+    def never(self, relay, kind, **params):
+        """Five failures and more, long after the lifetime: the mail stays, nobody is warned."""
+        self.down(relay, maximal_queue_lifetime="1s", delay_warning_time="1s", **params)
+        self.start_outpostd()
+        self.sendmail("-f", "me@example.com", "you@example.net")
+
+        def failed():
+            rows = self.rows("SELECT kind, failures FROM relay")
+            return rows and rows[0][0] == kind and rows[0][1]
+        for _ in range(6):
+            harness.wait_for("a failure", failed, 20)
+            if failed() >= 6:
+                break
+            self.outpost("flush", code=None)
+        harness.wait_for("six failures", lambda: (failed() or 0) >= 6, 20)
+        self.assertEqual(len(self.queue()), 1)
+        self.assertFalse(self.log_lines("status=(expired|bounced)|sender delay"))
+        self.assertEqual(self.rows("SELECT count(*) FROM message"), [(1,)])
+
+    def test_never_while_the_password_is_refused(self):
+        self.never(self.start_relay(password="another"), "auth")
+
+    def test_never_while_the_certificate_is_wrong(self):
+        self.never(self.start_relay(), "tls", smtp_tls_CAfile="/etc/ssl/certs/ca-certificates.crt")
+
+    def test_never_while_the_configuration_is_wrong(self):
+        self.never(self.start_relay(), "config", smtp_tls_CAfile="/nonexistent/ca.pem")
+
+    def test_sendmail_q_knocks_where_only_the_network_was_down(self):
+        """As with Postfix, -q tries at once; but never again a password that was refused."""
+        relay = self.start_relay()
+        self.configure(relay, minimal_backoff_time="1h", maximal_backoff_time="1h")
+        relay.stop()
+        self.start_outpostd()
+        self.sendmail("-f", "me@example.com", "you@example.net")
+        self.wait_log("is down")
+        again = self.start_relay("--port587", str(relay.starttls), name="again")
+        self.sendmail("-q", input=None)
+        again.wait_messages(1, timeout=20)
+
+    def test_sendmail_q_repeats_no_refused_password(self):
+        relay = self.start_relay(password="another")
+        self.configure(relay, minimal_backoff_time="1s", maximal_backoff_time="1h")
+        self.start_outpostd()
+        self.sendmail("-f", "me@example.com", "you@example.net")
+        self.wait_log("is down")
+        for _ in range(3):
+            self.sendmail("-q", input=None)
+        time.sleep(1)
+        self.assertEqual(relay.counters()["connections"], 1, "it knocked again")
+
+
+class Frozen(Times):
+    """A caller frozen by its cgroup, half way through a submission."""
+    FREEZER = "/sys/fs/cgroup/freezer"
+
+    def setUp(self):
+        super().setUp()
+        if not os.path.exists(self.FREEZER + "/cgroup.procs"):
+            self.skipTest("no freezer of cgroup v1 at " + self.FREEZER)
+        self.group = os.path.join(self.FREEZER, "outpost-test-%d" % os.getpid())
+        try:
+            os.mkdir(self.group)
+        except OSError as e:
+            self.skipTest("not allowed to make %s: %s" % (self.group, e))
+        self.addCleanup(os.rmdir, self.group)
+
+    def state(self, word):
+        with open(self.group + "/freezer.state", "w") as f:
+            f.write(word)
+
+        def reached():
+            with open(self.group + "/freezer.state") as f:
+                return f.read().strip() == word
+        harness.wait_for(word, reached)
+
+    def freeze(self, argv):
+        """argv, started with an open stdin, frozen as soon as it waits for it."""
+        p = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, env=self.environ(),
+                             preexec_fn=lambda: open(self.group + "/cgroup.procs", "w").write(str(os.getpid())))
+        p.stdin.write(b"Subject: half\n\nhalf\n")
+        p.stdin.flush()
+        harness.wait_for("it to read", lambda: open("/proc/%d/stat" % p.pid).read().rsplit(")", 1)[1].split()[0] == "S")
+        self.state("FROZEN")
+        return p
+
+    def others_go_on(self, p, relay):
+        try:
+            begin = time.monotonic()
+            self.sendmail("-f", "me@example.com", "you@example.net")
+            self.assertLess(time.monotonic() - begin, 3 * harness.SLOW)
+            relay.wait_messages(1)
+        finally:
+            self.state("THAWED")
+        p.communicate(b"and the rest\n", timeout=30)
+        self.assertEqual(p.returncode, 0)
+        relay.wait_messages(2)
+        harness.wait_for("an empty group", lambda: not open(self.group + "/cgroup.procs").read())
+
+    def test_client_of_the_door(self):
+        relay = self.start_relay()
+        self.configure(relay)
+        self.start_outpostd()
+        self.others_go_on(self.freeze([harness.program("sendmail"), "-C", self.conf, "-f", "me@example.com", "i@example.net"]), relay)
+
+    def test_drop(self):
+        """Without a daemon: sendmail and the helper it started, both frozen."""
+        self.may_leave_processes = True
+        relay = self.start_relay()
+        self.configure(relay)
+        self.others_go_on(self.freeze([harness.program("sendmail"), "-C", self.conf, "-f", "me@example.com", "i@example.net"]), relay)
+
+
+if __name__ == "__main__":
+    harness.main()
