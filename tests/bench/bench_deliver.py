@@ -1,4 +1,6 @@
 """Delivery of a backlog at several round-trip times, one message alone, and the memory and CPU it takes; the peers beside."""
+import os
+import subprocess
 import time
 
 import bench
@@ -11,7 +13,7 @@ RTTS = (0, 20, 80)
 class Deliver(harness.SystemTest):
     def backlog(self, peer, n, rtt, patience=900):
         """Messages per second between the first MAIL and the last acceptance, and the connections used at once."""
-        relay = self.start_relay("--rtt", str(rtt), name="relay.%s.%d" % (type(peer).__name__, rtt))
+        relay = self.start_relay("--rtt", str(rtt), name="relay.%s.%d.%d" % (type(peer).__name__, rtt, len(self.services)))
         peer.up(relay.starttls)
         peer.hold(True)
         self.assertEqual(peers.spawn(peer, n, 8)["failed"], 0, peer.name)
@@ -48,12 +50,59 @@ class Deliver(harness.SystemTest):
                     bench.figure("rtt %d: outpost / %s" % (rtt, peer.name), mine[0] / theirs[0],
                                  least=(5 if rtt == 0 else 10) if make is peers.Postfix else 1)
 
-    def fresh(self, rtt, label=""):
+    def hand_written(self, n, rtt, window):
+        """Messages per second of the yardstick client over one connection: what the line allows."""
+        relay = self.start_relay("--rtt", str(rtt), name="relay.blast.%d.%d" % (rtt, window))
+        subprocess.run([harness.program("blast"), str(relay.tls), os.path.join(harness.certificates(), "ca.pem"), harness.USER,
+                        harness.PASSWORD, str(n), str(window), "2048"], check=True, timeout=900, stdout=subprocess.DEVNULL)
+        c = relay.counters()
+        relay.stop()
+        self.assertEqual(c["messages"], n)
+        return n / max(c["seconds"], 1e-6)
+
+    def test_against_the_line(self):
+        """One connection, window 1 and 20, beside the yardstick client with the same window."""
+        for rtt in RTTS[1:]:
+            for window, count, least in ((1, 300, 0.9), (20, 5000, 0.7)):
+                n = max(20, int(count * bench.SCALE))
+                theirs = self.hand_written(n, rtt, window)
+                mine, connections, _ = self.backlog(self.fresh(rtt, "w%d" % window, window), n, rtt)
+                bench.figure("window %d, rtt %d: outpost / the hand-written client" % (window, rtt), mine / theirs, least=least,
+                             note="%.0f and %.0f messages/s, %d connection%s" % (mine, theirs, connections, "s" * (connections > 1)))
+
+    def test_cpu_of_delivery(self):
+        """All processes between the queue and the relay, rtt 0; the relay's own time is not in it."""
+        n = max(100, int(5000 * bench.SCALE))
+        relay = self.start_relay()
+        peer = self.fresh(0, "cpu", 20)
+        peer.up(relay.starttls)
+        peer.hold(True)
+        self.assertEqual(peers.spawn(peer, n, 8)["failed"], 0)
+        peer.hold(False)
+        ours = {peer.service.pid}
+        spent = {}
+        before = bench.cpu_seconds(peer.service.pid)
+
+        def there():
+            ours.update(harness.descendants(peer.service.pid))
+            for pid in ours - {peer.service.pid}:
+                try:
+                    spent[pid] = bench.cpu_seconds(pid)
+                except OSError:
+                    pass    # it has ended, and its parent has its time
+            return relay.counters()["messages"] >= n
+        peer.flush()
+        harness.wait_for("%d messages" % n, there, 300)
+        living = sum(s for pid, s in spent.items() if pid in harness.descendants(peer.service.pid))
+        took = bench.cpu_seconds(peer.service.pid) - before + living
+        bench.figure("rtt 0: CPU per message, outpostd and its agents", took / n * 1000, "ms", most=0.3)
+
+    def fresh(self, rtt, label="", window=1):
         self.queue_dir = "%s/queue.%d.%s" % (self.tmp, rtt, label)
         peer = peers.Outpost(self)
-        if label == "w1":
+        if label:
             up = peer.up
-            peer.up = lambda port: up(port, smtp_pipeline_window="1", smtp_destination_concurrency_limit="1")
+            peer.up = lambda port: up(port, smtp_pipeline_window=str(window), smtp_destination_concurrency_limit="1")
         return peer
 
     def test_one_alone(self):

@@ -6,11 +6,14 @@ BENCHES = \
 	tests/bench/bench_deliver.py \
 	tests/bench/bench_million.py \
 	tests/bench/bench_tls.py
-bench_programs = spawn yardstick fill
+bench_programs = spawn yardstick blast fill
 
 EXTRA_PROGRAMS = $(bench_programs)
 spawn_SOURCES = tests/bench/spawn.c
 yardstick_SOURCES = tests/bench/yardstick.c
+blast_SOURCES = tests/bench/blast.c
+blast_CPPFLAGS = $(AM_CPPFLAGS) $(GNUTLS_CFLAGS)
+blast_LDADD = $(GNUTLS_LIBS)
 fill_SOURCES = tests/bench/fill.c
 fill_LDADD = libqueue.a libbase.a $(SQLITE_LIBS)
 
