@@ -22,10 +22,12 @@ over, and any report of a sanitizer, fails the test. What the programs logged is
 Environment: OUTPOST_BUILD the build directory, OUTPOST_SRC the source tree (both found from the place of
 this file and the working directory when not set), OUTPOST_KEEP=1 keeps the directories of failed tests.
 """
+import atexit
 import ctypes
 import email
 import email.policy
 import errno
+import functools
 import glob
 import json
 import os
@@ -62,8 +64,31 @@ OAUTH2 = _config("ENABLE_OAUTH2")
 SLOW = 4 if ASAN else 1         # sanitizers cost time: every deadline is stretched by this
 
 
+def _open_to_all(path):
+    """Whether another user gets as far as this directory: a checkout below /root is none of theirs."""
+    while path != "/":
+        if not os.stat(path).st_mode & 0o001:
+            return False
+        path = os.path.dirname(path)
+    return True
+
+
+@functools.lru_cache(maxsize=None)
+def _programs():
+    """Where the programs are run from: the build, or a copy where tests that become somebody else can reach them."""
+    if os.geteuid() != 0 or not os.path.isdir(BUILD) or _open_to_all(BUILD):
+        return BUILD
+    place = tempfile.mkdtemp(prefix="outpost-programs-", dir="/tmp")
+    atexit.register(shutil.rmtree, place, ignore_errors=True)
+    os.chmod(place, 0o755)
+    for entry in os.scandir(BUILD):
+        if entry.is_file(follow_symlinks=False) and os.access(entry.path, os.X_OK) and "." not in entry.name:
+            shutil.copy(entry.path, place)
+    return place
+
+
 def program(name):
-    return os.path.join(BUILD, name)
+    return os.path.join(_programs(), name)
 
 
 # ---- waiting

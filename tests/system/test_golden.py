@@ -18,7 +18,7 @@ class Golden(harness.SystemTest):
         for pattern, word in ((r"\b[0-9A-F]{10,14}\b", "QUEUEID"), (r"\d{4}-\d\d-\d\d( \d\d:\d\d)?", "DATE"),
                               (r"\w{3} \w{3} [ \d]\d \d\d:\d\d:\d\d", "DAY MON DD HH:MM:SS"), (r" +\d+ ms", " N ms"),
                               (r"(?<=\s)\d+ (s|min|h|d)\b( \d+ (s|min|h))?", "TIME"), (r":\d{4,5}\b", ":PORT"), (r"port \d{4,5}\b", "port PORT"),
-                              (r"\d{2}[A-Z0-9]{3,}@client", "ID@client"), (r"version [\d.]+", "version N"),
+                              (r"\d{2}[A-Z0-9]{3,}@client", "ID@client"), (r"version [\d.]+", "version N"), (r"localhost\[::1\], ", ""),
                               (r"^outpost \d+\.\d+\.\d+", "outpost N"),
                               (r"<\S+@client\.", "<ID@client."), (r"\w{3}, \d+ \w{3} \d{4} [\d:]+ \+0000", "RFCDATE"),
                               (r"TLSv1\.3 with cipher[^;]*;", "TLSv1.3 with cipher ...;"),
