@@ -162,25 +162,76 @@ static int super_stdin(struct super *s, struct error *err)
 	return 0;
 }
 
-static int super_run(struct context *c, const struct edit *e, struct super *s, struct error *err)
+/* What stands behind `-d ALL`: hold, deferred. What is new or under way can't be told apart by a filter: refused, since
+ * taking more than was asked for would be worse. */
+struct super_queues {
+	bool held, deferred;
+};
+
+static bool super_queue(struct super_queues *which, const char *name)
 {
-	struct queue_filter f = {0};
+	which->held |= strcmp(name, "hold") == 0;
+	which->deferred |= strcmp(name, "deferred") == 0;
+	return strcmp(name, "hold") == 0 || strcmp(name, "deferred") == 0;
+}
+
+static int super_select(struct context *c, const struct edit *e, const struct queue_filter *f, struct error *err)
+{
 	struct selection all = {0};
 	struct queue *q;
 	int rc;
+
+	if (context_read_queue(c, &q, err) < 0)
+		return fail(err);
+	rc = q ? select_all(q, f, &all, err) : 0;
+	queue_close(q);
+	rc = rc < 0 ? fail(err) : edit_ids(c, e, all.ids, all.n, false);
+	select_free(&all);
+	return rc;
+}
+
+static int super_run(struct context *c, const struct edit *e, struct super *s, const struct super_queues *which,
+		     struct error *err)
+{
+	struct queue_filter f = {0}, held = {.states = "h"}, deferred = {.states = "q", .deferred = true};
+	int rc = EX_OK, one;
 
 	if (context_become(c, err) < 0)
 		return fail(err);
 	if (!s->all)
 		return edit_ids(c, e, s->ids, s->n, false);
 	snprintf(f.states, sizeof(f.states), "%s", e->states);
-	if (context_read_queue(c, &q, err) < 0)
-		return fail(err);
-	rc = q ? select_all(q, &f, &all, err) : 0;
-	queue_close(q);
-	rc = rc < 0 ? fail(err) : edit_ids(c, e, all.ids, all.n, false);
-	select_free(&all);
+	if (!which->held && !which->deferred)
+		return super_select(c, e, &f, err);
+	if (which->held && strchr(e->states, 'h'))
+		rc = super_select(c, e, &held, err);
+	if (which->deferred && strchr(e->states, 'q')) {
+		one = super_select(c, e, &deferred, err);
+		rc = rc == EX_OK ? one : rc;
+	}
 	return rc;
+}
+
+static const char super_letters[] = "c:d:h:H:r:psv";
+
+/* The names of queues come last and mean all of the line: they are read first. */
+static int super_queues_of(struct context *c, int argc, char **argv, struct super_queues *which)
+{
+	int letter;
+
+	optind = 1;
+	while ((letter = getopt(argc, argv, super_letters)) != -1) {
+		if (letter == 'c')
+			command_use_config(c, optarg);
+		if (letter == '?')
+			return usage("postsuper", "[-c DIR] -d | -h | -H | -r  ID | ALL | -  [hold] [deferred]");
+	}
+	for (; optind < argc; optind++)
+		if (!super_queue(which, argv[optind])) {
+			fprintf(stderr, "postsuper: there is no queue \"%s\" here: hold and deferred can be named\n", argv[optind]);
+			return EX_USAGE;
+		}
+	return EX_OK;
 }
 
 static int postsuper(struct context *c, int argc, char **argv)
@@ -189,24 +240,23 @@ static int postsuper(struct context *c, int argc, char **argv)
 		char letter;
 		const struct edit *edit;
 	} edits[] = {{'d', &edit_delete}, {'h', &edit_hold}, {'H', &edit_release}, {'r', &edit_retry}};
-	int rc = EX_OK, letter;
+	struct super_queues which = {0};
+	int letter, rc = super_queues_of(c, argc, argv, &which);
 
+	if (rc != EX_OK)
+		return rc;
 	optind = 1;
-	while ((letter = getopt(argc, argv, "c:d:h:H:r:psvf")) != -1) {
+	while ((letter = getopt(argc, argv, super_letters)) != -1) {
 		struct super s = {0};
 		struct error err = {0};
 
-		if (letter == 'c')
-			command_use_config(c, optarg);
-		if (letter == '?')
-			return usage("postsuper", "[-c DIR] -d | -h | -H | -r  ID | ALL | -");
 		for (size_t i = 0; i < sizeof(edits) / sizeof(edits[0]); i++) {
 			int one;
 
 			if (edits[i].letter != letter)
 				continue;
 			one = (strcmp(optarg, "-") == 0 ? super_stdin(&s, &err) : super_add(&s, optarg, &err)) < 0
-				      ? fail(&err) : super_run(c, edits[i].edit, &s, &err);
+				      ? fail(&err) : super_run(c, edits[i].edit, &s, &which, &err);
 			rc = rc == EX_OK ? one : rc;
 		}
 		free(s.ids);

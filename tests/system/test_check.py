@@ -608,6 +608,24 @@ class PostfixNames(harness.SystemTest):
         self.call("postsuper", "-d", "ALL")
         self.assertRegex(self.call("postqueue", "-p").out, "Mail queue is empty")
 
+    def test_postsuper_within_a_queue(self):
+        """`postsuper -d ALL deferred` must not take what was never tried, nor what is held."""
+        self.sendmail("-odq", "tempfail@example.net")
+        self.call("postqueue", "-f")
+        for _ in range(2):
+            self.sendmail("-odq", "you@example.net")
+        ids = {}
+        for entry in json_lines(self.call("postqueue", "-j")):
+            ids.setdefault(entry["queue_name"], []).append(entry["queue_id"])
+        held, new = ids["incoming"]
+        self.call("postsuper", "-h", held)
+        self.assertIn("there is no queue", self.call("postsuper", "-d", "ALL", "incoming", code=64).err)
+        self.call("postsuper", "-d", "ALL", "deferred")
+        self.assertEqual({e["queue_id"] for e in json_lines(self.call("postqueue", "-j"))}, {held, new})
+        self.call("postsuper", "-d", "ALL", "hold")
+        self.assertEqual([e["queue_id"] for e in json_lines(self.call("postqueue", "-j"))], [new])
+        self.call("postsuper", "-f", new, code=64)
+
     def test_postcat(self):
         self.sendmail("-odq", "you@example.net")
         entry, = json_lines(self.call("postqueue", "-j"))
