@@ -181,6 +181,16 @@ class Trust(LoginTest):
         self.sent(relay, 0, before=before, cafile=own)
         self.sent(relay, 1, before=before, cafile=own, append_default_ca=1)
 
+    def test_excluded_ciphers_and_protocols(self):
+        relay = self.start_relay()
+        for lines, cipher in (({}, "TLSv1.3 with cipher TLS_AES_256_GCM_SHA384"),
+                              ({"smtp_tls_exclude_ciphers": "AES256"}, "TLSv1.3 with cipher TLS_(AES_128|CHACHA20)"),
+                              ({"smtp_tls_mandatory_exclude_ciphers": "AES"}, "TLSv1.3 with cipher TLS_CHACHA20"),
+                              ({"smtp_tls_mandatory_protocols": "!TLSv1.3, !TLSv1, !TLSv1.1"}, "TLSv1.2 with cipher"),
+                              ({"smtp_tls_mandatory_protocols": ">=TLSv1.3"}, "TLSv1.3 with cipher")):
+            self.configure(relay, **lines)
+            self.assertRegex(" ".join(self.outpost("check").out.split()), cipher, lines)
+
     def store(self, ca):
         """A command prefix under which the system's store of CAs is this one."""
         place = next((p for p in ("/etc/ssl/certs/ca-certificates.crt",) if os.path.exists(p)), None)

@@ -1139,6 +1139,9 @@ static void oauth2_files(void **state)
 	struct conf *c;
 
 	(void)state;
+#if !ENABLE_OAUTH2
+	skip();		/* built with --disable-oauth2 */
+#endif
 	c = load("smtp_sasl_password_maps = oauth2:%D/oauth2, oauth2:%D/second\n");
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		put("oauth2", bad[i].text, 0600);
