@@ -8,7 +8,7 @@ check-fault: $(system_needs)
 	OUTPOST_SUITE=$${OUTPOST_SUITE:-fault}; export OUTPOST_SUITE; \
 	$(RUN_TESTS) -j 2 --suite "$$OUTPOST_SUITE" $(FAULT_TESTS)
 
-# The same, long: hours.
+# The same, long: hours. One of them: make soak FAULT_TESTS=tests/fault/test_disk.py
 soak: $(system_needs)
 	OUTPOST_SOAK=1; export OUTPOST_SOAK; \
 	$(RUN_TESTS) -j 1 --limit 36000 --suite soak $(FAULT_TESTS)
