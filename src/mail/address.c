@@ -336,6 +336,8 @@ static int after_angle(struct scan *s)
 		const char *entry;
 
 		next(s);
+		if (token_is(s, ';'))
+			s->in_group = false;
 		if (s->token == T_END || token_is(s, ',') || token_is(s, ';'))
 			return 0;
 		if (s->token == T_BAD)

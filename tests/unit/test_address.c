@@ -110,6 +110,8 @@ static void test_groups_and_routes(void **state)
 	check("undisclosed-recipients:;", "");
 	check("Friends: a@b, C <c@d>; e@f", "a@b|c@d|e@f|");
 	check("A Group:a@b", "a@b|");
+	check("A: J <a@b>; B C: d@e;", "a@b|d@e|");
+	check("A: J <a@b> (x); Undisclosed recipients:; \"M: P\" <c@d>, K <e@f>", "a@b|c@d|e@f|");
 	check("<@x.example,@y.example:a@b>", "a@b|");
 	check("Name <@x:a@b>, c@d", "a@b|c@d|");
 }
