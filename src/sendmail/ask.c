@@ -15,7 +15,7 @@
 #include "control/control.h"
 #include "sendmail/wake.h"
 
-enum { PATIENCE_MS = 120 * 1000, START_MS = 10 * 1000, LOOK_EVERY_MS = 20 };
+enum { PATIENCE_MS = 120 * 1000, START_MS = 10 * 1000, AGAIN_MS = 300, LOOK_EVERY_MS = 20 };
 
 static int complain(const struct error *err)
 {
@@ -100,17 +100,30 @@ static bool may_start(const struct place *p)
 
 typedef int (*question)(struct place *p, const struct options *o, struct error *answer, struct error *err);
 
-/* Nobody is at the system's door, and the caller may not start outpostd: outpost-drop does. Another flusher that is
- * just coming up makes that fail, and then answers as well. */
-static int ask_started(struct place *p, const struct options *o, question ask, struct error *answer, struct error *err)
+static int ask_until(struct place *p, const struct options *o, question ask, deadline until, struct error *answer,
+		     struct error *err)
 {
-	struct error why = {0};
-	bool started = wake_flusher(&why) == 0;
-	deadline until = deadline_in_ms(started || why.code == EX_TEMPFAIL ? START_MS : 0);
 	int rc;
 
 	while ((rc = ask(p, o, answer, err)) < 0 && err->code == EX_UNAVAILABLE && !deadline_over(until))
 		poll(NULL, 0, LOOK_EVERY_MS);
+	return rc;
+}
+
+/* Nobody is at the system's door, and the caller may not start outpostd: outpost-drop does. Another flusher that is
+ * coming up makes that fail, and then answers as well; one that is leaving makes it fail, and then another can start. */
+static int ask_started(struct place *p, const struct options *o, question ask, struct error *answer, struct error *err)
+{
+	deadline until = deadline_in_ms(START_MS);
+	struct error why;
+	bool started;
+	int rc;
+
+	do {
+		why = (struct error){0};
+		started = wake_flusher(&why) == 0;
+		rc = ask_until(p, o, ask, deadline_in_ms(started || why.code == EX_TEMPFAIL ? AGAIN_MS : 0), answer, err);
+	} while (rc < 0 && err->code == EX_UNAVAILABLE && (started || why.code == EX_TEMPFAIL) && !deadline_over(until));
 	if (rc < 0 && !started)
 		error_set(err, EX_UNAVAILABLE, NULL, "no outpostd answers at %s, and none could be started: %s", p->door, why.text);
 	return rc;
