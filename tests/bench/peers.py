@@ -155,7 +155,6 @@ class Postfix(Chrooted):
 
     MAIN = """\
 compatibility_level = 3.6
-maillog_file = /var/log/mail.log
 myhostname = client.example.com
 mydestination =
 inet_interfaces = loopback-only
