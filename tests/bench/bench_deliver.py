@@ -32,7 +32,7 @@ class Deliver(harness.SystemTest):
 
     def test_backlog(self):
         for rtt in RTTS:
-            mine = self.backlog(self.fresh(rtt), int(2000 * bench.SCALE), rtt)
+            mine = self.backlog(self.fresh(rtt), int(10000 * bench.SCALE), rtt)
             print("%-24s rtt %2d ms: %8.0f messages/s over %d connections (%.2f s in all)" % ("outpost", rtt, *mine), flush=True)
             window1 = self.backlog(self.fresh(rtt, "w1"), int(300 * bench.SCALE), rtt)
             print("%-24s rtt %2d ms: %8.0f messages/s over %d connections" % ("outpost, window 1", rtt, *window1[:2]), flush=True)
