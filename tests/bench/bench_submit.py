@@ -1,4 +1,9 @@
-"""Submission: sendmail against the yardstick (read stdin, write one file, fsync it and its directory), and the peers."""
+"""Submission: sendmail against the yardstick (read stdin, write one file, fsync it and its directory), and the peers.
+
+The disk's and the machine's pace changes from second to second: yardstick and outpost take turns, and the figure is the
+median of the turns' ratios."""
+import statistics
+
 import bench
 import harness
 import peers
@@ -25,18 +30,43 @@ class Submit(harness.SystemTest):
               (name, one["median_ms"], one["p95_ms"], one["cpu_ms"], many["per_second"]), flush=True)
         return (one["median_ms"] / base[0]["median_ms"], many["per_second"] / base[1]["per_second"])
 
+    def in_turns(self, mine, n, at_once, key, rounds=7):
+        """The ratios of this figure of so many turns of the yardstick and of mine."""
+        yardstick, ratios = peers.Yardstick(self), []
+        for _ in range(rounds):
+            base, own = peers.spawn(yardstick, n, at_once), peers.spawn(mine, n, at_once)
+            self.assertEqual(own["failed"], 0, own)
+            ratios.append(own[key] / base[key])
+        print("  turns: %s" % " ".join("%.2f" % r for r in ratios), flush=True)
+        return statistics.median(ratios)
+
+    def beside_the_yardstick(self, peer, what, slowest, least=None):
+        relay = self.start_relay("--quiet", name="relay." + type(peer).__name__ + ".turns")
+        peer.up(relay.starttls)
+        peer.hold(True)
+        n = max(20, int(300 * bench.SCALE))
+        bench.figure(what + ": median / yardstick", self.in_turns(peer, n, 1, "median_ms"), most=slowest)
+        many = self.in_turns(peer, n * 4, 32, "per_second")
+        bench.figure(what + ", 32 at once: throughput / yardstick", many, least=least)
+        peer.stop()
+        relay.stop()
+
     def test_submission(self):
+        self.beside_the_yardstick(peers.Outpost(self), "sendmail with outpostd", 1.5, 0.9)
+        self.next_queue("drop")
+        self.beside_the_yardstick(peers.Drop(self), "sendmail through the drop", 2.5)
+
+    def next_queue(self, name):
+        self.queue_dir += "." + name
+        self.log += "." + name
+
+    def test_peers(self):
         base = self.measure(peers.Yardstick(self))
         self.show("yardstick", *base, base)
         mine = self.measure(peers.Outpost(self))
-        ratio = self.show("outpost, door", *mine, base)
-        bench.figure("sendmail with outpostd: median / yardstick", ratio[0], most=1.5)
-        bench.figure("sendmail with outpostd, 32 at once: throughput / yardstick", ratio[1], least=0.9)
-        self.queue_dir += ".drop"
-        self.log += ".drop"
-        drop = self.measure(peers.Drop(self))
-        ratio = self.show("outpost, drop", *drop, base)
-        bench.figure("sendmail through the drop: median / yardstick", ratio[0], most=2.5)
+        self.show("outpost, door", *mine, base)
+        self.next_queue("drop")
+        self.show("outpost, drop", *self.measure(peers.Drop(self)), base)
         for make in peers.PEERS:
             if make.__name__.lower() in bench.WANTED or "all" in bench.WANTED:
                 theirs = self.measure(make(self))

@@ -85,7 +85,7 @@ class Yardstick:
     def __init__(self, test):
         self.test = test
         place = os.path.join(test.tmp, "yardstick")
-        os.mkdir(place)
+        os.makedirs(place, exist_ok=True)
         self.command = [harness.program("yardstick"), place]
 
     def up(self, port):
