@@ -25,6 +25,9 @@ static void write_to(const struct relay *r, FILE *f)
 	COUNTERS(X)
 #undef X
 	s = k->last_accepted_us > k->first_mail_us ? s : 0;
+	/* on the monotonic clock */
+	fprintf(f, "\"first_mail_us\":%lld,\"last_accepted_us\":%lld,", (long long)k->first_mail_us,
+		(long long)k->last_accepted_us);
 	fprintf(f, "\"seconds\":%.6f,\"messages_per_second\":%.1f,\"cpu_seconds\":%.4f}\n", s,
 		s > 0 ? (double)k->messages / s : 0.0, cpu_seconds());
 }
