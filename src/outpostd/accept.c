@@ -132,7 +132,7 @@ static const char *user_name(uid_t uid)
 }
 
 static int note_accepted(struct outpostd *d, const struct submission *s, uint64_t size, uid_t uid, size_t n,
-			 const char *id, bool repeated)
+			 int64_t arrival, const char *id, bool repeated)
 {
 	struct accepted *a;
 
@@ -147,7 +147,7 @@ static int note_accepted(struct outpostd *d, const struct submission *s, uint64_
 	}
 	a = &d->accepted[d->naccepted];
 	*a = (struct accepted){.uid = uid, .sender = strdup(s->sender), .size = size, .nrecipients = n,
-			       .queue_only = s->queue_only, .repeated = repeated};
+			       .arrival = arrival, .queue_only = s->queue_only, .repeated = repeated};
 	if (!a->sender)
 		return -1;
 	snprintf(a->id, sizeof(a->id), "%s", id);
@@ -179,7 +179,7 @@ int accept_submission(struct outpostd *d, const struct submission *s, uint64_t s
 		STEP("put");
 		rc = queue_put(d->queue, &n, source, arg, id, err);
 	}
-	if (rc >= 0 && note_accepted(d, s, size, uid, l.n, id, rc == 1) < 0)
+	if (rc >= 0 && note_accepted(d, s, size, uid, l.n, arrival, id, rc == 1) < 0)
 		rc = error_set(err, EX_TEMPFAIL, "4.3.0", "no memory");
 	list_free(&l);
 	return rc < 0 ? -1 : 0;
@@ -201,7 +201,7 @@ void accept_committed(struct outpostd *d)
 			continue;
 		event_pickup(a);
 		if (!a->queue_only)
-			schedule_new_mail(d, a->uid);
+			schedule_new_mail(d, a->uid, a->arrival);
 		d->schedule.due_known = false;
 	}
 	accept_forget(d);

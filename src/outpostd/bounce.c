@@ -203,7 +203,7 @@ void bounce_committed(struct outpostd *d)
 	for (size_t i = 0; i < d->ntold; i++)
 		event_bounce(d->told[i].id, d->told[i].notice, d->told[i].action);
 	if (d->ntold)
-		schedule_new_mail(d, geteuid());
+		schedule_new_mail(d, geteuid(), 0);
 	d->ntold = 0;
 }
 

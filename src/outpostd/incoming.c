@@ -19,7 +19,7 @@
 #include "base/step.h"
 #include "submission/incoming.h"
 
-enum { TAKE_AT_ONCE = 64 };
+enum { TAKE_AT_ONCE = 64, AGAIN_MS = 5000, AGAIN_MAX_MS = 3600 * 1000 };
 
 struct taken {
 	char name[INCOMING_NAME + sizeof(".msg")];
@@ -61,6 +61,7 @@ int incoming_open(struct outpostd *d)
 	int fd;
 
 	d->look_incoming = true;
+	d->incoming_again = DEADLINE_NEVER;
 	d->incoming.fd = -1;
 	if (make_dir(d, INCOMING_DIR) < 0 || make_dir(d, "corrupt") < 0 ||
 	    dir_path(d, INCOMING_DIR, NULL, path, sizeof(path)) < 0)
@@ -170,6 +171,14 @@ static bool may_pass(int code)
 	return code == EX_TEMPFAIL || code == EX_IOERR || code == EX_OSERR || code == EX_CANTCREAT || code == 0;
 }
 
+/* What can't be had now may be later; nobody would say so, so it is looked at again. One line is enough for many. */
+static int stays(struct outpostd *d, const char *name, const char *why)
+{
+	if (d->incoming_stays++ == 0)
+		log_line(LOG_WARN, "pickup", 0, INCOMING_DIR "/%s stays for now: %s", name, why);
+	return 0;
+}
+
 /* 1: it is in the transaction (or is to be refused); 0: not now. */
 static int take_one(struct outpostd *d, const char *name, struct taken *t)
 {
@@ -180,18 +189,15 @@ static int take_one(struct outpostd *d, const char *name, struct taken *t)
 		return 0;
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	if (fd < 0)
-		return 0;
+		return errno == ENOENT || errno == ELOOP ? 0 : stays(d, name, strerror(errno));
 	*t = (struct taken){.refused = false};
 	memcpy(t->name, name, strnlen(name, sizeof(t->name) - 1));
 	rc = take_file(d, fd, &t->why);
 	close(fd);
 	if (rc == 0)
 		return 1;
-	if (may_pass(t->why.code)) {
-		log_line(LOG_WARN, "pickup", 0, INCOMING_DIR "/%s stays for now: %s", name, t->why.text);
-		d->incoming_stays++;
-		return 0;
-	}
+	if (may_pass(t->why.code))
+		return stays(d, name, t->why.text);
 	t->refused = true;
 	return 1;
 }
@@ -241,7 +247,21 @@ static int take_some(struct outpostd *d, DIR *dir)
 fail:
 	accept_forget(d);
 	log_line(LOG_FAIL, "pickup", 0, "cannot take " INCOMING_DIR "/ in: %s", err.text);
+	d->incoming_stays = incoming_count(d);
 	return 0;
+}
+
+static void look_again(struct outpostd *d)
+{
+	int64_t pause = d->incoming_pause ? d->incoming_pause * 2 : AGAIN_MS;
+
+	d->incoming_pause = !d->incoming_stays ? 0 : pause > AGAIN_MAX_MS ? AGAIN_MAX_MS : pause;
+	d->incoming_again = d->incoming_pause ? deadline_in_ms(d->incoming_pause) : DEADLINE_NEVER;
+}
+
+deadline incoming_deadline(const struct outpostd *d)
+{
+	return d->stalled ? DEADLINE_NEVER : d->incoming_again;
 }
 
 void incoming_take(struct outpostd *d)
@@ -255,10 +275,12 @@ void incoming_take(struct outpostd *d)
 		return;
 	dir = opendir(path);
 	if (!dir)
-		return;
-	while (take_some(d, dir) == TAKE_AT_ONCE)
+		stays(d, "", strerror(errno));
+	while (dir && take_some(d, dir) == TAKE_AT_ONCE)
 		;
-	closedir(dir);
+	if (dir)
+		closedir(dir);
+	look_again(d);
 }
 
 size_t incoming_count(struct outpostd *d)

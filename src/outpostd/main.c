@@ -181,6 +181,7 @@ static int timeout(struct outpostd *d, bool more)
 	first = deadline_first(first, notify_deadline(d));
 	first = deadline_first(first, upkeep_deadline(d));
 	first = deadline_first(first, reload_deadline(d));
+	first = deadline_first(first, incoming_deadline(d));
 	if (d->leaving)
 		first = deadline_first(first, d->leave_by);
 	if (d->linger)
@@ -192,7 +193,7 @@ static void turn(struct outpostd *d)
 {
 	clock_look(d);
 	door_tick(d);
-	if (d->look_incoming && !d->stalled)
+	if ((d->look_incoming || deadline_over(d->incoming_again)) && !d->stalled)
 		incoming_take(d);
 	reload_tick(d);
 	/* Agents first: they work on while the disk does. What the commit brings is handed out after it. */

@@ -171,6 +171,7 @@ struct accepted {
 	char *sender;
 	uint64_t size;
 	size_t nrecipients;
+	int64_t arrival;
 	bool queue_only, repeated;
 };
 /* Inside a transaction. What was accepted is noted and logged by accept_committed. */
@@ -184,6 +185,7 @@ int incoming_open(struct outpostd *d);
 void incoming_take(struct outpostd *d);		/* everything that is there; own transactions */
 bool incoming_waits(struct outpostd *d);	/* whether a file is there */
 size_t incoming_count(struct outpostd *d);	/* files there */
+deadline incoming_deadline(const struct outpostd *d);	/* what could not be taken is looked at again */
 
 /* ---- relay.c */
 enum { PAUSES_MAX = 16 };
@@ -272,7 +274,7 @@ struct schedule {
 	size_t ntried, captried;
 	bool tried_sorted;
 };
-void schedule_new_mail(struct outpostd *d, uint32_t uid);
+void schedule_new_mail(struct outpostd *d, uint32_t uid, int64_t due);
 void schedule_reset(struct outpostd *d);	/* something changed: look at everything again */
 void schedule_free(struct outpostd *d);
 void schedule_force(struct outpostd *d, bool on);
@@ -453,6 +455,8 @@ struct outpostd {
 	struct door door;
 	struct watch signals, incoming;
 	size_t incoming_stays;		/* files that could not be taken at the last look */
+	deadline incoming_again;
+	int64_t incoming_pause;		/* ms */
 	struct schedule schedule;
 	struct relay *relays;
 	struct relay *route[RELAYS_MAX];

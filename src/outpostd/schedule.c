@@ -126,16 +126,21 @@ static struct lane *lane_add(struct schedule *s, uint32_t uid)
 	return l;
 }
 
-void schedule_new_mail(struct outpostd *d, uint32_t uid)
+/* What outpost-drop took a while ago, or came when the clock was a little behind, is due before what this lane has come to:
+ * then the lane begins again. */
+void schedule_new_mail(struct outpostd *d, uint32_t uid, int64_t due)
 {
 	struct schedule *s = &d->schedule;
 	struct lane *l = lane_of(s, uid);
 
 	s->due_known = false;
-	if (l)
-		l->dry = false;
-	else
+	if (!l) {
 		lane_add(s, uid);
+		return;
+	}
+	l->dry = false;
+	if (due <= l->cursor.due)
+		l->cursor = (struct queue_cursor){0};
 }
 
 void schedule_reset(struct outpostd *d)

@@ -1,5 +1,6 @@
 """incoming/: what the drop took is taken in once, whatever lies beside it; what can't be taken goes to corrupt/."""
 import os
+import resource
 import struct
 import subprocess
 
@@ -40,6 +41,34 @@ class Incoming(harness.SystemTest):
         self.drop("late")
         self.relay.wait_messages(1)
         self.wait_log(r"outpost/pickup\[\d+\]: [0-9A-F]+: uid=\d+ from=<s@example.com>")
+
+    def test_one_that_took_long_is_not_overlooked(self):
+        """It came before what was sent meanwhile, by the time that outpost-drop wrote down, and is there later."""
+        self.configure(self.relay, agent_idle_time="3600s")
+        self.start_outpostd()
+        data = submission(b"From: s@example.com\nSubject: slow\n\nslow\n", recipients=[b"slow@example.net"])
+        with subprocess.Popen([harness.program("outpost-drop"), "-q", self.queue_dir], stdin=subprocess.PIPE,
+                              stdout=subprocess.PIPE, env=self.environ()) as slow:
+            slow.stdin.write(data[:50])
+            slow.stdin.flush()
+            harness.wait_for("it to have begun", lambda: any(self.incoming in os.readlink(fd.path) and "(deleted)" in os.readlink(fd.path)
+                                                             for fd in os.scandir("/proc/%d/fd" % slow.pid)))
+            self.sendmail("fast@example.net", input=b"Subject: fast\n\nfast\n")
+            self.relay.wait_messages(1)
+            slow.communicate(data[50:])
+            self.assertEqual(slow.returncode, 0)
+        self.relay.wait_messages(2)
+
+    def test_what_can_not_be_had_now_is_had_later(self):
+        """Without descriptors for a moment, and nobody who says when that is over."""
+        service = self.start_outpostd()
+        limit = resource.prlimit(service.pid, resource.RLIMIT_NOFILE)
+        most = max(map(int, os.listdir("/proc/%d/fd" % service.pid))) + 1
+        resource.prlimit(service.pid, resource.RLIMIT_NOFILE, (most, limit[1]))
+        self.drop("patient")
+        self.wait_log("incoming/.*stays for now")
+        resource.prlimit(service.pid, resource.RLIMIT_NOFILE, limit)
+        self.relay.wait_messages(1)
 
     def test_same_file_twice(self):
         """A crash between commit and unlink leaves the file; so does somebody who restores a backup."""
