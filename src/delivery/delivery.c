@@ -1,6 +1,7 @@
 #include "config.h"
 #include "delivery/delivery.h"
 #include "base/limits.h"
+#include "base/text.h"
 
 #include <stddef.h>
 #include <stdio.h>
@@ -34,7 +35,7 @@ static const struct field session_fields[] = {
 	TEXT(helo), TEXT(inet_protocols), TEXT(address_preference), TEXT(bind4), TEXT(bind6),
 	INT(t_connect), INT(t_helo), INT(t_starttls), INT(t_mail), INT(t_rcpt), INT(t_data_init),
 	INT(t_data_xfer), INT(t_data_done), INT(t_rset), INT(t_quit),
-	INT(recipient_limit), INT(pipeline_window), TEXT(pipeline_proof),
+	INT(recipient_limit), INT(pipeline_window), TEXT(known),
 	BOOL(check_only), TEXT(check_sender), BOOL(transcript),
 };
 
@@ -411,6 +412,7 @@ int delivery_put_down(struct buf *out, const struct delivery_down *d)
 	frame_cstr(out, d->address);
 	frame_u32(out, d->port);
 	frame_u32(out, d->retry_after);
+	frame_u8(out, d->served);
 	frame_finish(out, mark);
 	return buf_ok(out) ? 0 : -1;
 }
@@ -426,7 +428,160 @@ int delivery_get_down(struct frame *f, struct delivery_down *d)
 	frame_get_cstr(f, d->address, sizeof(d->address));
 	d->port = frame_get_u32(f);
 	d->retry_after = frame_get_u32(f);
+	d->served = frame_get_u8(f) != 0;
 	if (!frame_end(f) || d->kind < DOWN_NETWORK || d->kind > DOWN_BUSY)
 		return -1;
 	return 0;
+}
+
+int delivery_vsay_down(struct delivery_down *d, enum delivery_down_kind kind, int code, const char *dsn, const char *fmt, va_list ap)
+{
+	d->kind = kind;
+	d->code = code;
+	snprintf(d->dsn, sizeof(d->dsn), "%s", dsn);
+	vsnprintf(d->text, sizeof(d->text), fmt, ap);
+	text_clean(d->text);
+	return -1;
+}
+
+int delivery_say_down(struct delivery_down *d, enum delivery_down_kind kind, int code, const char *dsn, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	delivery_vsay_down(d, kind, code, dsn, fmt, ap);
+	va_end(ap);
+	return -1;
+}
+
+/* ---- KNOWN */
+
+enum { KNOWN_NO_BDAT = 1, KNOWN_NO_RSET = 2 };
+
+int delivery_put_known(struct buf *out, const struct delivery_known *k)
+{
+	size_t mark = frame_begin(out, FROM_AGENT_KNOWN);
+
+	frame_u8(out, (uint8_t)k->flight);
+	frame_u8(out, (uint8_t)((k->no_bdat ? KNOWN_NO_BDAT : 0) | (k->no_rset ? KNOWN_NO_RSET : 0)));
+	frame_u32(out, k->window);
+	frame_u32(out, k->recipients);
+	frame_u32(out, k->offers);
+	frame_finish(out, mark);
+	return buf_ok(out) ? 0 : -1;
+}
+
+int delivery_get_known(struct frame *f, struct delivery_known *k)
+{
+	uint8_t flags;
+
+	memset(k, 0, sizeof(*k));
+	k->flight = (enum delivery_flight)frame_get_u8(f);
+	flags = frame_get_u8(f);
+	k->no_bdat = flags & KNOWN_NO_BDAT;
+	k->no_rset = flags & KNOWN_NO_RSET;
+	k->window = frame_get_u32(f);
+	k->recipients = frame_get_u32(f);
+	k->offers = frame_get_u32(f);
+	return frame_end(f) && k->flight <= FLIGHT_NO && flags <= (KNOWN_NO_BDAT | KNOWN_NO_RSET) ? 0 : -1;
+}
+
+static const struct {
+	const char *name;
+	size_t offset;
+} known_numbers[] = {
+	{"window=", offsetof(struct delivery_known, window)},
+	{"recipients=", offsetof(struct delivery_known, recipients)},
+	{"connections=", offsetof(struct delivery_known, connections)},
+	{"offers=", offsetof(struct delivery_known, offers)},
+};
+
+enum { KNOWN_NUMBERS = sizeof(known_numbers) / sizeof(known_numbers[0]) };
+
+void delivery_write_known(const struct delivery_known *k, char out[KNOWN_TEXT])
+{
+	struct buf b;
+
+	buf_init(&b, KNOWN_TEXT - 1);
+	if (k->flight)
+		buf_adds(&b, k->flight == FLIGHT_YES ? " flight=yes" : " flight=no");
+	if (k->no_bdat)
+		buf_adds(&b, " nobdat");
+	if (k->no_rset)
+		buf_adds(&b, " noreset");
+	for (size_t i = 0; i < KNOWN_NUMBERS; i++) {
+		uint32_t n = *(const uint32_t *)(const void *)((const char *)k + known_numbers[i].offset);
+
+		if (n)
+			buf_addf(&b, " %s%u", known_numbers[i].name, n);
+	}
+	if (k->since > 0)
+		buf_addf(&b, " since=%lld", (long long)k->since);
+	snprintf(out, KNOWN_TEXT, "%s", buf_ok(&b) && b.len ? buf_str(&b) + 1 : "");
+	buf_free(&b);
+}
+
+/* NAME=NUMBER. */
+static bool take_number(struct span word, const char *name, uint64_t max, uint64_t *n)
+{
+	size_t len = strlen(name);
+
+	return word.n > len && memcmp(word.p, name, len) == 0 && text_u64((struct span){word.p + len, word.n - len}, max, n);
+}
+
+static void take_known(struct delivery_known *k, struct span word)
+{
+	uint64_t n;
+
+	if (span_is(word, "flight=yes") || span_is(word, "flight=no"))
+		k->flight = span_is(word, "flight=yes") ? FLIGHT_YES : FLIGHT_NO;
+	k->no_bdat = k->no_bdat || span_is(word, "nobdat");
+	k->no_rset = k->no_rset || span_is(word, "noreset");
+	for (size_t i = 0; i < KNOWN_NUMBERS; i++)
+		if (take_number(word, known_numbers[i].name, UINT32_MAX, &n))
+			*(uint32_t *)(void *)((char *)k + known_numbers[i].offset) = (uint32_t)n;
+	if (take_number(word, "since=", INT64_MAX, &n))
+		k->since = (int64_t)n;
+}
+
+void delivery_read_known(const char *text, struct delivery_known *k)
+{
+	struct span rest = span_of(text), word;
+
+	memset(k, 0, sizeof(*k));
+	while (span_word(&rest, " ", &word))
+		take_known(k, word);
+}
+
+void delivery_age_known(struct delivery_known *k, int64_t now)
+{
+	if (k->since > now || now - k->since >= KNOWN_LIFE)
+		memset(k, 0, sizeof(*k));
+}
+
+static bool same_known(const struct delivery_known *a, const struct delivery_known *b)
+{
+	return a->flight == b->flight && a->no_bdat == b->no_bdat && a->no_rset == b->no_rset && a->window == b->window &&
+	       a->recipients == b->recipients && a->offers == b->offers;
+}
+
+bool delivery_learn(struct delivery_known *k, const struct delivery_known *said, int64_t now)
+{
+	struct delivery_known old;
+
+	delivery_age_known(k, now);
+	old = *k;
+	if (old.offers && old.offers != said->offers)
+		memset(&old, 0, sizeof(old));
+	k->flight = old.flight == FLIGHT_NO || !said->flight ? old.flight : said->flight;
+	k->no_bdat = old.no_bdat || said->no_bdat;
+	k->no_rset = old.no_rset || said->no_rset;
+	k->window = said->window ? said->window : old.window;
+	if (said->recipients && (!old.recipients || said->recipients < old.recipients))
+		k->recipients = said->recipients;
+	else
+		k->recipients = old.recipients;
+	k->offers = said->offers;
+	k->since = old.since ? old.since : now;
+	return !same_known(k, &old);
 }

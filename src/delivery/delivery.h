@@ -13,6 +13,7 @@
 #ifndef DELIVERY_DELIVERY_H
 #define DELIVERY_DELIVERY_H
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -48,15 +49,37 @@ enum delivery_frame {
 	FROM_AGENT_BYE,		/* no payload: ended in order, after QUIT or because the relay closed an idle session. Messages that were
 				 * sent to this agent and are not DONE are simply given to the next one. */
 	FROM_AGENT_STEP,	/* struct delivery_step: progress, for `outpost check` */
-	FROM_AGENT_PROOF,	/* u8, enum delivery_proof: what was found out about this relay (DESIGN 5). outpostd remembers it
-				 * per relay and gives it to later agents as session.pipeline_proof. */
+	FROM_AGENT_KNOWN,	/* struct delivery_known, each time something new was found out about this relay */
 };
 
-enum delivery_proof {
-	DELIVERY_PROOF_NO,	/* "no": transactions may not be in flight */
-	DELIVERY_PROOF_YES,	/* "yes": they may */
-	DELIVERY_PROOF_NO_BDAT,	/* "nobdat": its CHUNKING is not to be used at all */
+/* What was found out about a relay by talking to it. outpostd keeps it and gives it to later agents. It holds for as long as the
+ * relay offers the same, and for KNOWN_LIFE: after that it is found out anew, good or bad. */
+enum { KNOWN_LIFE = 12 * 3600, KNOWN_TEXT = 160 };
+enum delivery_flight { FLIGHT_UNKNOWN, FLIGHT_YES, FLIGHT_NO };
+
+struct delivery_known {
+	enum delivery_flight flight;	/* whether transactions may be in flight */
+	bool no_bdat;			/* it offers CHUNKING and refuses BDAT */
+	bool no_rset;			/* RSET is refused, or does nothing: one message for each connection */
+	uint32_t window;		/* transactions in flight to begin with; 0: not known */
+	uint32_t recipients;		/* so many in a transaction, learnt from a 452; 0: not known */
+	uint32_t offers;		/* a hash of its EHLO at that time */
+	uint32_t connections;		/* at a time; outpostd's own, no agent says it; 0: not known */
+	int64_t since;			/* outpostd's own: seconds since 1970 when the first of this was learnt */
 };
+
+int delivery_put_known(struct buf *out, const struct delivery_known *k);
+int delivery_get_known(struct frame *f, struct delivery_known *k);
+
+/* The same as words, "flight=yes window=8 offers=12345 since=...", for the session and the queue; only what is known is said.
+ * Words that are not understood are skipped. */
+void delivery_write_known(const struct delivery_known *k, char out[KNOWN_TEXT]);
+void delivery_read_known(const char *text, struct delivery_known *k);
+
+/* Forgets what is too old, or of a time to come. */
+void delivery_age_known(struct delivery_known *k, int64_t now);
+/* Adds what an agent says. What is bad news stays, whatever an agent says that is older than it. Whether anything is new. */
+bool delivery_learn(struct delivery_known *k, const struct delivery_known *said, int64_t now);
 
 /* SESSION: a list of (str key, str value) pairs, u32 count first; unknown keys are refused. The keys
  * are those of struct delivery_session, in its order. */
@@ -87,7 +110,7 @@ struct delivery_session {
 	int t_connect, t_helo, t_starttls, t_mail, t_rcpt, t_data_init, t_data_xfer, t_data_done, t_rset, t_quit; /* seconds */
 	int recipient_limit;		/* per transaction */
 	int pipeline_window;
-	char pipeline_proof[8];		/* what FROM_AGENT_PROOF said of this relay: "yes", "no", "nobdat", or "" (unknown) */
+	char known[KNOWN_TEXT];		/* delivery_write_known */
 	bool check_only;		/* `outpost check`: stop after login (and MAIL/RSET when check_sender), report STEPs */
 	char check_sender[1024];
 	bool transcript;		/* log the dialogue (secrets masked) as FROM_AGENT_LOG lines of part "smtp" */
@@ -193,7 +216,13 @@ struct delivery_down {
 	char host[256], address[64];
 	uint32_t port;		/* 0: never got that far */
 	uint32_t retry_after;	/* seconds the relay asked for; 0: nothing said */
+	bool served;		/* a transaction had been brought to its end on this connection */
 };
+/* Fills d but for where (host, address, port); the words are made printable. Returns -1. */
+int delivery_say_down(struct delivery_down *d, enum delivery_down_kind kind, int code, const char *dsn, const char *fmt, ...)
+	__attribute__((format(printf, 5, 6)));
+int delivery_vsay_down(struct delivery_down *d, enum delivery_down_kind kind, int code, const char *dsn, const char *fmt, va_list ap)
+	__attribute__((format(printf, 5, 0)));
 int delivery_put_down(struct buf *out, const struct delivery_down *d);
 int delivery_get_down(struct frame *f, struct delivery_down *d);
 

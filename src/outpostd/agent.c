@@ -47,11 +47,11 @@ static void agent_free(struct agent *a)
 /* Its socket ended, or it talked nonsense. What it had goes back, and if it said no reason that is one. */
 static void agent_lost(struct agent *a, const char *why)
 {
-	struct delivery_down down = {.kind = DOWN_LOCAL, .code = EX_SOFTWARE, .dsn = "4.3.0"};
+	struct delivery_down down = {0};
 
 	if (a->state != AGENT_OVER) {
 		log_line(LOG_FAIL, "smtp", a->pid, "%s", why);
-		snprintf(down.text, sizeof(down.text), "%s", why);
+		delivery_say_down(&down, DOWN_LOCAL, EX_SOFTWARE, "4.3.0", "%s", why);
 		settle_abandon(a->d, a, &down, true);
 		if (a->used == 0)
 			relay_went_down(a->d, a->relay, &down);
@@ -72,7 +72,7 @@ static int put_session(struct agent *a, const char *sender, struct error *err)
 	buf_init(&notes, 16384);
 	rc = nexthop_session(a->d->conf, &a->relay->at, sender, &s, &notes, err);
 	if (rc == 0) {
-		snprintf(s.pipeline_proof, sizeof(s.pipeline_proof), "%s", a->relay->proof);
+		relay_known(a->d, a->relay, s.known);
 		if (delivery_put_session(&a->out, &s) < 0)
 			rc = error_set(err, EX_OSERR, "4.3.0", "no memory");
 	}
@@ -401,13 +401,13 @@ static bool on_bye(struct agent *a, struct frame *f)
 	return true;
 }
 
-static bool on_proof(struct agent *a, struct frame *f)
+static bool on_known(struct agent *a, struct frame *f)
 {
-	uint8_t found = frame_get_u8(f);
+	struct delivery_known said;
 
-	if (!frame_end(f) || found > DELIVERY_PROOF_NO_BDAT)
+	if (delivery_get_known(f, &said) < 0)
 		return false;
-	relay_proof(a->d, a->relay, found);
+	relay_learn(a->d, a->relay, &said);
 	return true;
 }
 
@@ -442,8 +442,8 @@ static bool handle(struct agent *a, struct frame *f)
 		return on_bye(a, f);
 	case FROM_AGENT_STEP:
 		return on_step(a, f);
-	case FROM_AGENT_PROOF:
-		return on_proof(a, f);
+	case FROM_AGENT_KNOWN:
+		return on_known(a, f);
 	default:
 		return false;
 	}

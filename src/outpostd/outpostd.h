@@ -194,7 +194,8 @@ struct relay {
 	struct conf_relay at;
 	char sender[LIMIT_ADDRESS];	/* sender-dependent authentication: whose; "" otherwise */
 	struct queue_relay state;
-	unsigned agents, limit;		/* limit: how many connections it allows; 0 not known */
+	unsigned agents;
+	unsigned fruitless;		/* connections lost in a row before they had ended a transaction */
 	deadline full_since;		/* when another agent may be started; NEVER while one has room */
 	deadline not_before;		/* smtp_destination_rate_delay */
 	bool dirty;			/* state is not stored yet */
@@ -204,7 +205,8 @@ struct relay {
 	char digest[72];		/* of the credential last used */
 	bool renewed;			/* it was refused and asked for anew once since the relay was last up */
 	struct budget second, minute;	/* smtp_destination_rate_per_second, _minute */
-	char proof[8], tls[128], mechanism[32], extensions[256], pauses[16 * 24];	/* state.info */
+	struct delivery_known known;	/* by talking to it; state.info, as are the next */
+	char tls[128], mechanism[32], extensions[256], pauses[16 * 24];
 };
 /* ---- budget.c */
 /* Counts one. False (and *err) when this user's messages of an hour are used up. */
@@ -225,7 +227,8 @@ deadline relay_deadline(struct outpostd *d);
 void relay_went_down(struct outpostd *d, struct relay *r, const struct delivery_down *why);
 void relay_agent_down(struct outpostd *d, struct agent *a, const struct delivery_down *why);
 void relay_came_up(struct outpostd *d, struct relay *r, const struct delivery_ready *ready);
-void relay_proof(struct outpostd *d, struct relay *r, enum delivery_proof found);
+void relay_learn(struct outpostd *d, struct relay *r, const struct delivery_known *said);
+void relay_known(struct outpostd *d, struct relay *r, char text[KNOWN_TEXT]);	/* for a session */
 void relay_force(struct outpostd *d, bool refused);			/* flush: may be tried at once; refused: even with a credential that was */
 void relay_changed(struct outpostd *d, bool conf);			/* the configuration, or a password map, may have */
 bool relay_needs_hands(const struct outpostd *d);

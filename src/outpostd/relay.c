@@ -13,7 +13,7 @@
 #include "base/log.h"
 #include "base/text.h"
 
-enum { AUTH_BACKOFF_MAX_S = 8 * 3600, LOCAL_RETRY_S = 60 };
+enum { AUTH_BACKOFF_MAX_S = 8 * 3600, LOCAL_RETRY_S = 60, FRUITLESS_MAX = 3 };
 
 static const struct {
 	enum delivery_down_kind kind;
@@ -78,12 +78,14 @@ static void info_put(struct buf *b, const char *key, const char *value)
 
 static void info_write(struct relay *r)
 {
+	char known[KNOWN_TEXT];
 	struct buf b;
 
+	delivery_write_known(&r->known, known);
 	buf_init(&b, sizeof(r->state.info) - 1);
 	buf_addc(&b, '{');
 	info_put(&b, "pauses", r->pauses);
-	info_put(&b, "proof", r->proof);
+	info_put(&b, "known", known);
 	info_put(&b, "tls", r->tls);
 	info_put(&b, "mechanism", r->mechanism);
 	info_put(&b, "extensions", r->extensions);
@@ -95,8 +97,11 @@ static void info_write(struct relay *r)
 
 static void info_read(struct relay *r)
 {
+	char known[KNOWN_TEXT];
+
+	info_get(r->state.info, "known", known, sizeof(known));
+	delivery_read_known(known, &r->known);
 	info_get(r->state.info, "pauses", r->pauses, sizeof(r->pauses));
-	info_get(r->state.info, "proof", r->proof, sizeof(r->proof));
 	info_get(r->state.info, "tls", r->tls, sizeof(r->tls));
 	info_get(r->state.info, "mechanism", r->mechanism, sizeof(r->mechanism));
 	info_get(r->state.info, "extensions", r->extensions, sizeof(r->extensions));
@@ -316,12 +321,16 @@ bool relay_may_try(const struct outpostd *d, const struct relay *r)
 unsigned relay_limit(struct outpostd *d, const struct relay *r)
 {
 	int64_t limit = conf_int(d->conf, P_smtp_destination_concurrency_limit);
+	struct delivery_known known = r->known;
+	uint32_t allows;
 
+	delivery_age_known(&known, clock_us(d) / 1000000);
+	allows = known.connections;
 	if (is_down(r))
 		return 1;
 	if (limit < 1)
 		limit = 1;
-	return r->limit && r->limit < limit ? r->limit : (unsigned)limit;
+	return allows && allows < limit ? allows : (unsigned)limit;
 }
 
 static int64_t pause_s(struct outpostd *d, const struct relay *r, const struct delivery_down *why)
@@ -424,19 +433,40 @@ static bool renew_credential(struct outpostd *d, struct agent *a, const struct d
 	return true;
 }
 
-/* A session ended. One that had sent something and was cut is no sign that the relay is down: the next agent will
- * find out. A relay that refuses the n-th connection says how many it allows. */
+static void allow_fewer(struct outpostd *d, struct relay *r)
+{
+	r->known.connections = r->agents - 1;
+	if (!r->known.since)
+		r->known.since = clock_us(d) / 1000000;
+	mark(d, r);
+}
+
+/* A connection that brought something to its end and was then lost, or lost count, is no sign that the relay is down: the next will
+ * find out. One that was lost over its first message may be that message's fault, which now waits: others are tried, but not for
+ * ever. */
+static bool worth_another(struct relay *r, const struct agent *a, const struct delivery_down *why)
+{
+	if (why->kind != DOWN_NETWORK && why->kind != DOWN_GREETING)
+		return false;
+	if (why->served) {
+		r->fruitless = 0;
+		return true;
+	}
+	return why->kind == DOWN_NETWORK && a->used > 0 && ++r->fruitless < FRUITLESS_MAX;
+}
+
+/* A session ended. A relay that refuses the n-th connection says how many it allows. */
 void relay_agent_down(struct outpostd *d, struct agent *a, const struct delivery_down *why)
 {
 	struct relay *r = a->relay;
 
 	snprintf(r->digest, sizeof(r->digest), "%s", a->digest);
 	if (why->kind == DOWN_BUSY && r->agents > 1) {
-		r->limit = r->agents - 1;
-		log_line(LOG_INFORMATION, "smtp", a->pid, "%s allows %u connections: %s", r->at.written, r->limit, why->text);
+		allow_fewer(d, r);
+		log_line(LOG_INFORMATION, "smtp", a->pid, "%s allows %u connections: %s", r->at.written, r->agents - 1, why->text);
 		return;
 	}
-	if (why->kind == DOWN_NETWORK && a->used > 0) {
+	if (worth_another(r, a, why)) {
 		log_line(LOG_INFORMATION, "smtp", a->pid, "%s: %s; connecting again", r->at.written, why->text);
 		return;
 	}
@@ -445,15 +475,16 @@ void relay_agent_down(struct outpostd *d, struct agent *a, const struct delivery
 	relay_went_down(d, r, why);
 }
 
-/* An agent whose connection is older than what another found out about BDAT has no say any more. */
-void relay_proof(struct outpostd *d, struct relay *r, enum delivery_proof found)
+void relay_learn(struct outpostd *d, struct relay *r, const struct delivery_known *said)
 {
-	static const char *const words[] = {[DELIVERY_PROOF_NO] = "no", [DELIVERY_PROOF_YES] = "yes", [DELIVERY_PROOF_NO_BDAT] = "nobdat"};
+	if (delivery_learn(&r->known, said, clock_us(d) / 1000000))
+		mark(d, r);
+}
 
-	if (strcmp(r->proof, words[DELIVERY_PROOF_NO_BDAT]) == 0)
-		return;
-	snprintf(r->proof, sizeof(r->proof), "%s", words[found]);
-	mark(d, r);
+void relay_known(struct outpostd *d, struct relay *r, char text[KNOWN_TEXT])
+{
+	delivery_age_known(&r->known, clock_us(d) / 1000000);
+	delivery_write_known(&r->known, text);
 }
 
 void relay_force(struct outpostd *d, bool refused)

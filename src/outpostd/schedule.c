@@ -317,14 +317,12 @@ static bool one_starts(const struct outpostd *d, const struct relay *r)
 
 static void start(struct outpostd *d, struct relay *r, const char *sender)
 {
-	struct delivery_down down = {.kind = DOWN_CONFIG, .dsn = "4.3.5"};
+	struct delivery_down down = {0};
 	struct error err = {0};
 
 	if (agent_start(d, r, sender, &err))
 		return;
-	down.code = err.code;
-	down.kind = err.code == EX_CONFIG ? DOWN_CONFIG : DOWN_LOCAL;
-	snprintf(down.text, sizeof(down.text), "%s", err.text);
+	delivery_say_down(&down, err.code == EX_CONFIG ? DOWN_CONFIG : DOWN_LOCAL, err.code, "4.3.5", "%s", err.text);
 	relay_went_down(d, r, &down);
 }
 

@@ -85,13 +85,9 @@ int agent_down(struct agent *a, enum delivery_down_kind kind, int code, const ch
 
 	if (d->kind)
 		return -1;
-	d->kind = kind;
-	d->code = code;
-	snprintf(d->dsn, sizeof(d->dsn), "%s", dsn);
 	va_start(ap, fmt);
-	vsnprintf(d->text, sizeof(d->text), fmt, ap);
+	delivery_vsay_down(d, kind, code, dsn, fmt, ap);
 	va_end(ap);
-	text_clean(d->text);
 	snprintf(d->host, sizeof(d->host), "%s", a->ready.host[0] ? a->ready.host : a->set.host);
 	snprintf(d->address, sizeof(d->address), "%s", a->ready.address);
 	d->port = a->ready.port;

@@ -76,22 +76,24 @@ void settle_broken(struct transfer *t)
 
 /* ---- what a reply does to the session */
 
-static void say_proof(struct transfer *t, enum delivery_proof found)
+void say_known(struct transfer *t)
 {
-	size_t mark = frame_begin(&t->a->link.out, FROM_AGENT_PROOF);
-
-	frame_u8(&t->a->link.out, (uint8_t)found);
-	frame_finish(&t->a->link.out, mark);
-	t->window.proof = found == DELIVERY_PROOF_YES ? PROOF_YES : PROOF_NO;
+	t->known.offers = ehlo_hash(&t->a->ehlo);
+	delivery_put_known(&t->a->link.out, &t->known);
 }
 
 /* Whatever it was: at this relay transactions are no longer in flight. */
 static void revoke(struct transfer *t)
 {
-	if (t->window.proof == PROOF_YES || t->window.proof == PROOF_ASKED)
-		say_proof(t, DELIVERY_PROOF_NO);
+	if (t->window.proof != PROOF_YES && t->window.proof != PROOF_ASKED)
+		return;
+	t->window.proof = PROOF_NO;
+	t->known.flight = FLIGHT_NO;
+	say_known(t);
 }
 
+/* Nobody knows any more which reply belongs to what. The session is over; the relay is down for it only when this was all that a
+ * fresh connection brought (down.served). */
 static int out_of_step(struct transfer *t, const char *why)
 {
 	struct buf words;
@@ -130,6 +132,8 @@ static int closed(struct transfer *t, const struct awaited *w)
 {
 	bool between = !w || w->command == CMD_RSET || w->command == CMD_MAIL || w->command == CMD_PROOF;
 
+	if (t->window.proof == PROOF_YES)
+		window_halve(&t->window);
 	if (t->served && between && ends_connection_only(&t->a->reply)) {
 		t->closing = CLOSE_ORDERLY;
 		return -1;
@@ -152,17 +156,33 @@ static void look_for_reproach(struct transfer *t, enum slowdown_stage stage, con
 
 /* ---- replies to each command */
 
-/* A relay that does not know RSET gets one message per connection: nobody knows what it keeps of the last one. Every connection
- * settles its first message, so this ends. */
-static int on_rset(struct transfer *t, const struct awaited *w)
+/* A relay that does not know RSET, or whose RSET does nothing, gets one message for each connection: nobody knows what it keeps of the
+ * last one. Outside the window nothing of the body was said, so that the message goes at once over the next connection. Every
+ * connection ends its first transaction, so this ends. */
+static int keeps_the_last(struct transfer *t, const struct tx *x, const char *why)
 {
-	if (reply_ok(&t->a->reply))
-		return 0;
-	if ((t->a->reply.code != 500 && t->a->reply.code != 502) || w->tx->last_byte)
-		return out_of_step(t, "refused RSET");
-	revoke(t);
+	struct buf words;
+
+	if (!t->concluded)
+		return out_of_step(t, why);
+	t->known.no_rset = true;
+	t->known.flight = FLIGHT_NO;
+	t->window.proof = PROOF_NO;
+	say_known(t);
+	if (x->last_byte)
+		return out_of_step(t, why);
+	buf_init(&words, 500);
+	reply_quote(&t->a->reply, &words, 300);
+	link_log(&t->a->link, LOG_INFORMATION, "host %s %s: %s: one message for each connection from now on", agent_peer(t->a), why,
+		 buf_str(&words));
+	buf_free(&words);
 	t->closing = CLOSE_ORDERLY;
 	return -1;
+}
+
+static int on_rset(struct transfer *t, const struct awaited *w)
+{
+	return reply_ok(&t->a->reply) ? 0 : keeps_the_last(t, w->tx, "refused RSET");
 }
 
 static int on_mail(struct transfer *t, const struct awaited *w)
@@ -172,7 +192,7 @@ static int on_mail(struct transfer *t, const struct awaited *w)
 	if (reply_ok(&t->a->reply))
 		return 0;
 	if (t->a->reply.code == 503 || t->a->reply.code / 100 == 3)
-		return out_of_step(t, "lost track of the session: in reply to MAIL FROM it said");
+		return keeps_the_last(t, w->tx, "lost track of the session: in reply to MAIL FROM it said");
 	w->tx->mail_refused = true;
 	look_for_reproach(t, SLOWDOWN_MESSAGE, "MAIL FROM command");
 	verdict_of_reply(t->a, "MAIL FROM command", &v);
@@ -194,9 +214,14 @@ static bool too_many(const struct transfer *t, const struct tx *x)
 
 static void again_later(struct transfer *t, struct tx *x, size_t i)
 {
+	size_t limit = x->accepted > x->nrcpt / 2 ? x->accepted : x->nrcpt / 2;
+
 	x->msg->state[x->rcpt[i]] = RCPT_TODO;
 	x->msg->todo++;
-	t->rcpt_limit = x->accepted > x->nrcpt / 2 ? x->accepted : x->nrcpt / 2;
+	if (t->known.recipients == limit)
+		return;
+	t->known.recipients = (uint32_t)limit;
+	say_known(t);
 }
 
 static int on_rcpt(struct transfer *t, const struct awaited *w)
@@ -271,7 +296,8 @@ static int without_chunks(struct transfer *t, struct tx *x)
 		return out_of_step(t, "lost track of the session: in reply to BDAT it said");
 	link_log(&t->a->link, LOG_WARN, "%s: host %s offers CHUNKING and refuses BDAT (%d): trying again with DATA", x->msg->m.queue_id,
 		 agent_peer(t->a), t->a->reply.code);
-	say_proof(t, DELIVERY_PROOF_NO_BDAT);
+	t->known.no_bdat = true;
+	say_known(t);
 	link_seq(&t->a->link, FROM_AGENT_BEGUN, x->msg->m.seq);
 	t->closing = CLOSE_ORDERLY;
 	return -1;
@@ -305,13 +331,16 @@ static int on_end(struct transfer *t, const struct awaited *w)
 
 static int on_proof(struct transfer *t, const struct awaited *w)
 {
-	if (reply_ok(&t->a->reply) != (w->rcpt != 2) || t->a->reply.code == 221) {
+	if (reply_ok(&t->a->reply) != (w->rcpt != PROOF_BDAT) || t->a->reply.code == 221) {
 		revoke(t);
 		t->closing = CLOSE_ORDERLY;
 		return -1;
 	}
-	if (w->rcpt == 3)
-		say_proof(t, DELIVERY_PROOF_YES);
+	if (w->rcpt == PROOF_COMMANDS - 1) {
+		t->window.proof = PROOF_YES;
+		t->known.flight = FLIGHT_YES;
+		say_known(t);
+	}
 	return 0;
 }
 

@@ -101,3 +101,12 @@ void ehlo_parse(const struct reply *r, struct ehlo *e)
 	while (reply_line(r, &at, &line))
 		take_keyword(e, line);
 }
+
+uint32_t ehlo_hash(const struct ehlo *e)
+{
+	uint32_t h = 2166136261u;	/* FNV-1a */
+
+	for (const char *p = e->words; *p; p++)
+		h = (h ^ (unsigned char)*p) * 16777619u;
+	return h ? h : 1;
+}

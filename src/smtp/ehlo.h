@@ -22,4 +22,7 @@ struct ehlo {
  * is not offered. */
 void ehlo_parse(const struct reply *r, struct ehlo *e);
 
+/* A hash of what is offered, never 0: another one means that another program answers, or another version of it. */
+uint32_t ehlo_hash(const struct ehlo *e);
+
 #endif

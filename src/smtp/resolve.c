@@ -8,7 +8,6 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <resolv.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,23 +17,6 @@ struct mx {
 	unsigned preference;
 	char host[256];
 };
-
-static int fail(struct delivery_down *d, enum delivery_down_kind kind, int code, const char *dsn, const char *fmt, ...)
-	__attribute__((format(printf, 5, 6)));
-
-static int fail(struct delivery_down *d, enum delivery_down_kind kind, int code, const char *dsn, const char *fmt, ...)
-{
-	va_list ap;
-
-	d->kind = kind;
-	d->code = code;
-	snprintf(d->dsn, sizeof(d->dsn), "%s", dsn);
-	va_start(ap, fmt);
-	vsnprintf(d->text, sizeof(d->text), fmt, ap);
-	va_end(ap);
-	text_clean(d->text);
-	return -1;
-}
 
 bool resolve_is_address(const char *host)
 {
@@ -101,13 +83,13 @@ static int dns_down(struct delivery_down *d, const char *host, const char *type,
 {
 	switch (why) {
 	case HOST_NOT_FOUND:
-		return fail(d, DOWN_DNS, EX_NOHOST, "4.4.4", "host %s not found: the name does not exist (check relayhost in main.cf)",
+		return delivery_say_down(d, DOWN_DNS, EX_NOHOST, "4.4.4", "host %s not found: the name does not exist (check relayhost in main.cf)",
 			    host);
 	case TRY_AGAIN:
-		return fail(d, DOWN_DNS, EX_TEMPFAIL, "4.4.3", "host %s: no answer from the name server (type %s), try again later",
+		return delivery_say_down(d, DOWN_DNS, EX_TEMPFAIL, "4.4.3", "host %s: no answer from the name server (type %s), try again later",
 			    host, type);
 	default:
-		return fail(d, DOWN_DNS, EX_TEMPFAIL, "4.4.3", "host %s: the name server failed (type %s)", host, type);
+		return delivery_say_down(d, DOWN_DNS, EX_TEMPFAIL, "4.4.3", "host %s: the name server failed (type %s)", host, type);
 	}
 }
 
@@ -147,7 +129,7 @@ static int look_up_mx(const char *domain, struct mx *list, struct delivery_down 
 		len = (int)sizeof(answer);
 	n = parse_mx(answer, len, list);
 	if (n == 1 && !list[0].host[0])
-		return fail(d, DOWN_CONFIG, EX_CONFIG, "4.4.4", "%s says that it accepts no mail (null MX): write the relay as [host]:port",
+		return delivery_say_down(d, DOWN_CONFIG, EX_CONFIG, "4.4.4", "%s says that it accepts no mail (null MX): write the relay as [host]:port",
 			    domain);
 	return (int)n;
 }
@@ -200,9 +182,9 @@ static int resolver_down(struct delivery_down *d, const char *host, int rc)
 		return dns_down(d, host, "A", TRY_AGAIN);
 	case EAI_SYSTEM:
 	case EAI_MEMORY:
-		return fail(d, DOWN_LOCAL, EX_OSERR, "4.3.0", "looking up host %s: %s", host, gai_strerror(rc));
+		return delivery_say_down(d, DOWN_LOCAL, EX_OSERR, "4.3.0", "looking up host %s: %s", host, gai_strerror(rc));
 	default:
-		return fail(d, DOWN_DNS, EX_TEMPFAIL, "4.4.3", "looking up host %s: %s", host, gai_strerror(rc));
+		return delivery_say_down(d, DOWN_DNS, EX_TEMPFAIL, "4.4.3", "looking up host %s: %s", host, gai_strerror(rc));
 	}
 }
 
@@ -254,9 +236,9 @@ int resolve(const struct delivery_session *s, struct endpoints *e, struct delive
 
 	memset(e, 0, sizeof(*e));
 	if (!s->host[0])
-		return fail(d, DOWN_CONFIG, EX_CONFIG, "4.3.5", "no relayhost is set in main.cf");
+		return delivery_say_down(d, DOWN_CONFIG, EX_CONFIG, "4.3.5", "no relayhost is set in main.cf");
 	if (find_port(s->port[0] ? s->port : "587", &e->port) < 0)
-		return fail(d, DOWN_CONFIG, EX_CONFIG, "4.3.5", "relayhost: unknown port \"%s\"", s->port);
+		return delivery_say_down(d, DOWN_CONFIG, EX_CONFIG, "4.3.5", "relayhost: unknown port \"%s\"", s->port);
 	if (s->mx && !resolve_is_address(s->host)) {
 		n = look_up_mx(s->host, list, d);
 		if (n < 0)
@@ -264,7 +246,7 @@ int resolve(const struct delivery_session *s, struct endpoints *e, struct delive
 	}
 	rc = n ? look_up_exchangers(s, list, n, e, d) : look_up_host(s, s->host, 0, e, d);
 	if (rc == 0 && !e->n)
-		return fail(d, DOWN_CONFIG, EX_CONFIG, "4.4.4", "host %s has no address that inet_protocols = %s allows", s->host,
+		return delivery_say_down(d, DOWN_CONFIG, EX_CONFIG, "4.4.4", "host %s has no address that inet_protocols = %s allows", s->host,
 			    s->inet_protocols);
 	if (rc == 0)
 		d->kind = 0;

@@ -19,6 +19,9 @@
 #include "smtp/agent.h"
 #include "smtp/window.h"
 
+/* The proof of the window: RSET, MAIL, RSET, MAIL, a BDAT that is refused, RSET. */
+enum { PROOF_BDAT = 4, PROOF_COMMANDS = 6 };
+
 enum command { CMD_RSET, CMD_MAIL, CMD_RCPT, CMD_DATA, CMD_EOD, CMD_PROOF };
 
 enum tx_step { TX_RSET, TX_MAIL, TX_RCPT, TX_DATA, TX_BODY, TX_STREAM, TX_WRITTEN };
@@ -48,7 +51,7 @@ struct tx {
 struct awaited {
 	enum command command;
 	struct tx *tx;		/* NULL: proof */
-	size_t rcpt;		/* index in tx->rcpt; of a proof: which of its four */
+	size_t rcpt;		/* index in tx->rcpt; of a proof: which of its commands */
 };
 
 enum closing { OPEN, CLOSE_ORDERLY, CLOSE_DOWN };
@@ -72,8 +75,9 @@ struct transfer {
 	size_t head, count, room;
 	deadline since;			/* ms: when the head came to be waited for */
 	bool used;			/* a MAIL was sent on this connection: RSET before the next */
+	bool concluded;			/* a transaction was brought to its end on this connection, whatever came of it */
 	bool served;			/* a message was accepted on this connection */
-	size_t rcpt_limit;
+	struct delivery_known known;	/* of this relay */
 	enum closing closing;		/* CLOSE_DOWN: a->down says why; what is in flight is still answered */
 	struct look looks[CMD_PROOF];
 	struct buf proof_mail;		/* a MAIL line that the relay is known to accept */
@@ -101,6 +105,8 @@ int answer_take(struct transfer *t);
 /* The relay's side ended; a deadline came. -1 as above. */
 int answer_lost(struct transfer *t);
 int answer_late(struct transfer *t);
+/* Tells outpostd what is now known of this relay. */
+void say_known(struct transfer *t);
 /* A verdict for every recipient of x that has none. */
 void settle_all(struct transfer *t, struct tx *x, const struct delivery_verdict *v);
 /* A message that can't go at all. */

@@ -71,16 +71,38 @@ static bool in_body(const struct transfer *t)
 	return false;
 }
 
+/* What earlier sessions found out, unless another program answers by now. */
+static void remember(struct transfer *t)
+{
+	struct ehlo *e = &t->a->ehlo;
+
+	delivery_read_known(t->a->set.known, &t->known);
+	if (t->known.offers && t->known.offers != ehlo_hash(e))
+		memset(&t->known, 0, sizeof(t->known));
+	if (t->known.no_bdat)
+		e->chunking = false;
+	window_init(&t->window, (unsigned)t->a->set.pipeline_window, e->pipelining && e->chunking, &t->known);
+}
+
+/* How many transactions in flight went well here is where the next session begins. */
+static void keep_window(struct transfer *t)
+{
+	if (t->window.proof != PROOF_YES || t->known.window == t->window.size)
+		return;
+	t->known.window = t->window.size;
+	say_known(t);
+}
+
 int transfer_run(struct agent *a)
 {
 	struct transfer t = {.a = a};
 	int rc;
 
 	buf_init(&t.proof_mail, 8192);
-	if (strcmp(a->set.pipeline_proof, "nobdat") == 0)
-		a->ehlo.chunking = false;
-	window_init(&t.window, (unsigned)a->set.pipeline_window, a->ehlo.pipelining && a->ehlo.chunking, a->set.pipeline_proof);
+	remember(&t);
 	rc = run(&t);
+	keep_window(&t);
+	a->down.served = t.concluded;
 	if (rc < 0)
 		settle_broken(&t);
 	if (t.count || in_body(&t))

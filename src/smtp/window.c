@@ -1,16 +1,19 @@
 #include "config.h"
 #include "smtp/window.h"
 
-#include <string.h>
+static unsigned least(unsigned a, unsigned b)
+{
+	return a < b ? a : b;
+}
 
-void window_init(struct window *w, unsigned max, bool able, const char *known)
+void window_init(struct window *w, unsigned max, bool able, const struct delivery_known *k)
 {
 	*w = (struct window){.max = max ? max : 1};
-	if (!able || max < 2 || strcmp(known, "no") == 0)
+	if (!able || max < 2 || k->flight == FLIGHT_NO || k->no_rset)
 		w->proof = PROOF_NO;
-	else if (strcmp(known, "yes") == 0)
+	else if (k->flight == FLIGHT_YES)
 		w->proof = PROOF_YES;
-	w->size = WINDOW_START < w->max ? WINDOW_START : w->max;
+	w->size = least(k->window ? k->window : WINDOW_START, w->max);
 }
 
 bool window_wants_proof(const struct window *w, unsigned waiting)
@@ -32,14 +35,20 @@ void window_accepted(struct window *w)
 	if (++w->clean < w->size || w->size == w->max)
 		return;
 	w->clean = 0;
-	w->size = w->size * 2 < w->max ? w->size * 2 : w->max;
+	w->size = least(w->size * 2, w->max);
 }
 
 void window_refused(struct window *w)
 {
 	w->refused++;
 	w->clean = 0;
-	w->size = WINDOW_START < w->max ? WINDOW_START : w->max;
+	w->size = least(WINDOW_START, w->size);
+}
+
+void window_halve(struct window *w)
+{
+	w->clean = 0;
+	w->size = w->size > 1 ? w->size / 2 : 1;
 }
 
 bool window_tired(const struct window *w)

@@ -10,8 +10,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "delivery/delivery.h"
+
 enum {
-	WINDOW_START = 4,
+	WINDOW_START = 4,		/* where an earlier session knows no better */
 	WINDOW_BYTES = 256 << 10,	/* in flight at most */
 	WINDOW_TIRED = 4,		/* refusals in a row after which the session is left */
 	WINDOW_BACKLOG = 3,		/* messages waiting that make the proof worth its round trip */
@@ -27,8 +29,8 @@ struct window {
 	unsigned refused;	/* in a row */
 };
 
-/* able: PIPELINING and CHUNKING. known: "yes", "no" or "" (what an earlier session found). */
-void window_init(struct window *w, unsigned max, bool able, const char *known);
+/* able: PIPELINING and CHUNKING. k: what an earlier session found. */
+void window_init(struct window *w, unsigned max, bool able, const struct delivery_known *k);
 
 /* Whether the proof is due: something was accepted, and enough waits. */
 bool window_wants_proof(const struct window *w, unsigned waiting);
@@ -38,6 +40,7 @@ bool window_open(const struct window *w, unsigned n, size_t bytes, size_t more);
 
 void window_accepted(struct window *w);
 void window_refused(struct window *w);
+void window_halve(struct window *w);	/* the relay said 421 */
 bool window_tired(const struct window *w);
 
 #endif

@@ -176,8 +176,8 @@ static void set_up(struct agent *a, int link_fd, int relay_fd)
 	s->recipient_limit = 3;
 	s->pipeline_window = 4;
 	s->auth = f.size && f.data[f.size - 1] == 'A';
-	if (f.size && f.data[f.size - 1] == 'P')	/* transactions in flight from the first accepted one on */
-		snprintf(s->pipeline_proof, sizeof(s->pipeline_proof), "yes");
+	if (f.size && f.data[f.size - 1] == 'P') /* transactions in flight from the first accepted one on */
+		snprintf(s->known, sizeof(s->known), "flight=yes");
 	s->auth_without_tls = true;
 	channel_open(&a->ch, relay_fd);
 }

@@ -198,12 +198,15 @@ static void on_ready(struct frame *f)
 		       r.verified, r.mechanism, r.extensions, (unsigned long long)r.size_limit);
 }
 
-static void on_proof(struct frame *f)
+static void on_known(struct frame *f)
 {
-	static const char *const words[] = {"no", "yes", "nobdat"};
-	uint8_t found = frame_get_u8(f);
+	struct delivery_known k;
+	char words[KNOWN_TEXT];
 
-	printf("proof %s\n", found < sizeof(words) / sizeof(words[0]) ? words[found] : "?");
+	if (delivery_get_known(f, &k) < 0)
+		die("bad KNOWN");
+	delivery_write_known(&k, words);
+	printf("known %s\n", words);
 }
 
 static void on_step(struct frame *f)
@@ -281,8 +284,8 @@ static void on_frame(struct frame *f)
 	case FROM_AGENT_STEP:
 		on_step(f);
 		break;
-	case FROM_AGENT_PROOF:
-		on_proof(f);
+	case FROM_AGENT_KNOWN:
+		on_known(f);
 		break;
 	default:
 		die("unknown frame");

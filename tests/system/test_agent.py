@@ -55,6 +55,11 @@ class AgentTest(harness.SystemTest):
                               env=self.environ(), timeout=timeout * harness.SLOW)
         return Driven(done.stdout.decode("utf-8", "replace"), done.returncode)
 
+    def talk(self, relay):
+        """The commands that the relay got, and its replies."""
+        with open(relay.commands, encoding="utf-8", errors="replace") as f:
+            return f.read()
+
     def all_sent(self, driven, relay, n):
         self.assertEqual((driven.total.get("sent"), driven.total.get("done")), (n, n), driven)
         self.assertEqual(relay.count(), n)
@@ -102,26 +107,27 @@ class InFlight(AgentTest):
 
     def test_a_good_relay_is_proven(self):
         relay, driven = self.flight()
-        self.assertIn("proof yes", driven.text)
+        self.assertIn("known flight=yes", driven.text)
         self.all_sent(driven, relay, 60)
         self.assertEqual(len({m.header("Message-ID") for m in relay.messages()}), 60)
         self.assertEqual(relay.counters()["pipelining_violations"], 0)
 
     def test_what_was_found_before_is_believed(self):
         relay = self.start_relay()
-        driven = self.drive(relay, "-n", "10", "-w", "20", pipeline_proof="yes")
+        driven = self.drive(relay, "-n", "10", "-w", "20", known="flight=yes")
         self.all_sent(driven, relay, 10)
-        self.assertNotIn("proof", driven.text)
+        self.assertNotIn("BDAT 18000", self.talk(relay))
 
     def test_window_of_one_is_never_tried(self):
         relay = self.start_relay()
         driven = self.drive(relay, "-n", "10", "-w", "20", pipeline_window=1)
         self.all_sent(driven, relay, 10)
-        self.assertNotIn("proof", driven.text)
+        self.assertNotIn("BDAT 18000", self.talk(relay))
+        self.assertNotIn("known", driven.text)
 
     def found_out(self, action):
         relay, driven = self.flight(dialogue="when bdat arg~18000 do " + action + "\n")
-        self.assertIn("proof no", driven.text)
+        self.assertIn("known flight=no", driven.text)
         self.assertIn("bye", driven.text)
         self.assertEqual(driven.total["sent"], relay.count(), driven)
         self.assertEqual(driven.total["deferred"] + driven.total["failed"], 0, driven)
@@ -138,9 +144,17 @@ class InFlight(AgentTest):
     def test_a_relay_that_dies_of_it(self):
         self.found_out("cut")
 
+    def test_a_relay_whose_rset_does_nothing(self):
+        """The second MAIL of the proof shows it, before a body is in flight."""
+        relay, driven = self.flight(dialogue='when rset nested=yes do send "250 2.0.0 Ok\\r\\n"\n')
+        self.assertIn("known flight=no", driven.text)
+        self.assertIn("bye", driven.text)
+        self.assertNotIn("flight=yes", driven.text)
+        self.assertEqual((driven.total["sent"], driven.total["deferred"]), (driven.total["begun"], 0), driven)
+
     def test_ten_refusals_in_a_row_end_the_session(self):
         relay = self.start_relay()
-        driven = self.drive(relay, "-n", "10", "-w", "20", "-r", "reject@example.com", pipeline_proof="yes")
+        driven = self.drive(relay, "-n", "10", "-w", "20", "-r", "reject@example.com", known="flight=yes")
         self.assertIn("bye", driven.text)
         self.assertGreaterEqual(driven.total["failed"], 4)
         self.assertLess(driven.total["failed"], 10)
@@ -148,7 +162,7 @@ class InFlight(AgentTest):
 
     def test_refusals_among_others(self):
         relay = self.start_relay()
-        driven = self.drive(relay, "-n", "40", "-w", "41", "-r", "a@example.com", "-r", "reject@example.com", pipeline_proof="yes")
+        driven = self.drive(relay, "-n", "40", "-w", "41", "-r", "a@example.com", "-r", "reject@example.com", known="flight=yes")
         self.assertEqual((driven.total["sent"], driven.total["failed"], driven.total["done"]), (40, 40, 40), driven)
         self.assertEqual(relay.count(), 40)
 
@@ -157,9 +171,9 @@ class InFlight(AgentTest):
 
     def test_lost_with_a_full_window(self):
         relay = self.start_relay(dialogue="when eod total=23 do accept; cut\n")
-        driven = self.drive(relay, "-n", "60", "-w", "41", pipeline_proof="yes")
+        driven = self.drive(relay, "-n", "60", "-w", "41", known="flight=yes")
         self.assertIn("down network", driven.text)
-        self.assertIn("proof no", driven.text)
+        self.assertIn("known flight=no", driven.text)
         sent = {int(v[0]) for v in driven.verdicts if v[2] == "sent"}
         self.assertEqual(sent, set(range(1, 23)), driven)
         self.assertIn(23, self.doubtful(driven))
@@ -168,30 +182,76 @@ class InFlight(AgentTest):
 
     def test_421_counts_nothing_after_it(self):
         relay = self.start_relay(dialogue='when mail total=15 do reply "421 4.7.0 too many, rate limit"; close\n')
-        driven = self.drive(relay, "-n", "60", "-w", "41", pipeline_proof="yes")
+        driven = self.drive(relay, "-n", "60", "-w", "41", known="flight=yes")
         self.assertIn("down busy", driven.text)
         self.assertEqual(driven.total["sent"], relay.count(), driven)
+        size = int(re.findall(r"^known .*window=(\d+)", driven.text, re.M)[-1])
+        self.assertEqual(size, 8, "16 from the 12th accepted one on, and half of it")
+
+    def test_the_window_begins_where_it_ended(self):
+        relay = self.start_relay()
+        driven = self.drive(relay, "-n", "40", "-w", "41", known="flight=yes")
+        self.assertEqual(re.findall(r"^known .*window=(\d+)", driven.text, re.M)[-1:], ["20"])
+        relay = self.start_relay(dialogue="when eod total=2 do stall\n", name="relay2")
+        driven = self.drive(relay, "-n", "40", "-w", "41", known="flight=yes window=16", t_data_done=1)
+        self.assertEqual(len(self.doubtful(driven)), 16, driven)
 
     def test_a_reply_too_many(self):
         relay = self.start_relay(dialogue='when eod total=9 do normal; send "250 2.0.0 once more\\r\\n"\n')
-        driven = self.drive(relay, "-n", "40", "-w", "41", pipeline_proof="yes")
-        self.assertIn("proof no", driven.text)
+        driven = self.drive(relay, "-n", "40", "-w", "41", known="flight=yes")
+        self.assertIn("known flight=no", driven.text)
         self.assertIsNotNone(driven.down)
         for seq in {int(v[0]) for v in driven.verdicts if v[2] == "sent"}:
             self.assertLessEqual(seq, 9, driven)
 
     def test_rset_that_is_not_250(self):
         relay = self.start_relay(dialogue='when rset total=5 do reply "502 5.5.1 what?"\n')
-        driven = self.drive(relay, "-n", "40", "-w", "41", pipeline_proof="yes")
-        self.assertIn("proof no", driven.text)
+        driven = self.drive(relay, "-n", "40", "-w", "41", known="flight=yes")
+        self.assertIn("known flight=no", driven.text)
         self.assertIsNotNone(driven.down)
         self.assertEqual(driven.total["failed"], 0)
 
     def test_503_to_mail(self):
         relay = self.start_relay(dialogue='when mail total=7 do reply "503 5.5.1 sender already specified"\n')
-        driven = self.drive(relay, "-n", "40", "-w", "41", pipeline_proof="yes")
-        self.assertIn("proof no", driven.text)
+        driven = self.drive(relay, "-n", "40", "-w", "41", known="flight=yes")
+        self.assertIn("known flight=no", driven.text)
         self.assertEqual(driven.total["failed"], 0, driven)
+
+
+class Learnt(AgentTest):
+    """What one session found out serves the next, as long as the relay offers the same."""
+    EIGHT = [w for i in range(8) for w in ("-r", "r%d@example.com" % i)]
+
+    def said(self, driven):
+        return re.findall(r"^known (.*)$", driven.text, re.M)
+
+    def test_recipients_of_a_transaction(self):
+        relay = self.start_relay("--max-rcpts", "3")
+        first = self.drive(relay, *self.EIGHT)
+        self.assertEqual((first.total["sent"], self.talk(relay).count("452 ")), (8, 5 + 1), first)
+        again = self.drive(relay, *self.EIGHT, known=self.said(first)[-1])
+        self.assertEqual((again.total["sent"], self.talk(relay).count("452 ")), (8, 5 + 1), again)
+        other = self.drive(relay, *self.EIGHT, known=re.sub(r"offers=\d+", "offers=1", self.said(first)[-1]))
+        self.assertEqual((other.total["sent"], self.talk(relay).count("452 ")), (8, 2 * (5 + 1)), other)
+
+    def test_one_message_for_each_connection(self):
+        """Two messages are given; the relay keeps the sender of the first, which it refused."""
+        flags = {"dialogue": 'when rset nested=yes do send "250 2.0.0 Ok\\r\\n"\nwhen rcpt total=1 do reply "550 5.1.1 No"\n'}
+        for name, more in (("bdat", ()), ("data", ("--no-ext", "CHUNKING")), ("lock", ("--no-ext", "CHUNKING,PIPELINING"))):
+            relay = self.start_relay(*more, name=name, **flags)
+            driven = self.drive(relay, "-n", "3", "-w", "3")
+            self.assertIn("bye", driven.text, "not down: the next connection goes on")
+            self.assertEqual((driven.total["failed"], driven.total["deferred"], driven.total["lastbytes"]), (1, 0, 0), driven)
+            self.assertIn("noreset", self.said(driven)[-1])
+            driven = self.drive(relay, "-n", "3", "-w", "3", known=self.said(driven)[-1])
+            self.assertEqual((driven.total["sent"], driven.total["begun"]), (1, 1), driven)
+            self.assertEqual(self.talk(relay).count("RSET"), 1)
+
+    def test_out_of_sequence_at_once(self):
+        """The first MAIL of a fresh connection: no relay of ours."""
+        relay = self.start_relay(dialogue='when mail do reply "503 5.5.1 Nested"\n')
+        driven = self.drive(relay, "-n", "2", "-w", "2")
+        self.assertIn("down greeting", driven.text)
 
 
 class Bodies(AgentTest):
@@ -228,7 +288,7 @@ class Bodies(AgentTest):
             with open(files[-1], "w") as f:
                 f.write("Subject: %d\n\n" % i + ".line %d\n" % i * (size // 8))
         relay = self.start_relay()
-        driven = self.drive(relay, "-w", "10", *files, pipeline_proof="yes")
+        driven = self.drive(relay, "-w", "10", *files, known="flight=yes")
         self.all_sent(driven, relay, 5)
         for m, path in zip(relay.messages(), files):
             with open(path, "rb") as f:
@@ -237,7 +297,7 @@ class Bodies(AgentTest):
     def test_a_relay_that_stops_reading_in_order_to_write(self):
         relay = self.start_relay("--half-duplex", "--sndbuf", "4096", "--rcvbuf", "16384")
         driven = self.drive(relay, "-n", "30", "-w", "30", "-b", "9000", "-q",
-                            *[w for i in range(40) for w in ("-r", "r%d@example.com" % i)], pipeline_proof="yes")
+                            *[w for i in range(40) for w in ("-r", "r%d@example.com" % i)], known="flight=yes")
         self.assertEqual(driven.total["sent"], 30 * 40, driven)
 
     def test_eight_bit_for_a_seven_bit_relay(self):

@@ -172,7 +172,7 @@ static void verdict_and_down_come_back(void **state)
 	struct delivery_verdict v = {.seq = 3, .recipient = -9, .fate = FATE_FAILED, .dsn = "5.1.1", .smtp_code = 550,
 				     .text = "no such user"}, v2;
 	static struct delivery_down d = {.kind = DOWN_BUSY, .code = 75, .dsn = "4.7.0", .text = "later", .port = 587,
-				  .retry_after = 60}, d2;
+				  .retry_after = 60, .served = true}, d2;
 	static struct delivery_ready r = {.host = "h", .address = "::1", .port = 465, .tls = true, .cert_expires = 5,
 				   .size_limit = 1 << 30}, r2;
 	struct frame f;
@@ -190,6 +190,7 @@ static void verdict_and_down_come_back(void **state)
 	f = only_frame(&b, FROM_AGENT_DOWN);
 	assert_int_equal(delivery_get_down(&f, &d2), 0);
 	assert_int_equal(d2.retry_after, 60);
+	assert_true(d2.served);
 	buf_reset(&b);
 	delivery_put_ready(&b, &r);
 	f = only_frame(&b, FROM_AGENT_READY);
@@ -203,6 +204,77 @@ static void verdict_and_down_come_back(void **state)
 	buf_free(&b);
 }
 
+static void known_comes_back(void **state)
+{
+	struct delivery_known k = {.flight = FLIGHT_NO, .no_bdat = true, .no_rset = true, .window = UINT32_MAX,
+				   .recipients = UINT32_MAX, .offers = UINT32_MAX, .connections = UINT32_MAX, .since = INT64_MAX}, got;
+	char text[KNOWN_TEXT];
+	struct frame f;
+	struct buf b;
+
+	(void)state;
+	delivery_write_known(&k, text);
+	assert_string_equal(text, "flight=no nobdat noreset window=4294967295 recipients=4294967295 connections=4294967295 "
+				  "offers=4294967295 since=9223372036854775807");
+	delivery_read_known(text, &got);
+	assert_memory_equal(&k, &got, sizeof(k));
+	delivery_read_known("", &got);
+	delivery_write_known(&got, text);
+	assert_string_equal(text, "");
+	delivery_read_known("window= window=x window=-1 window=99999999999 flight=maybe new=7 since window=3 nobdat", &got);
+	assert_int_equal(got.window, 3);
+	assert_true(got.no_bdat && !got.no_rset && got.flight == FLIGHT_UNKNOWN && !got.since);
+	buf_init(&b, 4096);
+	delivery_put_known(&b, &k);
+	f = only_frame(&b, FROM_AGENT_KNOWN);
+	assert_int_equal(delivery_get_known(&f, &got), 0);
+	assert_true(got.flight == FLIGHT_NO && got.no_rset && got.offers == UINT32_MAX);
+	assert_true(got.connections == 0 && got.since == 0);
+	k.flight = 3;
+	buf_reset(&b);
+	delivery_put_known(&b, &k);
+	f = only_frame(&b, FROM_AGENT_KNOWN);
+	assert_int_equal(delivery_get_known(&f, &got), -1);
+	buf_free(&b);
+}
+
+/* Bad news outlives the agents that had not heard of it; all of it ends after some hours, and with a relay that offers something else. */
+static void known_is_learnt_and_forgotten(void **state)
+{
+	const struct delivery_known proven = {.flight = FLIGHT_YES, .window = 8, .recipients = 50, .offers = 7};
+	const struct delivery_known bad = {.flight = FLIGHT_NO, .no_rset = true, .recipients = 20, .offers = 7};
+	const struct delivery_known other = {.flight = FLIGHT_YES, .offers = 9};
+	struct delivery_known k = {.connections = 2, .since = 1000};
+
+	(void)state;
+	assert_true(delivery_learn(&k, &proven, 1010));
+	assert_false(delivery_learn(&k, &proven, 1020));
+	assert_true(k.since == 1000 && k.connections == 2 && k.window == 8);
+	assert_true(delivery_learn(&k, &bad, 1030));
+	assert_false(delivery_learn(&k, &proven, 1040));
+	assert_true(k.flight == FLIGHT_NO && k.no_rset && k.recipients == 20 && k.window == 8);
+	assert_true(delivery_learn(&k, &other, 1050));
+	assert_true(k.flight == FLIGHT_YES && !k.no_rset && !k.recipients && !k.window && k.since == 1050);
+	delivery_age_known(&k, 1050 + KNOWN_LIFE - 1);
+	assert_int_equal(k.flight, FLIGHT_YES);
+	delivery_age_known(&k, 1050 + KNOWN_LIFE);
+	assert_true(k.flight == FLIGHT_UNKNOWN && !k.connections);
+	k = (struct delivery_known){.no_bdat = true, .since = 5000};
+	delivery_age_known(&k, 4999);
+	assert_false(k.no_bdat);
+}
+
+static void down_is_said(void **state)
+{
+	static struct delivery_down d;
+
+	(void)state;
+	assert_int_equal(delivery_say_down(&d, DOWN_DNS, 68, "4.4.4", "%s\n\x1b", "who?"), -1);
+	assert_true(d.kind == DOWN_DNS && d.code == 68);
+	assert_string_equal(d.dsn, "4.4.4");
+	assert_null(strpbrk(d.text, "\n\x1b"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -212,6 +284,9 @@ int main(void)
 		cmocka_unit_test(foreign_continuation_is_refused),
 		cmocka_unit_test(cut_frames_are_refused),
 		cmocka_unit_test(verdict_and_down_come_back),
+		cmocka_unit_test(known_comes_back),
+		cmocka_unit_test(known_is_learnt_and_forgotten),
+		cmocka_unit_test(down_is_said),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

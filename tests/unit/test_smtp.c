@@ -239,10 +239,11 @@ static void no_mechanism_says_why(void **state)
 
 static void window_grows_and_shrinks(void **state)
 {
+	struct delivery_known k = {0};
 	struct window w;
 
 	(void)state;
-	window_init(&w, 20, true, "");
+	window_init(&w, 20, true, &k);
 	assert_false(window_wants_proof(&w, 10));
 	window_accepted(&w);
 	assert_false(window_wants_proof(&w, 2));
@@ -271,26 +272,43 @@ static void window_grows_and_shrinks(void **state)
 	assert_true(window_tired(&w));
 	window_accepted(&w);
 	assert_false(window_tired(&w));
+	window_halve(&w);
+	assert_int_equal(w.size, 2);
+	window_halve(&w);
+	window_halve(&w);
+	assert_int_equal(w.size, 1);
+	window_refused(&w);
+	assert_int_equal(w.size, 1);
+	k = (struct delivery_known){.flight = FLIGHT_YES, .window = 11};
+	window_init(&w, 20, true, &k);
+	assert_int_equal(w.size, 11);
+	window_init(&w, 8, true, &k);
+	assert_int_equal(w.size, 8);
 }
 
 static void window_only_where_it_is_safe(void **state)
 {
+	const struct delivery_known none = {0}, yes = {.flight = FLIGHT_YES}, no = {.flight = FLIGHT_NO},
+				    keeps = {.flight = FLIGHT_YES, .no_rset = true};
 	struct window w;
 
 	(void)state;
-	window_init(&w, 20, false, "");
+	window_init(&w, 20, false, &none);
 	window_accepted(&w);
 	assert_false(window_wants_proof(&w, 100));
-	window_init(&w, 1, true, "yes");
+	window_init(&w, 1, true, &yes);
 	assert_false(window_open(&w, 0, 0, 1));
-	window_init(&w, 20, true, "no");
+	window_init(&w, 20, true, &keeps);
+	window_accepted(&w);
+	assert_false(window_open(&w, 0, 0, 1));
+	window_init(&w, 20, true, &no);
 	window_accepted(&w);
 	assert_false(window_wants_proof(&w, 100) || window_open(&w, 0, 0, 1));
-	window_init(&w, 20, true, "yes");
+	window_init(&w, 20, true, &yes);
 	assert_false(window_open(&w, 0, 0, 1));
 	window_accepted(&w);
 	assert_true(window_open(&w, 0, 0, 1));
-	window_init(&w, 3, true, "yes");
+	window_init(&w, 3, true, &yes);
 	assert_int_equal(w.size, 3);
 }
 
