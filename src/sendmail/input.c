@@ -20,7 +20,7 @@ void input_init(struct input *in, bool dots, bool stuffed)
 	spool_init(&in->body);
 	in->dots = dots || stuffed;
 	in->stuffed = stuffed;
-	in->first = in->at_start = in->utf8 = true;
+	in->first = in->at_start = in->utf8 = in->crlf = true;
 }
 
 void input_free(struct input *in)
@@ -156,7 +156,7 @@ static int header_bytes(struct input *in, const char *p, size_t n, struct error 
 		p += take;
 		n -= take;
 		if (!nl && in->line.len > LINE_LOOK && !header_is_field(in->line.data, in->line.len, &colon) &&
-		    !(in->line.data[0] == ' ' && in->header.len)) {
+		    !((in->line.data[0] == ' ' || in->line.data[0] == '\t') && in->header.len)) {
 			if (begin_body(in, false, err) < 0 || body(in, in->line.data, in->line.len, err) < 0)
 				return -1;
 			buf_reset(&in->line);
@@ -206,8 +206,18 @@ static int put_crs(struct input *in, size_t n, struct error *err)
 	return put_blanks(in, n, err);
 }
 
+/* Where a message's lines end with CR LF, "\n.\n" is text that a program passed on as somebody gave it: were it the end, what
+ * follows would be read as commands. */
+static void note_line_end(struct input *in, bool crlf)
+{
+	in->strict = in->any_line ? in->strict : crlf;
+	in->any_line = true;
+	in->crlf = crlf;
+}
+
 static int put_line_end(struct input *in, struct error *err)
 {
+	note_line_end(in, in->crs > 0);
 	if (put_crs(in, in->crs ? in->crs - 1 : 0, err) < 0)
 		return -1;
 	return put(in, "\n", 1, err);
@@ -235,14 +245,17 @@ static size_t plain(const struct input *in, const char *p, size_t n)
 /* The byte after a dot at the start of a line. True: the dot was the end. */
 static bool after_dot(struct input *in, char c, struct error *err, int *rc)
 {
+	bool alone;
+
 	if (c == '\r')
 		return false;
 	in->held_dot = false;
-	if (c == '\n' && in->crs <= 1) {
+	alone = c == '\n' && in->crs <= 1;
+	if (alone && !(in->stuffed && in->strict && !(in->crlf && in->crs))) {
 		in->crs = 0;
 		return in->ended = true;
 	}
-	if (!in->stuffed)
+	if (!in->stuffed || alone)
 		*rc = put(in, ".", 1, err);
 	else
 		in->at_start = false;
@@ -285,6 +298,8 @@ int input_add(struct input *in, const char *p, size_t n, size_t *used, struct er
 			if (put(in, p, run, err) < 0)
 				return -1;
 			p += run;
+			if (p[-1] == '\n')
+				note_line_end(in, false);
 		} else if (one(in, *p++, err) < 0) {
 			return -1;
 		}

@@ -33,6 +33,9 @@ struct input {
 	size_t crs;		/* CRs whose successor is not known yet */
 	bool at_start;		/* of a line */
 	bool held_dot;
+	bool any_line;		/* a line ended */
+	bool strict;		/* the first one with CR LF: a dot between other line ends is text */
+	bool crlf;		/* the last one did */
 	int utf8_left;
 	struct buf line;
 };

@@ -134,6 +134,12 @@ static void test_input(void **state)
 	check_input("To: x\n\na\n.\nb\n", 13, true, false, "To: x\n", "a\n");
 	check_input("To: x\n\na\n..\n.b\n.", 16, true, false, "To: x\n", "a\n..\n.b\n.\n");
 	check_input("To: x\r\n\r\n..\r\n.b\r\n.\r\nQUIT\r\n", 27, true, true, "To: x\n", ".\nb\n");
+	check_input("To: x\n\na\n.\nQUIT\n", 16, true, true, "To: x\n", "a\n");
+	check_input("To: x\n\na\r\n.\r\nQUIT\n", 18, true, true, "To: x\n", "a\n");
+	/* somebody's text within a message of CR LF lines */
+	check_input("To: x\r\n\r\na\n.\nMAIL\r\n.\r\n", 22, true, true, "To: x\n", "a\n.\nMAIL\n");
+	check_input("To: x\r\n\r\na\n.\r\nMAIL\r\n.\r\n", 23, true, true, "To: x\n", "a\n.\nMAIL\n");
+	check_input("To: x\r\n\r\na\r\n.\nMAIL\r\n.\r\n", 23, true, true, "To: x\n", "a\n.\nMAIL\n");
 }
 
 static void test_input_facts(void **state)
