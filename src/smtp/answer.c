@@ -196,8 +196,6 @@ static int on_mail(struct transfer *t, const struct awaited *w)
 	w->tx->mail_refused = true;
 	look_for_reproach(t, SLOWDOWN_MESSAGE, "MAIL FROM command");
 	verdict_of_reply(t->a, "MAIL FROM command", &v);
-	if (verdict_is_login(&t->a->reply))
-		verdict_of_words(&v, "4.7.0", "%.1900s", t->a->down.text);
 	settle_all(t, w->tx, &v);
 	return 0;
 }
@@ -244,8 +242,6 @@ static int on_rcpt(struct transfer *t, const struct awaited *w)
 	}
 	look_for_reproach(t, SLOWDOWN_RECIPIENT, "RCPT TO command");
 	verdict_of_reply(t->a, "RCPT TO command", &v);
-	if (verdict_is_login(&t->a->reply))
-		verdict_of_words(&v, "4.7.0", "%.1900s", t->a->down.text);
 	settle_one(t, x, w->rcpt, &v);
 	return 0;
 }
@@ -314,11 +310,8 @@ static int on_end(struct transfer *t, const struct awaited *w)
 	if (knows_no_chunks(t, x))
 		return without_chunks(t, x);
 	verdict_of_reply(t->a, what, &v);
-	if (x->accepted && v.fate != FATE_SENT) {
+	if (x->accepted && v.fate != FATE_SENT)
 		look_for_reproach(t, SLOWDOWN_MESSAGE, what);
-		if (verdict_is_login(&t->a->reply))
-			verdict_of_words(&v, "4.7.0", "%.1900s", t->a->down.text);
-	}
 	if (x->body_open)
 		return too_early(t, x, &v);
 	if (!x->accepted)

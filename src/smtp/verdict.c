@@ -18,9 +18,11 @@ void verdict_of_reply(const struct agent *a, const char *what, struct delivery_v
 	struct buf words;
 
 	memset(v, 0, sizeof(*v));
-	v->fate = fate_of(class);
+	v->fate = verdict_is_login(r) ? FATE_DEFERRED : fate_of(class);
 	v->smtp_code = r->code;
-	if (r->dsn[0])
+	if (verdict_is_login(r))
+		snprintf(v->dsn, sizeof(v->dsn), "4.7.0");
+	else if (r->dsn[0])
 		snprintf(v->dsn, sizeof(v->dsn), "%s", r->dsn);
 	else
 		snprintf(v->dsn, sizeof(v->dsn), "%c.0.0", class);

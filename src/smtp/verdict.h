@@ -7,7 +7,7 @@
 
 #include "smtp/agent.h"
 
-/* From a->reply to WHAT ("RCPT TO command"): 2xx sent, 4xx deferred, 5xx failed. */
+/* From a->reply to WHAT ("RCPT TO command"): 2xx sent, 4xx deferred, 5xx failed, but for those that speak of our login. */
 void verdict_of_reply(const struct agent *a, const char *what, struct delivery_verdict *v);
 
 /* Without a reply; the class of dsn says what becomes of it. */
