@@ -12,7 +12,7 @@
 
 #include "base/text.h"
 
-enum { CERT_NAMES = 128 };
+enum { CERT_NAMES = 1024 };	/* authorities sign for several hundred */
 
 /* The subjectAltNames that can name a host. */
 struct cert_names {

@@ -118,6 +118,13 @@ static int encrypt(struct channel *c)
 	return 0;
 }
 
+/* The peer takes no more. What it said before it closed may still be there, and tell why ("552 too large"). */
+static int refused(struct channel *c, int why)
+{
+	channel_fill(c);
+	return lost(c, strerror(why));
+}
+
 static int write_some(struct channel *c, struct buf *from)
 {
 	while (from->len) {
@@ -128,7 +135,7 @@ static int write_some(struct channel *c, struct buf *from)
 		if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
 			return 0;
 		if (n < 0)
-			return lost(c, strerror(errno));
+			return refused(c, errno);
 		c->sent += (uint64_t)n;
 		buf_drop(from, (size_t)n);
 	}

@@ -11,6 +11,15 @@
 
 /* ---- addresses */
 
+/* TR46 maps letters such as U+FF1E to ASCII's '>': what comes of a domain must still be the name of a host. */
+static bool is_host_name(const char *ascii)
+{
+	for (; *ascii; ascii++)
+		if (!ascii_alpha(*ascii) && !ascii_digit(*ascii) && !strchr("-._", *ascii))
+			return false;
+	return true;
+}
+
 /* What stands in an envelope is the address as stored, except that without SMTPUTF8 a domain becomes A-labels. -1: it can't be
  * written for this relay. */
 static int put_address(struct buf *out, const char *spec, const struct ehlo *e)
@@ -18,6 +27,7 @@ static int put_address(struct buf *out, const char *spec, const struct ehlo *e)
 	struct span local;
 	const char *domain;
 	uint8_t *ascii = NULL;
+	int rc = -1;
 
 	if (e->smtputf8 || !text_8bit(spec, strlen(spec)))
 		return buf_adds(out, spec);
@@ -26,11 +36,14 @@ static int put_address(struct buf *out, const char *spec, const struct ehlo *e)
 		return -1;
 	if (idn2_lookup_u8((const uint8_t *)domain, &ascii, IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL) != IDN2_OK)
 		return -1;
-	buf_add(out, local.p, local.n);
-	buf_addc(out, '@');
-	buf_adds(out, (const char *)ascii);
+	if (is_host_name((const char *)ascii)) {
+		buf_add(out, local.p, local.n);
+		buf_addc(out, '@');
+		buf_adds(out, (const char *)ascii);
+		rc = 0;
+	}
 	idn2_free(ascii);
-	return 0;
+	return rc;
 }
 
 /* Outside quotes nothing may stand that ends an address or a parameter. */
@@ -208,16 +221,13 @@ static void put_notify(struct buf *out, unsigned notify)
 	}
 }
 
-/* "rfc822;a@b": the type as it is, the address as xtext. */
+/* "rfc822;a@b". A type is an atom, in which xtext changes nothing. */
 static void put_orcpt(struct buf *out, const char *orcpt)
 {
-	const char *semi = strchr(orcpt, ';');
-
-	if (!semi || text_8bit(orcpt, strlen(orcpt)))
+	if (!strchr(orcpt, ';') || text_8bit(orcpt, strlen(orcpt)))
 		return;
 	buf_adds(out, " ORCPT=");
-	buf_add(out, orcpt, (size_t)(semi - orcpt) + 1);
-	put_xtext(out, semi + 1);
+	put_xtext(out, orcpt);
 }
 
 void envelope_rcpt(struct buf *out, const struct delivery_recipient *r, const struct ehlo *e)

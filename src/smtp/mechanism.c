@@ -40,7 +40,7 @@ static bool in_list(const char *list, const char *name)
 	return false;
 }
 
-/* Postfix's match list: the first pattern that names it decides. "static:all" and the like don't occur here. */
+/* Postfix's match list: the first pattern that names it decides; "static:rest" (postconf(5)) names all. */
 static bool filtered_out(const char *filter, const char *name)
 {
 	struct span rest = span_of(filter), word;
@@ -54,7 +54,7 @@ static bool filtered_out(const char *filter, const char *name)
 			word.p++;
 			word.n--;
 		}
-		if (span_iscase(word, name))
+		if (span_iscase(word, name) || (word.n > 7 && memcmp(word.p, "static:", 7) == 0))
 			return not;
 	}
 	return true;

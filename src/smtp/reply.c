@@ -91,7 +91,7 @@ int reply_take(struct reply *r, struct span in, size_t *used)
 		size_t n = (size_t)((lf ? lf : end) - p);
 		int rc;
 
-		if (n > LIMIT_REPLY_LINE)
+		if (n + !lf > LIMIT_REPLY_LINE)
 			return nonsense(r, "a reply line without an end");
 		if (!lf)
 			return 0;

@@ -13,6 +13,8 @@
 #include <string.h>
 #include <strings.h>
 
+enum { MX_SEEN = 64 };	/* of which the MX_HOSTS best are tried */
+
 struct mx {
 	unsigned preference;
 	char host[256];
@@ -101,7 +103,7 @@ static size_t parse_mx(const unsigned char *answer, int len, struct mx *list)
 
 	if (ns_initparse(answer, len, &msg) < 0)
 		return 0;
-	for (int i = 0; i < ns_msg_count(msg, ns_s_an) && n < MX_HOSTS; i++) {
+	for (int i = 0; i < ns_msg_count(msg, ns_s_an) && n < MX_SEEN; i++) {
 		ns_rr rr;
 
 		if (ns_parserr(&msg, ns_s_an, i, &rr) < 0)
@@ -113,7 +115,7 @@ static size_t parse_mx(const unsigned char *answer, int len, struct mx *list)
 			n++;
 	}
 	qsort(list, n, sizeof(*list), by_preference);
-	return n;
+	return n < MX_HOSTS ? n : MX_HOSTS;
 }
 
 /* How many MX, 0 when the domain has none (its own address is then used), -1. */
@@ -231,7 +233,7 @@ static int look_up_exchangers(const struct delivery_session *s, const struct mx 
 
 int resolve(const struct delivery_session *s, struct endpoints *e, struct delivery_down *d)
 {
-	struct mx list[MX_HOSTS];
+	struct mx list[MX_SEEN];
 	int n = 0, rc;
 
 	memset(e, 0, sizeof(*e));

@@ -463,12 +463,10 @@ static int shake(struct agent *a, gnutls_session_t s)
 			channel_flush(&a->ch);
 			return handshake_failed(a, s, rc);
 		}
-		if (rc != GNUTLS_E_AGAIN)
-			continue;
-		waited = agent_wait(a, until);
+		waited = rc == GNUTLS_E_AGAIN ? agent_wait(a, until) : 1;
 		if (waited < 0)
 			return agent_down(a, DOWN_LOCAL, EX_TEMPFAIL, "4.3.0", "%s", "outpostd is gone");
-		if (waited == 0)
+		if (waited == 0 || deadline_over(until))	/* also where warnings come without end */
 			return agent_down(a, DOWN_TLS, EX_TEMPFAIL, "4.7.5", "TLS with %s timed out%s", agent_peer(a),
 					  other_port(a));
 		if (a->ch.eof)

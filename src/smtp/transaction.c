@@ -650,6 +650,8 @@ int transaction_feed(struct transfer *t)
 			return -1;
 		if (t->a->down.kind && t->closing != CLOSE_DOWN)
 			return -1;
+		if (!buf_ok(&t->a->ch.out))	/* a command that was left out would shift all replies by one */
+			return agent_down(t->a, DOWN_LOCAL, EX_OSERR, "4.3.0", "%s", "out of memory");
 	}
 	return 0;
 }

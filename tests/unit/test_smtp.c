@@ -16,6 +16,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
@@ -144,6 +146,44 @@ static void replies_have_bounds(void **state)
 	free(long_line);
 }
 
+/* A line that fills all the room there is for it never ends: nobody waits for more. */
+static void reply_line_fills_its_room(void **state)
+{
+	char *line = malloc(LIMIT_REPLY_LINE);
+	struct reply r;
+
+	(void)state;
+	assert_non_null(line);
+	memset(line, 'x', LIMIT_REPLY_LINE);
+	memcpy(line, "220 ", 4);
+	reply_init(&r);
+	assert_int_equal(parse(&r, line, LIMIT_REPLY_LINE - 1), 0);
+	assert_int_equal(parse(&r, line, LIMIT_REPLY_LINE), -1);
+	reply_free(&r);
+	free(line);
+}
+
+/* What speaks of our login fails no message. */
+static void verdicts_on_the_login(void **state)
+{
+	static const char *const wires[] = {"530 5.7.0 log in\r\n", "535 5.7.8 no\r\n", "538 5.7.11 no\r\n", "550 5.7.30 off\r\n"};
+	struct agent a = {.set.host = "h"};
+	struct delivery_verdict v;
+
+	(void)state;
+	reply_init(&a.reply);
+	for (size_t i = 0; i < COUNT(wires); i++) {
+		assert_int_equal(parse(&a.reply, wires[i], strlen(wires[i])), 1);
+		verdict_of_reply(&a, "DATA command", &v);
+		assert_int_equal(v.fate, FATE_DEFERRED);
+		assert_string_equal(v.dsn, "4.7.0");
+	}
+	assert_int_equal(parse(&a.reply, "550 5.7.1 no\r\n", 14), 1);
+	verdict_of_reply(&a, "DATA command", &v);
+	assert_int_equal(v.fate, FATE_FAILED);
+	reply_free(&a.reply);
+}
+
 /* ---- EHLO */
 
 static void ehlo_words(void **state)
@@ -202,6 +242,8 @@ static void mechanisms(void **state)
 		{{"PLAIN SCRAM-SHA-1", "", "nodictionary", "", 'P', false, true}, NULL},
 		{{"PLAIN LOGIN", "!plain, login", "", "", 'P', false, true}, "LOGIN"},
 		{{"PLAIN LOGIN", "cram-md5", "", "", 'P', false, true}, NULL},
+		{{"PLAIN LOGIN GSSAPI", "!gssapi, !plain, static:rest", "", "", 'P', false, true}, "LOGIN"},	/* postconf(5) */
+		{{"PLAIN", "!static:rest", "", "", 'P', false, true}, NULL},
 		{{"PLAIN LOGIN", "", "", "PLAIN ", 'P', false, true}, "LOGIN"},
 		{{"PLAIN XOAUTH2", "", "", "", 'T', false, true}, "XOAUTH2"},
 		{{"PLAIN XOAUTH2 OAUTHBEARER", "", "", "", 'T', false, true}, "OAUTHBEARER"},
@@ -419,6 +461,61 @@ static void certificate_addresses(void **state)
 	assert_false(cert_has_name(&names, "::1", false));
 }
 
+/* Authorities sign for hundreds of names: the last of them counts too. */
+static void certificate_with_many_names(void **state)
+{
+	static struct cert_names names;
+	gnutls_x509_crt_t made, crt;
+	gnutls_x509_privkey_t key;
+	gnutls_datum_t der = {0};
+	char name[40];
+
+	(void)state;
+	assert_int_equal(gnutls_x509_crt_init(&made) | gnutls_x509_crt_init(&crt) | gnutls_x509_privkey_init(&key), 0);
+	assert_int_equal(gnutls_x509_privkey_generate(key, GNUTLS_PK_ECDSA, GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1), 0), 0);
+	for (int i = 0; i < 500; i++) {
+		snprintf(name, sizeof(name), "n%d.example.com", i);
+		assert_int_equal(gnutls_x509_crt_set_subject_alt_name(made, GNUTLS_SAN_DNSNAME, name, (unsigned)strlen(name),
+								      i ? GNUTLS_FSAN_APPEND : GNUTLS_FSAN_SET), 0);
+	}
+	assert_int_equal(gnutls_x509_crt_set_version(made, 3) | gnutls_x509_crt_set_serial(made, "\1", 1) |
+			 gnutls_x509_crt_set_activation_time(made, 0) | gnutls_x509_crt_set_expiration_time(made, 2000000000) |
+			 gnutls_x509_crt_set_key(made, key), 0);
+	assert_int_equal(gnutls_x509_crt_sign2(made, made, key, GNUTLS_DIG_SHA256, 0), 0);
+	assert_int_equal(gnutls_x509_crt_export2(made, GNUTLS_X509_FMT_DER, &der), 0);
+	assert_int_equal(gnutls_x509_crt_import(crt, &der, GNUTLS_X509_FMT_DER), 0);
+	cert_names(crt, &names);
+	assert_true(cert_has_name(&names, "n499.example.com", false));
+	assert_false(cert_has_name(&names, "n500.example.com", false));
+	gnutls_free(der.data);
+	gnutls_x509_privkey_deinit(key);
+	gnutls_x509_crt_deinit(made);
+	gnutls_x509_crt_deinit(crt);
+}
+
+/* ---- the channel */
+
+/* What the peer said before it closed is read, even where writing to it is what fails first. */
+static void channel_last_words(void **state)
+{
+	static const char words[] = "552 5.3.4 too large\r\n";
+	struct channel c;
+	int pair[2];
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	channel_init(&c);
+	assert_int_equal(channel_open(&c, pair[0]), 0);
+	assert_int_equal(write(pair[1], words, sizeof(words) - 1), sizeof(words) - 1);
+	close(pair[1]);
+	buf_adds(&c.out, "the body");
+	assert_int_equal(channel_flush(&c), -1);
+	assert_true(c.eof);
+	assert_int_equal(c.in.len, sizeof(words) - 1);
+	assert_memory_equal(c.in.data, words, sizeof(words) - 1);
+	channel_close(&c);
+}
+
 /* ---- envelope */
 
 static struct delivery_recipient one = {1, "a@example.com", NULL, 0};
@@ -464,6 +561,7 @@ static void rcpt_lines(void **state)
 	} cases[] = {
 		{{1, "a@b.example", NULL, 0}, "RCPT TO:<a@b.example>\r\n", "RCPT TO:<a@b.example>\r\n"},
 		{{1, "a@b.example", "rfc822;x+y@z", 1}, "RCPT TO:<a@b.example>\r\n", "RCPT TO:<a@b.example> NOTIFY=NEVER ORCPT=rfc822;x+2By@z\r\n"},
+		{{1, "a@b.example", "x-y z;a", 0}, "RCPT TO:<a@b.example>\r\n", "RCPT TO:<a@b.example> ORCPT=x-y+20z;a\r\n"},
 		{{1, "a@b.example", NULL, 2 | 8}, "RCPT TO:<a@b.example>\r\n", "RCPT TO:<a@b.example> NOTIFY=SUCCESS,DELAY\r\n"},
 		{{1, "a@b\xc3\xbc" "cher.example", NULL, 0}, "RCPT TO:<a@xn--bcher-kva.example>\r\n", NULL},
 	};
@@ -492,6 +590,8 @@ static void what_cannot_go(void **state)
 	} bad[] = {
 		{"", "5.1.3"}, {"a@b\r\nDATA", "5.1.3"}, {"a@b> NOTIFY=NEVER", "5.1.3"}, {"<a@b", "5.1.3"}, {"a b@c", "5.1.3"},
 		{"\"open@c", "5.1.3"}, {"\xc3\xa9@example.com", "5.6.7"},
+		/* fullwidth > and blank, which TR46 maps to ASCII's */
+		{"a@example\xef\xbc\x9e\xe3\x80\x80X.com", "5.6.7"}, {"a@example\xef\xbc\xa0good.com", "5.6.7"},
 	};
 	struct message m = plain_message();
 	struct delivery_verdict v;
@@ -519,6 +619,8 @@ int main(void)
 		cmocka_unit_test(replies_that_are_nonsense),
 		cmocka_unit_test(replies_in_pieces),
 		cmocka_unit_test(replies_have_bounds),
+		cmocka_unit_test(reply_line_fills_its_room),
+		cmocka_unit_test(verdicts_on_the_login),
 		cmocka_unit_test(ehlo_words),
 		cmocka_unit_test(ehlo_greeting_is_no_offer),
 		cmocka_unit_test(mechanisms),
@@ -529,6 +631,8 @@ int main(void)
 		cmocka_unit_test(login_refusals_in_words),
 		cmocka_unit_test(certificate_names),
 		cmocka_unit_test(certificate_addresses),
+		cmocka_unit_test(certificate_with_many_names),
+		cmocka_unit_test(channel_last_words),
 		cmocka_unit_test(mail_lines),
 		cmocka_unit_test(rcpt_lines),
 		cmocka_unit_test(what_cannot_go),
