@@ -8,7 +8,7 @@
 #define LIMIT_HEADER_LINE (1u << 20)	/* one unfolded header field */
 #define LIMIT_CHUNK (64u << 10)		/* one piece of a body, in the queue and between processes */
 #define LIMIT_FRAME ((64u << 10) + 4096)/* one framed message between processes */
-#define LIMIT_ENVELOPE (256u << 20)	/* all envelope records of one submission */
+#define LIMIT_ENVELOPE (64u << 20)	/* all envelope records of one submission */
 #define LIMIT_REPLY_LINE (64u << 10)	/* one line of an SMTP reply */
 #define LIMIT_REPLY (512u << 10)	/* one whole SMTP reply */
 #define LIMIT_REPLY_TEXT 2048		/* what is kept of a reply's words */

@@ -63,6 +63,27 @@ static uint64_t bytes_of(const struct door *door, uid_t uid)
 	return n;
 }
 
+/* Recipients are kept in memory until the last one is known: somebody who only lists recipients must not get all of it. */
+static bool envelope_fits(const struct client *c)
+{
+	size_t his = 0, all = 0;
+
+	if (submission_decoder_memory(c->decoder) <= ENVELOPE_SMALL)
+		return true;
+	for (const struct client *o = c->d->door.clients; o; o = o->next) {
+		size_t n = o->decoder ? submission_decoder_memory(o->decoder) : 0;
+
+		all += n;
+		his += o->uid == c->uid ? n : 0;
+	}
+	return his <= ENVELOPES_PER_UID && all <= ENVELOPES_IN_ALL;
+}
+
+static bool bytes_fit(const struct client *c)
+{
+	return c->body.fd < 0 || bytes_of(&c->d->door, c->uid) <= (uint64_t)conf_int(c->d->conf, P_door_byte_limit_per_user);
+}
+
 static struct client *client_new(struct outpostd *d, int fd, uid_t uid, gid_t gid, bool admin)
 {
 	struct client *c = calloc(1, sizeof(*c));
@@ -196,11 +217,12 @@ static void client_decode(struct client *c, const char *p, size_t n)
 
 	switch (submission_decode(c->decoder, p, n, &err)) {
 	case SUBMISSION_MORE:
-		if (c->body.fd >= 0 &&
-		    bytes_of(&c->d->door, c->uid) > (uint64_t)conf_int(c->d->conf, P_door_byte_limit_per_user)) {
+		if (!bytes_fit(c))
 			error_set(&err, EX_TEMPFAIL, "4.3.2", "too many bytes of this user at a time (door_byte_limit_per_user)");
+		else if (!envelope_fits(c))
+			error_set(&err, EX_TEMPFAIL, "4.3.2", "too many recipients in unfinished submissions at a time");
+		if (err.code)
 			client_refuse(c, &err);
-		}
 		break;
 	case SUBMISSION_COMPLETE:
 		if (budget_allows(c->d, c->uid, &err))

@@ -37,6 +37,9 @@
 enum {
 	DOOR_READ = 65536,		/* bytes taken from a client at once */
 	BODY_IN_MEMORY = 65536,		/* of a submission; the rest goes to an unlinked file */
+	ENVELOPE_SMALL = 256 << 10,	/* unfinished envelopes in memory: one like this always finds room, */
+	ENVELOPES_PER_UID = 80 << 20,	/* larger ones while all of a user's, */
+	ENVELOPES_IN_ALL = 160 << 20,	/* and all of everybody's, are not more */
 	WAITING_PER_UID = 1024,		/* accepted, not yet looked at */
 	ACCEPT_AT_ONCE = 64,		/* new connections in one turn */
 	GATHER_MS = 2,			/* a commit waits this long for submissions on their way ... */

@@ -75,6 +75,11 @@ void submission_decoder_free(struct submission_decoder *d)
 	free(d);
 }
 
+size_t submission_decoder_memory(const struct submission_decoder *d)
+{
+	return d->strings.len + d->nplaces * (sizeof(*d->places) + sizeof(*d->recipients));
+}
+
 #define REFUSE(d, code, dsn, ...) error_set(&(d)->error, code, dsn, __VA_ARGS__)
 
 static bool has(const struct submission_decoder *d, char type)
@@ -148,7 +153,10 @@ static size_t keep(struct submission_decoder *d)
 
 	if (buf_add(&d->strings, buf_str(&d->field), d->field.len + 1) == 0)
 		return at;
-	REFUSE(d, EX_UNAVAILABLE, "5.5.3", "the envelope is larger than %u bytes, or there is no memory for it", LIMIT_ENVELOPE);
+	if (d->field.len + 1 > LIMIT_ENVELOPE - at)
+		REFUSE(d, EX_UNAVAILABLE, "5.5.3", "the envelope is larger than %u bytes", LIMIT_ENVELOPE);
+	else
+		REFUSE(d, EX_OSERR, "4.3.0", "no memory for the envelope");
 	return NOWHERE;
 }
 

@@ -83,6 +83,9 @@ enum submission_state { SUBMISSION_MORE, SUBMISSION_COMPLETE, SUBMISSION_REFUSED
 struct submission_decoder *submission_decoder_new(uint64_t size_limit, submission_sink sink, void *arg);
 void submission_decoder_free(struct submission_decoder *d);
 
+/* Bytes of memory that the envelope takes so far. The message itself is never kept here. */
+size_t submission_decoder_memory(const struct submission_decoder *d);
+
 /* Takes all n bytes. Bytes after the end record are refused. On SUBMISSION_REFUSED *err says why
  * (EX_DATAERR, EX_UNAVAILABLE for the size limit with dsn 5.3.4, ...), for good. */
 enum submission_state submission_decode(struct submission_decoder *d, const char *p, size_t n, struct error *err);

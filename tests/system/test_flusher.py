@@ -171,6 +171,27 @@ class Door(Flusher):
         self.assertTrue(service.alive())
         self.assertRegex(self.submit(), "^0 ")
 
+    def test_recipients_without_end_cost_no_memory(self):
+        """Many clients that only list recipients: the envelope is in memory, so there is an end to it."""
+        self.configure(self.start_relay())
+        service = self.start_outpostd()
+        begin = b"OUTPOST1" + record(b"K", bytes(16)) + record(b"S")
+        many = record(b"R", b"r" * 1000) * 1000
+        clients = [self.knock(begin) for _ in range(8)]
+        for _ in range(40):
+            for s in clients[:]:
+                try:
+                    s.sendall(many)
+                except OSError:         # turned away
+                    s.close()
+                    clients.remove(s)
+        self.assertRegex(self.submit(), "^0 ")
+        with open("/proc/%d/status" % service.pid) as f:
+            most = next(int(line.split()[1]) // 1024 for line in f if line.startswith("VmHWM"))
+        for s in clients:
+            s.close()
+        self.assertLess(most, 160 * harness.SLOW, "megabytes")
+
     def test_descriptors_are_not_taken(self):
         """A passed descriptor is dropped by the kernel: not even to close it, which may block, is it ours."""
         self.configure(self.start_relay())
