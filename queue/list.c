@@ -176,13 +176,15 @@ static int add_recipients(struct queue *q, struct queue_row *r, struct error *er
 
 static int take_page(struct queue *q, sqlite3_stmt *st, struct queue_row *rows, size_t max, size_t *n, struct error *err)
 {
-	int rc;
+	size_t recipients = 0;
+	int rc = SQLITE_ROW;
 
-	while ((rc = sqlite3_step(st)) == SQLITE_ROW && *n < max) {
+	while (*n < max && recipients < QUEUE_LIST_RECIPIENTS && (rc = sqlite3_step(st)) == SQLITE_ROW) {
 		struct queue_row *r = &rows[(*n)++];
 
 		if (take_row(st, r, err) < 0 || add_recipients(q, r, err) < 0)
 			return -1;
+		recipients += r->nrecipients;
 	}
 	return rc == SQLITE_DONE || rc == SQLITE_ROW ? 0 : db_fail(q, err, "queue");
 }

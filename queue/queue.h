@@ -182,7 +182,9 @@ struct queue_filter {
 	int64_t older_than;	/* us; 0: any */
 	bool deferred;		/* queued ones that had an attempt */
 };
-/* Up to max rows after *key (0 to begin with) into rows; returns how many, moves *key. Free each. */
+/* Up to max rows after *key (0 to begin with) into rows; returns how many (fewer than max where they have many recipients; 0 at
+ * the end), moves *key. Free each. */
+enum { QUEUE_LIST_RECIPIENTS = 10000 };	/* of a page; the message with which there are more is the last */
 int queue_list(struct queue *q, const struct queue_filter *f, int64_t *key, struct queue_row *rows, size_t max, struct error *err);
 void queue_row_free(struct queue_row *r);
 

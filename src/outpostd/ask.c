@@ -182,7 +182,7 @@ static bool mailq_page(struct client *c, struct buf *page)
 		put_row(c, &rows[i], reason, dsn, page);
 		queue_row_free(&rows[i]);
 	}
-	if (n < PAGE)
+	if (n == 0)
 		return mailq_foot(c, page);
 	control_put_text(&c->out, '>', page->data, page->len);
 	return true;

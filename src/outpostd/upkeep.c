@@ -44,7 +44,7 @@ static bool age_page(struct outpostd *d)
 		}
 		queue_row_free(&rows[i]);
 	}
-	return n == AGE_PAGE;
+	return n > 0;
 }
 
 static void age(struct outpostd *d)

@@ -689,6 +689,37 @@ static void test_list_pages(void **state)
 	assert_int_equal(queue_list(q, &f, &key, rows, 3, &err), -1);
 }
 
+/* Whoever lists a page of mass mailings must not hold all their recipients at once. */
+static void test_list_many_recipients(void **state)
+{
+	enum { MANY = QUEUE_LIST_RECIPIENTS / 2 };
+	struct queue_new_recipient *r = calloc(MANY, sizeof(*r));
+	struct queue_new m = message(1, r, MANY);
+	struct queue_filter f = {.states = ""};
+	struct queue_row rows[5];
+	char id[QUEUE_ID];
+	int64_t key = 0;
+
+	(void)state;
+	assert_non_null(r);
+	for (size_t i = 0; i < MANY; i++)
+		r[i] = (struct queue_new_recipient){.address = "a@example.net", .original = "a@example.net"};
+	assert_int_equal(queue_begin(q, &err), 0);
+	for (int i = 0; i < 3; i++) {
+		m.token[0]++;
+		assert_int_equal(put(&m, "Subject: x\n\nbody\n", id), 0);
+	}
+	assert_int_equal(queue_commit(q, &err), 0);
+	for (int want = 2; want >= 0; want--) {
+		int n = queue_list(q, &f, &key, rows, 5, &err);
+
+		assert_int_equal(n, want);
+		while (n)
+			queue_row_free(&rows[--n]);
+	}
+	free(r);
+}
+
 static void test_find(void **state)
 {
 	char a[QUEUE_ID], b[QUEUE_ID], full[QUEUE_ID], prefix[QUEUE_ID];
@@ -1152,6 +1183,7 @@ int main(void)
 		WITH_QUEUE(test_cursor_and_limit),
 		WITH_QUEUE(test_due_of_many_recipients),
 		WITH_QUEUE(test_list_pages),
+		WITH_QUEUE(test_list_many_recipients),
 		WITH_QUEUE(test_find),
 		WITH_QUEUE(test_relays),
 		WITH_QUEUE(test_relay_list),
