@@ -361,11 +361,20 @@ static bool place(struct outpostd *d, struct queue_message *m)
 	return true;
 }
 
-/* How long all agents of a relay have been full. */
+static bool all_full(const struct outpostd *d, const struct relay *r)
+{
+	for (const struct agent *a = d->agents; a; a = a->next)
+		if (a->relay == r && (a->state == AGENT_STARTING || agent_has_room(a)))
+			return false;
+	return r->agents > 0;
+}
+
+/* How long all agents of a relay have been full. Looked at when all was handed out: each verdict makes room for a
+ * moment, and says nothing about whether one connection is enough. A rate that makes the mail wait fills nobody. */
 static void note_full(struct outpostd *d)
 {
 	for (struct relay *r = d->relays; r; r = r->next) {
-		if (!r->agents || with_room(d, r))
+		if (!all_full(d, r))
 			r->full_since = DEADLINE_NEVER;
 		else if (r->full_since == DEADLINE_NEVER)
 			r->full_since = deadline_in_ms(FULL_MS);
@@ -429,24 +438,31 @@ static bool hand_out(struct outpostd *d)
 	return true;
 }
 
-bool schedule_work(struct outpostd *d)
+static bool work(struct outpostd *d)
 {
-	struct schedule *s = &d->schedule;
 	bool more;
 
-	if (d->stalled || d->leaving || !deadline_over(s->wait) || clock_stepped(d))
-		return false;
 	if (schedule_due(d) > clock_us(d))
 		return false;
-	if (all_dry(s))
+	if (all_dry(&d->schedule))
 		schedule_reset(d); /* a time has come */
-	note_full(d);
 	queue_read_begin(d->queue);
 	more = hand_out(d);
 	queue_read_end(d->queue);
 	for (struct agent *a = d->agents; a; a = a->next)
 		if (a->out.len)
 			agent_flush(a);
+	return more;
+}
+
+bool schedule_work(struct outpostd *d)
+{
+	bool more;
+
+	if (d->stalled || d->leaving || !deadline_over(d->schedule.wait) || clock_stepped(d))
+		return false;
+	more = work(d);
+	note_full(d);
 	return more;
 }
 

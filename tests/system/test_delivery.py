@@ -19,6 +19,25 @@ class Delivery(harness.SystemTest):
         connections = relay.counters()["connections"]
         self.assertEqual(sorted(uses), list(range(1, 31)), "on %d connections" % connections)
 
+    def connections_for(self, messages, **params):
+        relay = self.start_relay("--rtt", "40")
+        self.configure(relay, **params)
+        for i in range(messages):
+            self.sendmail("-odq", "r%d@example.net" % i)
+        self.outpost("flush")
+        self.assertEqual(relay.count(), messages)
+        return relay.counters()["connections_max"]
+
+    def test_a_backlog_opens_more_connections(self):
+        """Two in flight on a line of 40 ms: a second and more of full windows."""
+        self.assertEqual(self.connections_for(120, smtp_pipeline_window="2"), 3)
+
+    def test_a_few_messages_share_one_connection(self):
+        self.assertEqual(self.connections_for(20), 1)
+
+    def test_a_rate_fills_nobody(self):
+        self.assertEqual(self.connections_for(12, smtp_destination_rate_per_second="4"), 1)
+
 
 class BeyondAscii(harness.SystemTest):
     needs = ("sendmail", "outpostd", "outpost", "outpost-smtp")
