@@ -235,6 +235,12 @@ int header_put_encoded(struct buf *out, const char *p, size_t n, size_t column)
 	while (n) {
 		size_t len = letter(p, n, utf8), size = encoded_size(p, len);
 
+		if (*p == '\n') {	/* a fold is no part of the text */
+			p++;
+			n--;
+			continue;
+		}
+
 		if (column + used + size > ENCODED_WORD) {
 			buf_addf(out, "?=\n %s", start);
 			used = strlen(start) + 2;

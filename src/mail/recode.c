@@ -12,7 +12,7 @@
  * boundaries that may end it. A part's header is held back until its empty line, then written with the encoding its body
  * will have. Bodies are streamed line by line (long lines piece by piece): each line is first held against the boundaries.
  */
-enum { DEPTH = 20, BOUNDARY = 100, PIECE = 4096, QP_LINE = 75 };
+enum { DEPTH = 20, BOUNDARY = 256, PIECE = 4096, QP_LINE = 75 };
 
 enum mode {
 	MODE_HEADER,
@@ -96,19 +96,25 @@ static int encode_name(void *arg, const struct address *a, struct error *err)
 	return 0;
 }
 
+/* Quotes, parentheses and the like are no part of a word where they have a meaning. */
+static bool between_words(char c, bool structured)
+{
+	return ascii_space(c) || (structured && c && strchr("\"();=,<>", c));
+}
+
 /* Words that hold 8-bit bytes, and the blanks between two such, become encoded words. */
-static void encode_words(struct buf *out, const char *p, const char *end)
+static void encode_words(struct buf *out, const char *p, const char *end, bool structured)
 {
 	while (p < end) {
 		const char *from = p, *to, *next;
 
-		while (p < end && ascii_space(*p))
+		while (p < end && between_words(*p, structured))
 			p++;
 		buf_add(out, from, (size_t)(p - from));
 		for (from = to = next = p; next < end;) {
 			const char *word = next;
 
-			while (next < end && !ascii_space(*next))
+			while (next < end && !between_words(*next, structured))
 				next++;
 			if (!text_8bit(word, (size_t)(next - word)))
 				break;
@@ -121,7 +127,7 @@ static void encode_words(struct buf *out, const char *p, const char *end)
 			p = to;
 			continue;
 		}
-		while (p < end && !ascii_space(*p))
+		while (p < end && !between_words(*p, structured))
 			p++;
 		buf_add(out, from, (size_t)(p - from));
 	}
@@ -132,6 +138,7 @@ static void put_field(struct buf *out, const struct field *f)
 	const char *end = f->raw.p + f->raw.n;
 	struct buf t;
 	struct names n = {&t, f->raw.p};
+	bool addresses = field_class(field_kind(f->name)) & (CLASS_SENDER | CLASS_RECIPIENT);
 	struct error none;
 
 	if (!text_8bit(f->raw.p, f->raw.n)) {
@@ -139,10 +146,11 @@ static void put_field(struct buf *out, const struct field *f)
 		return;
 	}
 	buf_init(&t, LIMIT_HEADER * 4);
-	if (field_class(field_kind(f->name)) & (CLASS_SENDER | CLASS_RECIPIENT))
+	if (addresses)
 		address_each(f->body.p, f->body.n, ADDRESS_SKIP_BAD, encode_name, &n, &none);
 	buf_add(&t, n.done, (size_t)(end - n.done));
-	encode_words(out, buf_str(&t), buf_str(&t) + t.len);
+	encode_words(out, buf_str(&t), buf_str(&t) + t.len,
+		     addresses || (f->name.n > 8 && span_iscase((struct span){f->name.p, 8}, "content-")));
 	buf_free(&t);
 }
 
@@ -173,13 +181,15 @@ static enum mode leaf_mode(struct span header, bool *set_qp)
 	return MODE_QP;
 }
 
-static void push(struct recode *r, struct span header)
+/* Whether the parts of this multipart can be told from one another. */
+static bool push(struct recode *r, struct span header)
 {
 	struct field f;
 	struct buf value;
+	int before = r->depth;
 
 	if (!header_find(header, FIELD_CONTENT_TYPE, &f))
-		return;
+		return false;
 	buf_init(&value, LIMIT_HEADER_LINE);
 	if (header_param(f.body, "boundary", &value) && value.len && value.len < BOUNDARY && r->depth < DEPTH &&
 	    !text_8bit(value.data, value.len)) {
@@ -187,6 +197,7 @@ static void push(struct recode *r, struct span header)
 		r->depth++;
 	}
 	buf_free(&value);
+	return r->depth > before;
 }
 
 /* cte: the value to say now, or NULL to leave what is there. */
@@ -217,8 +228,7 @@ static void end_header(struct recode *r, struct buf *out)
 	const char *cte = NULL;
 	bool qp;
 
-	if (type_is(header, "multipart/")) {
-		push(r, header);
+	if (type_is(header, "multipart/") && push(r, header)) {
 		r->mode = MODE_PASS;
 		cte = "7bit";
 	} else if (type_is(header, "message/rfc822") || type_is(header, "message/global")) {

@@ -154,6 +154,46 @@ static void test_recode_leaf(void **state)
 	check_recode("A: b\n\n", "A: b\nContent-Transfer-Encoding: quoted-printable\n\n");
 }
 
+/* A fold is no part of the text; what stands between an encoded word's delimiters stays where it was. */
+static void test_recode_header(void **state)
+{
+	(void)state;
+	check_recode("Subject: hä\n ö\n x\nCTE: 7bit\n\n",
+		     "Subject: =?utf-8?q?h=C3=A4_=C3=B6?=\n x\nCTE: 7bit\nContent-Transfer-Encoding: quoted-printable\n\n");
+	check_recode("From: a@b (Jür Ö)\n\n", "From: a@b (=?utf-8?q?J=C3=BCr_=C3=96?=)\nContent-Transfer-Encoding: quoted-printable\n\n");
+	check_recode("Content-Type: image/png; name=\"ü.png\"; x=y\nContent-Transfer-Encoding: base64\n"
+		     "Content-Disposition: attachment; filename=\"a ü.png\"\n\n",
+		     "Content-Type: image/png; name=\"=?utf-8?q?=C3=BC=2Epng?=\"; x=y\nContent-Transfer-Encoding: base64\n"
+		     "Content-Disposition: attachment; filename=\"a =?utf-8?q?=C3=BC=2Epng?=\"\n\n");
+	check_recode("Content-Type: multipart/mixed; boundary=b;name=ü\n\n--b\n\nä\n--b--\n",
+		     "Content-Type: multipart/mixed; boundary=b;name==?utf-8?q?=C3=BC?=\n\n--b\n"
+		     "Content-Transfer-Encoding: quoted-printable\n\n=C3=A4\n--b--\n");
+}
+
+/* No boundary that could be looked for: the text survives all the same. */
+static void test_recode_without_boundary(void **state)
+{
+	struct buf in, out;
+
+	(void)state;
+	check_recode("Content-Type: multipart/mixed\n\nä\n",
+		     "Content-Type: multipart/mixed\nContent-Transfer-Encoding: quoted-printable\n\n=C3=A4\n");
+	buf_init(&in, 4096);
+	buf_init(&out, 4096);
+	buf_adds(&in, "Content-Type: multipart/mixed; boundary=");
+	for (int i = 0; i < 300; i++)
+		buf_adds(&in, "x");
+	buf_adds(&in, "\n\n--");
+	for (int i = 0; i < 300; i++)
+		buf_adds(&in, "x");
+	buf_adds(&in, "\n\nä\n");
+	recode(&out, in.data, in.len, 7);
+	assert_non_null(strstr(buf_str(&out), "\nContent-Transfer-Encoding: quoted-printable\n\n--xxx"));
+	assert_non_null(strstr(buf_str(&out), "\n\n=C3=A4\n"));
+	buf_free(&in);
+	buf_free(&out);
+}
+
 static void test_recode_parts(void **state)
 {
 	(void)state;
@@ -205,6 +245,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_forms), cmocka_unit_test(test_random), cmocka_unit_test(test_long_lines),
 		cmocka_unit_test(test_recode_leaf), cmocka_unit_test(test_recode_parts),
+		cmocka_unit_test(test_recode_header), cmocka_unit_test(test_recode_without_boundary),
 		cmocka_unit_test(test_recode_long), cmocka_unit_test(test_forbidden),
 	};
 
