@@ -296,12 +296,10 @@ static int read_source(struct conf_maps *ms, struct map *m, struct buf *text, st
 		error_sys(err, EX_CONFIG, "4.3.5", "cannot open %s", m->source);
 		return refuse_file(ms, m, failure, err);
 	}
-	if (ms->param == P_smtp_sasl_password_maps && conf_secret_file(ms->conf, m->source, &m->st, err) < 0)
-		return -1;
 	errno = 0;
 	if (io_read_file(m->source, false, text, &m->st, err) < 0)
 		return refuse_file(ms, m, errno == EACCES ? EACCES : EIO, err);
-	return 0;
+	return ms->param == P_smtp_sasl_password_maps ? conf_secret_file(ms->conf, m->source, &m->st, err) : 0; /* what was read */
 }
 
 static int open_text(struct conf_maps *ms, struct map *m, struct error *err)

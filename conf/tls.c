@@ -217,6 +217,8 @@ static int parse_policy(const char *text, struct policy *p, const char *key, str
 	while (span_word(&rest, ", \t\r\n", &word))
 		if (take_attribute(word, p, key, notes, err) < 0)
 			return -1;
+	if (!buf_ok(&p->match) || !buf_ok(&p->protocols) || !buf_ok(&p->ciphers) || !buf_ok(&p->exclude))
+		return bad_policy(key, "an attribute is too long", err);
 	return 0;
 }
 
@@ -272,28 +274,31 @@ static int policy_of_map(struct conf *c, const struct conf_relay *r, struct poli
 }
 
 /* "a:b|c, d" to "a b c d"; colons part names, but not the bytes of a fingerprint. */
-static void put_words(const char *text, const char *seps, char *out, size_t size)
+static int put_words(const char *text, const char *seps, char *out, size_t size, struct error *err)
 {
 	struct span rest = span_of(text), word;
 	size_t n = 0;
 
 	out[0] = '\0';
-	while (span_word(&rest, seps, &word) && n + word.n + 2 < size)
+	while (span_word(&rest, seps, &word)) {
+		if (n + word.n + 2 >= size)
+			return error_set(err, EX_CONFIG, "4.7.5", "a list of names or fingerprints to match is longer than %zu bytes", size - 2);
 		n += (size_t)snprintf(out + n, size - n, "%s%.*s", n ? " " : "", (int)word.n, word.p);
+	}
+	return 0;
 }
 
-static void fill_match(struct conf *c, const struct policy *p, struct conf_tls *out)
+static int fill_match(struct conf *c, const struct policy *p, struct conf_tls *out, struct error *err)
 {
 	bool verify = strcmp(out->level, "verify") == 0;
 	const char *match = conf_str(c, verify ? P_smtp_tls_verify_cert_match : P_smtp_tls_secure_cert_match);
 
-	if (strcmp(out->level, "fingerprint") == 0) {
-		put_words(p->match.len ? buf_str(&p->match) : conf_str(c, P_smtp_tls_fingerprint_cert_match), ", \t\r\n|",
-			  out->fingerprints, sizeof(out->fingerprints));
-		return;
-	}
-	put_words(conf_str(c, P_smtp_tls_fingerprint_cert_match), ", \t\r\n|", out->fingerprints, sizeof(out->fingerprints));
-	put_words(p->match.len ? buf_str(&p->match) : match, ", \t\r\n:|", out->match, sizeof(out->match));
+	if (strcmp(out->level, "fingerprint") == 0)
+		return put_words(p->match.len ? buf_str(&p->match) : conf_str(c, P_smtp_tls_fingerprint_cert_match), ", \t\r\n|",
+				 out->fingerprints, sizeof(out->fingerprints), err);
+	if (put_words(conf_str(c, P_smtp_tls_fingerprint_cert_match), ", \t\r\n|", out->fingerprints, sizeof(out->fingerprints), err) < 0)
+		return -1;
+	return put_words(p->match.len ? buf_str(&p->match) : match, ", \t\r\n:|", out->match, sizeof(out->match), err);
 }
 
 static int fill_priority(struct conf *c, const struct policy *p, struct conf_tls *out, struct buf *notes, struct error *err)
@@ -369,9 +374,10 @@ int conf_tls(struct conf *c, const struct conf_relay *r, struct conf_tls *out, s
 			snprintf(p.level, sizeof(p.level), "encrypt"); /* there is no other way to speak on such a port */
 		memcpy(out->level, p.level, sizeof(out->level));
 		snprintf(out->digest, sizeof(out->digest), "%s", conf_str(c, P_smtp_tls_fingerprint_digest));
-		fill_match(c, &p, out);
 		fill_trust(c, out, notes);
-		rc = fill_priority(c, &p, out, notes, err);
+		rc = fill_match(c, &p, out, err);
+		if (rc == 0)
+			rc = fill_priority(c, &p, out, notes, err);
 	}
 	if (rc == 0 && strcmp(out->level, "fingerprint") == 0 && !*out->fingerprints)
 		rc = error_set(err, EX_CONFIG, "4.7.5",

@@ -1236,6 +1236,7 @@ static void tls_levels(void **state)
 
 static void tls_policy(void **state)
 {
+	static char long_policy[4000];
 	struct conf_tls t;
 
 	(void)state;
@@ -1255,6 +1256,11 @@ static void tls_policy(void **state)
 	assert_string_equal(tls_of(POLICY, "[a.b.sub.example]:587").level, "encrypt");
 	tls_of(POLICY, "[bad.example]:587");
 	assert_says(said, "bad.example: a level is wanted");
+	/* what finds no room is not left out silently */
+	snprintf(long_policy, sizeof(long_policy), "h.example secure match=%03000d.example\n", 0);
+	put("policy", long_policy, 0644);
+	tls_of(POLICY, "[h.example]:587");
+	assert_says(said, "h.example: an attribute is too long");
 }
 
 static const char *priority(const char *protocols, const char *grade, const char *exclude)
