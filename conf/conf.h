@@ -76,6 +76,8 @@ void conf_shown(struct conf *c, enum conf_param p, bool expanded, struct buf *ou
  * of it ("#name = "), or at the end. value NULL removes the setting. Returns whether anything changed, -1 for a value
  * that can't stand in main.cf. */
 int conf_edit(struct span text, const char *name, const char *value, struct buf *out, struct error *err);
+/* The settings of name become comments. */
+int conf_comment_out(struct span text, const char *name, struct buf *out, struct error *err);
 
 /* The first sentence of a parameter's help. */
 void conf_summary(enum conf_param p, struct buf *out);
@@ -110,6 +112,8 @@ struct conf_relay {
 int conf_parse_relay(struct conf *c, const char *text, struct conf_relay *r, struct error *err);
 /* All of relayhost (several in order) and then smtp_fallback_relay. Returns how many (at most max), or -1; 0: none set. */
 int conf_relays(struct conf *c, struct conf_relay *r, size_t max, struct error *err);
+/* The same, but that none is set is a mistake (EX_CONFIG) where sender_dependent_relayhost_maps isn't either. */
+int conf_route(struct conf *c, struct conf_relay *r, size_t max, struct error *err);
 
 /* ---- maps: "type:source" (hash, texthash, btree, lmdb, cdb, dbm: the text source is read; static, inline,
  * regexp, pcre as far as POSIX can say it; exec and oauth2 only for passwords). A list of several is asked in order. */

@@ -217,3 +217,13 @@ int conf_relays(struct conf *c, struct conf_relay *r, size_t max, struct error *
 		return -1;
 	return (int)n;
 }
+
+int conf_route(struct conf *c, struct conf_relay *r, size_t max, struct error *err)
+{
+	int n = conf_relays(c, r, max, err);
+
+	if (n == 0 && !*conf_str(c, P_sender_dependent_relayhost_maps))
+		return error_set(err, EX_CONFIG, "4.3.5", "relayhost is not set: write relayhost = [smtp.example.com]:587 into %s/main.cf",
+				 c->dir);
+	return n;
+}

@@ -1,6 +1,5 @@
 #include "config.h"
 #include "queue/db.h"
-#include "base/deadline.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -114,8 +113,8 @@ static int take_row(sqlite3_stmt *st, struct queue_row *r, struct error *err)
 	return r->sender && r->user ? 0 : no_memory(err);
 }
 
-/* One branch for each state, joined by key: each walks its own part of message_state. */
-static int write_sql(struct buf *sql, const struct queue_filter *f)
+/* One branch for each state: each walks its own part of message_state. */
+static void write_branches(struct buf *sql, const struct queue_filter *f, const char *columns)
 {
 	const char *wanted = f->states[0] ? f->states : "qh";
 	const char *join = "";
@@ -123,30 +122,30 @@ static int write_sql(struct buf *sql, const struct queue_filter *f)
 	for (const char *s = wanted; *s && s < wanted + sizeof(f->states); s++) {
 		if (!strchr(states, *s))
 			continue;
-		buf_addf(sql,
-			 "%sSELECT m.id AS id, m.size, m.arrival, m.uid, m.state, m.sender,"
-			 " (SELECT text FROM word WHERE word.id = m.user) FROM message m INDEXED BY message_state"
-			 " WHERE m.state = '%c' AND m.id > ?1%s%s%s%s",
-			 join, *s, f->by_uid ? " AND m.uid = ?2" : "", f->sender ? " AND m.sender = ?3" : "",
+		buf_addf(sql, "%sSELECT %s FROM message m INDEXED BY message_state WHERE m.state = '%c' AND m.id > ?1%s%s%s%s",
+			 join, columns, *s, f->by_uid ? " AND m.uid = ?2" : "", f->sender ? " AND m.sender = ?3" : "",
 			 f->older_than ? " AND m.arrival < ?4" : "",
 			 f->deferred ? " AND EXISTS (SELECT 1 FROM recipient r WHERE r.message = m.id AND r.attempts > 0)" : "");
 		join = " UNION ALL ";
 	}
-	if (!sql->len)
-		return 0;
-	buf_adds(sql, " ORDER BY id LIMIT ?5");
-	return buf_ok(sql) ? 1 : -1;
 }
 
-static sqlite3_stmt *prepare_list(struct queue *q, const struct queue_filter *f, int64_t key, size_t max,
-				  struct error *err)
+#define ROW_COLUMNS \
+	"m.id AS id, m.size, m.arrival, m.uid, m.state, m.sender, (SELECT text FROM word WHERE word.id = m.user)"
+
+/* The filter's messages with these columns, in this order. */
+static sqlite3_stmt *prepare(struct queue *q, const struct queue_filter *f, int64_t key, const char *columns, const char *order,
+			     struct error *err)
 {
 	sqlite3_stmt *st = NULL;
 	struct buf sql;
 
 	buf_init(&sql, 16384);
-	if (write_sql(&sql, f) <= 0)
+	write_branches(&sql, f, columns);
+	if (!sql.len)
 		error_set(err, EX_USAGE, NULL, "queue: a list of no states");
+	else if (buf_adds(&sql, order) < 0)
+		no_memory(err);
 	else if (sqlite3_prepare_v2(q->db, buf_str(&sql), -1, &st, NULL) != SQLITE_OK)
 		db_fail(q, err, "queue");
 	buf_free(&sql);
@@ -159,7 +158,16 @@ static sqlite3_stmt *prepare_list(struct queue *q, const struct queue_filter *f,
 		sqlite3_bind_text(st, 3, f->sender, -1, SQLITE_STATIC);
 	if (f->older_than)
 		sqlite3_bind_int64(st, 4, f->older_than);
-	sqlite3_bind_int64(st, 5, (int64_t)max);
+	return st;
+}
+
+static sqlite3_stmt *prepare_list(struct queue *q, const struct queue_filter *f, int64_t key, size_t max,
+				  struct error *err)
+{
+	sqlite3_stmt *st = prepare(q, f, key, ROW_COLUMNS, " ORDER BY id LIMIT ?5", err);
+
+	if (st)
+		sqlite3_bind_int64(st, 5, (int64_t)max);
 	return st;
 }
 
@@ -189,51 +197,6 @@ static int take_page(struct queue *q, sqlite3_stmt *st, struct queue_row *rows, 
 	return rc == SQLITE_DONE || rc == SQLITE_ROW ? 0 : db_fail(q, err, "queue");
 }
 
-/* ---- mail that was not tried because its relay is down: the relay's reason is its own */
-
-static int latest_down(void *arg, const struct queue_relay *r)
-{
-	struct queue_relay *latest = arg;
-
-	if (r->down_since && r->down_until > clock_wall_us() && r->text[0] && r->down_since >= latest->down_since)
-		*latest = *r;
-	return 0;
-}
-
-static bool waits_for_relay(const struct queue_row_recipient *p)
-{
-	return p->state == 'q' && !p->text;
-}
-
-static int give_reason(struct queue_row_recipient *p, const struct queue_relay *down)
-{
-	char text[sizeof(down->text) + sizeof(down->nexthop) + 40];
-
-	snprintf(text, sizeof(text), "%s is down: %s", down->nexthop, down->text);
-	p->text = strdup(text);
-	if (!p->dsn && down->dsn[0])
-		p->dsn = strdup(down->dsn);
-	return p->text && (p->dsn || !down->dsn[0]) ? 0 : -1;
-}
-
-static int give_reasons(struct queue *q, struct queue_row *rows, size_t n, struct error *err)
-{
-	struct queue_relay down = {.down_since = 0};
-	bool asked = false;
-
-	for (size_t i = 0; i < n; i++)
-		for (size_t k = 0; k < rows[i].nrecipients; k++) {
-			if (!waits_for_relay(&rows[i].recipients[k]))
-				continue;
-			if (!asked && queue_relay_list(q, latest_down, &down, err) < 0)
-				return -1;
-			asked = true;
-			if (down.down_since && give_reason(&rows[i].recipients[k], &down) < 0)
-				return no_memory(err);
-		}
-	return 0;
-}
-
 int queue_list(struct queue *q, const struct queue_filter *f, int64_t *key, struct queue_row *rows, size_t max,
 	       struct error *err)
 {
@@ -245,8 +208,6 @@ int queue_list(struct queue *q, const struct queue_filter *f, int64_t *key, stru
 		return -1;
 	rc = take_page(q, st, rows, max, &n, err);
 	sqlite3_finalize(st);
-	if (rc == 0)
-		rc = give_reasons(q, rows, n, err);
 	if (rc < 0) {
 		while (n)
 			queue_row_free(&rows[--n]);
@@ -255,6 +216,74 @@ int queue_list(struct queue *q, const struct queue_filter *f, int64_t *key, stru
 	if (n)
 		*key = rows[n - 1].row;
 	return (int)n;
+}
+
+/* ---- sorted: the keys alone are held, eight bytes for each; SQLite sorts, on disk when it is much. */
+
+static const struct {
+	const char *columns, *order;
+} orders[] = {
+	[QUEUE_BY_AGE] = {"m.id AS id, m.arrival AS came", " ORDER BY came, id"},
+	[QUEUE_BY_SIZE] = {"m.id AS id, m.arrival AS came, m.size AS k", " ORDER BY k DESC, came, id"},
+	[QUEUE_BY_ATTEMPTS] = {"m.id AS id, m.arrival AS came,"
+			       " (SELECT max(r.attempts) FROM recipient r WHERE r.message = m.id) AS k", " ORDER BY k DESC, came, id"},
+	[QUEUE_BY_SENDER] = {"m.id AS id, m.arrival AS came, lower(m.sender) AS k", " ORDER BY k, came, id"},
+};
+
+static int add_key(int64_t **keys, size_t n, size_t *room, int64_t key)
+{
+	if (n == *room) {
+		size_t more = *room ? *room * 2 : 1024;
+		int64_t *list = realloc(*keys, more * sizeof(*list));
+
+		if (!list)
+			return -1;
+		*keys = list;
+		*room = more;
+	}
+	(*keys)[n] = key;
+	return 0;
+}
+
+int queue_sorted(struct queue *q, const struct queue_filter *f, enum queue_order by, int64_t **keys, size_t *n,
+		 struct error *err)
+{
+	sqlite3_stmt *st = prepare(q, f, 0, orders[by].columns, orders[by].order, err);
+	size_t room = 0;
+	int step, rc = st ? 0 : -1;
+
+	*keys = NULL;
+	*n = 0;
+	while (rc == 0 && (step = sqlite3_step(st)) != SQLITE_DONE) {
+		if (step != SQLITE_ROW)
+			rc = db_fail(q, err, "queue");
+		else if (add_key(keys, *n, &room, sqlite3_column_int64(st, 0)) < 0)
+			rc = no_memory(err);
+		else
+			(*n)++;
+	}
+	sqlite3_finalize(st);
+	if (rc < 0) {
+		free(*keys);
+		*keys = NULL;
+	}
+	return rc;
+}
+
+int queue_row(struct queue *q, int64_t key, struct queue_row *row, struct error *err)
+{
+	sqlite3_stmt *st = db_bind(q, SQL_LIST_ROW, err, "i", key);
+	int rc = st ? db_step(q, st, err) : -1;
+
+	if (rc <= 0)
+		return rc;
+	rc = take_row(st, row, err);
+	db_done(st);
+	if (rc == 0)
+		rc = add_recipients(q, row, err);
+	if (rc < 0)
+		queue_row_free(row);
+	return rc < 0 ? -1 : 1;
 }
 
 static void add_total(sqlite3_stmt *st, struct queue_totals *t)

@@ -187,6 +187,12 @@ struct queue_filter {
 enum { QUEUE_LIST_RECIPIENTS = 10000 };	/* of a page; the message with which there are more is the last */
 int queue_list(struct queue *q, const struct queue_filter *f, int64_t *key, struct queue_row *rows, size_t max, struct error *err);
 void queue_row_free(struct queue_row *r);
+/* One message by its key, whatever its state: 1, 0 gone, -1. */
+int queue_row(struct queue *q, int64_t key, struct queue_row *row, struct error *err);
+/* The keys of all that the filter lets through: the oldest, the largest, the most often tried first; or by sender. *keys is
+ * the caller's to free: eight bytes for each message. Equals come as they arrived. */
+enum queue_order { QUEUE_BY_AGE, QUEUE_BY_SIZE, QUEUE_BY_ATTEMPTS, QUEUE_BY_SENDER };
+int queue_sorted(struct queue *q, const struct queue_filter *f, enum queue_order by, int64_t **keys, size_t *n, struct error *err);
 
 struct queue_totals {
 	uint64_t queued, held, failed;		/* messages */

@@ -71,6 +71,9 @@ const char *const queue_sql[SQL_COUNT] = {
 	[SQL_RELAY_AFTER] = "SELECT * FROM relay WHERE nexthop > ? ORDER BY nexthop LIMIT 1",
 
 	/* ---- lists */
+	[SQL_LIST_ROW] =
+		"SELECT m.id, m.size, m.arrival, m.uid, m.state, m.sender, (SELECT text FROM word WHERE word.id = m.user)"
+		" FROM message m WHERE m.id = ? AND m.state <> 'x'",
 	[SQL_LIST_RECIPIENTS] =
 		"SELECT address, original, state, attempts, next, last, dsn, text FROM recipient WHERE message = ? ORDER BY n",
 	[SQL_LIST_SENT] =

@@ -140,7 +140,17 @@ static int judge(struct context *c, const char *name, const char *value, struct 
 	return conf_set(c->conf, name, value, err);
 }
 
-static int edit_one(struct context *c, struct buf *text, const char *word, bool remove, struct error *err)
+/* The text with one name changed as the options say. */
+static int apply(struct context *c, struct span text, const char *name, const char *value, struct buf *out, struct error *err)
+{
+	if (option_given(c, "comment"))
+		return conf_comment_out(text, name, out, err);
+	if (option_given(c, "remove"))
+		return conf_edit(text, name, NULL, out, err);
+	return judge(c, name, value, err) < 0 ? -1 : conf_edit(text, name, value, out, err);
+}
+
+static int edit_one(struct context *c, struct buf *text, const char *word, struct error *err)
 {
 	const char *eq = strchr(word, '=');
 	struct span name = span_trim((struct span){word, eq ? (size_t)(eq - word) : strlen(word)});
@@ -152,8 +162,7 @@ static int edit_one(struct context *c, struct buf *text, const char *word, bool 
 	buf_init(&out, LIMIT_CONF_FILE);
 	if (!n || !v)
 		error_set(err, EX_OSERR, NULL, "out of memory");
-	else if (remove ? conf_edit((struct span){buf_str(text), text->len}, n, NULL, &out, err) >= 0
-			: judge(c, n, v, err) == 0 && conf_edit((struct span){buf_str(text), text->len}, n, v, &out, err) >= 0) {
+	else if (apply(c, (struct span){buf_str(text), text->len}, n, v, &out, err) >= 0) {
 		buf_reset(text);
 		rc = buf_add(text, buf_str(&out), out.len);
 	}
@@ -185,7 +194,6 @@ static int replace(struct context *c, const char *path, const struct buf *old, c
 
 static int edit_text(struct context *c, const char *path, struct buf *old, struct buf *text, struct error *err)
 {
-	bool remove = option_given(c, "remove");
 	struct conf *before = NULL;
 	struct error broken = {0};
 	bool was_good;
@@ -198,7 +206,7 @@ static int edit_text(struct context *c, const char *path, struct buf *old, struc
 	conf_free(before);
 	buf_add(text, buf_str(old), old->len);
 	for (int i = 0; i < c->argc; i++)
-		if (edit_one(c, text, c->argv[i], remove, err) < 0)
+		if (edit_one(c, text, c->argv[i], err) < 0)
 			return -1;
 	if (text->len == old->len && memcmp(buf_str(text), buf_str(old), old->len) == 0)
 		return 0;
@@ -221,12 +229,17 @@ static int edit(struct context *c)
 	return rc < 0 ? fail(&err) : EX_OK;
 }
 
+static bool takes_away(const struct context *c)
+{
+	return option_given(c, "remove") || option_given(c, "comment");
+}
+
 static bool wants_edit(const struct context *c)
 {
 	for (int i = 0; i < c->argc; i++)
 		if (strchr(c->argv[i], '='))
 			return true;
-	return option_given(c, "remove");
+	return takes_away(c);
 }
 
 static int run(struct context *c)
@@ -235,11 +248,11 @@ static int run(struct context *c)
 	int rc;
 
 	if (wants_edit(c)) {
-		for (int i = 0; i < c->argc && !option_given(c, "remove"); i++)
+		for (int i = 0; i < c->argc && !takes_away(c); i++)
 			if (!strchr(c->argv[i], '='))
 				return fail_usage(c, "%s is not NAME=VALUE", c->argv[i]);
 		if (!c->argc)
-			return fail_usage(c, "--remove wants names");
+			return fail_usage(c, "the names of what is to go are missing");
 		return edit(c);
 	}
 	rc = option_given(c, "defaults") ? conf_defaults(c->dir, &c->conf, &err) : context_conf(c, &err);
@@ -257,6 +270,7 @@ static const struct command_option options[] = {
 	{"value", 0, NULL, "values without their names"},
 	{"unused", 0, NULL, "lines of main.cf that have no effect"},
 	{"remove", 'X', NULL, "remove the settings of these names from main.cf"},
+	{"comment", '#', NULL, "make comments of the settings of these names"},
 	{"edit", 'e', NULL, "accepted for postconf's sake: NAME=VALUE edits anyway"},
 	{"json", 'j', NULL, "one JSON object per line"},
 	{NULL, 0, NULL, NULL},

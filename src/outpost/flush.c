@@ -18,6 +18,7 @@
 #include "outpost/command.h"
 #include "outpost/explain.h"
 #include "outpost/start.h"
+#include "outpost/state.h"
 
 enum { PLAIN_EVERY_MS = 5000, BAR_EVERY_MS = 100, BAR_COLUMNS = 24, IN_BETWEEN_MS = 20000, LOOK_AGAIN_MS = 50 };
 
@@ -128,7 +129,7 @@ static int say_mend(void *arg, const struct queue_relay *r)
 	struct error ignored = {0};
 	struct buf mend;
 
-	if (!r->down_since)
+	if (!r->down_since || !state_uses(c, r->nexthop))
 		return 0;
 	buf_init(&mend, 8192);
 	if (explain(&mend, explain_kind(r->kind), r->text,

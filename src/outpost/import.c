@@ -52,29 +52,91 @@ void import_note(struct import *im, const char *fmt, ...)
 	buf_addc(&im->notes, '\n');
 }
 
-void import_relay(struct import *im, const struct import_relay *r)
+struct buf *import_file(struct import *im, const char *name, bool secret)
 {
-	char relay[400];
+	struct import_file *f;
 
-	snprintf(relay, sizeof(relay), "[%s]:%s", r->host, r->port);
-	import_set(im, "relayhost", relay);
-	if (r->implicit_tls && strcmp(r->port, "465") != 0)
-		import_set(im, "smtp_tls_wrappermode", "yes");
-	if (*r->user) {
-		import_set(im, "smtp_sasl_auth_enable", "yes");
-		buf_addf(&im->main_cf, "smtp_sasl_password_maps = hash:%s/sasl_passwd\n", im->dir);
-		buf_addf(&im->passwd, "%s %s:%s\n", relay, r->user, r->password);
-	} else if (!r->tls) {
-		import_set(im, "smtp_tls_security_level", "may");
+	for (size_t i = 0; i < im->nfiles; i++)
+		if (strcmp(im->files[i].name, name) == 0)
+			return &im->files[i].text;
+	f = &im->files[im->nfiles < IMPORT_FILES - 1 ? im->nfiles++ : IMPORT_FILES - 1];
+	if (f == &im->files[IMPORT_FILES - 1]) {
+		import_note(im, "%s is one map too many and was left out", name);
+		buf_wipe(&f->text);
+		return &f->text;
 	}
-	import_set(im, "smtp_tls_CAfile", r->ca_file);
-	if (*r->fingerprint) {
+	snprintf(f->name, sizeof(f->name), "%s", name);
+	f->secret = secret;
+	return &f->text;
+}
+
+void import_key(const struct import_relay *r, char *out, size_t size)
+{
+	snprintf(out, size, "[%s]:%s", r->host, r->port);
+}
+
+static void add_login(struct import *im, const struct import_relay *r)
+{
+	char key[400];
+
+	import_key(r, key, sizeof(key));
+	buf_addf(import_file(im, "sasl_passwd", true), "%s %s:%s\n", key, r->user, r->password);
+	if (!r->tls || r->unverified)
+		import_note(im, "the password for %s was sent %s; outpost sends it over verified TLS only. If the relay can't be "
+			    "verified, `outpost check` says what to write.", r->host, r->tls ? "to an unverified relay" : "without TLS");
+}
+
+static void add_trust(struct import *im, const struct import_relay *r, bool first)
+{
+	if (first) {
+		import_set(im, "smtp_tls_CAfile", r->ca_file);
+		if (!*r->fingerprint)
+			return;
 		import_set(im, "smtp_tls_security_level", "fingerprint");
 		import_set(im, "smtp_tls_fingerprint_cert_match", r->fingerprint);
+	} else if (*r->ca_file || *r->fingerprint) {
+		import_note(im, "%s had a CA or fingerprint of its own: smtp_tls_CAfile and smtp_tls_fingerprint_cert_match hold for all "
+			    "relays and may need it too", r->host);
 	}
-	if (*r->user && (!r->tls || r->unverified))
-		import_note(im, "the password was sent %s; outpost sends it over verified TLS only. If the relay can't be "
-			    "verified, `outpost check` says what to write.", r->tls ? "to an unverified relay" : "without TLS");
+}
+
+static void add_relayhost(struct import *im, const struct import_relay *list, size_t n)
+{
+	struct buf all;
+	char key[400];
+
+	buf_init(&all, sizeof(key) * IMPORT_RELAYS);
+	for (size_t i = 0; i < n; i++) {
+		import_key(&list[i], key, sizeof(key));
+		buf_addf(&all, "%s%s", i ? ", " : "", key);
+	}
+	import_set(im, "relayhost", buf_str(&all));
+	buf_free(&all);
+}
+
+void import_relays(struct import *im, const struct import_relay *list, size_t n)
+{
+	bool login = false, wrapped = false, plain = false;
+
+	add_relayhost(im, list, n);
+	for (size_t i = 0; i < n; i++) {
+		login |= *list[i].user != 0;
+		wrapped |= list[i].implicit_tls && strcmp(list[i].port, "465") != 0;
+		plain |= !list[i].tls && !*list[i].user;
+	}
+	if (wrapped)
+		import_set(im, "smtp_tls_wrappermode", "yes");
+	if (login) {
+		import_set(im, "smtp_sasl_auth_enable", "yes");
+		buf_addf(&im->main_cf, "smtp_sasl_password_maps = hash:%s/sasl_passwd\n", im->dir);
+	}
+	if (plain && !login)
+		import_set(im, "smtp_tls_security_level", "may");
+	for (size_t i = 0; i < n; i++) {
+		if (*list[i].user)
+			add_login(im, &list[i]);
+		add_trust(im, &list[i], i == 0);
+	}
 }
 
 int import_lines(const char *path, int (*each)(void *, struct span, struct error *), void *arg, struct error *err)
@@ -111,7 +173,6 @@ struct target {
 	const char *name;
 	const struct buf *text;
 	bool secret;
-	mode_t mode;
 };
 
 /* The file as it is now; empty when there is none. */
@@ -165,7 +226,7 @@ static int write_target(const struct import *im, const struct target *t, struct 
 	snprintf(path, sizeof(path), "%s/%s", im->dir, t->name);
 	if (keep_old(path, err) < 0)
 		return -1;
-	return io_replace_file(path, t->text->data, t->text->len, t->mode, err);
+	return io_replace_file(path, t->text->data, t->text->len, t->secret ? 0600 : 0644, err);
 }
 
 /* Now the new configuration is there: passwords get the mode that outpost can read. */
@@ -187,12 +248,12 @@ static void mend(struct context *c)
 
 static int show_and_write(struct context *c, struct import *im, struct error *err)
 {
-	const struct target targets[] = {{"main.cf", &im->main_cf, false, 0644},
-					 {"sasl_passwd", &im->passwd, true, 0600},
-					 {"generic", &im->generic, false, 0644}};
-	size_t n = sizeof(targets) / sizeof(targets[0]);
+	struct target targets[IMPORT_FILES + 1] = {{"main.cf", &im->main_cf, false}};
+	size_t n = 1;
 	bool changed = false;
 
+	for (size_t i = 0; i < im->nfiles; i++)
+		targets[n++] = (struct target){im->files[i].name, &im->files[i].text, im->files[i].secret};
 	for (size_t i = 0; i < n; i++)
 		if (show_target(im, &targets[i], &changed, err) < 0)
 			return -1;
@@ -224,16 +285,16 @@ static int run(struct context *c)
 	if (i == n)
 		return fail_usage(c, "import knows postfix, msmtp, nullmailer and ssmtp");
 	buf_init(&im.main_cf, LIMIT_CONF_FILE);
-	buf_init(&im.passwd, LIMIT_CONF_FILE);
-	buf_init(&im.generic, LIMIT_CONF_FILE);
+	for (size_t k = 0; k < IMPORT_FILES; k++)
+		buf_init(&im.files[k].text, LIMIT_CONF_FILE);
 	buf_init(&im.notes, NOTES_MAX);
 	buf_addf(&im.main_cf, "# made by `outpost import %s`; see main.cf(5)\n", programs[i].name);
 	rc = programs[i].read(&im, c->argc > 1 ? c->argv[1] : programs[i].path, &err);
 	if (rc == 0)
 		rc = show_and_write(c, &im, &err);
-	buf_wipe(&im.passwd);
+	for (size_t k = 0; k < IMPORT_FILES; k++)
+		buf_wipe(&im.files[k].text);
 	buf_wipe(&im.main_cf);
-	buf_free(&im.generic);
 	buf_free(&im.notes);
 	return rc < 0 ? fail(&err) : EX_OK;
 }
@@ -248,8 +309,8 @@ const struct command command_import = {
 	.name = "import",
 	.args = "postfix|msmtp|nullmailer|ssmtp [PATH]",
 	.help = "make main.cf and sasl_passwd from another program's configuration",
-	.more = "PATH is the other program's directory (msmtp: file); its usual place otherwise. Files that are\n"
-		"replaced are kept with .old behind their names.\n",
+	.more = "PATH is the other program's directory (msmtp: file); its usual place otherwise. What would be written is\n"
+		"shown first, passwords masked. Files that are replaced are kept with .old behind their names.\n",
 	.options = options,
 	.min_args = 1,
 	.max_args = 2,

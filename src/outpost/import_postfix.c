@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/io.h"
 #include "base/limits.h"
@@ -21,57 +22,107 @@ static bool stays_behind(int p)
 	return false;
 }
 
-/* The text of "hash:PATH" that is a password map goes into our sasl_passwd. */
-static int take_passwords(struct import *im, const char *path, struct error *err)
+/* Types whose text file is a map of ours as well. */
+static bool has_text(struct span type)
 {
-	struct error why = {0};
+	static const char *const types[] = {"hash", "texthash", "btree", "lmdb", "cdb", "dbm", "regexp", "pcre"};
 
-	(void)err;
-	if (io_read_file(path, false, &im->passwd, NULL, &why) == 0)
-		return 0;
-	import_note(im, "the password map could not be read: %s", why.text);
-	return 0;
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+		if (span_is(type, types[i]))
+			return true;
+	return false;
 }
 
-static int add_password_maps(struct import *im, const char *raw, struct error *err)
+/* Tutorials have people remove the text once postmap has read it. */
+static void note_unreadable(struct import *im, const char *path, const struct error *why)
 {
-	const char *slash = strchr(raw, '/');
+	char built[PATH_MAX + 8];
+
+	snprintf(built, sizeof(built), "%s.db", path);
+	if (access(built, F_OK) == 0)
+		import_note(im, "%s is gone, only %s.db is left: `postmap -s hash:%s` of Postfix prints its lines; write them into %s/%s",
+			    path, path, path, im->dir, strrchr(path, '/') + 1);
+	else
+		import_note(im, "a map could not be read: %s", why->text);
+}
+
+/* One "type:path": the file is taken along when it lies in Postfix's directory. Passwords become sasl_passwd. */
+static void add_map(struct import *im, struct span word, const char *from, bool secret)
+{
+	const char *colon = memchr(word.p, ':', word.n);
+	struct span type = {word.p, colon ? (size_t)(colon - word.p) : 0};
 	char path[PATH_MAX];
+	const char *name;
+	struct error why = {0};
+	struct buf text;
 
-	if (strncmp(raw, "static:", 7) == 0 || strncmp(raw, "inline:", 7) == 0 || !slash || strchr(raw, ',') ||
-	    strpbrk(slash, " \t$")) {
-		buf_addf(&im->main_cf, "smtp_sasl_password_maps = %s\n", raw);
-		return 0;
+	snprintf(path, sizeof(path), "%.*s", (int)(word.n - (colon ? type.n + 1 : 0)), colon ? colon + 1 : word.p);
+	if (!colon || !has_text(type) || path[0] != '/' || strchr(path, '$') ||
+	    (!secret && (strncmp(path, from, strlen(from)) != 0 || path[strlen(from)] != '/'))) {
+		buf_add(&im->main_cf, word.p, word.n);
+		return;
 	}
-	snprintf(path, sizeof(path), "%s", slash);
-	if (take_passwords(im, path, err) < 0)
-		return -1;
-	buf_addf(&im->main_cf, "smtp_sasl_password_maps = hash:%s/sasl_passwd\n", im->dir);
-	return 0;
+	name = secret ? "sasl_passwd" : strrchr(path, '/') + 1;
+	buf_init(&text, LIMIT_CONF_FILE);
+	if (io_read_file(path, false, &text, NULL, &why) == 0)
+		buf_add(import_file(im, name, secret), buf_str(&text), text.len);
+	else
+		note_unreadable(im, path, &why);
+	buf_wipe(&text);
+	buf_addf(&im->main_cf, "%.*s:%s/%s", (int)type.n, type.p, im->dir, name);
 }
 
-int import_postfix(struct import *im, const char *path, struct error *err)
+/* A value that is no plain list of types and paths stays as it is. */
+static void add_maps(struct import *im, const char *name, const char *raw, const char *from, bool secret)
+{
+	struct span rest = span_of(raw), word;
+	bool first = true;
+
+	buf_addf(&im->main_cf, "%s = ", name);
+	if (strchr(raw, '{') || strncmp(raw, "static:", 7) == 0 || strncmp(raw, "inline:", 7) == 0) {
+		buf_adds(&im->main_cf, raw);
+	} else {
+		while (span_word(&rest, ", \t", &word)) {
+			buf_adds(&im->main_cf, first ? "" : ", ");
+			add_map(im, word, from, secret);
+			first = false;
+		}
+	}
+	buf_addc(&im->main_cf, '\n');
+}
+
+static void add_parameter(struct import *im, struct conf *c, int p, const char *from)
+{
+	const char *raw = conf_raw(c, p), *name = conf_table[p].name;
+	bool maps = conf_table[p].type == T_MAPS;
+
+	if (maps) {
+		add_maps(im, name, raw, from, p == P_smtp_sasl_password_maps);
+		return;
+	}
+	buf_addf(&im->main_cf, "%s = %s\n", name, raw);
+	if (strstr(raw, from))
+		import_note(im, "%s still names a file under %s: move it before Postfix is purged", name, from);
+}
+
+int import_postfix(struct import *im, const char *given, struct error *err)
 {
 	const struct conf_unused *unused;
+	char path[PATH_MAX];
 	struct conf *c;
 	size_t n;
-	int rc = 0;
 
+	snprintf(path, sizeof(path), "%s", given);
+	while ((n = strlen(path)) > 1 && path[n - 1] == '/')
+		path[n - 1] = 0;
 	if (conf_load(path, &c, err) < 0)
 		return -1;
-	for (int p = 0; rc == 0 && p < CONF_PARAMS; p++) {
-		if (!conf_is_set(c, p) || stays_behind(p))
-			continue;
-		if (p == P_smtp_sasl_password_maps)
-			rc = add_password_maps(im, conf_raw(c, p), err);
-		else
-			buf_addf(&im->main_cf, "%s = %s\n", conf_table[p].name, conf_raw(c, p));
-		if (p != P_smtp_sasl_password_maps && strstr(conf_raw(c, p), path))
-			import_note(im, "%s still names a file under %s: move it before Postfix is purged", conf_table[p].name, path);
-	}
+	for (int p = 0; p < CONF_PARAMS; p++)
+		if (conf_is_set(c, p) && !stays_behind(p))
+			add_parameter(im, c, p, path);
 	n = conf_unused(c, &unused);
 	if (n)
 		import_note(im, "%zu %s no use here and %s left behind.", n, n == 1 ? "line has" : "lines have", n == 1 ? "is" : "are");
 	conf_free(c);
-	return rc;
+	return 0;
 }

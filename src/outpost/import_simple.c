@@ -8,11 +8,12 @@
 #include <string.h>
 #include <unistd.h>
 
-/* ---- nullmailer: remotes holds "host smtp --user=... --pass=..."; small files hold one name each. */
+/* ---- nullmailer: remotes holds lines "host smtp --user=... --pass=...", tried in order; small files hold one name each. */
 
 struct nullmailer {
 	struct import *im;
-	size_t remotes;
+	struct import_relay relays[IMPORT_RELAYS];
+	size_t n;
 	char value[256];	/* of a one-line file */
 };
 
@@ -49,25 +50,26 @@ static void take_flag(struct import *im, struct import_relay *r, struct span wor
 		r->unverified = true;
 }
 
+/* "HOST [PROTOCOL [FLAG ...]]"; a host without protocol is one of SMTP. */
 static int take_remote(void *arg, struct span line, struct error *err)
 {
 	struct nullmailer *n = arg;
-	struct import_relay r = {0};
-	struct span rest = line, word;
+	struct import_relay *r = &n->relays[n->n];
+	struct span rest = line, host, word;
 
 	(void)err;
-	if (n->remotes++ > 0) {
-		import_note(n->im, "only the first line of remotes was taken; smtp_fallback_relay names further relays");
+	if (n->n == IMPORT_RELAYS || !span_word(&rest, " \t", &host))
+		return 0;
+	if (span_word(&rest, " \t", &word) && !span_is(word, "smtp")) {
+		import_note(n->im, "%.*s is left out: outpost does not speak %.*s", (int)host.n, host.p, (int)word.n, word.p);
 		return 0;
 	}
-	if (span_word(&rest, " \t", &word))
-		import_copy(n->im, r.host, sizeof(r.host), word);
+	import_copy(n->im, r->host, sizeof(r->host), host);
 	while (span_word(&rest, " \t", &word))
-		take_flag(n->im, &r, word);
-	if (!*r.port)
-		snprintf(r.port, sizeof(r.port), "%s", r.implicit_tls ? "465" : r.tls ? "587" : "25");
-	import_relay(n->im, &r);
-	explicit_bzero(&r, sizeof(r));
+		take_flag(n->im, r, word);
+	if (!*r->port)
+		snprintf(r->port, sizeof(r->port), "%s", r->implicit_tls ? "465" : r->tls ? "587" : "25");
+	n->n++;
 	return 0;
 }
 
@@ -94,24 +96,39 @@ static const char *one_line(struct nullmailer *n, const char *dir, const char *n
 	return n->value;
 }
 
+static void add_names(struct nullmailer *n, const char *path)
+{
+	static const struct {
+		const char *file, *parameter;
+	} names[] = {{"me", "myhostname"}, {"defaultdomain", "mydomain"}, {"defaulthost", "myorigin"},
+		     {"helohost", "smtp_helo_name"}, {"allmailfrom", "from_address"}};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		import_set(n->im, names[i].parameter, one_line(n, path, names[i].file));
+	if (*one_line(n, path, "adminaddr"))
+		import_note(n->im, "mail for local users went to %s: write \"root: %s\" into /etc/aliases", n->value, n->value);
+}
+
 int import_nullmailer(struct import *im, const char *path, struct error *err)
 {
-	struct nullmailer n = {.im = im};
+	struct nullmailer *n = calloc(1, sizeof(*n));
 	char remotes[PATH_MAX];
+	int rc;
 
+	if (!n)
+		return error_set(err, EX_OSERR, NULL, "no memory");
+	n->im = im;
 	snprintf(remotes, sizeof(remotes), "%s/remotes", path);
-	if (import_lines(remotes, take_remote, &n, err) < 0)
-		return -1;
-	if (!n.remotes)
-		return error_set(err, EX_DATAERR, NULL, "%s names no relay", remotes);
-	import_set(im, "myhostname", one_line(&n, path, "me"));
-	import_set(im, "mydomain", one_line(&n, path, "defaultdomain"));
-	import_set(im, "myorigin", one_line(&n, path, "defaulthost"));
-	import_set(im, "smtp_helo_name", one_line(&n, path, "helohost"));
-	import_set(im, "from_address", one_line(&n, path, "allmailfrom"));
-	if (*one_line(&n, path, "adminaddr"))
-		import_note(im, "mail for local users went to %s: write \"root: %s\" into /etc/aliases", n.value, n.value);
-	return 0;
+	rc = import_lines(remotes, take_remote, n, err);
+	if (rc == 0 && n->n == 0)
+		rc = error_set(err, EX_DATAERR, NULL, "%s names no relay", remotes);
+	if (rc == 0) {
+		import_relays(im, n->relays, n->n);
+		add_names(n, path);
+	}
+	explicit_bzero(n, sizeof(*n));
+	free(n);
+	return rc;
 }
 
 /* ---- ssmtp: ssmtp.conf holds "Name=value"; revaliases "user:address:relay". */
@@ -120,7 +137,7 @@ struct ssmtp {
 	struct import *im;
 	struct import_relay relay;
 	char rewrite[256], hostname[256], root[256], mailhub[300];
-	bool starttls, from_override;
+	bool starttls, revaliases;
 };
 
 static int take_setting(void *arg, struct span line, struct error *err)
@@ -161,8 +178,10 @@ static int take_revalias(void *arg, struct span line, struct error *err)
 	struct span rest = line, user, address;
 
 	(void)err;
-	if (span_word(&rest, ":", &user) && span_word(&rest, ":", &address))
-		buf_addf(&s->im->generic, "%.*s %.*s\n", (int)user.n, user.p, (int)address.n, address.p);
+	if (!span_word(&rest, ":", &user) || !span_word(&rest, ":", &address))
+		return 0;
+	s->revaliases = true;
+	buf_addf(import_file(s->im, "generic", false), "%.*s %.*s\n", (int)user.n, user.p, (int)address.n, address.p);
 	return 0;
 }
 
@@ -177,10 +196,10 @@ static void add_ssmtp(struct ssmtp *s)
 	r->implicit_tls = r->tls && !s->starttls;
 	import_copy(s->im, r->host, sizeof(r->host), span_of(s->mailhub));
 	snprintf(r->port, sizeof(r->port), "%s", colon ? colon : r->implicit_tls ? "465" : r->tls ? "587" : "25");
-	import_relay(s->im, r);
+	import_relays(s->im, r, 1);
 	import_set(s->im, "myhostname", s->hostname);
 	import_set(s->im, "myorigin", s->rewrite);
-	if (s->im->generic.len) {
+	if (s->revaliases) {
 		snprintf(maps, sizeof(maps), "hash:%s/generic", s->im->dir);
 		import_set(s->im, "smtp_generic_maps", maps);
 	}

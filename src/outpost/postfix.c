@@ -7,16 +7,14 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/io.h"
 #include "base/limits.h"
 #include "base/text.h"
-#include "outpost/edit.h"
 
-enum { WORDS = 256, IDS_MAX = 1000000 };
+enum { WORDS = 256 };
 
 struct letter {
 	char letter;
@@ -114,154 +112,17 @@ static int postqueue(struct context *c, int argc, char **argv)
 	int rc;
 
 	if (!translate(c, &call, table, argc, argv) || !call.command)
-		return usage("postqueue", "[-c DIR] -p | -j | -f | -i ID");
-	if (strcmp(call.command, "flush") == 0)
+		return usage("postqueue", "[-c DIR] -p | -j | -f | -i ID | -s SITE");
+	if (strcmp(call.command, "flush") == 0) {
+		if (call.n && call.words[call.n - 1][0] != '-')
+			fprintf(stderr, "postqueue: all mail goes through the relay, whatever its site: everything is tried\n");
 		call.n = 0;
+	}
 	if (geteuid() != 0 && !c->own && strcmp(call.command, "retry") != 0)
 		return by_sendmail(c, strcmp(call.command, "queue") == 0 ? "-bp" : "-q");
 	rc = run_call(c, &call);
 	/* Postfix's ends when the flush has begun: what is deferred still is no failure of it. */
 	return rc == EX_TEMPFAIL && strcmp(call.command, "flush") == 0 ? EX_OK : rc;
-}
-
-/* ---- postsuper: -d, -h, -H, -r, each with an id, ALL, or - for ids from standard input. */
-
-struct super {
-	char (*ids)[QUEUE_ID];
-	size_t n;
-	bool all;
-};
-
-static int super_add(struct super *s, const char *typed, struct error *err)
-{
-	void *more;
-
-	if (strcmp(typed, "ALL") == 0) {
-		s->all = true;
-		return 0;
-	}
-	more = s->n < IDS_MAX ? realloc(s->ids, (s->n + 1) * sizeof(*s->ids)) : NULL;
-	if (!more)
-		return error_set(err, EX_OSERR, NULL, "no memory for the queue ids");
-	s->ids = more;
-	if (!select_id(typed, s->ids[s->n]))
-		return error_set(err, EX_USAGE, NULL, "\"%s\" is no queue id", typed);
-	s->n++;
-	return 0;
-}
-
-static int super_stdin(struct super *s, struct error *err)
-{
-	char line[64];
-
-	while (fgets(line, sizeof(line), stdin)) {
-		line[strcspn(line, " \t\r\n*!#")] = 0;
-		if (*line && super_add(s, line, err) < 0)
-			return -1;
-	}
-	return 0;
-}
-
-/* What stands behind `-d ALL`: hold, deferred. What is new or under way can't be told apart by a filter: refused, since
- * taking more than was asked for would be worse. */
-struct super_queues {
-	bool held, deferred;
-};
-
-static bool super_queue(struct super_queues *which, const char *name)
-{
-	which->held |= strcmp(name, "hold") == 0;
-	which->deferred |= strcmp(name, "deferred") == 0;
-	return strcmp(name, "hold") == 0 || strcmp(name, "deferred") == 0;
-}
-
-static int super_select(struct context *c, const struct edit *e, const struct queue_filter *f, struct error *err)
-{
-	struct selection all = {0};
-	struct queue *q;
-	int rc;
-
-	if (context_read_queue(c, &q, err) < 0)
-		return fail(err);
-	rc = q ? select_all(q, f, &all, err) : 0;
-	queue_close(q);
-	rc = rc < 0 ? fail(err) : edit_ids(c, e, all.ids, all.n, false);
-	select_free(&all);
-	return rc;
-}
-
-static int super_run(struct context *c, const struct edit *e, struct super *s, const struct super_queues *which,
-		     struct error *err)
-{
-	struct queue_filter f = {0}, held = {.states = "h"}, deferred = {.states = "q", .deferred = true};
-	int rc = EX_OK, one;
-
-	if (context_become(c, err) < 0)
-		return fail(err);
-	if (!s->all)
-		return edit_ids(c, e, s->ids, s->n, false);
-	snprintf(f.states, sizeof(f.states), "%s", e->states);
-	if (!which->held && !which->deferred)
-		return super_select(c, e, &f, err);
-	if (which->held && strchr(e->states, 'h'))
-		rc = super_select(c, e, &held, err);
-	if (which->deferred && strchr(e->states, 'q')) {
-		one = super_select(c, e, &deferred, err);
-		rc = rc == EX_OK ? one : rc;
-	}
-	return rc;
-}
-
-static const char super_letters[] = "c:d:h:H:r:psv";
-
-/* The names of queues come last and mean all of the line: they are read first. */
-static int super_queues_of(struct context *c, int argc, char **argv, struct super_queues *which)
-{
-	int letter;
-
-	optind = 1;
-	while ((letter = getopt(argc, argv, super_letters)) != -1) {
-		if (letter == 'c')
-			command_use_config(c, optarg);
-		if (letter == '?')
-			return usage("postsuper", "[-c DIR] -d | -h | -H | -r  ID | ALL | -  [hold] [deferred]");
-	}
-	for (; optind < argc; optind++)
-		if (!super_queue(which, argv[optind])) {
-			fprintf(stderr, "postsuper: there is no queue \"%s\" here: hold and deferred can be named\n", argv[optind]);
-			return EX_USAGE;
-		}
-	return EX_OK;
-}
-
-static int postsuper(struct context *c, int argc, char **argv)
-{
-	static const struct {
-		char letter;
-		const struct edit *edit;
-	} edits[] = {{'d', &edit_delete}, {'h', &edit_hold}, {'H', &edit_release}, {'r', &edit_retry}};
-	struct super_queues which = {0};
-	int letter, rc = super_queues_of(c, argc, argv, &which);
-
-	if (rc != EX_OK)
-		return rc;
-	optind = 1;
-	while ((letter = getopt(argc, argv, super_letters)) != -1) {
-		struct super s = {0};
-		struct error err = {0};
-
-		for (size_t i = 0; i < sizeof(edits) / sizeof(edits[0]); i++) {
-			int one;
-
-			if (edits[i].letter != letter)
-				continue;
-			one = (strcmp(optarg, "-") == 0 ? super_stdin(&s, &err) : super_add(&s, optarg, &err)) < 0
-				      ? fail(&err) : super_run(c, edits[i].edit, &s, &which, &err);
-			rc = rc == EX_OK ? one : rc;
-		}
-		free(s.ids);
-	}
-	return rc;
 }
 
 static int postcat(struct context *c, int argc, char **argv)
@@ -276,16 +137,90 @@ static int postcat(struct context *c, int argc, char **argv)
 	return run_call(c, &call);
 }
 
+/* ---- postconf */
+
+/* What postconf can be asked that is no parameter. NULL words: the option is not for us. */
+static const struct {
+	char letter;
+	const char *words;
+} postconf_other[] = {
+	{'m', "btree\ncdb\ndbm\nexec\nhash\ninline\nlmdb\noauth2\npcre\nregexp\nstatic\ntexthash"},
+	{'l', "flock"},
+	{'a', ""},
+	{'A', "gsasl"},
+};
+static const char master_cf[] = "MFP";
+
+/* Tutorials change services of master.cf: there are none here, and nothing that a script could stumble over. */
+static int about_master_cf(void)
+{
+	fprintf(stderr, "postconf: there is no master.cf here: outpost runs no services for the network; nothing was changed\n");
+	return EX_OK;
+}
+
+static bool other_question(const char *word, int *status)
+{
+	if (word[0] != '-' || !word[1])
+		return false;
+	for (size_t i = 0; i < sizeof(postconf_other) / sizeof(postconf_other[0]); i++) {
+		if (word[1] != postconf_other[i].letter)
+			continue;
+		if (*postconf_other[i].words)
+			printf("%s\n", postconf_other[i].words);
+		*status = EX_OK;
+		return true;
+	}
+	if (!strchr(master_cf, word[1]))
+		return false;
+	*status = about_master_cf();
+	return true;
+}
+
+/* No parameter of ours, but many scripts ask for it. What they get is our version: true, and never Postfix's. */
+static bool take_version(struct call *call)
+{
+	bool bare = false, found = false;
+	int n = 0;
+
+	for (int i = 0; i < call->n; i++)
+		bare |= strcmp(call->words[i], "--value") == 0;
+	for (int i = 0; i < call->n; i++) {
+		if (strcmp(call->words[i], "mail_version") != 0) {
+			call->words[n++] = call->words[i];
+			continue;
+		}
+		found = true;
+		printf("%s%s\n", bare ? "" : "mail_version = ", PACKAGE_VERSION);
+	}
+	call->n = n;
+	return found;
+}
+
+static bool any_name(const struct call *call)
+{
+	for (int i = 0; i < call->n; i++)
+		if (call->words[i][0] != '-')
+			return true;
+	return false;
+}
+
 static int postconf(struct context *c, int argc, char **argv)
 {
 	static const struct letter table[] = {{'n', false, NULL, "--changed"}, {'d', false, NULL, "--defaults"},
 					      {'e', false, NULL, "--edit"}, {'h', false, NULL, "--value"},
 					      {'x', false, NULL, "--expand"}, {'X', false, NULL, "--remove"},
-					      {'p', false, NULL, NULL}, {'q', false, NULL, NULL}, {0, false, NULL, NULL}};
+					      {'#', false, NULL, "--comment"}, {'p', false, NULL, NULL},
+					      {'f', false, NULL, NULL}, {'q', false, NULL, NULL}, {0, false, NULL, NULL}};
 	struct call call = {.name = "postconf", .command = "config"};
+	int status;
 
+	for (int i = 1; i < argc; i++)
+		if (other_question(argv[i], &status))
+			return status;
 	if (!translate(c, &call, table, argc, argv))
-		return usage("postconf", "[-c DIR] [-n | -d] [-h] [-x] [NAME ...] | -e NAME=VALUE ... | -X NAME ...");
+		return usage("postconf", "[-c DIR] [-n | -d] [-h] [-x] [NAME ...] | -e NAME=VALUE ... | -X NAME ... | -# NAME ...");
+	if (take_version(&call) && !any_name(&call))
+		return EX_OK;
 	return run_call(c, &call);
 }
 
@@ -309,7 +244,7 @@ static int mend_modes(struct context *c)
 }
 
 /* The map is opened as one that holds no passwords, so that its mode does not matter here. */
-static int try_map(const char *dir, const char *map, const char *key, struct error *err)
+static int try_map(const char *dir, const char *map, const char *key, bool with_key, struct error *err)
 {
 	struct conf_maps *maps = NULL;
 	struct conf *conf = NULL;
@@ -323,37 +258,69 @@ static int try_map(const char *dir, const char *map, const char *key, struct err
 	    conf_maps_open(conf, P_canonical_maps, &maps, err) == 0)
 		rc = conf_maps_get(maps, key ? key : "postmap", &value, err);
 	if (rc > 0 && key)
-		printf("%s\n", buf_str(&value));
+		printf("%s%s%s\n", with_key ? key : "", with_key ? "\t" : "", buf_str(&value));
 	conf_maps_free(maps);
 	conf_free(conf);
 	buf_wipe(&value);
 	return rc;
 }
 
+/* Keys from standard input, one a line: what is found is printed as "key TAB value". */
+static int query_stdin(const char *dir, const char *map, struct error *err)
+{
+	char line[1024];
+	int found = 1;
+
+	while (fgets(line, sizeof(line), stdin)) {
+		int rc;
+
+		line[strcspn(line, "\r\n")] = 0;
+		rc = *line ? try_map(dir, map, line, true, err) : 0;
+		if (rc < 0)
+			return fail(err);
+		if (rc > 0)
+			found = EX_OK;
+	}
+	return found;
+}
+
+static int query(const char *dir, const char *map, const char *key, struct error *err)
+{
+	int rc;
+
+	if (strcmp(key, "-") == 0)
+		return query_stdin(dir, map, err);
+	rc = try_map(dir, map, key, false, err);
+	return rc < 0 ? fail(err) : rc > 0 ? EX_OK : 1;
+}
+
 static int postmap(struct context *c, int argc, char **argv)
 {
+	static const char how[] = "[-c DIR] [-q KEY | -q -] MAP ...";
 	const char *key = NULL;
 	struct error err = {0};
 	int letter;
 
 	optind = 1;
-	while ((letter = getopt(argc, argv, "c:q:bfhimnNoprsuUvwF")) != -1) {
+	while ((letter = getopt(argc, argv, "c:d:q:bfhimnNoprsuUvwF")) != -1) {
 		if (letter == 'c')
 			command_use_config(c, optarg);
 		if (letter == 'q')
 			key = optarg;
+		if (letter == 'd' || letter == 'i' || letter == 's') {
+			fprintf(stderr, "postmap: -%c is not needed here: the map is the text file itself; edit or read it\n", letter);
+			return EX_USAGE;
+		}
 		if (letter == '?')
-			return usage("postmap", "[-c DIR] [-q KEY] MAP ...");
+			return usage("postmap", how);
 	}
 	if (optind == argc)
-		return usage("postmap", "[-c DIR] [-q KEY] MAP ...");
+		return usage("postmap", how);
 	for (int i = optind; i < argc; i++) {
-		int rc = try_map(c->dir, argv[i], key, &err);
-
-		if (rc < 0)
-			return fail(&err);
 		if (key)
-			return rc > 0 ? EX_OK : 1;
+			return query(c->dir, argv[i], key, &err);
+		if (try_map(c->dir, argv[i], NULL, false, &err) < 0)
+			return fail(&err);
 		printf("%s can be read; nothing needs to be built, outpost reads the text itself\n", argv[i]);
 	}
 	return mend_modes(c);

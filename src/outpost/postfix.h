@@ -7,4 +7,7 @@
 /* Whether the program was called by one of these names; then *status is its exit status. */
 bool postfix_name(struct context *c, int argc, char **argv, int *status);
 
+/* In postsuper.c. */
+int postsuper(struct context *c, int argc, char **argv);
+
 #endif

@@ -3,7 +3,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/text.h"
 #include "mail/listing.h"
@@ -51,7 +50,7 @@ struct listing {
 /* Prints a row and frees it. */
 static int print_row(struct listing *l, struct queue_row *r, struct error *err)
 {
-	struct row_style style = {l->json, active_has(&l->active, r->id), l->color};
+	struct row_style style = {l->json, active_has(&l->active, r->id), l->color, l->active.reason, l->active.dsn};
 
 	if (!l->json && l->totals.messages == 0)
 		listing_text_head(&l->out);
@@ -81,106 +80,51 @@ static int print_rows(struct queue *q, const struct queue_filter *f, struct list
 	return rc;
 }
 
-/* ---- sorted: all rows are read before the first is printed. */
+/* ---- sorted: what is held is a number for each message, never its row. */
 
-static unsigned attempts_of(const struct queue_row *r)
+static bool find_order(const char *name, enum queue_order *by)
 {
-	unsigned most = 0;
+	static const char *const names[] = {
+		[QUEUE_BY_AGE] = "age", [QUEUE_BY_SIZE] = "size", [QUEUE_BY_ATTEMPTS] = "attempts", [QUEUE_BY_SENDER] = "sender"};
 
-	for (size_t i = 0; i < r->nrecipients; i++)
-		if (r->recipients[i].attempts > most)
-			most = r->recipients[i].attempts;
-	return most;
-}
-
-static int by_age(const void *a, const void *b)
-{
-	const struct queue_row *x = a, *y = b;
-
-	if (x->arrival != y->arrival)
-		return x->arrival < y->arrival ? -1 : 1;
-	return x->row < y->row ? -1 : x->row > y->row;
-}
-
-static int by_size(const void *a, const void *b)
-{
-	const struct queue_row *x = a, *y = b;
-
-	return x->size != y->size ? x->size > y->size ? -1 : 1 : by_age(a, b);
-}
-
-static int by_attempts(const void *a, const void *b)
-{
-	unsigned x = attempts_of(a), y = attempts_of(b);
-
-	return x != y ? x > y ? -1 : 1 : by_age(a, b);
-}
-
-static int by_sender(const void *a, const void *b)
-{
-	int rc = strcasecmp(((const struct queue_row *)a)->sender, ((const struct queue_row *)b)->sender);
-
-	return rc ? rc : by_age(a, b);
-}
-
-typedef int (*order)(const void *, const void *);
-
-static order find_order(const char *name)
-{
-	static const struct {
-		const char *name;
-		order by;
-	} orders[] = {{"age", by_age}, {"size", by_size}, {"attempts", by_attempts}, {"sender", by_sender}};
-
-	for (size_t i = 0; i < sizeof(orders) / sizeof(orders[0]); i++)
-		if (strcmp(orders[i].name, name) == 0)
-			return orders[i].by;
-	return NULL;
-}
-
-static int print_sorted(struct queue *q, const struct queue_filter *f, order by, struct listing *l, struct error *err)
-{
-	struct queue_row *rows = NULL;
-	size_t n = 0, room = 0;
-	int64_t key = 0;
-	int got, rc = 0;
-
-	do {
-		if (n + PAGE > room) {
-			void *more = realloc(rows, (n + PAGE) * 2 * sizeof(*rows));
-
-			if (!more) {
-				got = error_set(err, EX_OSERR, NULL, "no memory to sort the listing");
-				break;
-			}
-			rows = more;
-			room = (n + PAGE) * 2;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (strcmp(names[i], name) == 0) {
+			*by = (enum queue_order)i;
+			return true;
 		}
-		got = queue_list(q, f, &key, rows + n, PAGE, err);
-		n += got > 0 ? (size_t)got : 0;
-	} while (got > 0);
-	if (got == 0 && n)
-		qsort(rows, n, sizeof(*rows), by);
-	for (size_t i = 0; i < n; i++) {
-		if (got == 0 && rc == 0)
-			rc = print_row(l, &rows[i], err);
-		else
-			queue_row_free(&rows[i]);
-	}
-	free(rows);
-	return got < 0 ? -1 : rc;
+	return false;
 }
 
-static int print_listing(struct context *c, const struct queue_filter *f, order by, struct listing *l, struct error *err)
+static int print_sorted(struct queue *q, const struct queue_filter *f, enum queue_order by, struct listing *l, struct error *err)
+{
+	int64_t *keys;
+	size_t n;
+	int rc = queue_sorted(q, f, by, &keys, &n, err);
+
+	if (rc < 0)
+		return -1;
+	for (size_t i = 0; rc >= 0 && i < n; i++) {
+		struct queue_row row;
+
+		rc = queue_row(q, keys[i], &row, err);
+		if (rc == 1)
+			rc = print_row(l, &row, err);
+	}
+	free(keys);
+	return rc < 0 ? -1 : 0;
+}
+
+static int print_listing(struct context *c, const struct queue_filter *f, const enum queue_order *by, struct listing *l,
+			 struct error *err)
 {
 	struct queue *q;
 	int rc = 0;
 
 	if (context_read_queue(c, &q, err) < 0)
 		return -1;
-	active_ask(c, &l->active);
+	active_ask(c, q, &l->active);
 	if (q)
-		rc = by ? print_sorted(q, f, by, l, err) : print_rows(q, f, l, err);
+		rc = by ? print_sorted(q, f, *by, l, err) : print_rows(q, f, l, err);
 	queue_close(q);
 	if (rc == 0 && !l->json)
 		listing_text_foot(&l->out, &l->totals);
@@ -192,16 +136,16 @@ static int run(struct context *c)
 	struct listing l = {.json = option_given(c, "json")};
 	struct queue_filter f = {0};
 	struct error err = {0};
-	order by = NULL;
+	enum queue_order by;
 	int rc;
 
-	if (option_given(c, "sort") && !(by = find_order(option_value(c, "sort"))))
+	if (option_given(c, "sort") && !find_order(option_value(c, "sort"), &by))
 		return fail_usage(c, "--sort is age, size, attempts or sender, not \"%s\"", option_value(c, "sort"));
 	if (make_filter(c, &f, &err) < 0)
 		return fail(&err);
 	l.color = !l.json && term_color();
 	buf_init(&l.out, OUT_MAX);
-	rc = print_listing(c, &f, by, &l, &err);
+	rc = print_listing(c, &f, option_given(c, "sort") ? &by : NULL, &l, &err);
 	buf_free(&l.out);
 	active_free(&l.active);
 	return rc < 0 ? fail(&err) : EX_OK;

@@ -55,11 +55,13 @@ void row_print(struct buf *out, const struct queue_row *r, const struct row_styl
 	for (size_t i = 0; i < r->nrecipients; i++) {
 		const struct queue_row_recipient *from = &r->recipients[i];
 
+		bool own = (from->text && *from->text) || from->state != 'q';
+
 		if (from->state == 's')
 			continue;
 		to[row.nrecipients++] = (struct listing_recipient){
-			.address = from->address, .original = from->original, .dsn = from->dsn,
-			.reason = from->text && *from->text ? from->text : NULL, .state = from->state,
+			.address = from->address, .original = from->original, .dsn = own ? from->dsn : style->dsn,
+			.reason = own ? from->text : style->reason, .state = from->state,
 			.attempts = from->attempts, .next_attempt = from->next_attempt};
 	}
 	if (style->json)
@@ -71,15 +73,7 @@ void row_print(struct buf *out, const struct queue_row *r, const struct row_styl
 
 int row_get(struct queue *q, int64_t row, struct queue_row *out, struct error *err)
 {
-	struct queue_filter f = {.states = "qhfs"};
-	int64_t key = row - 1;
-	int n = queue_list(q, &f, &key, out, 1, err);
+	int rc = queue_row(q, row, out, err);
 
-	if (n < 0)
-		return -1;
-	if (n == 1 && out->row == row)
-		return 0;
-	if (n == 1)
-		queue_row_free(out);
-	return error_set(err, EX_DATAERR, NULL, "the message has just left the queue");
+	return rc == 0 ? error_set(err, EX_DATAERR, NULL, "the message has just left the queue") : rc < 0 ? -1 : 0;
 }

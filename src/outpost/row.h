@@ -12,6 +12,7 @@ struct row_style {
 	bool json;
 	bool active;	/* it is being delivered now */
 	bool color;	/* the first line in the colour of its state */
+	const char *reason, *dsn;	/* of recipients that wait and have none; NULL or empty: none */
 };
 void row_print(struct buf *out, const struct queue_row *r, const struct row_style *style);
 

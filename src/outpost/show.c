@@ -7,6 +7,7 @@
 #include "base/deadline.h"
 #include "base/text.h"
 #include "mail/listing.h"
+#include "outpost/active.h"
 #include "outpost/command.h"
 #include "outpost/events.h"
 #include "outpost/explain.h"
@@ -30,8 +31,15 @@ static const char *state_word(char state)
 	}
 }
 
-static void print_recipient(const struct queue_row_recipient *r)
+/* What it waits for: its own last words, or why nothing moves. */
+static const char *reason_of(const struct queue_row_recipient *r, const struct active *a)
 {
+	return r->text && *r->text ? r->text : r->state == 'q' ? a->reason : "";
+}
+
+static void print_recipient(const struct queue_row_recipient *r, const struct active *a)
+{
+	const char *reason = reason_of(r, a);
 	char when[64];
 
 	printf("  to         %s  %s", r->address, state_word(r->state));
@@ -42,9 +50,9 @@ static void print_recipient(const struct queue_row_recipient *r)
 	if (r->state == 'q' && r->next_attempt > clock_wall_us())
 		printf(", next %s", words_time(r->next_attempt, when, sizeof(when)));
 	printf("\n");
-	if (r->text && *r->text) {
+	if (*reason) {
 		printf("%*s", MARGIN, "");
-		words_wrap(r->text, MARGIN, MARGIN);
+		words_wrap(reason, MARGIN, MARGIN);
 	}
 }
 
@@ -66,7 +74,7 @@ static void print_advice(const struct queue_row *row)
 	buf_free(&mend);
 }
 
-static void print_envelope(const struct queue_row *r)
+static void print_envelope(const struct queue_row *r, const struct active *a)
 {
 	char when[32], size[32];
 
@@ -75,7 +83,7 @@ static void print_envelope(const struct queue_row *r)
 	printf("  by         %s (uid %u)\n", r->user, (unsigned)r->uid);
 	printf("  since      %s, %s\n", words_time(r->arrival, when, sizeof(when)), words_size(r->size, size, sizeof(size)));
 	for (size_t i = 0; i < r->nrecipients; i++)
-		print_recipient(&r->recipients[i]);
+		print_recipient(&r->recipients[i], a);
 	print_advice(r);
 }
 
@@ -110,13 +118,13 @@ static int print_text(struct context *c, struct queue *q, int64_t row, const cha
 	return rc;
 }
 
-static int print_json(const struct queue_row *r)
+static int print_json(const struct queue_row *r, const struct active *a)
 {
 	struct buf out;
 	int ok;
 
 	buf_init(&out, 64 << 20);
-	row_print(&out, r, &(struct row_style){.json = true});
+	row_print(&out, r, &(struct row_style){true, active_has(a, r->id), false, a->reason, a->dsn});
 	ok = buf_ok(&out);
 	fwrite(buf_str(&out), 1, out.len, stdout);
 	buf_free(&out);
@@ -128,8 +136,9 @@ static int show(struct context *c, struct queue *q, struct error *err)
 	struct event_filter f = {0};
 	struct queue_row row;
 	char id[QUEUE_ID];
+	struct active active;
 	int64_t at, key = 0;
-	int rc;
+	int rc = 0;
 
 	if (select_find(q, c->argv[0], &at, id, err) < 0)
 		return -1;
@@ -137,13 +146,15 @@ static int show(struct context *c, struct queue *q, struct error *err)
 		return print_text(c, q, at, id, err);
 	if (row_get(q, at, &row, err) < 0)
 		return -1;
-	if (option_given(c, "json")) {
-		rc = print_json(&row);
-		queue_row_free(&row);
-		return rc;
-	}
-	print_envelope(&row);
+	active_ask(c, q, &active);
+	if (option_given(c, "json"))
+		rc = print_json(&row, &active);
+	else
+		print_envelope(&row, &active);
+	active_free(&active);
 	queue_row_free(&row);
+	if (option_given(c, "json"))
+		return rc;
 	rc = print_header(q, at, id, err);
 	printf("\n");
 	f.id = id;

@@ -19,7 +19,7 @@
 #include "base/step.h"
 #include "base/text.h"
 
-enum { PATIENCE_MS = 30000, LOOK_EVERY_MS = 20, WORDS_MAX = 64 << 10 };
+enum { PATIENCE_MS = 30000, LOOK_EVERY_MS = 20, TAKE_IN_MS = 1000, WORDS_MAX = 64 << 10 };
 
 static pid_t start(const char *conf_dir, bool take_in, int stderr_fd, struct error *err)
 {
@@ -129,14 +129,21 @@ int start_once(struct context *c, struct error *err)
 	return rc;
 }
 
+/* A flusher that answers takes them in itself, but for one that is leaving: it may be gone before it looks. */
 void start_take_in(struct context *c)
 {
+	deadline until = deadline_in_ms(TAKE_IN_MS);
 	struct error ignored = {0};
 	pid_t pid;
 
-	if (state_count_files(conf_str(c->conf, P_queue_directory), "incoming") == 0 || answers(c))
+	while (state_count_files(conf_str(c->conf, P_queue_directory), "incoming") > 0 && !deadline_over(until)) {
+		if (answers(c)) {
+			poll(NULL, 0, LOOK_EVERY_MS);
+			continue;
+		}
+		pid = start(conf_dir(c->conf), true, -1, &ignored);
+		while (pid > 0 && waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+			;
 		return;
-	pid = start(conf_dir(c->conf), true, -1, &ignored);
-	while (pid > 0 && waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-		;
+	}
 }

@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <limits.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -57,12 +58,35 @@ static bool has_timer(const struct context *c)
 	return false;
 }
 
+/* The key is the relay as written; where the login depends on the sender that follows, behind a blank. */
+bool state_uses(struct context *c, const char *nexthop)
+{
+	struct conf_relay relays[STATE_RELAYS];
+	struct error ignored;
+	int n = conf_relays(c->conf, relays, STATE_RELAYS, &ignored);
+
+	if (*conf_str(c->conf, P_sender_dependent_relayhost_maps))
+		return true;
+	for (int i = 0; i < n; i++) {
+		size_t len = strlen(relays[i].written);
+
+		if (strncmp(nexthop, relays[i].written, len) == 0 && (!nexthop[len] || nexthop[len] == ' '))
+			return true;
+	}
+	return false;
+}
+
+struct collect {
+	struct context *c;
+	struct state *s;
+};
+
 static int take_relay(void *arg, const struct queue_relay *r)
 {
-	struct state *s = arg;
+	struct collect *to = arg;
 
-	if (s->nrelays < STATE_RELAYS)
-		s->relays[s->nrelays++] = *r;
+	if (to->s->nrelays < STATE_RELAYS && state_uses(to->c, r->nexthop))
+		to->s->relays[to->s->nrelays++] = *r;
 	return 0;
 }
 
@@ -84,7 +108,7 @@ int state_collect(struct context *c, struct state *s, struct error *err)
 		return 0;
 	if (queue_totals(q, &s->totals, err) < 0 || queue_rates(q, s->now, STATE_HOURS, s->sent, s->failed, err) < 0 ||
 	    queue_counters(q, &s->sent_ever, &s->failed_ever, err) < 0 ||
-	    queue_relay_list(q, take_relay, s, err) < 0)
+	    queue_relay_list(q, take_relay, &(struct collect){c, s}, err) < 0)
 		rc = -1;
 	queue_close(q);
 	for (size_t i = 0; i < STATE_HOURS; i++) {

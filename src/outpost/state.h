@@ -18,6 +18,9 @@ struct state {
 	size_t corrupt, incoming;	/* files */
 };
 
+/* Whether mail may go by this relay (its key in the queue) as main.cf stands; what an earlier one named is history. */
+bool state_uses(struct context *c, const char *nexthop);
+
 /* Becomes the queue's owner and reads all of it. */
 int state_collect(struct context *c, struct state *s, struct error *err);
 

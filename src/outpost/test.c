@@ -19,6 +19,7 @@
 #include "outpost/explain.h"
 #include "outpost/report.h"
 #include "outpost/start.h"
+#include "outpost/state.h"
 
 enum { PATIENCE_S = 120, LOOK_MS = 50, SAID_MAX = 16 << 10, EVENTS = 32 };
 
@@ -187,7 +188,7 @@ static int say_down(void *arg, const struct queue_relay *r)
 {
 	struct test *t = arg;
 
-	if (!t->ended && r->down_since && r->down_until > clock_wall_us())
+	if (!t->ended && r->down_since && r->down_until > clock_wall_us() && state_uses(t->c, r->nexthop))
 		say_reason(t, EX_TEMPFAIL, "waits", explain_kind(r->kind), r->text);
 	return 0;
 }
@@ -214,10 +215,16 @@ static int follow(struct test *t, struct error *err)
 	return rc;
 }
 
+struct down {
+	struct context *c;
+	bool found;
+};
+
 static int note_down(void *arg, const struct queue_relay *r)
 {
-	if (r->down_since && r->down_until > clock_wall_us())
-		*(bool *)arg = true;
+	struct down *d = arg;
+
+	d->found |= r->down_since && r->down_until > clock_wall_us() && state_uses(d->c, r->nexthop);
 	return 0;
 }
 
@@ -226,14 +233,14 @@ static void nudge(struct test *t)
 {
 	static const char *const words[] = {"flush"};
 	struct error ignored = {0};
-	bool down = false;
+	struct down down = {.c = t->c};
 	struct queue *q;
 
 	if (context_read_queue(t->c, &q, &ignored) < 0 || !q)
 		return;
 	queue_relay_list(q, note_down, &down, &ignored);
 	queue_close(q);
-	if (!down)
+	if (!down.found)
 		return;
 	if (context_ask(t->c, words, 1, NULL, NULL, &ignored) < 0 && start_once(t->c, &ignored) == EX_OK)
 		context_ask(t->c, words, 1, NULL, NULL, &ignored);

@@ -198,7 +198,7 @@ static bool reload_begin(struct client *c, char **args, int n)
 
 const struct verb verb_reload = {.name = "reload", .admin = true, .begin = reload_begin};
 
-/* Lines "NAME VALUE": pid, agents, active, stalled, once, conf-error, relay-error, door. */
+/* Lines "NAME VALUE": pid, agents, active, stalled, once, conf-error, relay-error, relay-dsn, door. */
 static bool status_begin(struct client *c, char **args, int n)
 {
 	struct outpostd *d = c->d;
@@ -217,7 +217,7 @@ static bool status_begin(struct client *c, char **args, int n)
 		buf_addf(&c->out, ">conf-error %s\n", d->conf_error.text);
 	reason = relay_reason(d, &code, dsn);
 	if (reason)
-		buf_addf(&c->out, ">relay-error %s\n", reason);
+		buf_addf(&c->out, ">relay-error %s\n>relay-dsn %s\n", reason, dsn);
 	return ask_ends(c, EX_OK, "at work");
 }
 

@@ -133,12 +133,14 @@ static void put_row(struct client *c, const struct queue_row *r, const char *rea
 	if (!list)
 		return;
 	for (size_t i = 0; i < r->nrecipients; i++) {
+		const char *why = r->recipients[i].state == 'q' ? reason : NULL;
+
 		if (r->recipients[i].state == 's' || (r->recipients[i].state == 'f' && r->state != 'f'))
 			continue;
 		list[row.nrecipients++] = (struct listing_recipient){
 			.address = r->recipients[i].address, .original = r->recipients[i].original,
-			.reason = r->recipients[i].text ? r->recipients[i].text : reason,
-			.dsn = r->recipients[i].dsn ? r->recipients[i].dsn : reason ? dsn : NULL,
+			.reason = r->recipients[i].text ? r->recipients[i].text : why,
+			.dsn = r->recipients[i].dsn ? r->recipients[i].dsn : why ? dsn : NULL,
 			.state = r->recipients[i].state, .attempts = r->recipients[i].attempts,
 			.next_attempt = r->recipients[i].next_attempt,
 		};

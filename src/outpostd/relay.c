@@ -253,19 +253,16 @@ static int add_all(struct outpostd *d, const struct conf_relay *at, int n, const
 int relay_routes(struct outpostd *d, struct error *err)
 {
 	struct conf_relay at[RELAYS_MAX];
-	int n = conf_relays(d->conf, at, RELAYS_MAX, err);
+	int n = conf_route(d->conf, at, RELAYS_MAX, err);
 
 	d->nroute = 0;
 	d->route_error.code = 0;
-	if (n == 0 && !d->rules.maps[MAP_SENDER_RELAYS])
-		error_set(err, EX_CONFIG, "4.3.5", "relayhost is not set: write relayhost = [smtp.example.com]:587 into %s/main.cf",
-			  d->conf_dir);
 	if (n > 0)
 		n = add_all(d, at, n, "", d->route, RELAYS_MAX, err);
-	if (n > 0)
+	if (n >= 0) {
 		d->nroute = (size_t)n;
-	if (n > 0 || (n == 0 && d->rules.maps[MAP_SENDER_RELAYS]))
 		return 0;
+	}
 	d->route_error = *err;
 	return -1;
 }
@@ -639,21 +636,34 @@ void relay_took(struct outpostd *d, struct relay *r)
 		r->not_before = minute;
 }
 
+/* The relay that keeps mail from moving; what an earlier main.cf named keeps none. Where the sender decides, any may. */
+static const struct relay *in_the_way(struct outpostd *d)
+{
+	if (d->rules.maps[MAP_SENDER_RELAYS] || conf_bool(d->conf, P_smtp_sender_dependent_authentication)) {
+		for (const struct relay *r = d->relays; r; r = r->next)
+			if (is_down(r))
+				return r;
+		return NULL;
+	}
+	for (size_t i = 0; i < d->nroute; i++)
+		if (!is_down(d->route[i]))
+			return NULL;
+	return d->nroute ? d->route[0] : NULL;
+}
+
 const char *relay_reason(struct outpostd *d, int *code, char dsn[12])
 {
+	const struct relay *r;
+
 	if (d->route_error.code) {
 		*code = d->route_error.code;
 		snprintf(dsn, 12, "%s", d->route_error.dsn);
 		return d->route_error.text;
 	}
-	for (size_t i = 0; i < d->nroute; i++)
-		if (!is_down(d->route[i]))
-			return NULL;
-	for (struct relay *r = d->relays; r; r = r->next)
-		if (is_down(r)) {
-			*code = r->code;
-			snprintf(dsn, 12, "%s", r->state.dsn);
-			return r->state.text;
-		}
-	return NULL;
+	r = in_the_way(d);
+	if (!r)
+		return NULL;
+	*code = r->code;
+	snprintf(dsn, 12, "%s", r->state.dsn);
+	return r->state.text;
 }

@@ -10,6 +10,7 @@ SYSTEM_TESTS = \
 	tests/system/test_time.py \
 	tests/system/test_bad_input.py \
 	tests/system/test_check.py \
+	tests/system/test_import.py \
 	tests/system/test_container.py \
 	tests/system/test_golden.py \
 	tests/system/test_relays.py \

@@ -438,6 +438,57 @@ class Faces(harness.SystemTest):
         self.assertRegex(self.outpost("queue", "--sort", "size").out, r"in 3 Requests\.")
         self.assertIn("--sort is age, size", self.outpost("queue", "--sort", "colour", code=64).err)
 
+    def reasons(self):
+        """Why each message waits: as the door says it (mailq), and as root's `outpost queue` says it without asking anybody."""
+        told = [[[r.get("delay_reason", "") for r in e["recipients"]] for e in json_lines(listing)]
+                for listing in (self.mailq("-j"), self.outpost("queue", "--json"))]
+        self.assertEqual(told[0], told[1])
+        return told[0]
+
+    def test_queue_and_mailq_give_the_same_reasons(self):
+        """Also of mail that was never tried, since its relay is down or main.cf names none; with a flusher or without."""
+        self.configure(relayhost="[localhost]:%d" % harness.free_port())
+        for _ in range(2):
+            self.sendmail("-odq", "you@example.net")
+        self.outpost("flush", code=75)
+        self.sendmail("-odq", "later@example.net")
+        for _ in range(2):
+            for reason in self.reasons():
+                self.assertRegex(reason[0], r"Connection refused")
+            if not self.outpostd_service:
+                self.start_outpostd()
+        self.outpostd_service.stop()
+        self.outpost("delete", "--all")
+        for lines, words in (({}, r"relayhost is not set: write relayhost = "), ({"relayhost": "[localhost:587"}, r"relayhost|\]")):
+            self.configure(**lines)
+            self.sendmail("-odq", "you@example.net", code=None)
+            told = self.outpost("queue", "--json", code=None)
+            if told.returncode == 0 and json_lines(told):
+                self.assertRegex(json_lines(told)[0]["recipients"][0]["delay_reason"], words)
+                self.start_outpostd()
+                self.assertRegex(self.reasons()[0][0], words)
+                self.outpostd_service.stop()
+            else:
+                self.assertRegex(told.err, words)
+
+    def test_a_mended_relayhost_is_no_longer_held_against_the_mail(self):
+        """The relay that main.cf named before was down; nothing speaks of it once main.cf names another."""
+        wrong, relay = "[localhost]:%d" % harness.free_port(), self.start_relay()
+        self.configure(relayhost=wrong)
+        self.sendmail("-odq", "you@example.net")
+        self.outpost("flush", code=75)
+        self.configure(relay)
+        self.outpost("hold", "--all")
+        self.sendmail("-odq", "later@example.net")
+        for words in (self.outpost("queue").out, self.mailq().out, self.outpost("status").out):
+            self.assertNotIn(wrong, words)
+            self.assertNotIn("refused", words)
+        self.outpost("status", "--quiet")
+        self.assertNotIn(wrong, self.outpost("metrics").out)
+        self.assertNotIn("waits", self.outpost("test", "tempfail@example.net", code=75).out.replace("FAIL  waits", "", 1))
+        self.outpost("delete", "--all")
+        self.assertRegex(self.outpost("test", "you@example.net").out, "ok +sent")
+
     def test_queue_marks_what_is_being_delivered(self):
         relay = self.start_relay(dialogue="when eod do wait 3000; normal\n")
         self.configure(relay)
@@ -609,7 +660,7 @@ class PostfixNames(harness.SystemTest):
         self.assertRegex(self.call("postqueue", "-p").out, "Mail queue is empty")
 
     def test_postsuper_within_a_queue(self):
-        """`postsuper -d ALL deferred` must not take what was never tried, nor what is held."""
+        """`postsuper -d ALL deferred` must not take what was never tried, nor what is held; nor must `-d ID hold`."""
         self.sendmail("-odq", "tempfail@example.net")
         self.call("postqueue", "-f")
         for _ in range(2):
@@ -618,13 +669,35 @@ class PostfixNames(harness.SystemTest):
         for entry in json_lines(self.call("postqueue", "-j")):
             ids.setdefault(entry["queue_name"], []).append(entry["queue_id"])
         held, new = ids["incoming"]
+        deferred, = ids["deferred"]
+
+        def left():
+            return {e["queue_id"] for e in json_lines(self.call("postqueue", "-j"))}
         self.call("postsuper", "-h", held)
-        self.assertIn("there is no queue", self.call("postsuper", "-d", "ALL", "incoming", code=64).err)
-        self.call("postsuper", "-d", "ALL", "deferred")
-        self.assertEqual({e["queue_id"] for e in json_lines(self.call("postqueue", "-j"))}, {held, new})
+        self.assertIn("there is no queue", self.call("postsuper", "-d", "ALL", "maildrop", code=64).err)
+        for which, queue in ((new, "hold"), (held, "deferred"), (deferred, "incoming"), (new, "active")):
+            done = self.call("postsuper", "-d", which, queue)
+            self.assertRegex(done.err, which + " is not in the queues that were named")
+            self.assertIn("0 messages deleted", done.out)
+        self.assertEqual(left(), {held, new, deferred})
+        self.call("postsuper", "-d", "-", "deferred", "active", input="".join(i + "\n" for i in left()).encode())
+        self.assertEqual(left(), {held, new})
         self.call("postsuper", "-d", "ALL", "hold")
-        self.assertEqual([e["queue_id"] for e in json_lines(self.call("postqueue", "-j"))], [new])
-        self.call("postsuper", "-f", new, code=64)
+        self.assertEqual(left(), {new})
+        self.call("postsuper", "-d", new, "incoming")
+        self.assertEqual(left(), set())
+
+    def test_postsuper_says_what_has_no_use(self):
+        for letter in ("-s", "-S", "-p"):
+            self.assertRegex(self.call("postsuper", letter).out, letter + " has nothing to do here: ")
+        for letter in ("-e", "-f"):
+            self.assertRegex(self.call("postsuper", letter, "ALL", code=64).err, r"maximal_queue_lifetime; `outpost delete`")
+        self.call("postsuper", code=64)
+
+    def test_postqueue_of_a_site(self):
+        self.sendmail("-odq", "you@example.net")
+        self.assertIn("everything is tried", self.call("postqueue", "-s", "example.org").err)
+        self.relay.wait_messages(1)
 
     def test_postcat(self):
         self.sendmail("-odq", "you@example.net")
@@ -649,81 +722,30 @@ class PostfixNames(harness.SystemTest):
             f.write("root ops@example.com\n")
         self.assertEqual(self.call("postmap", "-q", "root", "hash:" + os.path.join(self.conf, "generic")).out, "ops@example.com\n")
         self.call("postmap", "-q", "nobody", "hash:" + os.path.join(self.conf, "generic"), code=1)
+        done = self.call("postmap", "-q", "-", "hash:" + os.path.join(self.conf, "generic"), input=b"nobody\nroot\n")
+        self.assertEqual(done.out, "root\tops@example.com\n")
+        self.call("postmap", "-q", "-", "hash:" + os.path.join(self.conf, "generic"), input=b"nobody\n", code=1)
+        self.assertIn("is not needed here", self.call("postmap", "-d", "root", "hash:" + os.path.join(self.conf, "generic"), code=64).err)
 
-
-class Import(harness.SystemTest):
-    needs = ("outpost",)
-
-    def write(self, name, text):
-        path = os.path.join(self.tmp, name)
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        with open(path, "w") as f:
-            f.write(text)
-        os.chmod(path, 0o600)
-        return path
-
-    def imported(self, program, path, code=0):
-        shown = self.outpost("import", "--dry-run", program, path)
-        self.assertNotIn(SECRET, shown.out + shown.err)
-        self.assertFalse(os.path.exists(os.path.join(self.conf, "main.cf")))
-        self.outpost("import", program, path, input=b"", code=64)
-        self.outpost("import", "--yes", program, path, code=code)
+    def test_postconf_as_scripts_use_it(self):
+        version = self.run_program("outpost", "--version").out.split()[1]
+        self.assertEqual(self.call("postconf", "mail_version").out, "mail_version = %s\n" % version)
+        self.assertEqual(self.call("postconf", "-h", "mail_version").out, version + "\n")
+        self.assertEqual(self.call("postconf", "-dh", "mail_version", "myorigin").out, version + "\n$myhostname\n")
+        self.assertEqual(set(self.call("postconf", "-m").out.split()) & {"hash", "static", "regexp"}, {"hash", "static", "regexp"})
         with open(os.path.join(self.conf, "main.cf")) as f:
-            main_cf = dict(re.findall(r"^(\w+) = (.*)$", f.read(), re.M))
-        with open(os.path.join(self.conf, "sasl_passwd")) as f:
-            passwd = f.read()
-        self.assertEqual(os.stat(os.path.join(self.conf, "sasl_passwd")).st_mode & 0o7777 & 0o137, 0)
-        return main_cf, passwd, shown.out
-
-    def test_msmtp(self):
-        path = self.write("msmtprc", "defaults\ntls on\nport 587\n\naccount other\nhost other.example.com\n\naccount mine\n"
-                          "host smtp.example.com\nfrom me@example.com\nauth on\nuser me\npassword \"%s\"\n\n"
-                          "account default : mine\n" % SECRET)
-        main_cf, passwd, _ = self.imported("msmtp", path)
-        self.assertEqual(main_cf["relayhost"], "[smtp.example.com]:587")
-        self.assertEqual(main_cf["from_address"], "me@example.com")
-        self.assertEqual(passwd, "[smtp.example.com]:587 me:%s\n" % SECRET)
-
-    def test_ssmtp(self):
-        self.write("ssmtp/ssmtp.conf", "root=ops@example.com\nmailhub=smtp.example.com:465\nUseTLS=YES\nAuthUser=me\n"
-                   "AuthPass=%s\nrewriteDomain=example.com\n" % SECRET)
-        path = os.path.dirname(self.write("ssmtp/revaliases", "# local:global\nroot:ops@example.com:smtp.example.com\n"))
-        main_cf, passwd, shown = self.imported("ssmtp", path)
-        self.assertEqual((main_cf["relayhost"], main_cf["myorigin"]), ("[smtp.example.com]:465", "example.com"))
-        self.assertIn("/generic", main_cf["smtp_generic_maps"])
-        self.assertIn('"root: ops@example.com"', shown)
-        self.assertEqual(passwd, "[smtp.example.com]:465 me:%s\n" % SECRET)
-
-    def test_nullmailer(self):
-        path = os.path.dirname(self.write("nm/remotes", "smtp.example.com smtp --port=587 --starttls --user=me --pass=%s\n"
-                                          % SECRET.replace(" ", "_")))
-        self.write("nm/me", "host.example.com\n")
-        self.write("nm/adminaddr", "ops@example.com\n")
-        main_cf, passwd, shown = self.imported("nullmailer", path)
-        self.assertEqual((main_cf["relayhost"], main_cf["myhostname"]), ("[smtp.example.com]:587", "host.example.com"))
-        self.assertIn("ops@example.com", shown)
-        self.assertIn("me:", passwd)
-
-    def test_postfix(self):
-        path = os.path.dirname(self.write("postfix/main.cf", "relayhost = [smtp.example.com]:587\nsmtp_sasl_auth_enable = yes\n"
-                                          "smtp_sasl_password_maps = hash:%s/postfix/sasl_passwd\nmyorigin = $mydomain\n"
-                                          "smtpd_banner = x\nqueue_directory = /var/spool/postfix\n" % self.tmp))
-        self.write("postfix/sasl_passwd", "[smtp.example.com]:587 me:%s\n" % SECRET)
-        main_cf, passwd, _ = self.imported("postfix", path)
-        self.assertEqual((main_cf["relayhost"], main_cf["myorigin"]), ("[smtp.example.com]:587", "$mydomain"))
-        self.assertEqual(main_cf["smtp_sasl_password_maps"], "hash:%s/sasl_passwd" % self.conf)
-        self.assertNotIn("queue_directory", main_cf)
-        self.assertNotIn("smtpd_banner", main_cf)
-        self.assertEqual(passwd, "[smtp.example.com]:587 me:%s\n" % SECRET)
-
-    def test_old_files_are_kept(self):
-        path = self.write("msmtprc", "account default\nhost new.example.com\ntls on\n")
-        with open(os.path.join(self.conf, "main.cf"), "w") as f:
-            f.write("relayhost = [old.example.com]:25\n")
-        done = self.outpost("import", "--yes", "msmtp", path)
-        self.assertRegex(done.out, r"(?m)^-relayhost = \[old\.example\.com\]:25\n(.*\n)*\+relayhost = \[new\.example\.com\]:587$")
-        with open(os.path.join(self.conf, "main.cf.old")) as f:
-            self.assertIn("old.example.com", f.read())
+            before = f.read()
+        for argv in (["-M"], ["-Mf"], ["-Me", "submission/inet=submission inet n - y - - smtpd"], ["-P", "smtp/unix/x=y"], ["-F", "*/*/chroot=n"]):
+            self.assertIn("no master.cf", self.call("postconf", *argv).err)
+        with open(os.path.join(self.conf, "main.cf")) as f:
+            self.assertEqual(f.read(), before)
+        self.call("postconf", "-#", "smtp_tls_loglevel")
+        self.assertEqual(self.call("postconf", "-n", "smtp_tls_loglevel").out, "smtp_tls_loglevel = 0\n")
+        with open(os.path.join(self.conf, "main.cf")) as f:
+            self.assertEqual(f.read(), before.replace("smtp_tls_loglevel", "#smtp_tls_loglevel"))
+        self.call("postconf", "-X", "myorigin")
+        with open(os.path.join(self.conf, "main.cf")) as f:
+            self.assertNotIn("myorigin", f.read())
 
 
 def json_lines(done):
