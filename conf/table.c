@@ -89,27 +89,27 @@ static unsigned distance(const char *a, const char *b)
 	return last[nb];
 }
 
+/* Names that differ in length by more than the best so far need no closer look. */
+static void take_nearer(const char *name, const char *other, unsigned *best, const char **found)
+{
+	size_t a = strlen(name), b = strlen(other);
+	unsigned d = (a > b ? a - b : b - a) < *best ? distance(name, other) : *best;
+
+	if (d < *best) {
+		*best = d;
+		*found = other;
+	}
+}
+
 const char *conf_nearest(const char *name)
 {
 	unsigned best = least(4, (unsigned)strlen(name) / 4) + 1;
 	const char *found = NULL;
 
-	for (int p = 0; p < CONF_PARAMS; p++) {
-		unsigned d = distance(name, conf_table[p].name);
-
-		if (d < best) {
-			best = d;
-			found = conf_table[p].name;
-		}
-	}
-	for (size_t i = 0; i < NPOSTFIX; i++) {
-		unsigned d = distance(name, postfix_names[i]);
-
-		if (d < best) {
-			best = d;
-			found = postfix_names[i];
-		}
-	}
+	for (int p = 0; p < CONF_PARAMS; p++)
+		take_nearer(name, conf_table[p].name, &best, &found);
+	for (size_t i = 0; i < NPOSTFIX; i++)
+		take_nearer(name, postfix_names[i], &best, &found);
 	return found;
 }
 

@@ -249,6 +249,14 @@ static void end_header(struct recode *r, struct buf *out)
 
 /* ---- bodies */
 
+static void put_hex(struct buf *out, unsigned char c)
+{
+	static const char digits[] = "0123456789ABCDEF";
+	const char hex[3] = {'=', digits[c >> 4], digits[c & 15]};
+
+	buf_add(out, hex, sizeof(hex));
+}
+
 static void qp_byte(struct recode *r, struct buf *out, unsigned char c, bool plain)
 {
 	size_t n = plain ? 1 : 3;
@@ -257,10 +265,12 @@ static void qp_byte(struct recode *r, struct buf *out, unsigned char c, bool pla
 		buf_adds(out, "=\n");
 		r->column = 0;
 	}
-	if (plain && !(c == '.' && r->column == 0))
+	if (plain && !(c == '.' && r->column == 0)) {
 		buf_addc(out, (char)c);
-	else
-		n = buf_addf(out, "=%02X", c) == 0 ? 3 : 0;
+	} else {
+		put_hex(out, c);
+		n = 3;
+	}
 	r->column += n;
 }
 
@@ -288,7 +298,7 @@ static void pass_qp(struct buf *out, const char *p, size_t n)
 		if ((unsigned char)p[i] < 128)
 			buf_addc(out, p[i]);
 		else
-			buf_addf(out, "=%02X", (unsigned char)p[i]);
+			put_hex(out, (unsigned char)p[i]);
 	}
 }
 
@@ -338,7 +348,7 @@ static bool boundary(struct recode *r, struct buf *out)
 		r->mode = last ? MODE_PASS : MODE_HEADER;
 		r->held = '\0';
 		r->column = 0;
-		buf_add(out, p, r->line.len);
+		pass_seven(out, p, r->line.len); /* whatever stands behind the last one */
 		return true;
 	}
 	return false;

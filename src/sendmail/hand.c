@@ -43,6 +43,7 @@ struct handing {
 	struct buf out;		/* encoded, not sent */
 	struct buf answer;	/* received */
 	bool gone;		/* the other side closed */
+	int broken;		/* errno of a send that failed on our side; what the other then says of half a submission is no verdict */
 	bool drop;		/* it reads to the end of its input */
 };
 
@@ -106,8 +107,10 @@ static int flush(struct handing *h)
 		n = send(h->fd, h->out.data + sent, h->out.len - sent, MSG_NOSIGNAL | MSG_DONTWAIT);
 		if (n > 0)
 			sent += (size_t)n;
-		else if (n < 0 && errno != EAGAIN && errno != EINTR)
+		else if (n < 0 && errno != EAGAIN && errno != EINTR) {
+			h->broken = errno == EPIPE || errno == ECONNRESET ? 0 : errno;
 			break;
+		}
 	}
 	buf_drop(&h->out, sent);
 	return h->out.len ? -1 : 0;
@@ -158,8 +161,11 @@ static enum outcome exchange(struct handing *h, struct error *answer)
 
 	buf_reset(&h->answer);
 	h->gone = false;
+	h->broken = 0;
 	if (send_all(h, answer) == -2)
 		return FAILED;
+	if (h->broken)
+		return LOST;
 	STEP("sendmail-sent");
 	if (h->drop)
 		shutdown(h->fd, SHUT_WR);
@@ -230,11 +236,13 @@ static enum outcome at_drop(struct handing *h, struct error *answer)
 	if (pid > 0)
 		while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
 			;
-	if (what == LOST) {
+	if (what != LOST)
+		return what;
+	if (h->broken)
+		error_set(answer, EX_TEMPFAIL, "4.3.0", "the message could not be sent to it: %s", strerror(h->broken));
+	else
 		error_set(answer, EX_TEMPFAIL, "4.3.0", "it ended without an answer");
-		return FAILED;
-	}
-	return what;
+	return FAILED;
 }
 
 static bool may_retry(struct handing *h, int *pause)

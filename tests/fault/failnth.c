@@ -3,11 +3,14 @@
  *
  *   OUTPOST_FAIL_NTH=PROGRAM:KIND:N[+]:LOG
  *
- * PROGRAM is the name of the process (its first 15 bytes), KIND one of the table below; with "+" every call from the
- * N-th on fails. LOG gets a line for each call that failed. Calls go to the kernel directly, or to
- * glibc's inner names: nothing is looked up.
+ * PROGRAM is the name of the process (its first 15 bytes), KIND one of the table below. One call fails: when a second
+ * process of that name comes to its N-th, it is not hindered. With "+" every call from the N-th on fails, in each; with
+ * N = 0 every call while the number in LOG is not 0.
+ * LOG holds, as a number of eight bytes, how many failed: it is mapped, so a process in a sandbox counts as well.
+ * Calls go to the kernel directly, or to glibc's inner names: nothing is looked up but SQLite's and fopen.
  */
 #define _GNU_SOURCE
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -15,13 +18,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
-enum kind { NONE, MALLOC, WRITE, SYNC, LINK, SEND, FORK, OPEN, TRUNCATE };
+enum kind { NONE, MALLOC, WRITE, SYNC, LINK, SEND, RECV, FORK, OPEN, TRUNCATE, STEP };
+enum { IOERR = 10 }; /* SQLITE_IOERR */
 
 static const struct {
 	const char *name;
@@ -30,20 +35,34 @@ static const struct {
 } kinds[] = {
 	{"malloc", MALLOC, ENOMEM}, {"write", WRITE, EIO},   {"full", WRITE, ENOSPC}, {"sync", SYNC, EIO},
 	{"link", LINK, EIO},	    {"send", SEND, ENOBUFS}, {"fork", FORK, EAGAIN},  {"open", OPEN, EMFILE},
-	{"truncate", TRUNCATE, EIO},
+	{"truncate", TRUNCATE, EIO}, {"recv", RECV, EIO},     {"step", STEP, IOERR},
 };
 
 static enum kind wanted;
 static int error_wanted;
 static long nth, seen;
 static bool from_there_on;
-static char log_path[256];
+static volatile unsigned long *failed;	/* shared by all processes of this name */
 
 extern void *__libc_malloc(size_t n);
 extern void *__libc_calloc(size_t n, size_t m);
 extern void *__libc_realloc(void *p, size_t n);
 extern pid_t __fork(void);
 pid_t vfork(void);
+
+static void open_log(const char *path)
+{
+	int fd = (int)syscall(SYS_openat, AT_FDCWD, path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+	void *p;
+
+	if (fd < 0 || syscall(SYS_ftruncate, fd, sizeof(*failed)) < 0)
+		abort();
+	p = mmap(NULL, sizeof(*failed), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (p == MAP_FAILED)
+		abort();
+	failed = p;
+	syscall(SYS_close, fd);
+}
 
 __attribute__((constructor)) static void read_wish(void)
 {
@@ -55,7 +74,7 @@ __attribute__((constructor)) static void read_wish(void)
 	if (!wish || sscanf(wish, "%31[^:]:%31[^:]:%ld", program, kind, &n) != 3 || strncmp(program, comm, 15) != 0)
 		return;
 	sscanf(wish, "%*[^:]:%*[^:]:%*d%1[+]", plus);
-	snprintf(log_path, sizeof(log_path), "%s", strrchr(wish, ':') + 1);
+	open_log(strrchr(wish, ':') + 1);
 	from_there_on = *plus;
 	nth = n;
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
@@ -67,17 +86,9 @@ __attribute__((constructor)) static void read_wish(void)
 
 static bool fails(enum kind kind)
 {
-	char line[64];
-	long fd, n;
-
-	if (kind != wanted || ++seen < nth || (seen > nth && !from_there_on))
+	if (kind != wanted || (nth ? ++seen < nth || (*failed && !from_there_on) : !*failed))
 		return false;
-	n = snprintf(line, sizeof(line), "%ld\n", seen);
-	fd = syscall(SYS_openat, AT_FDCWD, log_path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666);
-	if (fd >= 0) {
-		syscall(SYS_write, fd, line, n);
-		syscall(SYS_close, fd);
-	}
+	++*failed;
 	errno = error_wanted;
 	return true;
 }
@@ -173,6 +184,38 @@ ssize_t writev(int fd, const struct iovec *v, int n)
 	return fails(SEND) ? -1 : syscall(SYS_writev, fd, v, n);
 }
 
+ssize_t recv(int fd, void *p, size_t n, int flags)
+{
+	return fails(RECV) ? -1 : syscall(SYS_recvfrom, fd, p, n, flags, NULL, NULL);
+}
+
+ssize_t recvmsg(int fd, struct msghdr *m, int flags)
+{
+	return fails(RECV) ? -1 : syscall(SYS_recvmsg, fd, m, flags);
+}
+
+static bool step_failed;
+
+/* As when the statement ran into an error of the disk: nothing was done. */
+int sqlite3_step(void *statement)
+{
+	static int (*real)(void *);
+
+	if (!real)
+		*(void **)&real = dlsym(RTLD_NEXT, "sqlite3_step");
+	step_failed = fails(STEP);
+	return step_failed ? IOERR : real(statement);
+}
+
+int sqlite3_extended_errcode(void *db)
+{
+	static int (*real)(void *);
+
+	if (!real)
+		*(void **)&real = dlsym(RTLD_NEXT, "sqlite3_extended_errcode");
+	return step_failed ? IOERR : real(db);
+}
+
 pid_t fork(void)
 {
 	return fails(FORK) ? -1 : __fork();
@@ -188,6 +231,20 @@ static int open_at(int dir, const char *path, int flags, va_list ap)
 	mode_t mode = flags & (O_CREAT | O_TMPFILE) ? va_arg(ap, mode_t) : 0;
 
 	return fails(OPEN) ? -1 : (int)syscall(SYS_openat, dir, path, flags, mode);
+}
+
+FILE *fopen64(const char *path, const char *mode)
+{
+	static FILE *(*real)(const char *, const char *);
+
+	if (!real)
+		*(void **)&real = dlsym(RTLD_NEXT, "fopen64");
+	return fails(OPEN) ? NULL : real(path, mode);
+}
+
+FILE *fopen(const char *path, const char *mode)
+{
+	return fopen64(path, mode);
 }
 
 int openat(int dir, const char *path, int flags, ...)

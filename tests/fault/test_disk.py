@@ -148,22 +148,27 @@ class Memory(Scarce):
             os.rmdir(path)
 
     def group(self, limit):
-        """A control group with this memory limit: the path of its list of processes, and of its record of failures."""
-        for base, name in (("/sys/fs/cgroup/memory", "memory.limit_in_bytes"), ("/sys/fs/cgroup", "memory.max")):
-            path = os.path.join(base, "outpost-test-%d" % os.getpid())
+        """A control group with this memory limit: the path of its list of processes."""
+        for base, name in (("/sys/fs/cgroup/memory", "memory.limit_in_bytes"), ("/sys/fs/cgroup", "memory.max"),
+                           ("/sys/fs/cgroup/unified", "memory.max")):
             try:
+                # Version 2 gives a group what the one above it passes on.
+                if name == "memory.max":
+                    self.write(os.path.join(base, "cgroup.subtree_control"), "+memory")
+                path = os.path.join(base, "outpost-test-%d" % os.getpid())
                 os.mkdir(path)
+                harness.write_down(path)
+                self.groups.append(path)
+                self.write(os.path.join(path, name), str(limit))
+                return os.path.join(path, "cgroup.procs")
             except OSError:
                 continue
-            self.groups.append(path)
-            if os.path.exists(os.path.join(path, name)):
-                try:
-                    with open(os.path.join(path, name), "w") as f:
-                        f.write(str(limit))
-                    return os.path.join(path, "cgroup.procs")
-                except OSError:
-                    pass
         self.skipTest("no memory control group can be made here")
+
+    @staticmethod
+    def write(path, text):
+        with open(path, "r+") as f:     # it is there already, or it is no control group
+            f.write(text)
 
     def test_50_mb_in_64(self):
         if harness.ASAN:
@@ -173,8 +178,7 @@ class Memory(Scarce):
         self.configure(relay, message_size_limit="0")
 
         def enter():
-            with open(procs, "w") as f:
-                f.write("0")
+            self.write(procs, "0")
         self.outpostd_service = self.start(harness.program("outpostd"), "-C", self.conf, "-f",
                                            log=os.path.join(self.tmp, "outpostd.log"), preexec_fn=enter)
         harness.wait_for("the door", self.door_answers)

@@ -80,11 +80,19 @@ def _programs():
         return BUILD
     place = tempfile.mkdtemp(prefix="outpost-programs-", dir="/tmp")
     atexit.register(shutil.rmtree, place, ignore_errors=True)
+    write_down(place)
     os.chmod(place, 0o755)
     for entry in os.scandir(BUILD):
         if entry.is_file(follow_symlinks=False) and os.access(entry.path, os.X_OK) and "." not in entry.name:
             shutil.copy(entry.path, place)
     return place
+
+
+def write_down(path):
+    """For tests/run, which removes it when we are killed."""
+    if os.environ.get("OUTPOST_TEST_DIRS"):
+        with open(os.environ["OUTPOST_TEST_DIRS"], "a") as f:
+            f.write(path + "\n")
 
 
 def program(name):
@@ -386,6 +394,7 @@ class SystemTest(unittest.TestCase):
         for name in self.needs:
             self.assertTrue(os.path.exists(program(name)), "%s is not built" % name)
         self.tmp = tempfile.mkdtemp(prefix="outpost-test-")
+        write_down(self.tmp)
         os.chmod(self.tmp, 0o755)
         self.conf = os.path.join(self.tmp, "conf")
         self.queue_dir = os.path.join(self.tmp, "queue")
@@ -546,6 +555,23 @@ class SystemTest(unittest.TestCase):
             hits = [m for m in map(found.search, self.log_text().splitlines()) if m]
             return hits if len(hits) >= count else None
         return wait_for("%d log line(s) with %r" % (count, pattern), enough, timeout)
+
+    def assert_twice_is_announced(self, relay):
+        """What the relay took twice, the log had warned of, and each subject has one queue id, which stands in our Received:
+        line: no submission became two messages. Returns how many came too often."""
+        arrived, ids = {}, {}
+        for message in relay.messages():
+            found = re.search(r"\bid ([0-9A-Z]{6,})\b", message.header("Received") or "")
+            self.assertTrue(found or not message.sender, message.path)
+            if found:
+                arrived.setdefault((found.group(1), tuple(message.recipients)), []).append(message)
+                self.assertEqual(ids.setdefault(message.header("Subject"), found.group(1)), found.group(1),
+                                 "one submission, two messages: %s" % message.header("Subject"))
+        announced = "\n".join(self.log_lines("twice"))
+        silent = [key for key, copies in arrived.items() if len(copies) > 1 and key[0] not in announced]
+        self.assertEqual(silent, [], "delivered twice, and the log does not say so:\n" +
+                         "\n".join(line for key in silent[:1] for line in self.log_lines(key[0])))
+        return sum(len(copies) - 1 for copies in arrived.values())
 
     def wait_queue_empty(self, timeout=15.0):
         wait_for("an empty queue", lambda: not self.queue(), timeout)

@@ -229,6 +229,23 @@ class Door(Flusher):
         far.close()
         listener.close()
 
+    def test_a_file_that_blocks_who_drops_it(self):
+        """A file of a FUSE that has stopped answering: it is not outpostd that waits for it."""
+        self.configure(self.start_relay())
+        service = self.start_outpostd()
+        deaf = self.start(sys.executable, "-B", os.path.join(harness.SRC, "tests", "system", "deaf_files.py"), self.door)
+        harness.wait_for("the attack", lambda: "sent\n" in deaf.output() or not deaf.alive(), 20)
+        if not deaf.alive():
+            self.skipTest("no file system of one's own: " + deaf.output().strip())
+        if "harmless" in deaf.output():
+            self.skipTest("this kernel lets nobody wait for such a file")
+        self.wait_log("uid 0 sent a file descriptor to the door")
+        begin = time.monotonic()
+        for _ in range(3):
+            self.assertRegex(self.submit(), "^0 ")
+        self.assertLess(time.monotonic() - begin, 3 * harness.SLOW)
+        service.stop()      # nor does that wait
+
     def test_without_new_privileges(self):
         """NoNewPrivileges, a fresh uid, no groups: the door needs nothing of them."""
         relay = self.start_relay()

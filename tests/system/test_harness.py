@@ -1,5 +1,6 @@
 """The harness itself: a test bench that can't fail proves nothing."""
 import os
+import signal
 import subprocess
 import sys
 import unittest
@@ -76,6 +77,32 @@ class Harness(unittest.TestCase):
             lines = second.stdout.decode().splitlines()
             t.assertEqual(lines[-1], "1 passed, 1 failed, 1 skipped")
             t.assertTrue(any(line.startswith("SKIP ") and line.endswith("no moon") for line in lines))
+        result = outcome(probe)
+        self.assertTrue(result.wasSuccessful(), result.failures + result.errors)
+
+    def test_runner_interrupted_leaves_nothing(self):
+        """Neither processes, those with a session of their own included, nor mounts, nor directories."""
+        run = os.path.join(harness.SRC, "tests", "run")
+
+        def probe(t):
+            path, told = os.path.join(t.tmp, "test_probe.py"), os.path.join(t.tmp, "told")
+            with open(path, "w") as f:
+                f.write("import subprocess, time, harness\nclass A(harness.SystemTest):\n    def test_a(self):\n"
+                        "        subprocess.run(['mount', '-t', 'tmpfs', 'tmpfs', self.scratch], stderr=subprocess.DEVNULL)\n"
+                        "        p = subprocess.Popen(['setsid', 'sleep', '60'])\n"
+                        "        with open(%r, 'w') as f:\n            f.write('%%d %%s\\n' %% (p.pid, self.tmp))\n"
+                        "        time.sleep(60)\n" % told)
+            for number in (signal.SIGINT, signal.SIGTERM):
+                if os.path.exists(told):
+                    os.unlink(told)
+                runner = t.start(sys.executable, "-B", run, path)
+                pid, place = harness.wait_for("the test", lambda: open(told).read() if os.path.exists(told) else None).split()
+                runner.signal(number)
+                t.assertEqual(runner.wait(), 128 + number, runner.output())
+                t.assertEqual(harness.command_of(int(pid)), "?")
+                t.assertFalse(os.path.exists(place))
+                with open("/proc/mounts") as f:
+                    t.assertNotIn(place, f.read())
         result = outcome(probe)
         self.assertTrue(result.wasSuccessful(), result.failures + result.errors)
 
