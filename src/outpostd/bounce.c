@@ -24,6 +24,7 @@ struct notice {
 	uint64_t part;		/* bytes of the original */
 	struct buf head, tail;
 	uint64_t offset;
+	bool unreadable;	/* that part could not be read */
 };
 
 struct told {
@@ -53,6 +54,7 @@ static long notice_read(void *arg, char *p, size_t n, struct error *err)
 		got = queue_read(s->d->queue, s->row, at, p, n, err);
 		if (got == 0)
 			got = error_set(err, EX_IOERR, "4.3.0", "the original message is cut short");
+		s->unreadable = got < 0 && err->code != EX_TEMPFAIL;
 	} else {
 		at -= s->part;
 		got = at < s->tail.len ? from_buf(&s->tail, at, p, n) : 0;
@@ -169,8 +171,21 @@ static int put(struct outpostd *d, const struct queue_message *m, enum dsn_actio
 		return error_sys(err, EX_OSERR, "4.3.0", "no random bytes");
 	STEP("bounce-put");
 	if (queue_put(d->queue, &n, notice_read, s, id, err) < 0)
-		return error_prefix(err, "%s: the sender can't be told: ", m->id);
+		return error_prefix(err, "%s: the sender can't be told", m->id);
 	return remember(d, m->id, id, action) < 0 ? error_set(err, EX_OSERR, "4.3.0", "no memory") : 0;
+}
+
+/* A message that is damaged must not stop the verdict on it, and with that all mail: then what can't be read is left out. */
+static int put_what_is_there(struct outpostd *d, const struct queue_message *m, enum dsn_action action, struct addressees *a,
+			     struct notice *s, uint32_t header, struct error *err)
+{
+	int rc = put(d, m, action, a, s, header, err);
+
+	if (rc == 0 || !s->unreadable)
+		return rc;
+	log_line(LOG_FAIL, "bounce", 0, "%s; the notification goes without the original", err->text);
+	s->part = s->offset = 0;
+	return put(d, m, action, a, s, header, err);
 }
 
 int bounce_put(struct outpostd *d, const struct queue_message *m, enum dsn_action action,
@@ -190,7 +205,7 @@ int bounce_put(struct outpostd *d, const struct queue_message *m, enum dsn_actio
 	buf_init(&s.tail, 65536);
 	rc = write_text(d, m, action, list, n, &s, &header, err);
 	if (rc == 0)
-		rc = put(d, m, action, &a, &s, header, err);
+		rc = put_what_is_there(d, m, action, &a, &s, header, err);
 	buf_free(&s.head);
 	buf_free(&s.tail);
 	for (size_t i = 0; i < a.n; i++)

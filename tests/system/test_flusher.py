@@ -345,6 +345,24 @@ class Relays(Flusher):
         base.close()
         self.assertEqual(rows, 10)
 
+    def test_a_damaged_message_stops_nobody(self):
+        """The part of it that a bounce would send back can't be read: the sender is told without it, and the others go on."""
+        relay = self.start_relay()
+        self.configure(relay)
+        self.start_outpostd()
+        self.sendmail("-odq", "-R", "full", "-f", "me@example.com", "reject@example.net",
+                      input=b"Subject: big\n\n" + b"line of text\n" * 12000)
+        base = sqlite3.connect(os.path.join(self.queue_dir, "queue.db"))
+        with base:
+            base.execute("DELETE FROM chunk WHERE id = (SELECT max(id) FROM chunk)")
+        base.close()
+        self.outpost("flush", code=None)
+        self.sendmail("other@example.net")
+        bounce, other = sorted(relay.wait_messages(2), key=lambda m: m.sender)
+        self.assertEqual((bounce.sender, bounce.recipients, other.recipients), ("", ["me@example.com"], ["other@example.net"]))
+        self.assertIn(b"reject@example.net", bounce.data)
+        self.assertFalse(self.log_lines("takes no commits"))
+
     def test_success_is_told_where_the_relay_does_not(self):
         relay = self.start_relay("--ext", "PIPELINING 8BITMIME CHUNKING ENHANCEDSTATUSCODES SIZE")
         self.configure(relay)
