@@ -249,6 +249,7 @@ struct claim {
 	struct agent *agent;		/* NULL: it is done with it, or gone */
 	uint64_t seq;
 	size_t undecided, uncommitted;	/* recipients without verdict; verdicts without commit */
+	size_t unripe;			/* of these: they wait for the others */
 	unsigned char *decided;		/* a bit per recipient */
 	size_t slot;			/* in the journal, plus one */
 	bool begun, lastbyte, done;
@@ -472,7 +473,7 @@ struct outpostd {
 	struct accepted *accepted;
 	size_t naccepted, capaccepted;
 	struct verdict *verdicts;
-	size_t nverdicts, capverdicts;
+	size_t nverdicts, capverdicts, unripe;
 	struct told *told;			/* notifications put in this turn */
 	size_t ntold;
 	deadline verdict_since;

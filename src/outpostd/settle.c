@@ -1,7 +1,8 @@
 /*
  * settle.c: verdicts of agents become facts. They are gathered for a few milliseconds while more are to be
  * expected, written in one transaction with the bounces that follow from them, and logged when they are
- * committed. Until then the claim stays, so that nobody is offered the message again.
+ * committed. Until then the claim stays, so that nobody is offered the message again. A verdict that the sender is told
+ * about waits for the others of its message: he is told once, however slowly they come.
  */
 #include "config.h"
 #include "outpostd/outpostd.h"
@@ -20,6 +21,7 @@ struct verdict {
 	enum queue_fate fate;
 	bool expired, warn, relayed_dsn, bounced, message_done;
 	bool waiting;			/* its relay is down: it was not tried, only looked at */
+	bool written;			/* in the transaction that is open */
 	int64_t now, next;
 	unsigned conn_use;
 	pid_t pid;
@@ -43,7 +45,7 @@ static struct verdict *add_verdict(struct outpostd *d)
 		d->verdicts = v;
 		d->capverdicts = cap;
 	}
-	if (d->nverdicts == 0)
+	if (d->nverdicts == d->unripe)
 		d->verdict_since = clock_mono_ms();
 	v = &d->verdicts[d->nverdicts++];
 	memset(v, 0, sizeof(*v));
@@ -87,6 +89,37 @@ static void defer(struct outpostd *d, struct verdict *v)
 	v->warn = warn > 0 && !r->delay_warned && age_us(d, m, v->now) > warn * 1000000;
 }
 
+static bool wants(const struct verdict *v, unsigned bit)
+{
+	unsigned notify = v->claim->m.recipients[v->index].notify;
+
+	return notify == 0 ? bit != DSN_SUCCESS : (notify & bit) != 0;
+}
+
+/* Which notification, if any, this verdict asks for. */
+static enum dsn_action action_of(const struct verdict *v)
+{
+	if (v->fate == QUEUE_FAILED)
+		return wants(v, DSN_FAILURE) ? DSN_ACTION_FAILED : 0;
+	if (v->fate == QUEUE_DEFERRED)
+		return v->warn && wants(v, DSN_DELAY) ? DSN_ACTION_DELAYED : 0;
+	return wants(v, DSN_SUCCESS) && !v->relayed_dsn ? DSN_ACTION_RELAYED : 0;
+}
+
+/* What was sent is stored at once: until then a crash would send it twice. */
+static bool is_ripe(const struct verdict *v)
+{
+	return v->claim->done || v->fate == QUEUE_SENT || !action_of(v);
+}
+
+static void over(struct outpostd *d, struct claim *c)
+{
+	d->unripe -= c->unripe;
+	c->unripe = 0;
+	c->done = true;
+	c->agent = NULL;
+}
+
 static int decide(struct outpostd *d, struct claim *c, size_t i, enum queue_fate fate, const char *dsn, const char *text,
 		  const char *relay)
 {
@@ -117,6 +150,10 @@ static int decide(struct outpostd *d, struct claim *c, size_t i, enum queue_fate
 		defer(d, v);
 	c->deferred |= v->fate == QUEUE_DEFERRED;
 	c->failed |= v->fate == QUEUE_FAILED;
+	if (!is_ripe(v)) {
+		c->unripe++;
+		d->unripe++;
+	}
 	return 0;
 }
 
@@ -154,10 +191,11 @@ static void finish(struct outpostd *d, struct claim *c)
 
 void settle_done(struct outpostd *d, struct claim *c, const struct delivery_done *done)
 {
-	c->done = true;
+	if (d->nverdicts == d->unripe)
+		d->verdict_since = clock_mono_ms();
+	over(d, c);
 	c->connect_us = done->connect_us;
 	c->transfer_us = done->transfer_us;
-	c->agent = NULL;
 	finish(d, c);
 }
 
@@ -175,8 +213,7 @@ void settle_abandon(struct outpostd *d, struct agent *a, const struct delivery_d
 		for (size_t i = 0; died && c->begun && i < c->m.nrecipients; i++)
 			if (!is_decided(c, i) && decide(d, c, i, QUEUE_DEFERRED, "4.3.0", why->text, a->where) < 0)
 				break;
-		c->done = true;
-		c->agent = NULL;
+		over(d, c);
 		finish(d, c);
 	}
 	a->last = &a->first;
@@ -188,8 +225,7 @@ void settle_unreadable(struct outpostd *d, struct claim *c, const struct error *
 	for (size_t i = 0; i < c->m.nrecipients; i++)
 		if (decide(d, c, i, QUEUE_DEFERRED, "4.3.0", err->text, "none") < 0)
 			break;
-	c->done = true;
-	c->agent = NULL;
+	over(d, c);
 	finish(d, c);
 }
 
@@ -219,7 +255,7 @@ void settle_age(struct outpostd *d, struct claim *c, const struct relay *r)
 {
 	for (size_t i = 0; i < c->m.nrecipients; i++)
 		age_recipient(d, c, i, r);
-	c->done = true;
+	over(d, c);
 	finish(d, c);
 }
 
@@ -227,35 +263,18 @@ void settle_age(struct outpostd *d, struct claim *c, const struct relay *r)
 
 bool settle_waits(const struct outpostd *d)
 {
-	return d->nverdicts > 0 || d->relay_dirty;
+	return d->nverdicts > d->unripe || d->relay_dirty;
 }
 
 bool settle_urgent(const struct outpostd *d)
 {
-	if (d->nverdicts >= SETTLE_MAX || d->relay_dirty ||
+	if (d->nverdicts - d->unripe >= SETTLE_MAX || d->relay_dirty ||
 	    clock_mono_ms() - d->verdict_since >= SETTLE_GATHER_MS)
 		return true;
 	for (const struct agent *a = d->agents; a; a = a->next)
 		if (a->outstanding)
 			return false;
 	return true;
-}
-
-static bool wants(const struct verdict *v, unsigned bit)
-{
-	unsigned notify = v->claim->m.recipients[v->index].notify;
-
-	return notify == 0 ? bit != DSN_SUCCESS : (notify & bit) != 0;
-}
-
-/* Which notification, if any, this verdict asks for. */
-static enum dsn_action action_of(const struct verdict *v)
-{
-	if (v->fate == QUEUE_FAILED)
-		return wants(v, DSN_FAILURE) ? DSN_ACTION_FAILED : 0;
-	if (v->fate == QUEUE_DEFERRED)
-		return v->warn && wants(v, DSN_DELAY) ? DSN_ACTION_DELAYED : 0;
-	return wants(v, DSN_SUCCESS) && !v->relayed_dsn ? DSN_ACTION_RELAYED : 0;
 }
 
 /* One notification for all verdicts of a message that ask for the same. */
@@ -301,11 +320,16 @@ static int write_one(struct outpostd *d, struct verdict *v, struct error *err)
 
 int settle_write(struct outpostd *d, struct error *err)
 {
-	for (size_t i = 0; i < d->nverdicts; i++)
+	for (size_t i = 0; i < d->nverdicts; i++) {
 		d->verdicts[i].bounced = false;
+		d->verdicts[i].written = is_ripe(&d->verdicts[i]);
+	}
+
 	for (size_t i = 0; i < d->nverdicts; i++) {
 		struct verdict *v = &d->verdicts[i];
 
+		if (!v->written)
+			continue;
 		if (!v->bounced && action_of(v) && notify_sender(d, i, err) < 0)
 			return -1;
 		if (write_one(d, v, err) < 0)
@@ -345,6 +369,10 @@ void settle_committed(struct outpostd *d)
 		struct verdict *v = &d->verdicts[i];
 		struct claim *c = v->claim;
 
+		if (!v->written) {
+			d->verdicts[d->nverdicts++] = *v;
+			continue;
+		}
 		if (!v->waiting || v->expired)
 			tell(v);
 		if (v->message_done)
@@ -361,5 +389,7 @@ void settle_committed(struct outpostd *d)
 
 void settle_failed(struct outpostd *d)
 {
+	for (size_t i = 0; i < d->nverdicts; i++)
+		d->verdicts[i].written = false;
 	bounce_forget(d);
 }

@@ -345,6 +345,17 @@ class Relays(Flusher):
         base.close()
         self.assertEqual(rows, 10)
 
+    def test_one_notification_however_slowly_refusals_come(self):
+        """Round trip by round trip, each verdict is stored by itself; the sender is told once."""
+        relay = self.start_relay("--rtt", "20", "--ext", "8BITMIME ENHANCEDSTATUSCODES SIZE")
+        self.configure(relay)
+        self.start_outpostd()
+        self.sendmail("-f", "me@example.com", "good@example.net", *("reject%d@example.net" % i for i in range(8)))
+        self.wait_queue_empty()
+        first, bounce = relay.wait_messages(2)
+        self.assertEqual((first.recipients, bounce.recipients), (["good@example.net"], ["me@example.com"]))
+        self.assertEqual(bounce.data.count(b"Final-Recipient:"), 8)
+
     def test_a_damaged_message_stops_nobody(self):
         """The part of it that a bounce would send back can't be read: the sender is told without it, and the others go on."""
         relay = self.start_relay()
