@@ -63,6 +63,10 @@ const char *conf_raw(const struct conf *c, enum conf_param p);
 /* Sets a value for this process alone (tests, -o name=value). */
 int conf_set(struct conf *c, const char *name, const char *value, struct error *err);
 
+/* Whether authorized_..._users admits a user: names, %groups, static:anyone; ! excludes; the first that fits decides; nobody
+ * fits: no. user: NULL for a uid without a name. */
+bool conf_names_user(struct conf *c, enum conf_param p, const char *user, const gid_t *groups, size_t ngroups);
+
 int conf_find(const char *name);			/* conf_param or -1 */
 const char *conf_nearest(const char *name);		/* a name of ours that may have been meant, or NULL */
 bool conf_postfix_knows(const char *name);		/* a parameter of Postfix that has no use here */

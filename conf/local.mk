@@ -9,6 +9,7 @@ libconf_a_SOURCES = \
 	conf/host.c \
 	conf/relay.c \
 	conf/map.c \
+	conf/users.c \
 	conf/regexp.c \
 	conf/credential.c \
 	conf/sha256.c conf/sha256.h \

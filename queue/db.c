@@ -8,9 +8,6 @@
 
 #include "base/deadline.h"
 
-/* 2026-01-01 00:00:00 UTC: keys of today have twelve hexadecimal digits. */
-#define KEY_EPOCH INT64_C(1767225600000000)
-
 /* What the results of SQLite mean to a person, and whether a second try can mend it. */
 static const struct {
 	int rc, code;
@@ -175,15 +172,19 @@ int db_inside(struct queue *q, struct error *err)
 
 int64_t db_key_of(int64_t time)
 {
-	return time - KEY_EPOCH;
+	return time - QUEUE_EPOCH; /* keys of today have twelve hexadecimal digits */
 }
 
 /* Never twice the same while we live; a clock in 1970 counts on from the last one. */
-int64_t db_new_key(struct queue *q)
+int64_t db_new_key(struct queue *q, struct error *err)
 {
-	int64_t now = db_key_of(clock_wall_us());
+	int64_t now = db_key_of(clock_wall_us()), taken = 0;
 
-	q->last_key = now > q->last_key ? now : q->last_key + 1;
+	do {
+		q->last_key = now > q->last_key ? now : q->last_key + 1;
+		if (q->rewound && db_number(q, &taken, 0, SQL_KEY_TAKEN, err, "i", q->last_key) < 0)
+			return -1;
+	} while (taken);
 	return q->last_key;
 }
 

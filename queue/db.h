@@ -12,7 +12,7 @@
 
 enum {
 	QUEUE_APPLICATION = 0x6F757470,
-	QUEUE_VERSION = 1,
+	QUEUE_VERSION = 2,
 };
 
 enum { FLAG_SMTPUTF8 = 1, FLAG_BOUNCE = 2, FLAG_WARNED = 4 };
@@ -22,6 +22,7 @@ struct queue {
 	bool writer;
 	bool in_transaction, reading;		/* between queue_begin and queue_commit */
 	int64_t last_key;		/* of message or event */
+	bool rewound;			/* there are keys of a later time than that: one may be taken */
 	int64_t next_chunk;
 	int64_t touched;		/* message whose due time is to be set again before the commit; 0 none */
 	int64_t touched_now;
@@ -59,8 +60,8 @@ void db_copy(sqlite3_stmt *st, int column, char *out, size_t size);
  * as if the earlier steps of the transaction still stood. */
 int db_inside(struct queue *q, struct error *err);
 
-/* A new key for a message or event. */
-int64_t db_new_key(struct queue *q);
+/* A new key for a message or event, or -1. */
+int64_t db_new_key(struct queue *q, struct error *err);
 /* The key of a time (us since 1970). */
 int64_t db_key_of(int64_t time);
 void db_id_of(int64_t key, char id[QUEUE_ID]);
@@ -91,6 +92,9 @@ int db_event(struct queue *q, const struct event *e, struct error *err);
 int db_drop_body(struct queue *q, int64_t chunk, uint64_t size, struct error *err);
 /* Moves the due time of the message that was touched; before a commit. */
 int db_flush_touched(struct queue *q, struct error *err);
+
+/* From `version`, an older one, to QUEUE_VERSION, in one transaction. */
+int db_migrate(struct queue *q, int64_t version, struct error *err);
 
 /* NULL when a queue may live on a file system of this type (statfs(2)), else its name. */
 const char *queue_refused_fs(unsigned long f_type);

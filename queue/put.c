@@ -99,19 +99,6 @@ static int put_all(struct queue *q, int64_t row, const struct queue_new *n, queu
 	return db_run(q, SQL_PUT_LINES, err, "ii", (int64_t)lines, row);
 }
 
-/* Keys are times; after the clock was set back one may be taken. */
-static int64_t free_key(struct queue *q, struct error *err)
-{
-	int64_t key, taken;
-
-	do {
-		key = db_new_key(q);
-		if (db_number(q, &taken, 0, SQL_BODY, err, "i", key) < 0)
-			return -1;
-	} while (taken);
-	return key;
-}
-
 /* Undoes this put alone. */
 static void undo(struct queue *q)
 {
@@ -136,7 +123,7 @@ int queue_put(struct queue *q, const struct queue_new *n, queue_source source, v
 		db_id_of(row, id);
 		return 1;
 	}
-	row = free_key(q, err);
+	row = db_new_key(q, err);
 	if (row < 0 || db_run(q, SQL_SAVEPOINT, err, "") < 0)
 		return -1;
 	if (put_all(q, row, n, source, arg, err) < 0 || db_run(q, SQL_RELEASE, err, "") < 0) {

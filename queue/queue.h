@@ -19,14 +19,16 @@
 
 #define QUEUE_ID 16		/* room for a queue id: upper-case letters and digits, and NUL */
 #define QUEUE_TOKEN 16
+/* 2026-01-01 00:00:00 UTC in us: keys count from here, and a clock that tells an earlier time does not know the year. */
+#define QUEUE_EPOCH INT64_C(1767225600000000)
 
 struct queue;
 
 enum { QUEUE_READ = 0, QUEUE_WRITE = 1, QUEUE_CREATE = 2 };
 
 /* Opens the queue in dir. QUEUE_WRITE wants a lock that queue_lock got, makes the database when there is
- * none (QUEUE_CREATE), migrates, and proves itself with a commit. Another schema version is EX_TEMPFAIL,
- * something that is no database of ours EX_DATAERR or EX_CONFIG, both untouched. */
+ * none (QUEUE_CREATE), carries one of an older version over, and proves itself with a commit. A newer version, and an
+ * older one for a reader, is EX_TEMPFAIL, something that is no database of ours EX_DATAERR or EX_CONFIG, all untouched. */
 int queue_open(const char *dir, unsigned flags, struct queue **out, struct error *err);
 void queue_close(struct queue *q);
 
@@ -140,6 +142,10 @@ int queue_warned(struct queue *q, int64_t row, struct error *err);	/* the delay 
 int queue_note_reason(struct queue *q, int64_t row, const char *dsn, const char *text, struct error *err);
 
 /* ---- the relay's state, kept across restarts (key: the nexthop as written). */
+enum { QUEUE_PAUSES = 16 };
+struct queue_pause {
+	int64_t since, until;		/* us */
+};
 struct queue_relay {
 	char nexthop[300];
 	int64_t down_since, down_until;	/* us; 0: up */
@@ -150,10 +156,14 @@ struct queue_relay {
 	char auth_digest[72];		/* hex of the credential that was refused; empty: none */
 	int64_t last_ok;
 	int64_t cert_expires;		/* seconds */
-	char info[1024];		/* JSON object of what else is known: extensions, tls, proof of the window */
+	char known[160];		/* what was learnt by talking to it, in the words of delivery_write_known */
+	char tls[128], mechanism[32], extensions[256];	/* of its last session */
+	/* When it was down and only the administrator could help, oldest first. */
+	struct queue_pause pauses[QUEUE_PAUSES];
+	size_t npauses;
 };
 int queue_relay_get(struct queue *q, const char *nexthop, struct queue_relay *r, struct error *err);	/* 1 there, 0 zeroed */
-int queue_relay_set(struct queue *q, const struct queue_relay *r, struct error *err);
+int queue_relay_set(struct queue *q, const struct queue_relay *r, struct error *err);	/* between begin and commit */
 int queue_relay_list(struct queue *q, int (*each)(void *, const struct queue_relay *), void *arg, struct error *err);
 
 /* ---- lists: pages by key. */
@@ -231,6 +241,9 @@ int queue_give_back_space(struct queue *q, bool *more, struct error *err);
 /* The wall clock jumped by by_us. What came at `before` or later was noted by another clock that was right already (a
  * machine that boots in 1970): it stays. */
 int queue_shift_times(struct queue *q, int64_t before, int64_t by_us, struct error *err);
+/* Puts right what a clock noted that was wrong while nobody was there to see it put right: mail of the future that is due
+ * later than `latest` is due now, and mail from before QUEUE_EPOCH came now. How many messages, or -1. */
+int64_t queue_mend_times(struct queue *q, int64_t now, int64_t latest, struct error *err);
 /* PRAGMA quick_check or integrity_check: 0 fine; 1 broken, *err says what; -1 could not look. */
 int queue_check(struct queue *q, bool thorough, struct error *err);
 

@@ -16,7 +16,20 @@ static void take_relay(sqlite3_stmt *st, struct queue_relay *r)
 	db_copy(st, 7, r->auth_digest, sizeof(r->auth_digest));
 	r->last_ok = sqlite3_column_int64(st, 8);
 	r->cert_expires = sqlite3_column_int64(st, 9);
-	db_copy(st, 10, r->info, sizeof(r->info));
+	db_copy(st, 10, r->known, sizeof(r->known));
+	db_copy(st, 11, r->tls, sizeof(r->tls));
+	db_copy(st, 12, r->mechanism, sizeof(r->mechanism));
+	db_copy(st, 13, r->extensions, sizeof(r->extensions));
+}
+
+static int take_pauses(struct queue *q, struct queue_relay *r, struct error *err)
+{
+	sqlite3_stmt *st = db_bind(q, SQL_PAUSES, err, "ti", r->nexthop, (int64_t)QUEUE_PAUSES);
+	int rc = -1;
+
+	while (st && (rc = db_step(q, st, err)) > 0)
+		r->pauses[r->npauses++] = (struct queue_pause){sqlite3_column_int64(st, 0), sqlite3_column_int64(st, 1)};
+	return rc;
 }
 
 int queue_relay_get(struct queue *q, const char *nexthop, struct queue_relay *r, struct error *err)
@@ -29,13 +42,21 @@ int queue_relay_get(struct queue *q, const char *nexthop, struct queue_relay *r,
 		return rc;
 	take_relay(st, r);
 	db_done(st);
-	return 1;
+	return take_pauses(q, r, err) < 0 ? -1 : 1;
 }
 
 int queue_relay_set(struct queue *q, const struct queue_relay *r, struct error *err)
 {
-	return db_run(q, SQL_RELAY_SET, err, "tiiittttiit", r->nexthop, r->down_since, r->down_until, (int64_t)r->failures,
-		      r->kind, r->dsn, r->text, r->auth_digest, r->last_ok, r->cert_expires, r->info) < 0 ? -1 : 0;
+	if (db_inside(q, err) < 0 ||
+	    db_run(q, SQL_RELAY_SET, err, "tiiittttiitttt", r->nexthop, r->down_since, r->down_until, (int64_t)r->failures,
+		   r->kind, r->dsn, r->text, r->auth_digest, r->last_ok, r->cert_expires, r->known, r->tls, r->mechanism,
+		   r->extensions) < 0 ||
+	    db_run(q, SQL_PAUSES_FORGET, err, "t", r->nexthop) < 0)
+		return -1;
+	for (size_t i = 0; i < r->npauses; i++)
+		if (db_run(q, SQL_PAUSE_ADD, err, "tii", r->nexthop, r->pauses[i].since, r->pauses[i].until) < 0)
+			return -1;
+	return 0;
 }
 
 /* One by one, so that no statement is open while `each` does what it likes. */
@@ -55,6 +76,8 @@ int queue_relay_list(struct queue *q, int (*each)(void *, const struct queue_rel
 			return rc;
 		take_relay(st, &r);
 		db_done(st);
+		if (take_pauses(q, &r, err) < 0)
+			return -1;
 		if (each(arg, &r) < 0)
 			return 0;
 	}

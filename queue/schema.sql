@@ -1,11 +1,11 @@
--- schema.sql: the tables of a queue, version 1. Built into libqueue.
+-- schema.sql: the tables of a queue, version 2. Built into libqueue.
 --
 -- Times are microseconds since 1970, UTC. Keys of message and event are times as well (microseconds since
 -- 2026, one sequence for both), so that one order by key is the order of arrival, and a queue id is
 -- the key in hexadecimal.
 
 PRAGMA application_id = 0x6F757470;	-- "outp"
-PRAGMA user_version = 1;
+PRAGMA user_version = 2;		-- migrate.c carries older ones over
 
 CREATE TABLE message (
 	id INTEGER PRIMARY KEY,
@@ -76,6 +76,7 @@ CREATE TABLE word (
 	text TEXT NOT NULL UNIQUE
 );
 
+-- The fields of struct queue_relay.
 CREATE TABLE relay (
 	nexthop TEXT PRIMARY KEY,
 	down_since INTEGER NOT NULL,
@@ -86,8 +87,19 @@ CREATE TABLE relay (
 	text TEXT NOT NULL,
 	auth_digest TEXT NOT NULL,
 	last_ok INTEGER NOT NULL,
-	cert_expires INTEGER NOT NULL,
-	info TEXT NOT NULL
+	cert_expires INTEGER NOT NULL,	-- seconds
+	known TEXT NOT NULL,		-- words, see delivery.h
+	tls TEXT NOT NULL,
+	mechanism TEXT NOT NULL,
+	extensions TEXT NOT NULL
+) WITHOUT ROWID;
+
+-- When a relay was down and only the administrator could help: this time does not age mail.
+CREATE TABLE pause (
+	relay TEXT NOT NULL,
+	since INTEGER NOT NULL,
+	until INTEGER NOT NULL,
+	PRIMARY KEY (relay, since, until)
 ) WITHOUT ROWID;
 
 -- Recipients sent to and failed, by hour since 1970; hour 0 is the sum of those that were forgotten.

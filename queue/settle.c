@@ -13,11 +13,12 @@ static const int64_t hour_us = INT64_C(3600) * 1000000;
 
 int db_event(struct queue *q, const struct event *e, struct error *err)
 {
-	int64_t relay = 0;
+	int64_t relay = 0, key;
 
 	if (e->relay && *e->relay && db_word(q, &q->relay, e->relay, &relay, err) < 0)
 		return -1;
-	return db_run(q, SQL_EVENT_ADD, err, "iiiittti", db_new_key(q), e->time, e->message, (int64_t)e->kind, e->recipient,
+	key = db_new_key(q, err);
+	return key < 0 ? -1 : db_run(q, SQL_EVENT_ADD, err, "iiiittti", key, e->time, e->message, (int64_t)e->kind, e->recipient,
 		      e->dsn, e->text, relay);
 }
 

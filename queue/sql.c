@@ -6,6 +6,10 @@
 #define MESSAGE_COLUMNS                                                                                                \
 	"m.id, m.uid, w.text, m.sender, m.envid, m.ret, m.body, m.flags, m.size, m.lines, m.header, m.arrival"
 
+#define RELAY_COLUMNS                                                                                                  \
+	"nexthop, down_since, down_until, failures, kind, dsn, text, auth_digest, last_ok, cert_expires,"              \
+	" known, tls, mechanism, extensions"
+
 const char *const queue_sql[SQL_COUNT] = {
 	[SQL_BEGIN] = "BEGIN IMMEDIATE",
 	[SQL_COMMIT] = "COMMIT",
@@ -16,6 +20,8 @@ const char *const queue_sql[SQL_COUNT] = {
 	[SQL_READ_BEGIN] = "BEGIN",
 
 	/* ---- put */
+	[SQL_KEY_TAKEN] =
+		"SELECT 1 FROM message WHERE id = ?1 UNION ALL SELECT 1 FROM event WHERE id = ?1 LIMIT 1",
 	[SQL_PUT_FIND] = "SELECT id FROM message WHERE token = ? AND uid = ?",
 	[SQL_PUT_MESSAGE] =
 		"INSERT INTO message (id, state, due, uid, user, token, sender, envid, ret, body, flags, size, lines,"
@@ -66,9 +72,12 @@ const char *const queue_sql[SQL_COUNT] = {
 	[SQL_CHUNKS_DROP] = "DELETE FROM chunk WHERE id >= ? AND id < ?",
 
 	/* ---- relay */
-	[SQL_RELAY_GET] = "SELECT * FROM relay WHERE nexthop = ?",
-	[SQL_RELAY_SET] = "INSERT OR REPLACE INTO relay VALUES (?,?,?,?,?,?,?,?,?,?,?)",
-	[SQL_RELAY_AFTER] = "SELECT * FROM relay WHERE nexthop > ? ORDER BY nexthop LIMIT 1",
+	[SQL_RELAY_GET] = "SELECT " RELAY_COLUMNS " FROM relay WHERE nexthop = ?",
+	[SQL_RELAY_SET] = "INSERT OR REPLACE INTO relay (" RELAY_COLUMNS ") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+	[SQL_RELAY_AFTER] = "SELECT " RELAY_COLUMNS " FROM relay WHERE nexthop > ? ORDER BY nexthop LIMIT 1",
+	[SQL_PAUSES] = "SELECT since, until FROM pause WHERE relay = ? ORDER BY since, until LIMIT ?",
+	[SQL_PAUSE_ADD] = "INSERT OR IGNORE INTO pause (relay, since, until) VALUES (?,?,?)",
+	[SQL_PAUSES_FORGET] = "DELETE FROM pause WHERE relay = ?",
 
 	/* ---- lists */
 	[SQL_LIST_ROW] =
@@ -113,4 +122,18 @@ const char *const queue_sql[SQL_COUNT] = {
 		" ON CONFLICT (id) DO UPDATE SET sent = sent + excluded.sent, failed = failed + excluded.failed",
 	[SQL_FORGET_HOURS] = "DELETE FROM hour WHERE id > 0 AND id < ?",
 	[SQL_PROOF] = "UPDATE proof SET opened = ? WHERE id = 1",
+
+	/* ---- a clock that was wrong: now, uid, latest, epoch */
+	[SQL_MEND_DUE_RECIPIENTS] =
+		"UPDATE recipient SET next = ?1 WHERE state = 'q' AND next > ?3 AND message IN"
+		" (SELECT id FROM message INDEXED BY message_due WHERE state = 'q' AND uid = ?2 AND due > ?3)"
+		" AND (last > ?1 OR (SELECT arrival FROM message m WHERE m.id = recipient.message) > ?1)",
+	[SQL_MEND_DUE] =
+		"UPDATE message SET due = ?1 WHERE state = 'q' AND uid = ?2 AND due > ?3 AND EXISTS"
+		" (SELECT 1 FROM recipient r WHERE r.message = message.id AND r.state = 'q' AND r.next <= ?1)",
+	[SQL_MEND_AHEAD] = "UPDATE message SET arrival = ?1 WHERE id > ?2 AND arrival > ?1",
+	[SQL_MEND_LONG_AGO] =
+		"UPDATE message SET arrival = ?1 WHERE state = 'q' AND uid = ?2 AND due < ?3 AND arrival < ?3",
+	[SQL_MEND_HELD] = "UPDATE message SET arrival = ?1 WHERE state = 'h' AND arrival < ?2",
+	[SQL_MEND_DONE] = "UPDATE message SET done = ?1 WHERE state = ?2 AND done < ?3 AND done IS NOT NULL",
 };

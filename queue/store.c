@@ -150,6 +150,11 @@ static int check_version(struct queue *q, struct error *err)
 		return -1;
 	if (version == QUEUE_VERSION)
 		return 0;
+	if (version > 0 && version < QUEUE_VERSION && q->writer)
+		return db_migrate(q, version, err);
+	if (version > 0 && version < QUEUE_VERSION)
+		return error_set(err, EX_TEMPFAIL, "4.3.0",
+				 "the queue is of the older version %lld: outpostd carries it over when it starts", (long long)version);
 	return error_set(err, EX_TEMPFAIL, "4.3.0",
 			 "the queue is of version %lld, this program knows version %d; it was left as it is",
 			 (long long)version, QUEUE_VERSION);
@@ -168,8 +173,9 @@ static int prepare_writer(struct queue *q, struct error *err)
 			  &q->last_key, err) < 0 ||
 	    pragma_number(q, "SELECT ifnull(max(id), 0) + 1 FROM chunk", &q->next_chunk, err) < 0)
 		return -1;
-	/* Only a clock behind all that is there has to count on from it. */
-	if (q->last_key > db_key_of(clock_wall_us()) && db_key_of(clock_wall_us()) > 0)
+	/* A clock that knows the year but is behind what is there was put right: no need to count on from it. */
+	q->rewound = q->last_key > db_key_of(clock_wall_us()) && db_key_of(clock_wall_us()) > 0;
+	if (q->rewound)
 		q->last_key = 0;
 	/* It is ours and sound: who closes it in order leaves no WAL that the next one has to play back first. */
 	sqlite3_db_config(q->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
@@ -178,9 +184,9 @@ static int prepare_writer(struct queue *q, struct error *err)
 
 static int open_writer(struct queue *q, const char *path, struct error *err)
 {
+	q->writer = true;
 	if (open_database(q, path, SQLITE_OPEN_READWRITE, err) < 0 || check_version(q, err) < 0)
 		return -1;
-	q->writer = true;
 	return prepare_writer(q, err);
 }
 

@@ -182,7 +182,7 @@ int receive(struct drop *d, struct error *err)
 	struct file f = {.fd = -1};
 	int rc = -1;
 
-	if (incoming_name(d->name, sizeof(d->name)) < 0)
+	if (incoming_name(clock_wall_us(), d->name, sizeof(d->name)) < 0)
 		return error_sys(err, EX_TEMPFAIL, "4.3.0", "no random bytes");
 	f.dir = open_dir(d, err);
 	if (f.dir < 0)

@@ -162,13 +162,13 @@ static int64_t later(struct outpostd *d)
 }
 
 int accept_submission(struct outpostd *d, const struct submission *s, uint64_t size, uid_t uid, int64_t arrival,
-		      queue_source source, void *arg, char id[QUEUE_ID], struct error *err)
+		      int64_t delay_us, queue_source source, void *arg, char id[QUEUE_ID], struct error *err)
 {
 	struct list l = {0};
 	struct queue_new n = {
 		.uid = uid, .user = user_name(uid), .sender = s->sender, .envid = s->envid, .ret = s->ret,
 		.body = s->body, .smtputf8 = s->smtputf8, .size = size, .header_size = s->header_size,
-		.arrival = arrival, .next_attempt = s->queue_only ? later(d) : 0,
+		.arrival = arrival, .next_attempt = delay_us ? clock_us(d) + delay_us : s->queue_only ? later(d) : 0,
 	};
 	int rc = rewrite_all(d, s, &l, err);
 
@@ -200,6 +200,7 @@ void accept_committed(struct outpostd *d)
 		if (a->repeated)
 			continue;
 		event_pickup(a);
+		d->flush.total++;
 		if (!a->queue_only)
 			schedule_new_mail(d, a->uid, a->arrival);
 		d->schedule.due_known = false;

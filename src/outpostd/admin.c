@@ -24,8 +24,7 @@ void flush_start(struct outpostd *d, enum flush_reach reach)
 	struct error err = {0};
 
 	reload_if_changed(d);
-	if (d->look_incoming || reach == FLUSH_ALL)
-		incoming_take(d);
+	d->incoming.look = true;
 	if (queue_totals(d->queue, &t, &err) < 0)
 		log_line(LOG_FAIL, "qmgr", 0, "%s", err.text);
 	d->flush = (struct flush){.on = true, .total = t.queued};
@@ -102,6 +101,11 @@ static void tell_all(struct outpostd *d)
 	}
 }
 
+static bool all_tried(struct outpostd *d)
+{
+	return schedule_idle(d) && (d->stalled || !incoming_busy(d));
+}
+
 /* Once per turn. */
 void flush_check(struct outpostd *d)
 {
@@ -110,9 +114,9 @@ void flush_check(struct outpostd *d)
 	if (!f->on)
 		return;
 	/* What came up on the way (a bounce) may be due before what was looked at last: look once more without force. */
-	if (schedule_idle(d) && d->schedule.force)
+	if (all_tried(d) && d->schedule.force)
 		schedule_force(d, false);
-	if (schedule_idle(d)) {
+	if (all_tried(d)) {
 		f->on = false;
 		d->flushed = true;
 		tell_all(d);

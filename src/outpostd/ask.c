@@ -3,7 +3,6 @@
 #include "config.h"
 #include "outpostd/ask.h"
 
-#include <grp.h>
 #include <pwd.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -16,7 +15,7 @@
 #include "control/control.h"
 #include "mail/listing.h"
 
-enum { PAGE = 50 };
+enum { PAGE = 50, GROUPS_MAX = 256 };
 
 static const struct verb *const verbs[] = {
 	&verb_mailq, &verb_wake, &verb_flush, &verb_hold, &verb_release, &verb_retry, &verb_delete, &verb_reload,
@@ -73,43 +72,13 @@ void ask_end(struct client *c)
 
 /* ---- mailq [json] */
 
-static bool in_group(struct client *c, const char *name)
-{
-	struct group *g = getgrnam(name);
-	gid_t list[256];
-	int n = sock_peer_groups(c->watch.fd, list, 256);
-
-	if (!g)
-		return false;
-	for (int i = 0; i < n; i++)
-		if (list[i] == g->gr_gid)
-			return true;
-	return g->gr_gid == c->gid;
-}
-
-/* authorized_..._users: names, %groups, static:anyone; ! excludes; the first that fits decides. */
 bool ask_allowed(struct client *c, enum conf_param p)
 {
-	struct span rest = span_of(conf_str(c->d->conf, p)), word;
-	struct passwd *pw = getpwuid(c->uid);
+	gid_t groups[GROUPS_MAX + 1] = {c->gid};
+	const struct passwd *pw = getpwuid(c->uid);
+	int n = c->admin ? 0 : sock_peer_groups(c->watch.fd, groups + 1, GROUPS_MAX);
 
-	if (c->admin)
-		return true;
-	while (span_word(&rest, ", \t\n", &word)) {
-		bool not = word.p[0] == '!';
-		char name[256];
-
-		if (span_is(word, "static:anyone"))
-			return true;
-		word = (struct span){word.p + not, word.n - not};
-		if (word.n >= sizeof(name))
-			continue;
-		memcpy(name, word.p, word.n);
-		name[word.n] = '\0';
-		if (name[0] == '%' ? in_group(c, name + 1) : pw && strcmp(pw->pw_name, name) == 0)
-			return !not;
-	}
-	return false;
+	return c->admin || conf_names_user(c->d->conf, p, pw ? pw->pw_name : NULL, groups, n > 0 ? (size_t)n + 1 : 1);
 }
 
 static bool mailq_begin(struct client *c, char **args, int n)
@@ -210,7 +179,7 @@ static bool wake_begin(struct client *c, char **args, int n)
 	(void)args, (void)n;
 	if (!ask_allowed(c, P_authorized_flush_users))
 		return ask_ends(c, EX_NOPERM, "authorized_flush_users does not name you");
-	c->d->look_incoming = true;
+	c->d->incoming.look = true;
 	flush_start(c->d, c->uid == 0 || c->uid == geteuid() ? FLUSH_RELAYS : FLUSH_MAIL);
 	return ask_ends(c, EX_OK, "the queue is run");
 }

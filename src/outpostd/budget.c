@@ -19,16 +19,48 @@ int64_t budget_spend(struct budget *b, int64_t limit, int64_t length_ms)
 	return ++b->used >= limit ? b->start + length_ms : 0;
 }
 
-/* The entry of this user: his own, or one whose hour is over. NULL: too many users to count. */
-static struct user_budget *entry_of(struct door *door, uid_t uid)
+bool relay_paced(const struct relay *r)
 {
-	struct user_budget *old = NULL, *more;
+	return r->not_before <= clock_mono_ms();
+}
+
+void relay_took(struct outpostd *d, struct relay *r)
+{
+	int64_t delay = conf_seconds(d->conf, P_smtp_destination_rate_delay);
+	int64_t second = budget_spend(&r->second, conf_int(d->conf, P_smtp_destination_rate_per_second), 1000);
+	int64_t minute = budget_spend(&r->minute, conf_int(d->conf, P_smtp_destination_rate_per_minute), 60000);
+
+	if (delay > 0)
+		r->not_before = deadline_in_ms(delay * 1000);
+	if (r->not_before < second)
+		r->not_before = second;
+	if (r->not_before < minute)
+		r->not_before = minute;
+}
+
+/* An hour that is over takes its messages along; what was taken beyond the limit stays for the next. */
+static void roll(struct budget *b, int64_t limit)
+{
 	int64_t now = clock_mono_ms();
 
+	while (b->used && now - b->start >= HOUR_MS) {
+		b->used = b->used > limit ? b->used - (unsigned)limit : 0;
+		b->start += HOUR_MS;
+	}
+	if (!b->used)
+		b->start = now;
+}
+
+/* The entry of this user: his own, or one that is free again. NULL: too many users to count. */
+static struct user_budget *entry_of(struct door *door, uid_t uid, int64_t limit)
+{
+	struct user_budget *old = NULL, *more;
+
 	for (size_t i = 0; i < door->nbudgets; i++) {
+		roll(&door->budgets[i].hour, limit);
 		if (door->budgets[i].uid == uid)
 			return &door->budgets[i];
-		if (now - door->budgets[i].hour.start >= HOUR_MS)
+		if (!door->budgets[i].hour.used)
 			old = &door->budgets[i];
 	}
 	if (!old && door->nbudgets < USERS_MAX) {
@@ -39,24 +71,32 @@ static struct user_budget *entry_of(struct door *door, uid_t uid)
 		old = &more[door->nbudgets++];
 	}
 	if (old)
-		*old = (struct user_budget){.uid = uid};
+		*old = (struct user_budget){.uid = uid, .hour.start = clock_mono_ms()};
 	return old;
 }
 
 bool budget_allows(struct outpostd *d, uid_t uid, struct error *err)
 {
 	int64_t limit = conf_int(d->conf, P_user_message_rate_limit);
-	struct user_budget *u;
+	struct user_budget *u = limit > 0 && uid != 0 ? entry_of(&d->door, uid, limit) : NULL;
 
-	if (limit <= 0 || uid == 0)
-		return true;
-	u = entry_of(&d->door, uid);
-	if (!u || (u->hour.used && clock_mono_ms() - u->hour.start >= HOUR_MS) || u->hour.used < limit) {
-		if (u)
-			budget_spend(&u->hour, limit, HOUR_MS);
-		return true;
+	if (u && u->hour.used >= limit) {
+		error_set(err, EX_TEMPFAIL, "4.7.1", "this user has sent %lld messages within an hour (user_message_rate_limit)",
+			  (long long)limit);
+		return false;
 	}
-	error_set(err, EX_TEMPFAIL, "4.7.1", "this user has sent %lld messages within an hour (user_message_rate_limit)",
-		  (long long)limit);
-	return false;
+	if (u)
+		u->hour.used++;
+	return true;
+}
+
+int64_t budget_delay(struct outpostd *d, uid_t uid)
+{
+	int64_t limit = conf_int(d->conf, P_user_message_rate_limit), hours;
+	struct user_budget *u = limit > 0 && uid != 0 ? entry_of(&d->door, uid, limit) : NULL;
+
+	if (!u)
+		return 0;
+	hours = u->hour.used++ / limit;
+	return hours ? (u->hour.start + hours * HOUR_MS - clock_mono_ms()) * 1000 : 0;
 }

@@ -1,5 +1,6 @@
 /* clock.c: a wall clock that is stepped. Times in the queue are wall times; CLOCK_BOOTTIME is the witness of how much
- * time really went by. A machine that boots in 1970 and learns the time later has not waited for fifty years. */
+ * time really went by. A machine that boots in 1970 and learns the time later has not waited for fifty years. Of a step
+ * that nobody was there to see there is no witness, but its traces: times of the future, and of before 2026. */
 #include "config.h"
 #include "outpostd/outpostd.h"
 
@@ -27,9 +28,28 @@ int64_t clock_us(const struct outpostd *d)
 	return now - step_ms(d, now / 1000 - clock_boot_ms()) * 1000;
 }
 
+bool clock_knows(int64_t time)
+{
+	return time >= QUEUE_EPOCH;
+}
+
 bool clock_stepped(const struct outpostd *d)
 {
 	return step_ms(d, offset_ms()) != 0;
+}
+
+void clock_mend(struct outpostd *d)
+{
+	int64_t now = clock_us(d), mended;
+	int64_t min = conf_seconds(d->conf, P_minimal_backoff_time), max = conf_seconds(d->conf, P_maximal_backoff_time);
+	struct error err = {0};
+
+	mended = queue_mend_times(d->queue, now, now + (max > min ? max : min) * 1000000, &err);
+	if (mended < 0)
+		log_line(LOG_WARN, "outpostd", 0, "the times of the queue could not be looked at: %s", err.text);
+	else if (mended)
+		log_line(LOG_INFORMATION, "outpostd", 0, "%lld messages have times of a clock that was wrong: they count from now",
+			 (long long)mended);
 }
 
 void clock_look(struct outpostd *d)
@@ -57,5 +77,6 @@ void clock_look(struct outpostd *d)
 	log_line(LOG_INFORMATION, "outpostd", 0, "the clock was stepped by %lld s; the queue's times follow", (long long)(by / 1000));
 	d->clock_offset = offset;
 	relay_shift(d, before + 1000000, by * 1000);
+	clock_mend(d);
 	schedule_reset(d);
 }

@@ -648,7 +648,7 @@ void door_write(struct outpostd *d)
 
 		c->refusal.code = 0;
 		body_rewind(&c->body);
-		if (accept_submission(d, s, size, c->uid, now, body_read, &c->body, c->id, &c->refusal) == 0)
+		if (accept_submission(d, s, size, c->uid, now, 0, body_read, &c->body, c->id, &c->refusal) == 0)
 			c->refusal.code = 0;
 		else if (c->refusal.code == 0)
 			c->refusal.code = EX_SOFTWARE;

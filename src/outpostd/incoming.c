@@ -2,6 +2,9 @@
  * incoming.c: taking in what outpost-drop wrote while no door was open. A file's submission is acknowledged
  * already, so it may be lost in no way: COMMIT comes before unlink, and the token makes a second taking-in
  * after a crash between the two find the first one's id. What can never be taken moves to corrupt/.
+ *
+ * Names sort as the mail came. A look at the directory keeps the oldest names of it, however many are there, and a turn
+ * of the loop takes in a few: clients and agents are served in between. The next look goes on behind the last name.
  */
 #include "config.h"
 #include "outpostd/outpostd.h"
@@ -9,6 +12,9 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
 #include <sys/stat.h>
@@ -19,13 +25,7 @@
 #include "base/step.h"
 #include "submission/incoming.h"
 
-enum { TAKE_AT_ONCE = 64, AGAIN_MS = 5000, AGAIN_MAX_MS = 3600 * 1000 };
-
-struct taken {
-	char name[INCOMING_NAME + sizeof(".msg")];
-	bool refused;
-	struct error why;
-};
+enum { TAKE_AT_ONCE = 64, KEPT_MAX = 8192, AGAIN_MS = 5000, AGAIN_MAX_MS = 3600 * 1000, GROUPS_MAX = 256 };
 
 static int dir_path(const struct outpostd *d, const char *dir, const char *name, char *buf, size_t size)
 {
@@ -40,9 +40,9 @@ static void changed(void *arg, short revents)
 	char events[4096];
 
 	(void)revents;
-	while (read(d->incoming.fd, events, sizeof(events)) > 0)
+	while (read(d->incoming.watch.fd, events, sizeof(events)) > 0)
 		;
-	d->look_incoming = true;
+	d->incoming.look = true;
 	d->active = clock_mono_ms();
 }
 
@@ -60,9 +60,9 @@ int incoming_open(struct outpostd *d)
 	char path[1200];
 	int fd;
 
-	d->look_incoming = true;
-	d->incoming_again = DEADLINE_NEVER;
-	d->incoming.fd = -1;
+	d->incoming.look = true;
+	d->incoming.again = DEADLINE_NEVER;
+	d->incoming.watch.fd = -1;
 	if (make_dir(d, INCOMING_DIR) < 0 || make_dir(d, "corrupt") < 0 ||
 	    dir_path(d, INCOMING_DIR, NULL, path, sizeof(path)) < 0)
 		return -1;
@@ -73,8 +73,8 @@ int incoming_open(struct outpostd *d)
 	}
 	if (fd < 0)
 		return 0; /* it is looked at with the upkeep then */
-	d->incoming = (struct watch){.fd = fd, .events = POLLIN, .ready = changed, .arg = d};
-	return loop_add(&d->loop, &d->incoming);
+	d->incoming.watch = (struct watch){.fd = fd, .events = POLLIN, .ready = changed, .arg = d};
+	return loop_add(&d->loop, &d->incoming.watch);
 }
 
 /* The file is read twice: first through the strict decoder to its end, which alone decides whether it is taken, then for
@@ -146,6 +146,26 @@ static long reread(void *arg, char *p, size_t n, struct error *err)
 	return (long)n;
 }
 
+/* As at the door. The groups of a process that is gone are not known: those of its user count. */
+static bool may_submit(struct outpostd *d, uid_t uid)
+{
+	const struct passwd *pw = getpwuid(uid);
+	gid_t groups[GROUPS_MAX];
+	int n = GROUPS_MAX;
+
+	if (!pw || getgrouplist(pw->pw_name, pw->pw_gid, groups, &n) < 0)
+		n = 0;
+	return conf_names_user(d->conf, P_authorized_submit_users, pw ? pw->pw_name : NULL, groups, (size_t)n);
+}
+
+/* Unless the clock was wrong then. */
+static int64_t arrival_of(struct outpostd *d, const struct incoming *in)
+{
+	int64_t now = clock_us(d);
+
+	return in->arrival > now || (clock_knows(now) && !clock_knows(in->arrival)) ? now : in->arrival;
+}
+
 /* Without a limit: the submitter was told "taken", so a message_size_limit that was lowered since, or that the
  * drop, which reads no configuration, did not know, must not send it to corrupt/. */
 static int take_file(struct outpostd *d, int fd, struct error *err)
@@ -157,10 +177,12 @@ static int take_file(struct outpostd *d, int fd, struct error *err)
 	char id[QUEUE_ID];
 	int rc = incoming_read(fd, 0, ignore, NULL, &in, &decoder, err);
 
+	if (rc == 0 && !may_submit(d, in.uid))
+		rc = error_set(err, EX_NOPERM, "5.7.1", "authorized_submit_users does not name uid %u", (unsigned)in.uid);
 	if (rc == 0) {
 		const struct submission *s = submission_envelope(decoder, &size);
 
-		rc = accept_submission(d, s, size, in.uid, in.arrival, reread, &body, id, err);
+		rc = accept_submission(d, s, size, in.uid, arrival_of(d, &in), budget_delay(d, in.uid), reread, &body, id, err);
 	}
 	submission_decoder_free(decoder);
 	return rc;
@@ -171,116 +193,229 @@ static bool may_pass(int code)
 	return code == EX_TEMPFAIL || code == EX_IOERR || code == EX_OSERR || code == EX_CANTCREAT || code == 0;
 }
 
-/* What can't be had now may be later; nobody would say so, so it is looked at again. One line is enough for many. */
-static int stays(struct outpostd *d, const char *name, const char *why)
+static void set_aside(struct outpostd *d, const char *name, const struct error *why)
 {
-	if (d->incoming_stays++ == 0)
-		log_line(LOG_WARN, "pickup", 0, INCOMING_DIR "/%s stays for now: %s", name, why);
-	return 0;
+	char from[1200], to[1200];
+
+	if (dir_path(d, INCOMING_DIR, name, from, sizeof(from)) < 0 || dir_path(d, "corrupt", name, to, sizeof(to)) < 0)
+		return;
+	log_line(LOG_FAIL, "pickup", 0, INCOMING_DIR "/%s can't be taken in, moved to corrupt/: %s", name, why->text);
+	if (rename(from, to) < 0)
+		log_line(LOG_FAIL, "pickup", 0, "cannot move %s: %s", from, strerror(errno));
 }
 
-/* 1: it is in the transaction (or is to be refused); 0: not now. */
-static int take_one(struct outpostd *d, const char *name, struct taken *t)
+/* What can't be had now may be later; nobody would say so, so it is looked at again. One line is enough for many. */
+static bool stays(struct outpostd *d, const char *name, const char *why)
 {
+	if (d->incoming.stays++ == 0)
+		log_line(LOG_WARN, "pickup", 0, INCOMING_DIR "/%s stays for now: %s", name, why);
+	return false;
+}
+
+/* True: it is in the transaction. */
+static bool take_one(struct outpostd *d, const char *name)
+{
+	struct error err = {0};
 	char path[1200];
 	int fd, rc;
 
 	if (dir_path(d, INCOMING_DIR, name, path, sizeof(path)) < 0)
-		return 0;
+		return false;
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	if (fd < 0)
-		return errno == ENOENT || errno == ELOOP ? 0 : stays(d, name, strerror(errno));
-	*t = (struct taken){.refused = false};
-	memcpy(t->name, name, strnlen(name, sizeof(t->name) - 1));
-	rc = take_file(d, fd, &t->why);
+		return errno != ENOENT && errno != ELOOP && stays(d, name, strerror(errno));
+	rc = take_file(d, fd, &err);
 	close(fd);
 	if (rc == 0)
-		return 1;
-	if (may_pass(t->why.code))
-		return stays(d, name, t->why.text);
-	t->refused = true;
-	return 1;
+		return true;
+	if (may_pass(err.code))
+		return stays(d, name, err.text);
+	set_aside(d, name, &err);
+	return false;
 }
 
-static void put_away(struct outpostd *d, const struct taken *t)
+static void remove_taken(struct outpostd *d, const char *name)
 {
-	char from[1200], to[1200];
+	char path[1200];
 
-	if (dir_path(d, INCOMING_DIR, t->name, from, sizeof(from)) < 0 ||
-	    dir_path(d, "corrupt", t->name, to, sizeof(to)) < 0)
+	if (!*name || dir_path(d, INCOMING_DIR, name, path, sizeof(path)) < 0)
 		return;
-	if (t->refused) {
-		log_line(LOG_FAIL, "pickup", 0, INCOMING_DIR "/%s can't be taken in, moved to corrupt/: %s", t->name,
-			 t->why.text);
-		if (rename(from, to) < 0)
-			log_line(LOG_FAIL, "pickup", 0, "cannot move %s: %s", from, strerror(errno));
-		return;
-	}
 	STEP("incoming-unlink");
-	if (unlink(from) < 0)
-		log_line(LOG_FAIL, "pickup", 0, "cannot remove %s: %s", from, strerror(errno));
+	if (unlink(path) < 0)
+		log_line(LOG_FAIL, "pickup", 0, "cannot remove %s: %s", path, strerror(errno));
 }
 
-/* One transaction of at most TAKE_AT_ONCE files; how many were dealt with. */
-static int take_some(struct outpostd *d, DIR *dir)
-{
-	static struct taken list[TAKE_AT_ONCE];
-	struct error err = {0};
-	struct dirent *e;
-	int n = 0;
+/* ---- which files: the oldest, found in one walk through the directory with a heap whose top is the youngest kept */
 
-	if (queue_begin(d->queue, &err) < 0)
-		goto fail;
-	while (n < TAKE_AT_ONCE && (e = readdir(dir)) != NULL)
-		if (incoming_is_name(e->d_name))
-			n += take_one(d, e->d_name, &list[n]);
-	STEP("incoming-commit");
-	if (queue_commit(d->queue, &err) < 0) {
-		queue_rollback(d->queue);
-		goto fail;
+static void sift_down(incoming_file *heap, size_t n, size_t i)
+{
+	for (size_t child; (child = 2 * i + 1) < n; i = child) {
+		incoming_file swap;
+
+		if (child + 1 < n && strcmp(heap[child + 1], heap[child]) > 0)
+			child++;
+		if (strcmp(heap[i], heap[child]) >= 0)
+			return;
+		memcpy(swap, heap[i], sizeof(swap));
+		memcpy(heap[i], heap[child], sizeof(swap));
+		memcpy(heap[child], swap, sizeof(swap));
 	}
-	STEP("incoming-committed");
-	accept_committed(d);
-	for (int i = 0; i < n; i++)
-		put_away(d, &list[i]);
-	return n;
-fail:
-	accept_forget(d);
-	log_line(LOG_FAIL, "pickup", 0, "cannot take " INCOMING_DIR "/ in: %s", err.text);
-	d->incoming_stays = incoming_count(d);
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(a, b);
+}
+
+/* Keeps the name if it is among the KEPT_MAX oldest so far. */
+static int keep(struct incoming_state *in, const char *name)
+{
+	if (in->n == KEPT_MAX) {
+		if (strcmp(name, in->names[0]) < 0) {
+			memcpy(in->names[0], name, sizeof(in->names[0]));
+			sift_down(in->names, in->n, 0);
+		}
+		return 0;
+	}
+	if (in->n == in->cap) {
+		size_t cap = in->cap ? in->cap * 2 : TAKE_AT_ONCE;
+		incoming_file *more = realloc(in->names, cap * sizeof(*more));
+
+		if (!more)
+			return -1;
+		in->names = more;
+		in->cap = cap;
+	}
+	memcpy(in->names[in->n++], name, sizeof(in->names[0]));
+	if (in->n == KEPT_MAX)
+		for (size_t i = in->n / 2; i-- > 0;)
+			sift_down(in->names, in->n, i);
 	return 0;
 }
 
-static void look_again(struct outpostd *d)
+static void look(struct outpostd *d)
 {
-	int64_t pause = d->incoming_pause ? d->incoming_pause * 2 : AGAIN_MS;
+	struct incoming_state *in = &d->incoming;
+	struct dirent *e;
+	char path[1200];
+	DIR *dir;
 
-	d->incoming_pause = !d->incoming_stays ? 0 : pause > AGAIN_MAX_MS ? AGAIN_MAX_MS : pause;
-	d->incoming_again = d->incoming_pause ? deadline_in_ms(d->incoming_pause) : DEADLINE_NEVER;
+	reload_if_changed(d);
+	in->n = in->next = 0;
+	if (!in->behind[0]) {
+		in->look = false;
+		in->stays = 0;
+	}
+	dir = dir_path(d, INCOMING_DIR, NULL, path, sizeof(path)) < 0 ? NULL : opendir(path);
+	if (!dir)
+		stays(d, "", strerror(errno));
+	while (dir && (e = readdir(dir)) != NULL)
+		if (incoming_is_name(e->d_name) && strcmp(e->d_name, in->behind) > 0 && keep(in, e->d_name) < 0)
+			stays(d, e->d_name, "no memory");
+	if (dir)
+		closedir(dir);
+	if (in->n)
+		qsort(in->names, in->n, sizeof(in->names[0]), by_name);
+	in->behind[0] = '\0';
+	if (in->n == KEPT_MAX)
+		memcpy(in->behind, in->names[in->n - 1], sizeof(in->behind));
 }
 
-deadline incoming_deadline(const struct outpostd *d)
+static void forget(struct incoming_state *in)
 {
-	return d->stalled ? DEADLINE_NEVER : d->incoming_again;
+	free(in->names);
+	in->names = NULL;
+	in->n = in->next = in->cap = 0;
+}
+
+/* ---- one transaction of at most TAKE_AT_ONCE files */
+
+static int take_some(struct outpostd *d, struct error *err)
+{
+	struct incoming_state *in = &d->incoming;
+	size_t first = in->next, end = first + TAKE_AT_ONCE < in->n ? first + TAKE_AT_ONCE : in->n;
+
+	if (queue_begin(d->queue, err) < 0)
+		return -1;
+	for (size_t i = first; i < end; i++)
+		if (!take_one(d, in->names[i]))
+			in->names[i][0] = '\0';
+	STEP("incoming-commit");
+	if (queue_commit(d->queue, err) < 0) {
+		queue_rollback(d->queue);
+		return -1;
+	}
+	STEP("incoming-committed");
+	accept_committed(d);
+	for (size_t i = first; i < end; i++)
+		remove_taken(d, in->names[i]);
+	in->next = end;
+	return 0;
+}
+
+bool incoming_busy(const struct outpostd *d)
+{
+	const struct incoming_state *in = &d->incoming;
+
+	return in->look || in->next < in->n || in->behind[0];
+}
+
+deadline incoming_deadline(struct outpostd *d)
+{
+	return d->stalled ? DEADLINE_NEVER : incoming_busy(d) ? clock_mono_ms() : d->incoming.again;
+}
+
+/* The queue took none of them: the rest waits as well. */
+static void give_up(struct outpostd *d, const struct error *why)
+{
+	struct incoming_state *in = &d->incoming;
+
+	accept_forget(d);
+	log_line(LOG_FAIL, "pickup", 0, "cannot take " INCOMING_DIR "/ in: %s", why->text);
+	in->stays = incoming_count(d);
+	in->next = in->n;
+	in->behind[0] = '\0';
+	in->look = false;
+}
+
+static void look_again(struct incoming_state *in)
+{
+	int64_t pause = in->pause ? in->pause * 2 : AGAIN_MS;
+
+	in->pause = !in->stays ? 0 : pause > AGAIN_MAX_MS ? AGAIN_MAX_MS : pause;
+	in->again = in->pause ? deadline_in_ms(in->pause) : DEADLINE_NEVER;
+}
+
+void incoming_tick(struct outpostd *d)
+{
+	struct incoming_state *in = &d->incoming;
+	struct error err = {0};
+
+	if (deadline_over(in->again))
+		in->look = true;
+	if (!incoming_busy(d) || d->stalled)
+		return;
+	if (in->next == in->n)
+		look(d);
+	if (in->next < in->n && take_some(d, &err) < 0)
+		give_up(d, &err);
+	if (in->next == in->n)
+		forget(in);
+	if (!incoming_busy(d))
+		look_again(in);
 }
 
 void incoming_take(struct outpostd *d)
 {
-	char path[1200];
-	DIR *dir;
+	d->incoming.look = true;
+	do
+		incoming_tick(d);
+	while (incoming_busy(d) && !d->stalled);
+}
 
-	d->look_incoming = false;
-	d->incoming_stays = 0;
-	if (dir_path(d, INCOMING_DIR, NULL, path, sizeof(path)) < 0)
-		return;
-	dir = opendir(path);
-	if (!dir)
-		stays(d, "", strerror(errno));
-	while (dir && take_some(d, dir) == TAKE_AT_ONCE)
-		;
-	if (dir)
-		closedir(dir);
-	look_again(d);
+void incoming_close(struct outpostd *d)
+{
+	forget(&d->incoming);
 }
 
 size_t incoming_count(struct outpostd *d)
@@ -302,5 +437,5 @@ size_t incoming_count(struct outpostd *d)
 
 bool incoming_waits(struct outpostd *d)
 {
-	return incoming_count(d) > d->incoming_stays;
+	return incoming_count(d) > d->incoming.stays;
 }

@@ -162,6 +162,7 @@ static int start(struct outpostd *d, struct error *err)
 	listener_open(d);
 	confine(d);
 	clock_look(d);
+	clock_mend(d);
 	schedule_reset(d);
 	d->active = clock_mono_ms();
 	return 0;
@@ -174,6 +175,7 @@ static int timeout(struct outpostd *d, bool more)
 	deadline first = more ? clock_mono_ms() : DEADLINE_NEVER;
 
 	first = deadline_first(first, door_deadline(d));
+	first = deadline_first(first, incoming_deadline(d));
 	first = deadline_first(first, commit_deadline(d));
 	first = deadline_first(first, agents_deadline(d));
 	first = deadline_first(first, relay_deadline(d));
@@ -181,7 +183,6 @@ static int timeout(struct outpostd *d, bool more)
 	first = deadline_first(first, notify_deadline(d));
 	first = deadline_first(first, upkeep_deadline(d));
 	first = deadline_first(first, reload_deadline(d));
-	first = deadline_first(first, incoming_deadline(d));
 	if (d->leaving)
 		first = deadline_first(first, d->leave_by);
 	if (d->linger)
@@ -193,8 +194,7 @@ static void turn(struct outpostd *d)
 {
 	clock_look(d);
 	door_tick(d);
-	if ((d->look_incoming || deadline_over(d->incoming_again)) && !d->stalled)
-		incoming_take(d);
+	incoming_tick(d);
 	reload_tick(d);
 	/* Agents first: they work on while the disk does. What the commit brings is handed out after it. */
 	schedule_work(d);
@@ -206,7 +206,7 @@ static void turn(struct outpostd *d)
 static bool quiet(struct outpostd *d)
 {
 	return schedule_idle(d) && !d->nverdicts && !d->flush.on && !d->door.clients && !d->door.waiting &&
-	       !d->look_incoming;
+	       !incoming_busy(d);
 }
 
 /* A flusher that was started for one errand leaves when it has had nothing to do for a moment; one whose door the
@@ -271,6 +271,7 @@ static int leave(struct outpostd *d)
 	queue_close(d->queue);
 	close(d->lock);
 	again = d->once && !d->leaving && incoming_waits(d);
+	incoming_close(d);
 	relay_free_all(d);
 	schedule_free(d);
 	free(d->verdicts);

@@ -8,7 +8,8 @@
  *
  *   door.c      clients: bytes in, bytes out, limits          admin.c, ask.c   their questions
  *   accept.c    a decoded submission -> the queue             incoming.c       files of outpost-drop -> the queue
- *   schedule.c  which message next                            relay.c          which relay may be tried, and when
+ *   schedule.c  which message next                            route.c          to which relays a message may go
+ *   relay.c     which may be tried, and when                  pause.c, budget.c  time that does not count; rates
  *   agent.c     one delivery agent: frames, window            letter.c         a message as frames
  *   settle.c    verdicts -> the queue                         bounce.c         what senders are told
  *   commit.c    the one transaction of a turn                 events.c         the log lines
@@ -32,6 +33,7 @@
 #include "mail/dsn.h"
 #include "mail/rewrite.h"
 #include "queue/queue.h"
+#include "submission/incoming.h"
 #include "submission/submission.h"
 
 enum {
@@ -177,21 +179,35 @@ struct accepted {
 	int64_t arrival;
 	bool queue_only, repeated;
 };
-/* Inside a transaction. What was accepted is noted and logged by accept_committed. */
+/* Inside a transaction. What was accepted is noted and logged by accept_committed. delay_us: the first attempt is not due
+ * before so long from now. */
 int accept_submission(struct outpostd *d, const struct submission *s, uint64_t size, uid_t uid, int64_t arrival,
-		      queue_source source, void *arg, char id[QUEUE_ID], struct error *err);
+		      int64_t delay_us, queue_source source, void *arg, char id[QUEUE_ID], struct error *err);
 void accept_committed(struct outpostd *d);
 void accept_forget(struct outpostd *d);
 
 /* ---- incoming.c */
+typedef char incoming_file[INCOMING_NAME + sizeof(".msg")];
+struct incoming_state {
+	struct watch watch;		/* of the directory; fd -1: none */
+	bool look;			/* something may be there */
+	incoming_file *names;		/* the oldest at the last look, from `next` on not yet taken */
+	size_t n, cap, next;
+	incoming_file behind;		/* the last look left younger ones out than this; "" when it did not */
+	size_t stays;			/* could not be taken for now */
+	deadline again;			/* and are tried again then */
+	int64_t pause;			/* ms, between such tries */
+};
 int incoming_open(struct outpostd *d);
-void incoming_take(struct outpostd *d);		/* everything that is there; own transactions */
-bool incoming_waits(struct outpostd *d);	/* whether a file is there */
+void incoming_tick(struct outpostd *d);		/* takes some in, in a transaction of its own */
+void incoming_take(struct outpostd *d);		/* everything that is there */
+bool incoming_busy(const struct outpostd *d);	/* whether there is, or may be, more to take */
+deadline incoming_deadline(struct outpostd *d);
+bool incoming_waits(struct outpostd *d);	/* whether a file is there that may be taken */
 size_t incoming_count(struct outpostd *d);	/* files there */
-deadline incoming_deadline(const struct outpostd *d);	/* what could not be taken is looked at again */
+void incoming_close(struct outpostd *d);
 
-/* ---- relay.c */
-enum { PAUSES_MAX = 16 };
+/* ---- route.c, relay.c, pause.c, budget.c */
 struct relay {
 	struct relay *next;
 	struct conf_relay at;
@@ -208,14 +224,17 @@ struct relay {
 	char digest[72];		/* of the credential last used */
 	bool renewed;			/* it was refused and asked for anew once since the relay was last up */
 	struct budget second, minute;	/* smtp_destination_rate_per_second, _minute */
-	struct delivery_known known;	/* by talking to it; state.info, as are the next */
-	char tls[128], mechanism[32], extensions[256], pauses[16 * 24];
+	struct delivery_known known;	/* by talking to it; state.known in words */
 };
-/* ---- budget.c */
 /* Counts one. False (and *err) when this user's messages of an hour are used up. */
 bool budget_allows(struct outpostd *d, uid_t uid, struct error *err);
+/* Counts one that was taken already (incoming/): how long (us) its first attempt has to wait for its hour, 0 not at all. */
+int64_t budget_delay(struct outpostd *d, uid_t uid);
 /* Counts one; when that was the last of `limit` (0: none) in so long: when the next may come, else 0. */
 int64_t budget_spend(struct budget *b, int64_t limit, int64_t length_ms);
+void pause_add(struct queue_relay *s, int64_t since, int64_t until);
+void pause_shift(struct queue_relay *s, int64_t before, int64_t by_us);		/* those that began before */
+int64_t pause_sum(const struct queue_relay *s, int64_t since, int64_t now);	/* us, of those that are over */
 struct relay *relay_get(struct outpostd *d, const struct conf_relay *at, const char *sender, struct error *err);
 int relay_routes(struct outpostd *d, struct error *err);		/* reads relayhost; keeps known states */
 /* The relays for a sender in order of preference; how many, or -1. */
@@ -388,8 +407,11 @@ deadline reload_deadline(struct outpostd *d);	/* while somebody has to mend some
 void reload_tick(struct outpostd *d);
 void reload_log(struct outpostd *d);
 void clock_look(struct outpostd *d);
+void clock_mend(struct outpostd *d);		/* what was noted under a clock that was put right while nobody was there */
 /* The time of the queue: the wall clock, but before a step that the queue has not followed yet. */
 int64_t clock_us(const struct outpostd *d);
+/* A clock that does not know the year says that it is long ago. */
+bool clock_knows(int64_t time);
 bool clock_stepped(const struct outpostd *d);	/* it waits for claims to end: hand out nothing more */
 int notify_listen_fd(const char *name);		/* a socket of the service manager, or -1 */
 void notify_say(const char *text);
@@ -460,10 +482,8 @@ struct outpostd {
 	int lock;
 	struct loop loop;
 	struct door door;
-	struct watch signals, incoming;
-	size_t incoming_stays;		/* files that could not be taken at the last look */
-	deadline incoming_again;
-	int64_t incoming_pause;		/* ms */
+	struct watch signals;
+	struct incoming_state incoming;
 	struct schedule schedule;
 	struct relay *relays;
 	struct relay *route[RELAYS_MAX];
@@ -498,7 +518,7 @@ struct outpostd {
 	int64_t clock_offset;
 	deadline clock_again;		/* when a failure to follow it may be told again */
 	bool clock_known;
-	bool leaving, reload, look_incoming;
+	bool leaving, reload;
 	deadline leave_by;
 	bool socket_activated;
 	struct error conf_error;	/* of the last reload; code 0: fine */

@@ -7,11 +7,9 @@
 #include "config.h"
 #include "outpostd/outpostd.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
-#include "base/text.h"
 
 enum { AUTH_BACKOFF_MAX_S = 8 * 3600, LOCAL_RETRY_S = 60, FRUITLESS_MAX = 3 };
 
@@ -46,261 +44,11 @@ static bool by_hand(const char *word)
 	return false;
 }
 
-/* ---- what is known of a relay, as a small JSON object of strings that only this file writes */
-
-static void info_get(const char *info, const char *key, char *out, size_t size)
-{
-	char want[64];
-	const char *p;
-	size_t n;
-
-	out[0] = '\0';
-	snprintf(want, sizeof(want), "\"%s\":\"", key);
-	p = strstr(info, want);
-	if (!p)
-		return;
-	p += strlen(want);
-	n = strcspn(p, "\"\\");
-	if (p[n] == '"' && n < size) {
-		memcpy(out, p, n);
-		out[n] = '\0';
-	}
-}
-
-static void info_put(struct buf *b, const char *key, const char *value)
-{
-	if (!*value)
-		return;
-	buf_addf(b, "%s\"%s\":\"", b->len > 1 ? "," : "", key);
-	text_json(b, value, strlen(value));
-	buf_addc(b, '"');
-}
-
-static void info_write(struct relay *r)
-{
-	char known[KNOWN_TEXT];
-	struct buf b;
-
-	delivery_write_known(&r->known, known);
-	buf_init(&b, sizeof(r->state.info) - 1);
-	buf_addc(&b, '{');
-	info_put(&b, "pauses", r->pauses);
-	info_put(&b, "known", known);
-	info_put(&b, "tls", r->tls);
-	info_put(&b, "mechanism", r->mechanism);
-	info_put(&b, "extensions", r->extensions);
-	buf_addc(&b, '}');
-	if (buf_ok(&b))
-		snprintf(r->state.info, sizeof(r->state.info), "%s", buf_str(&b));
-	buf_free(&b);
-}
-
-static void info_read(struct relay *r)
-{
-	char known[KNOWN_TEXT];
-
-	info_get(r->state.info, "known", known, sizeof(known));
-	delivery_read_known(known, &r->known);
-	info_get(r->state.info, "pauses", r->pauses, sizeof(r->pauses));
-	info_get(r->state.info, "tls", r->tls, sizeof(r->tls));
-	info_get(r->state.info, "mechanism", r->mechanism, sizeof(r->mechanism));
-	info_get(r->state.info, "extensions", r->extensions, sizeof(r->extensions));
-}
-
 static void mark(struct outpostd *d, struct relay *r)
 {
-	info_write(r);
+	delivery_write_known(&r->known, r->state.known);
 	r->dirty = true;
 	d->relay_dirty = true;
-}
-
-/* ---- pauses: "FROM-TO FROM-TO ..." in seconds, oldest first; what is too long is joined, which only prolongs lives. */
-
-static size_t read_pauses(const char *text, int64_t (*list)[2], size_t max)
-{
-	struct span rest = span_of(text), word;
-	size_t n = 0;
-
-	while (n < max && span_word(&rest, " ", &word)) {
-		const char *dash = memchr(word.p, '-', word.n);
-		uint64_t from, to;
-
-		if (!dash || !text_u64((struct span){word.p, (size_t)(dash - word.p)}, INT64_MAX / 2000000, &from) ||
-		    !text_u64((struct span){dash + 1, word.n - (size_t)(dash + 1 - word.p)}, INT64_MAX / 2000000, &to))
-			break;
-		list[n][0] = (int64_t)from;
-		list[n++][1] = (int64_t)to;
-	}
-	return n;
-}
-
-static void add_pause(struct relay *r, int64_t from, int64_t to)
-{
-	int64_t list[PAUSES_MAX + 1][2];
-	size_t n = read_pauses(r->pauses, list, PAUSES_MAX);
-	struct buf b;
-
-	list[n][0] = from;
-	list[n++][1] = to;
-	if (n > PAUSES_MAX) {
-		list[1][0] = list[0][0];
-		memmove(list[0], list[1], (--n) * sizeof(list[0]));
-	}
-	buf_init(&b, sizeof(r->pauses) - 1);
-	for (size_t i = 0; i < n; i++)
-		buf_addf(&b, "%s%lld-%lld", i ? " " : "", (long long)list[i][0], (long long)list[i][1]);
-	snprintf(r->pauses, sizeof(r->pauses), "%s", buf_str(&b));
-	buf_free(&b);
-}
-
-static int64_t overlap(int64_t from, int64_t to, int64_t since, int64_t now)
-{
-	if (from < since)
-		from = since;
-	if (to > now)
-		to = now;
-	return to > from ? to - from : 0;
-}
-
-int64_t relay_paused_us(struct outpostd *d, int64_t since, int64_t now)
-{
-	int64_t most = 0, list[PAUSES_MAX][2];
-
-	for (const struct relay *r = d->relays; r; r = r->next) {
-		size_t n = read_pauses(r->pauses, list, PAUSES_MAX);
-		int64_t sum = 0;
-
-		for (size_t i = 0; i < n; i++)
-			sum += overlap(list[i][0] * 1000000, list[i][1] * 1000000, since, now);
-		if (r->state.down_since && by_hand(r->state.kind))
-			sum += overlap(r->state.down_since, now, since, now);
-		if (sum > most)
-			most = sum;
-	}
-	return most;
-}
-
-/* ---- the list */
-
-/* A key too long for the table is cut: such relays share what is stored of them, nothing else. */
-static void relay_key(const struct conf_relay *at, const char *sender, char *key, size_t size)
-{
-	if (snprintf(key, size, "%s%s%s", at->written, *sender ? " " : "", sender) >= (int)size)
-		key[size - 1] = '\0';
-}
-
-struct relay *relay_get(struct outpostd *d, const struct conf_relay *at, const char *sender, struct error *err)
-{
-	char key[sizeof(((struct relay *)0)->state.nexthop)];
-	struct relay *r;
-
-	relay_key(at, sender, key, sizeof(key));
-	for (r = d->relays; r; r = r->next)
-		if (strcmp(r->state.nexthop, key) == 0 && strcmp(r->sender, sender) == 0) {
-			r->at = *at;
-			return r;
-		}
-	r = calloc(1, sizeof(*r));
-	if (!r) {
-		error_set(err, EX_OSERR, "4.3.0", "no memory");
-		return NULL;
-	}
-	if (queue_relay_get(d->queue, key, &r->state, err) < 0) {
-		free(r);
-		return NULL;
-	}
-	snprintf(r->state.nexthop, sizeof(r->state.nexthop), "%s", key);
-	snprintf(r->sender, sizeof(r->sender), "%s", sender);
-	r->at = *at;
-	r->full_since = DEADLINE_NEVER;
-	r->code = strcmp(r->state.kind, "config") == 0 ? EX_CONFIG : EX_TEMPFAIL;
-	info_read(r);
-	r->next = d->relays;
-	d->relays = r;
-	return r;
-}
-
-void relay_free_all(struct outpostd *d)
-{
-	while (d->relays) {
-		struct relay *r = d->relays;
-
-		d->relays = r->next;
-		free(r);
-	}
-	d->nroute = 0;
-}
-
-/* Whose credential: the sender matters only where the configuration says so. */
-static const char *auth_sender(struct outpostd *d, const char *sender)
-{
-	return conf_bool(d->conf, P_smtp_sender_dependent_authentication) ? sender : "";
-}
-
-static int add_all(struct outpostd *d, const struct conf_relay *at, int n, const char *sender, struct relay **list,
-		   size_t max, struct error *err)
-{
-	int i;
-
-	for (i = 0; i < n && (size_t)i < max; i++) {
-		list[i] = relay_get(d, &at[i], auth_sender(d, sender), err);
-		if (!list[i])
-			return -1;
-	}
-	return i;
-}
-
-int relay_routes(struct outpostd *d, struct error *err)
-{
-	struct conf_relay at[RELAYS_MAX];
-	int n = conf_route(d->conf, at, RELAYS_MAX, err);
-
-	d->nroute = 0;
-	d->route_error.code = 0;
-	if (n > 0)
-		n = add_all(d, at, n, "", d->route, RELAYS_MAX, err);
-	if (n >= 0) {
-		d->nroute = (size_t)n;
-		return 0;
-	}
-	d->route_error = *err;
-	return -1;
-}
-
-/* sender_dependent_relayhost_maps: the whole address, then @domain. */
-static int sender_relay(struct outpostd *d, const char *sender, struct conf_relay *at, struct error *err)
-{
-	struct conf_maps *m = d->rules.maps[MAP_SENDER_RELAYS];
-	const char *domain = strrchr(sender, '@');
-	struct buf value;
-	int rc;
-
-	if (!m || !*sender)
-		return 0;
-	buf_init(&value, 4096);
-	rc = conf_maps_get(m, sender, &value, err);
-	if (rc == 0 && domain)
-		rc = conf_maps_get(m, domain, &value, err);
-	if (rc == 1 && span_is(span_trim(span_of(buf_str(&value))), "DUNNO"))
-		rc = 0;
-	if (rc == 1)
-		rc = conf_parse_relay(d->conf, buf_str(&value), at, err) < 0 ? -1 : 1;
-	buf_free(&value);
-	return rc;
-}
-
-int relay_route(struct outpostd *d, const char *sender, struct relay **list, size_t max, struct error *err)
-{
-	struct conf_relay at[RELAYS_MAX];
-	int n = sender_relay(d, sender, &at[0], err);
-
-	if (n == 0 && !*auth_sender(d, sender)) {
-		memcpy(list, d->route, d->nroute * sizeof(*list));
-		return (int)d->nroute;
-	}
-	if (n == 0)
-		n = conf_relays(d->conf, at, RELAYS_MAX, err);
-	return n <= 0 ? n : add_all(d, at, n, sender, list, max, err);
 }
 
 /* ---- up and down */
@@ -367,7 +115,7 @@ void relay_went_down(struct outpostd *d, struct relay *r, const struct delivery_
 
 	/* A pause that did not count ends where another kind of trouble begins. */
 	if (s->down_since && by_hand(s->kind) && strcmp(s->kind, word) != 0) {
-		add_pause(r, s->down_since / 1000000, now / 1000000);
+		pause_add(s, s->down_since, now);
 		s->down_since = now;
 	}
 	if (!s->down_since)
@@ -401,8 +149,8 @@ void relay_came_up(struct outpostd *d, struct relay *r, const struct delivery_re
 	if (is_down(r)) {
 		event_relay_up(r, (now - s->down_since) / 1000000);
 		if (by_hand(s->kind))
-			add_pause(r, s->down_since / 1000000, now / 1000000);
-	} else if (now - s->last_ok < 60 * 1000000 && s->last_ok <= now && strcmp(r->tls, ready->tls_summary) == 0) {
+			pause_add(s, s->down_since, now);
+	} else if (now - s->last_ok < 60 * 1000000 && s->last_ok <= now && strcmp(s->tls, ready->tls_summary) == 0) {
 		return; /* nothing new that is worth a commit */
 	}
 	s->down_since = s->down_until = 0;
@@ -410,9 +158,9 @@ void relay_came_up(struct outpostd *d, struct relay *r, const struct delivery_re
 	s->kind[0] = s->text[0] = s->dsn[0] = s->auth_digest[0] = '\0';
 	s->last_ok = now;
 	s->cert_expires = ready->cert_expires;
-	snprintf(r->tls, sizeof(r->tls), "%.*s", (int)sizeof(r->tls) - 1, ready->tls_summary);
-	snprintf(r->mechanism, sizeof(r->mechanism), "%s", ready->mechanism);
-	snprintf(r->extensions, sizeof(r->extensions), "%.*s", (int)sizeof(r->extensions) - 1, ready->extensions);
+	snprintf(s->tls, sizeof(s->tls), "%.*s", (int)sizeof(s->tls) - 1, ready->tls_summary);
+	snprintf(s->mechanism, sizeof(s->mechanism), "%s", ready->mechanism);
+	snprintf(s->extensions, sizeof(s->extensions), "%.*s", (int)sizeof(s->extensions) - 1, ready->extensions);
 	r->forced = false;
 	r->told = false;
 	mark(d, r);
@@ -520,25 +268,11 @@ static int64_t shifted(int64_t t, int64_t by)
 	return t > 1 ? (t + by > 1 ? t + by : 1) : t;
 }
 
-static void shift_pauses(struct relay *r, int64_t before_s, int64_t by_s)
-{
-	int64_t list[PAUSES_MAX][2];
-	size_t n = read_pauses(r->pauses, list, PAUSES_MAX);
-
-	r->pauses[0] = '\0';
-	for (size_t i = 0; i < n; i++) {
-		int64_t by = list[i][0] <= before_s ? by_s : 0;
-
-		if (list[i][1] + by > 0)
-			add_pause(r, list[i][0] + by > 0 ? list[i][0] + by : 0, list[i][1] + by);
-	}
-}
-
 /* Like the queue's times: what was noted by a clock that was ahead of this one stays. */
 void relay_shift(struct outpostd *d, int64_t before, int64_t by_us)
 {
 	for (struct relay *r = d->relays; r; r = r->next) {
-		shift_pauses(r, before / 1000000, by_us / 1000000);
+		pause_shift(&r->state, before, by_us);
 		if (r->state.last_ok <= before)
 			r->state.last_ok = shifted(r->state.last_ok, by_us);
 		if (r->state.down_since <= before) {
@@ -547,6 +281,22 @@ void relay_shift(struct outpostd *d, int64_t before, int64_t by_us)
 		}
 		mark(d, r);
 	}
+}
+
+/* The longest of all relays: a message may have been meant for any. */
+int64_t relay_paused_us(struct outpostd *d, int64_t since, int64_t now)
+{
+	int64_t most = 0;
+
+	for (const struct relay *r = d->relays; r; r = r->next) {
+		int64_t sum = pause_sum(&r->state, since, now), down = r->state.down_since;
+
+		if (down && down < now && by_hand(r->state.kind))
+			sum += now - (down > since ? down : since);
+		if (sum > most)
+			most = sum;
+	}
+	return most;
 }
 
 /* Whether somebody has to mend something: then it is looked at more often whether that was done. */
@@ -615,25 +365,6 @@ deadline relay_deadline(struct outpostd *d)
 			first = deadline_first(first, r->not_before);
 	}
 	return first;
-}
-
-bool relay_paced(const struct relay *r)
-{
-	return r->not_before <= clock_mono_ms();
-}
-
-void relay_took(struct outpostd *d, struct relay *r)
-{
-	int64_t delay = conf_seconds(d->conf, P_smtp_destination_rate_delay);
-	int64_t second = budget_spend(&r->second, conf_int(d->conf, P_smtp_destination_rate_per_second), 1000);
-	int64_t minute = budget_spend(&r->minute, conf_int(d->conf, P_smtp_destination_rate_per_minute), 60000);
-
-	if (delay > 0)
-		r->not_before = deadline_in_ms(delay * 1000);
-	if (r->not_before < second)
-		r->not_before = second;
-	if (r->not_before < minute)
-		r->not_before = minute;
 }
 
 /* The relay that keeps mail from moving; what an earlier main.cf named keeps none. Where the sender decides, any may. */

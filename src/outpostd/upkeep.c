@@ -80,6 +80,6 @@ void upkeep_tick(struct outpostd *d)
 		more = space = false;
 	}
 	d->upkeep = deadline_in_ms(more || space ? UPKEEP_SOON_MS : UPKEEP_MS);
-	if (d->incoming.fd < 0)
-		d->look_incoming = true;
+	if (d->incoming.watch.fd < 0)
+		d->incoming.look = true;
 }

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <pwd.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +24,7 @@ enum {
 	PATIENCE_MS = 300 * 1000,	/* for all attempts together */
 	PAUSE_MS = 250,			/* before the first next attempt; doubled up to 5 s */
 	ANSWER_MAX = 2048,
+	GROUPS_MAX = 256,
 };
 
 /* One way of handing over ended in one of these. */
@@ -254,11 +256,27 @@ static bool may_retry(struct handing *h, int *pause)
 	return !deadline_over(h->until);
 }
 
+/* What the door would say. The drop reads no configuration, and whoever takes its files in would only set this one aside. */
+static bool may_submit(const struct place *p)
+{
+	const struct passwd *pw = getpwuid(getuid());
+	gid_t groups[GROUPS_MAX + 1] = {getegid()};
+	int n = getgroups(GROUPS_MAX, groups + 1);
+
+	return p->conf_error.code ||
+	       conf_names_user(p->conf, P_authorized_submit_users, pw ? pw->pw_name : NULL, groups, n > 0 ? (size_t)n + 1 : 1);
+}
+
 /* Nobody is at the door: the drop. If it fails as well, both reasons are worth a line. */
 static void drop_instead(struct handing *h, struct error *answer)
 {
-	enum outcome what = at_drop(h, answer);
+	enum outcome what;
 
+	if (!may_submit(h->place)) {
+		error_set(answer, EX_NOPERM, "5.7.1", "authorized_submit_users does not name you");
+		return;
+	}
+	what = at_drop(h, answer);
 	if (what == FAILED)
 		error_prefix(answer, "no outpostd listens at %s; outpost-drop", h->place->door);
 	if (what == FAILED && h->place->conf_error.code)

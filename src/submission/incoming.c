@@ -8,7 +8,10 @@
 #include "base/limits.h"
 #include "base/text.h"
 
-static const char alphabet[] = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
+/* In the order of strcmp, so that names sort as the times in them. */
+static const char alphabet[] = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ";
+
+enum { TIME_DIGITS = 11 };	/* 55 bits */
 
 static void put_number(struct buf *out, uint64_t v, int bytes)
 {
@@ -42,14 +45,17 @@ int incoming_get_head(const char *p, struct incoming *in)
 	return 0;
 }
 
-int incoming_name(char *buf, size_t size)
+int incoming_name(int64_t arrival, char *buf, size_t size)
 {
 	unsigned char r[INCOMING_NAME];
+	uint64_t time = arrival > 0 ? (uint64_t)arrival : 0;
 
 	if (size < INCOMING_NAME + sizeof(".msg") || random_bytes(r, sizeof(r)) < 0)
 		return -1;
+	for (size_t i = TIME_DIGITS; i-- > 0; time /= 32)
+		r[i] = time % 32;
 	for (size_t i = 0; i < INCOMING_NAME; i++)
-		buf[i] = alphabet[r[i] % (sizeof(alphabet) - 1)];
+		buf[i] = alphabet[r[i] % 32];
 	memcpy(buf + INCOMING_NAME, ".msg", sizeof(".msg"));
 	return 0;
 }

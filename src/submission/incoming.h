@@ -2,8 +2,8 @@
  * incoming.h: a file in $queue_directory/incoming/, written by outpost-drop, taken in once by whoever
  * holds the queue.
  *
- * Its name is "NAME.msg", NAME 24 upper-case letters and digits by chance; anything else in the directory is work in
- * progress or rubbish. It holds INCOMING_HEAD bytes ("OUTDROP1", four bytes real uid of the submitter,
+ * Its name is "NAME.msg", NAME 24 upper-case letters and digits: eleven for the time of arrival, so that names sort as
+ * the mail came, the others by chance. Anything else in the directory is work in progress or rubbish. It holds INCOMING_HEAD bytes ("OUTDROP1", four bytes real uid of the submitter,
  * eight bytes time of arrival in microseconds, all big-endian) and then the submission as it came
  * (submission.h), which must be complete and end with the file. Owner and mode: the queue's, 0600.
  * A file that is not so is moved to corrupt/.
@@ -34,8 +34,8 @@ int incoming_put_head(struct buf *out, const struct incoming *in);
 /* Reads INCOMING_HEAD bytes. -1: not one. */
 int incoming_get_head(const char *p, struct incoming *in);
 
-/* A fresh name with its ".msg" in buf; -1 without random bytes. */
-int incoming_name(char *buf, size_t size);
+/* A fresh name with its ".msg" in buf for what arrives now (us); -1 without random bytes. */
+int incoming_name(int64_t arrival, char *buf, size_t size);
 /* Whether a directory entry is a finished file. */
 bool incoming_is_name(const char *name);
 

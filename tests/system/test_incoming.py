@@ -1,8 +1,11 @@
 """incoming/: what the drop took is taken in once, whatever lies beside it; what can't be taken goes to corrupt/."""
 import os
+import random
 import resource
+import sqlite3
 import struct
 import subprocess
+import time
 
 import harness
 from test_drop import submission
@@ -16,6 +19,7 @@ class Incoming(harness.SystemTest):
         self.relay = self.start_relay()
         self.configure(self.relay)
         self.incoming = os.path.join(self.queue_dir, "incoming")
+        self.began = int(time.time() * 1e6)
 
     def drop(self, subject, body="body", token=None):
         data = submission(b"From: s@example.com\nSubject: %s\n\n%s\n" % (subject.encode(), body.encode()),
@@ -35,6 +39,75 @@ class Incoming(harness.SystemTest):
         self.relay.wait_messages(150)
         self.assertEqual(self.subjects(), sorted("m%d" % i for i in range(150)))
         harness.wait_for("incoming to be empty", lambda: not os.listdir(self.incoming))
+
+    def test_in_the_order_of_arrival(self):
+        self.configure(self.relay, smtp_destination_concurrency_limit="1")
+        for i in range(100):
+            self.drop("m%d" % i)
+        self.start_outpostd()
+        messages = self.relay.wait_messages(100)
+        self.assertEqual([m.header("Subject") for m in messages], ["m%d" % i for i in range(100)])
+
+    def put(self, n, uid=0, recipient=None):
+        """A file as outpost-drop writes it, the n-th to arrive."""
+        arrival, digits = self.began + n, "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
+        name = "".join(digits[arrival >> 5 * i & 31] for i in range(10, -1, -1)) + "".join(random.choices(digits, k=13))
+        data = b"OUTDROP1" + struct.pack(">IQ", uid, arrival) + submission(
+            b"From: s@example.com\n\nx\n", recipients=[(recipient or "r%d@example.net" % n).encode()], token=None)
+        path = os.path.join(self.incoming, name)
+        with open(path + ".new", "wb") as f:
+            f.write(data)
+        os.rename(path + ".new", path + ".msg")
+
+    def rows(self, sql):
+        base = sqlite3.connect("file:%s?mode=ro" % os.path.join(self.queue_dir, "queue.db"), uri=True, timeout=10)
+        try:
+            return base.execute(sql).fetchall()
+        finally:
+            base.close()
+
+    def test_more_than_fit_into_one_look(self):
+        """The order is kept, in little memory, whatever the directory's own."""
+        many = 8500
+        os.makedirs(self.incoming)
+        for n in random.sample(range(many), many):
+            self.put(n)
+        taker = subprocess.Popen([harness.program("outpostd"), "-C", self.conf, "-f", "--take-in"], env=self.environ())
+        _, status, usage = os.wait4(taker.pid, 0)
+        taker.returncode = os.waitstatus_to_exitcode(status)
+        self.assertEqual(taker.returncode, 0)
+        self.assertEqual(os.listdir(self.incoming), [])
+        self.assertEqual([r for r, in self.rows("SELECT address FROM recipient ORDER BY message")],
+                         ["r%d@example.net" % n for n in range(many)])
+        if not harness.ASAN:
+            self.assertLess(usage.ru_maxrss, 32 * 1024)
+
+    def test_authorized_submit_users(self):
+        """outpost-drop reads no configuration: what it took from others is set aside, and sendmail says so before."""
+        self.drop("forged")
+        self.configure(self.relay, authorized_submit_users="nobody")
+        done = self.sendmail("you@example.net", code=77)
+        self.assertEqual(done.err, "sendmail: authorized_submit_users does not name you\n")
+        self.start_outpostd()
+        self.wait_log("can't be taken in, moved to corrupt/: authorized_submit_users does not name uid %d" % os.getuid())
+        self.assertEqual(len(os.listdir(os.path.join(self.queue_dir, "corrupt"))), 1)
+        self.assertIn("set aside", self.outpost("status", code=None).out)
+        self.assertEqual(self.rows("SELECT count(*) FROM message"), [(0,)])
+
+    def test_user_message_rate_limit(self):
+        """It is acknowledged already: what is too much for this hour goes in the next ones."""
+        self.configure(self.relay, user_message_rate_limit="2")
+        os.makedirs(self.incoming)
+        for n in range(5):
+            self.put(n, uid=65534)
+        self.put(5, uid=65533)
+        self.put(6)
+        self.start_outpostd()
+        messages = self.relay.wait_messages(4)
+        self.assertEqual(sorted(m.recipients[0] for m in messages), ["r%d@example.net" % n for n in (0, 1, 5, 6)])
+        waits = [(address, round((due / 1e6 - time.time()) / 3600)) for address, due in
+                 self.rows("SELECT address, next FROM recipient ORDER BY message")]
+        self.assertEqual(waits, [("r2@example.net", 1), ("r3@example.net", 1), ("r4@example.net", 2)])
 
     def test_while_it_runs(self):
         self.start_outpostd()

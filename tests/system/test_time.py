@@ -26,7 +26,7 @@ class Times(harness.SystemTest):
             base.close()
 
 
-class Clock(Times):
+class Stepped(Times):
     @classmethod
     def setUpClass(cls):
         if harness.ASAN:
@@ -53,6 +53,8 @@ class Clock(Times):
     def start_stepped(self):
         return self.start_outpostd(env={"LD_PRELOAD": self.library, "OUTPOST_CLOCK": self.clock})
 
+
+class Clock(Stepped):
     def jump(self, seconds):
         """One message is deferred again and again while the clock is stepped; it neither ends nor sleeps."""
         relay = self.start_relay(dialogue="when rcpt arg~slow do reply \"450 4.2.1 try later\"\n")
@@ -110,6 +112,43 @@ class Clock(Times):
         (arrival, due), = self.rows("SELECT arrival, due FROM message WHERE state = 'q' ORDER BY id LIMIT 1")
         self.assertLess(abs(arrival / 1e6 - time.time()), 60)
         self.assertLess(abs(due / 1e6 - time.time()), 60, "it would wait for years")
+
+
+class PutRight(Stepped):
+    """A clock that is put right while no flusher runs: nobody sees the step, only times that can't be."""
+
+    def test_mail_of_the_future(self):
+        relay = self.start_relay(dialogue="when rcpt arg~slow do reply \"450 4.2.1 try later\"\n")
+        self.configure(relay, minimal_backoff_time="1h", maximal_backoff_time="1h")
+        self.step(YEARS)
+        service = self.start_stepped()
+        self.sendmail("-f", "me@example.com", "slow@example.net")
+        self.wait_log("to=<slow@.*status=deferred", 1)
+        relay.stop()
+        self.sendmail("-f", "me@example.com", "you@example.net")
+        self.wait_log("is down")
+        service.stop()
+        again = self.start_relay("--port587", str(relay.starttls), name="again")
+        self.step(0)
+        self.start_stepped()
+        again.wait_messages(2)
+        self.assertTrue(self.log_lines("messages have times of a clock that was wrong"))
+
+    def test_mail_of_long_ago(self):
+        """A lifetime of attempts under a clock that did not know the year, none of it true."""
+        relay = self.start_relay(dialogue="when rcpt arg~slow do reply \"450 4.2.1 try later\"\n")
+        self.configure(relay, minimal_backoff_time="1s", maximal_backoff_time="1s", delay_warning_time="1d")
+        self.step(-YEARS)
+        service = self.start_stepped()
+        self.sendmail("-f", "me@example.com", "slow@example.net")
+        self.wait_log("to=<slow@.*status=deferred", 5, timeout=20)
+        service.stop()
+        self.step(0)
+        self.start_stepped()
+        self.wait_log("to=<slow@.*status=deferred", 7, timeout=20)
+        self.assertFalse(self.log_lines("status=expired|warning was sent|sender delay"))
+        (arrival,), = self.rows("SELECT arrival FROM message WHERE state = 'q'")
+        self.assertLess(abs(arrival / 1e6 - time.time()), 60)
 
 
 class Ageing(Times):

@@ -744,19 +744,31 @@ static void test_find(void **state)
 	assert_int_equal(queue_find(q, "000000000001", false, &got, full, &err), 0);
 }
 
+static void set_relay(const struct queue_relay *r)
+{
+	assert_int_equal(queue_begin(q, &err), 0);
+	assert_int_equal(queue_relay_set(q, r, &err), 0);
+	assert_int_equal(queue_commit(q, &err), 0);
+}
+
 static void test_relays(void **state)
 {
-	struct queue_relay r = {.nexthop = "[h]:587", .down_until = NOW, .failures = 3, .kind = "tls", .text = "certificate"}, got;
+	struct queue_relay got, r = {
+		.nexthop = "[h]:587", .down_until = NOW, .failures = 3, .kind = "tls", .text = "certificate", .known = "flight=no bdat=no",
+		.tls = "TLSv1.3", .mechanism = "PLAIN", .extensions = "SIZE DSN", .pauses = {{5, 7}, {8, 9}}, .npauses = 2,
+	};
 
 	(void)state;
 	assert_int_equal(queue_relay_get(q, "[h]:587", &got, &err), 0);
-	assert_int_equal(queue_relay_set(q, &r, &err), 0);
+	set_relay(&r);
 	r.failures = 4;
-	assert_int_equal(queue_relay_set(q, &r, &err), 0);
+	set_relay(&r);
 	assert_int_equal(queue_relay_get(q, "[h]:587", &got, &err), 1);
-	assert_int_equal(got.failures, 4);
-	assert_string_equal(got.kind, "tls");
-	assert_int_equal(got.down_until, NOW);
+	assert_memory_equal(&got, &r, sizeof(r));
+	r.npauses = 1;
+	set_relay(&r);
+	assert_int_equal(queue_relay_get(q, "[h]:587", &got, &err), 1);
+	assert_int_equal(got.npauses, 1);
 }
 
 static int count_relay(void *arg, const struct queue_relay *r)
@@ -774,9 +786,9 @@ static void test_relay_list(void **state)
 	(void)state;
 	assert_int_equal(queue_relay_list(q, count_relay, &n, &err), 0);
 	assert_int_equal(n, 0);
-	assert_int_equal(queue_relay_set(q, &r, &err), 0);
+	set_relay(&r);
 	snprintf(r.nexthop, sizeof(r.nexthop), "[i]:465");
-	assert_int_equal(queue_relay_set(q, &r, &err), 0);
+	set_relay(&r);
 	assert_int_equal(queue_relay_list(q, count_relay, &n, &err), 0);
 	assert_int_equal(n, 2);
 }
@@ -991,6 +1003,110 @@ static void test_other_version(void **state)
 	assert_refused(EX_TEMPFAIL);
 }
 
+/* ---- a queue of version 1 */
+
+static const char version_1[] =
+#include "tests/unit/queue_v1.inc"
+	;
+
+/* What stands in the schema, without the blanks and quotes that depend on how it came there. */
+static void describe(struct buf *out)
+{
+	sqlite3_stmt *st;
+
+	buf_init(out, 1 << 20);
+	assert_int_equal(sqlite3_prepare_v2(q->db, "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY type, name", -1,
+					    &st, NULL), SQLITE_OK);
+	while (sqlite3_step(st) == SQLITE_ROW) {
+		for (const char *p = (const char *)sqlite3_column_text(st, 0); *p; p++)
+			if (!strchr(" \t\n\"", *p))
+				buf_addc(out, *p);
+		buf_addc(out, '\n');
+	}
+	sqlite3_finalize(st);
+}
+
+static void make_version_1(const char *more)
+{
+	make_foreign(version_1);
+	make_foreign(more);
+}
+
+static void test_older_version(void **state)
+{
+	static const char *const tables[] = {"relay", "message", "recipient", "chunk"};
+	struct queue_relay r, expected = {
+		.nexthop = "[a]:587", .down_since = 11, .down_until = 12, .failures = 3, .kind = "auth", .dsn = "4.7.8",
+		.text = "535 \"no\"", .auth_digest = "abc", .last_ok = 13, .cert_expires = 14, .known = "flight=yes window=8",
+		.tls = "TLSv1.3 with cipher AES-256-GCM", .mechanism = "SCRAM-SHA-256-PLUS", .extensions = "PIPELINING SIZE",
+		.pauses = {{100 * SECOND, 200 * SECOND}, {300 * SECOND, 450 * SECOND}}, .npauses = 2,
+	};
+	struct buf fresh, carried;
+	char path[100];
+	int64_t n;
+
+	(void)state;
+	describe(&fresh);
+	queue_close(q);
+	q = NULL;
+	path_in(path, sizeof(path), "queue.db");
+	assert_int_equal(unlink(path), 0);
+	make_version_1("INSERT INTO relay VALUES ('[a]:587', 11, 12, 3, 'auth', '4.7.8', '535 \"no\"', 'abc', 13, 14,"
+		       " '{\"pauses\":\"100-200 300-450\",\"known\":\"flight=yes window=8\",\"tls\":\"TLSv1.3 with cipher AES-256-GCM\","
+		       "\"mechanism\":\"SCRAM-SHA-256-PLUS\",\"extensions\":\"PIPELINING SIZE\"}');"
+		       "INSERT INTO relay VALUES ('[b]:587', 0, 0, 0, '', '', '', '', 0, 0, '');"
+		       "INSERT INTO message VALUES (7, 'q', 1, 0, 1, x'00', 's', NULL, NULL, '7', 0, 3, 1, 0, 1, 1, 1, 0, NULL);"
+		       "INSERT INTO recipient VALUES (7, 1, 'q', 'a@b', NULL, NULL, 0, 2, 1, NULL, NULL, NULL);"
+		       "INSERT INTO chunk VALUES (1, 'ab')");
+	assert_int_equal(queue_open(dir, QUEUE_READ, &q, &err), -1);
+	assert_int_equal(err.code, EX_TEMPFAIL);
+	assert_non_null(strstr(err.text, "older version 1"));
+	assert_int_equal(queue_open(dir, QUEUE_WRITE, &q, &err), 0);
+	describe(&carried);
+	assert_string_equal(buf_str(&carried), buf_str(&fresh));
+	assert_int_equal(queue_relay_get(q, "[a]:587", &r, &err), 1);
+	assert_memory_equal(&r, &expected, sizeof(r));
+	assert_int_equal(queue_relay_get(q, "[b]:587", &r, &err), 1);
+	assert_int_equal(r.npauses, 0);
+	assert_string_equal(r.known, "");
+	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
+		char sql[64];
+		sqlite3_stmt *st;
+
+		snprintf(sql, sizeof(sql), "SELECT count(*) FROM %s", tables[i]);
+		assert_int_equal(sqlite3_prepare_v2(q->db, sql, -1, &st, NULL), SQLITE_OK);
+		assert_int_equal(sqlite3_step(st), SQLITE_ROW);
+		n = sqlite3_column_int64(st, 0);
+		sqlite3_finalize(st);
+		assert_int_equal(n, i == 0 ? 2 : 1);
+	}
+	assert_int_equal(queue_check(q, true, &err), 0);
+	buf_free(&fresh);
+	buf_free(&carried);
+}
+
+/* Where it can't be carried over whole, it stays as it was. */
+static void test_older_version_stays(void **state)
+{
+	struct buf before, after;
+	char path[100];
+
+	(void)state;
+	path_in(path, sizeof(path), "queue.db");
+	queue_close(q);
+	q = NULL;
+	assert_int_equal(unlink(path), 0);
+	make_version_1("CREATE TABLE pause (mine TEXT)");
+	slurp("queue.db", &before);
+	assert_int_equal(queue_open(dir, QUEUE_WRITE, &q, &err), -1);
+	assert_non_null(strstr(err.text, "could not be carried over"));
+	slurp("queue.db", &after);
+	assert_int_equal(before.len, after.len);
+	assert_memory_equal(before.data, after.data, before.len);
+	buf_free(&before);
+	buf_free(&after);
+}
+
 static void test_damaged(void **state)
 {
 	char id[QUEUE_ID], path[100], junk[8192];
@@ -1196,6 +1312,8 @@ int main(void)
 		WITH_DIR(test_rubbish),
 		WITH_DIR(test_foreign),
 		WITH_QUEUE(test_other_version),
+		WITH_QUEUE(test_older_version),
+		WITH_QUEUE(test_older_version_stays),
 		WITH_QUEUE(test_damaged),
 		WITH_QUEUE(test_modes_and_pragmas),
 		WITH_QUEUE(test_reader_beside_writer),

@@ -638,16 +638,21 @@ static void test_incoming_names(void **state)
 	char a[40], b[40];
 
 	(void)state;
-	assert_int_equal(incoming_name(a, sizeof(a)), 0);
-	assert_int_equal(incoming_name(b, sizeof(b)), 0);
+	assert_int_equal(incoming_name(1790000000000000, a, sizeof(a)), 0);
+	assert_int_equal(incoming_name(1790000000000000, b, sizeof(b)), 0);
 	assert_string_not_equal(a, b);
+	for (int64_t time = 1; time < INT64_C(1) << 54; time *= 3) {
+		assert_int_equal(incoming_name(time, a, sizeof(a)), 0);
+		assert_int_equal(incoming_name(time + 1, b, sizeof(b)), 0);
+		assert_true(strcmp(a, b) < 0);
+	}
 	assert_true(incoming_is_name(a));
 	assert_false(incoming_is_name("."));
 	assert_false(incoming_is_name("AAAA.msg"));
 	assert_false(incoming_is_name("aaaaaaaaaaaaaaaaaaaaaaaa.msg"));
 	a[25] = 'x';
 	assert_false(incoming_is_name(a));
-	assert_int_equal(incoming_name(a, 20), -1);
+	assert_int_equal(incoming_name(1, a, 20), -1);
 }
 
 static int set_up(void **state)

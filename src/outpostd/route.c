@@ -1,0 +1,141 @@
+/* route.c: which relays there are, and which of them a message may take, in order of preference. */
+#include "config.h"
+#include "outpostd/outpostd.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+
+/* A key too long for the table is cut: such relays share what is stored of them, nothing else. */
+static void relay_key(const struct conf_relay *at, const char *sender, char *key, size_t size)
+{
+	if (snprintf(key, size, "%s%s%s", at->written, *sender ? " " : "", sender) >= (int)size)
+		key[size - 1] = '\0';
+}
+
+/* Noted by a clock that was put right while nobody was there: it may be tried now. */
+static void mend_times(const struct outpostd *d, struct queue_relay *s)
+{
+	int64_t now = clock_us(d);
+
+	if (!s->down_since || !clock_knows(now) || (s->down_since <= now && clock_knows(s->down_since)))
+		return;
+	s->down_since = now;
+	s->down_until = 1;
+}
+
+struct relay *relay_get(struct outpostd *d, const struct conf_relay *at, const char *sender, struct error *err)
+{
+	char key[sizeof(((struct relay *)0)->state.nexthop)];
+	struct relay *r;
+
+	relay_key(at, sender, key, sizeof(key));
+	for (r = d->relays; r; r = r->next)
+		if (strcmp(r->state.nexthop, key) == 0 && strcmp(r->sender, sender) == 0) {
+			r->at = *at;
+			return r;
+		}
+	r = calloc(1, sizeof(*r));
+	if (!r) {
+		error_set(err, EX_OSERR, "4.3.0", "no memory");
+		return NULL;
+	}
+	if (queue_relay_get(d->queue, key, &r->state, err) < 0) {
+		free(r);
+		return NULL;
+	}
+	snprintf(r->state.nexthop, sizeof(r->state.nexthop), "%s", key);
+	snprintf(r->sender, sizeof(r->sender), "%s", sender);
+	mend_times(d, &r->state);
+	delivery_read_known(r->state.known, &r->known);
+	r->at = *at;
+	r->full_since = DEADLINE_NEVER;
+	r->code = strcmp(r->state.kind, "config") == 0 ? EX_CONFIG : EX_TEMPFAIL;
+	r->next = d->relays;
+	d->relays = r;
+	return r;
+}
+
+void relay_free_all(struct outpostd *d)
+{
+	while (d->relays) {
+		struct relay *r = d->relays;
+
+		d->relays = r->next;
+		free(r);
+	}
+	d->nroute = 0;
+}
+
+/* Whose credential: the sender matters only where the configuration says so. */
+static const char *auth_sender(struct outpostd *d, const char *sender)
+{
+	return conf_bool(d->conf, P_smtp_sender_dependent_authentication) ? sender : "";
+}
+
+static int add_all(struct outpostd *d, const struct conf_relay *at, int n, const char *sender, struct relay **list,
+		   size_t max, struct error *err)
+{
+	int i;
+
+	for (i = 0; i < n && (size_t)i < max; i++) {
+		list[i] = relay_get(d, &at[i], auth_sender(d, sender), err);
+		if (!list[i])
+			return -1;
+	}
+	return i;
+}
+
+int relay_routes(struct outpostd *d, struct error *err)
+{
+	struct conf_relay at[RELAYS_MAX];
+	int n = conf_route(d->conf, at, RELAYS_MAX, err);
+
+	d->nroute = 0;
+	d->route_error.code = 0;
+	if (n > 0)
+		n = add_all(d, at, n, "", d->route, RELAYS_MAX, err);
+	if (n >= 0) {
+		d->nroute = (size_t)n;
+		return 0;
+	}
+	d->route_error = *err;
+	return -1;
+}
+
+/* sender_dependent_relayhost_maps: the whole address, then @domain. */
+static int sender_relay(struct outpostd *d, const char *sender, struct conf_relay *at, struct error *err)
+{
+	struct conf_maps *m = d->rules.maps[MAP_SENDER_RELAYS];
+	const char *domain = strrchr(sender, '@');
+	struct buf value;
+	int rc;
+
+	if (!m || !*sender)
+		return 0;
+	buf_init(&value, 4096);
+	rc = conf_maps_get(m, sender, &value, err);
+	if (rc == 0 && domain)
+		rc = conf_maps_get(m, domain, &value, err);
+	if (rc == 1 && span_is(span_trim(span_of(buf_str(&value))), "DUNNO"))
+		rc = 0;
+	if (rc == 1)
+		rc = conf_parse_relay(d->conf, buf_str(&value), at, err) < 0 ? -1 : 1;
+	buf_free(&value);
+	return rc;
+}
+
+int relay_route(struct outpostd *d, const char *sender, struct relay **list, size_t max, struct error *err)
+{
+	struct conf_relay at[RELAYS_MAX];
+	int n = sender_relay(d, sender, &at[0], err);
+
+	if (n == 0 && !*auth_sender(d, sender)) {
+		memcpy(list, d->route, d->nroute * sizeof(*list));
+		return (int)d->nroute;
+	}
+	if (n == 0)
+		n = conf_relays(d->conf, at, RELAYS_MAX, err);
+	return n <= 0 ? n : add_all(d, at, n, sender, list, max, err);
+}
