@@ -161,7 +161,7 @@ static int put(struct outpostd *d, const struct queue_message *m, enum dsn_actio
 	       struct notice *s, uint32_t header, struct error *err)
 {
 	struct queue_new n = {
-		.uid = geteuid(), .user = "outpost", .sender = "", .body = m->body, .smtputf8 = m->smtputf8,
+		.uid = geteuid(), .user = "outpost", .sender = "", .body = text_8bit(s->head.data, s->head.len) ? '8' : m->body, .smtputf8 = m->smtputf8,
 		.bounce = true, .header_size = header, .arrival = clock_us(d), .recipients = a->r, .nrecipients = a->n,
 		.size = s->head.len + s->part + s->tail.len,
 	};

@@ -231,7 +231,7 @@ int letter_compose(struct letter *l, struct error *err)
 		rc = put_message_id(l, "Message-ID", err);
 	put_mime(l, &s);
 	buf_adds(&l->header, "\n");
-	l->eight_bit = l->in.eight_bit;
+	l->eight_bit = l->in.eight_bit || text_8bit(buf_str(&l->header), l->header.len);
 	l->smtputf8 = s.eight_bit_address || l->recipients.eight_bit || text_8bit(l->sender, strlen(l->sender));
 	if (rc == 0 && !buf_ok(&l->header))
 		rc = error_set(err, EX_DATAERR, "5.3.4", "the header is too long");

@@ -25,7 +25,7 @@ struct letter {
 	const char *hostname;
 	struct input in;
 	struct buf header;		/* as composed, with its empty line */
-	bool eight_bit;			/* body, as it goes out */
+	bool eight_bit;			/* header or body, as they go out */
 	bool smtputf8;
 };
 

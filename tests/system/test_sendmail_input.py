@@ -35,6 +35,11 @@ class Input(harness.SystemTest):
         self.assertEqual(message.body, want)
         return message
 
+    def test_eight_bits_in_the_header_alone(self):
+        m = self.body("Subject: \u00e4\n\nascii\n".encode(), b"ascii\n")
+        self.assertIn("\u00e4".encode(), m.wire)
+        self.assertEqual(self.relay.counters()["eightbit_undeclared"], 0)
+
     def test_line_ends(self):
         head = b"Subject: x\n\n"
         self.body(head + b"a\nb\n", b"a\nb\n")
