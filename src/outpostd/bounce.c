@@ -14,14 +14,15 @@
 #include "base/step.h"
 #include "base/text.h"
 #include "mail/dsn.h"
+#include "mail/rewrite.h"
 
-enum { HEAD_MAX = 64 << 20, FULL_MAX = 50 << 20 };
+enum { HEAD_MAX = 64 << 20, FULL_MAX = 50 << 20, TOP = 1024 };
 
 /* head, then a part of the original, then tail. */
 struct notice {
 	struct outpostd *d;
 	int64_t row;
-	uint64_t part;		/* bytes of the original */
+	uint64_t skip, part;	/* bytes of the original: in head already, and to come */
 	struct buf head, tail;
 	uint64_t offset;
 	bool unreadable;	/* that part could not be read */
@@ -51,7 +52,7 @@ static long notice_read(void *arg, char *p, size_t n, struct error *err)
 	} else if ((at -= s->head.len) < s->part) {
 		if (n > s->part - at)
 			n = (size_t)(s->part - at);
-		got = queue_read(s->d->queue, s->row, at, p, n, err);
+		got = queue_read(s->d->queue, s->row, s->skip + at, p, n, err);
 		if (got == 0)
 			got = error_set(err, EX_IOERR, "4.3.0", "the original message is cut short");
 		s->unreadable = got < 0 && err->code != EX_TEMPFAIL;
@@ -76,6 +77,25 @@ static void random_word(char out[25])
 		out[2 * i + 1] = hex[r[i] & 15];
 	}
 	out[24] = '\0';
+}
+
+/* The original's beginning: our Received line gets the id that it was waiting for. */
+static int put_top(const struct queue_message *m, struct notice *s, struct error *err)
+{
+	static const char word[] = QUEUE_ID_MARK;
+	char top[TOP];
+	size_t want = s->part < sizeof(top) ? (size_t)s->part : sizeof(top);
+	long n = want ? queue_read(s->d->queue, m->row, 0, top, want, err) : 0;
+	const char *mark = n > 0 ? memmem(top, (size_t)n, word, sizeof(word) - 1) : NULL;
+
+	if (n < 0 || !mark)
+		return n < 0 ? -1 : 0;
+	buf_add(&s->head, top, (size_t)(mark - top));
+	buf_adds(&s->head, m->id);
+	mark += sizeof(word) - 1;
+	s->skip = (uint64_t)n;
+	s->part -= s->skip;
+	return buf_add(&s->head, mark, (size_t)(top + n - mark)) < 0 ? error_set(err, EX_OSERR, "4.3.0", "no memory") : 0;
 }
 
 static int write_text(struct outpostd *d, const struct queue_message *m, enum dsn_action action,
@@ -106,7 +126,7 @@ static int write_text(struct outpostd *d, const struct queue_message *m, enum ds
 	rc = dsn_head(&report, &s->head, header) < 0 || dsn_tail(&report, &s->tail) < 0 ? -1 : 0;
 	free(rs);
 	s->part = report.full ? m->size : m->header_size;
-	return rc < 0 ? error_set(err, EX_OSERR, "4.3.0", "no memory") : 0;
+	return rc < 0 ? error_set(err, EX_OSERR, "4.3.0", "no memory") : put_top(m, s, err);
 }
 
 /* The sender as submitted is a local name as often as not: it goes the way of a recipient, through the aliases. */

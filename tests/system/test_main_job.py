@@ -156,7 +156,8 @@ class MainJob(harness.SystemTest):
         self.assertEqual((bounce.sender, bounce.recipients), ("", ["me@example.com"]))
         self.assertEqual(bounce.parsed.get_content_type(), "multipart/report")
         self.assertIn(b"reject@example.net", bounce.data)
-        self.wait_log(r"to=<reject@example\.net>.*status=bounced")
+        queue_id = self.wait_log(r"([0-9A-Z]+): to=<reject@example\.net>.*status=bounced")[0][1]
+        self.assertRegex(bounce.data, rb"(?s)text/rfc822-headers.*\nReceived: by [^\n]*\n\s+id %s;" % queue_id.encode())
 
     def test_latency_of_one(self):
         """Nothing waits for a timer between sendmail's end and the relay's."""
