@@ -9,16 +9,26 @@
 
 /*
  * The plan. The message is a tree of parts; only the path from the root to the part at hand is kept: a stack of the
- * boundaries that may end it. A part's header is held back until its empty line, then written with the encoding its body
+ * multiparts that it is in. A part's header is held back until its empty line, then written with the encoding its body
  * will have. Bodies are streamed line by line (long lines piece by piece): each line is first held against the boundaries.
+ *
+ * Not every part may be changed. What is in a multipart/signed goes as it is, header and all; and RFC 2045 6.4 forbids
+ * encodings for composite types, so what we can't look into (message/partial) goes as it is too; only a multipart without
+ * boundary, which is text to every reader, is taken as text. A byte above 127 in such a part has no 7-bit form: the message is `broken`.
  */
 enum { DEPTH = 20, BOUNDARY = 256, PIECE = 4096, QP_LINE = 75 };
 
 enum mode {
 	MODE_HEADER,
 	MODE_QP,	/* identity becomes quoted-printable */
-	MODE_PASS,	/* 7-bit already, as it says; a stray 8-bit byte becomes '?' */
+	MODE_IGNORED,	/* text that no reader shows: around the parts of a multipart; an 8-bit byte becomes '?' */
+	MODE_KEEP,	/* must stay as it is: an 8-bit byte breaks it */
 	MODE_PASS_QP,	/* quoted-printable already; a stray 8-bit byte becomes =XX */
+};
+
+struct multipart {
+	char boundary[BOUNDARY];
+	bool is_signed, digest;
 };
 
 struct recode {
@@ -26,7 +36,9 @@ struct recode {
 	struct buf header;
 	struct buf line;	/* the line (or piece of one) that is being gathered */
 	bool middle;		/* line is not the first piece of its line */
-	char stack[DEPTH][BOUNDARY];
+	bool message;		/* the header at hand is a message's, not a part's */
+	bool broken;
+	struct multipart stack[DEPTH];
 	int depth;
 	/* quoted-printable */
 	size_t column;
@@ -41,6 +53,7 @@ struct recode *recode_new(void)
 		return NULL;
 	buf_init(&r->header, LIMIT_HEADER * 2);
 	buf_init(&r->line, PIECE + 1);
+	r->message = true;
 	return r;
 }
 
@@ -71,6 +84,11 @@ static bool type_is(struct span header, const char *prefix)
 bool recode_forbidden(const char *header, size_t n)
 {
 	return type_is((struct span){header, n}, "multipart/signed");
+}
+
+bool recode_broken(const struct recode *r)
+{
+	return r->broken;
 }
 
 /* ---- header text */
@@ -163,45 +181,74 @@ static void pass_seven(struct buf *out, const char *p, size_t n)
 
 /* ---- a part's header */
 
-static enum mode leaf_mode(struct span header, bool *set_qp)
+static struct span encoding(struct span header)
 {
 	struct field f;
-	struct span value = {"", 0};
 
-	*set_qp = false;
-	if (header_find(header, FIELD_CTE, &f))
-		value = span_trim(f.body);
-	if (span_iscase(value, "base64"))
-		return MODE_PASS;
-	if (span_iscase(value, "quoted-printable"))
-		return MODE_PASS_QP;
-	if (value.n && !span_iscase(value, "7bit") && !span_iscase(value, "8bit") && !span_iscase(value, "binary"))
-		return MODE_PASS;
-	*set_qp = true;
-	return MODE_QP;
+	return header_find(header, FIELD_CTE, &f) ? span_trim(f.body) : (struct span){"", 0};
 }
 
-/* Whether the parts of this multipart can be told from one another. */
+static bool is_identity(struct span encoding)
+{
+	return !encoding.n || span_iscase(encoding, "7bit") || span_iscase(encoding, "8bit") || span_iscase(encoding, "binary");
+}
+
+/* False: its boundary can't be known, so neither can its parts. */
 static bool push(struct recode *r, struct span header)
 {
+	struct multipart *m = &r->stack[r->depth];
 	struct field f;
 	struct buf value;
-	int before = r->depth;
+	bool good;
 
-	if (!header_find(header, FIELD_CONTENT_TYPE, &f))
+	if (r->depth == DEPTH || !header_find(header, FIELD_CONTENT_TYPE, &f))
 		return false;
 	buf_init(&value, LIMIT_HEADER_LINE);
-	if (header_param(f.body, "boundary", &value) && value.len && value.len < BOUNDARY && r->depth < DEPTH &&
-	    !text_8bit(value.data, value.len)) {
-		memcpy(r->stack[r->depth], value.data, value.len + 1);
+	good = header_param(f.body, "boundary", &value) && value.len && value.len < BOUNDARY && !text_8bit(value.data, value.len);
+	if (good) {
+		memcpy(m->boundary, value.data, value.len + 1);
+		m->is_signed = type_is(header, "multipart/signed");
+		m->digest = type_is(header, "multipart/digest");
 		r->depth++;
 	}
 	buf_free(&value);
-	return r->depth > before;
+	return good;
 }
 
-/* cte: the value to say now, or NULL to leave what is there. */
-static void put_header(struct buf *out, struct span header, const char *cte)
+/* RFC 2046 5.1.5: what says nothing of itself in a digest is a message. */
+static bool is_message(const struct recode *r, struct span header)
+{
+	struct field f;
+
+	if (header_find(header, FIELD_CONTENT_TYPE, &f))
+		return type_is(header, "message/rfc822");
+	return !r->message && r->depth && r->stack[r->depth - 1].digest;
+}
+
+/* How the body that follows this header goes; *cte: the encoding to say now, or NULL to leave what is there. */
+static enum mode choose(struct recode *r, struct span header, const char **cte)
+{
+	struct span now = encoding(header);
+
+	*cte = NULL;
+	if (span_iscase(now, "quoted-printable"))
+		return MODE_PASS_QP;
+	if (!is_identity(now))
+		return MODE_KEEP;
+	*cte = "7bit";
+	if (type_is(header, "multipart/") && push(r, header))
+		return MODE_IGNORED;
+	if (is_message(r, header))
+		return MODE_HEADER;
+	*cte = NULL;
+	/* RFC 6532 3.7, RFC 6533: the message/global family may be encoded */
+	if (type_is(header, "multipart/signed") || (type_is(header, "message/") && !type_is(header, "message/global")))
+		return MODE_KEEP;
+	*cte = "quoted-printable";
+	return MODE_QP;
+}
+
+static void put_header(const struct recode *r, struct buf *out, struct span header, const char *cte)
 {
 	struct field f;
 	bool said = false, mime = false;
@@ -217,31 +264,23 @@ static void put_header(struct buf *out, struct span header, const char *cte)
 			said = true;
 		}
 	}
-	if (cte && !said && strcmp(cte, "7bit") != 0)
-		buf_addf(out, "Content-Transfer-Encoding: %s\n", cte);
+	if (cte && strcmp(cte, "7bit") != 0) {
+		if (!mime && r->message)
+			buf_adds(out, "MIME-Version: 1.0\n");
+		if (!said)
+			buf_addf(out, "Content-Transfer-Encoding: %s\n", cte);
+	}
 	pass_seven(out, header.p, header.n);
 }
 
 static void end_header(struct recode *r, struct buf *out)
 {
 	struct span header = {buf_str(&r->header), r->header.len};
-	const char *cte = NULL;
-	bool qp;
+	const char *cte;
 
-	if (type_is(header, "multipart/") && push(r, header)) {
-		r->mode = MODE_PASS;
-		cte = "7bit";
-	} else if (type_is(header, "message/rfc822") || type_is(header, "message/global")) {
-		r->mode = MODE_HEADER;
-		cte = "7bit";
-	} else if (type_is(header, "message/")) {
-		r->mode = MODE_PASS;
-	} else {
-		r->mode = leaf_mode(header, &qp);
-		if (qp)
-			cte = "quoted-printable";
-	}
-	put_header(out, header, cte);
+	r->mode = choose(r, header, &cte);
+	put_header(r, out, header, cte);
+	r->message = r->mode == MODE_HEADER;
 	buf_reset(&r->header);
 	r->column = 0;
 	r->held = '\0';
@@ -304,7 +343,8 @@ static void pass_qp(struct buf *out, const char *p, size_t n)
 
 static void body_bytes(struct recode *r, struct buf *out, const char *p, size_t n)
 {
-	if (r->mode == MODE_PASS)
+	r->broken = r->broken || (r->mode == MODE_KEEP && text_8bit(p, n));
+	if (r->mode == MODE_IGNORED || r->mode == MODE_KEEP)
 		pass_seven(out, p, n);
 	else if (r->mode == MODE_PASS_QP)
 		pass_qp(out, p, n);
@@ -336,16 +376,20 @@ static bool boundary(struct recode *r, struct buf *out)
 	if (r->middle || strncmp(p, "--", 2) != 0)
 		return false;
 	for (int i = r->depth - 1; i >= 0; i--) {
-		size_t n = strlen(r->stack[i]);
+		const struct multipart *m = &r->stack[i];
+		size_t n = strlen(m->boundary);
 		bool last;
 
-		if (strncmp(p + 2, r->stack[i], n) != 0)
+		if (strncmp(p + 2, m->boundary, n) != 0)
 			continue;
 		last = strncmp(p + 2 + n, "--", 2) == 0;
 		if (!last && span_trim(span_of(p + 2 + n)).n)
 			continue;
+		if (r->mode == MODE_HEADER && r->header.len)
+			end_header(r, out);
 		r->depth = last ? i : i + 1;
-		r->mode = last ? MODE_PASS : MODE_HEADER;
+		r->mode = last ? MODE_IGNORED : m->is_signed ? MODE_KEEP : MODE_HEADER;
+		r->message = false;
 		r->held = '\0';
 		r->column = 0;
 		pass_seven(out, p, r->line.len); /* whatever stands behind the last one */

@@ -106,6 +106,27 @@ static const char *header_of(const struct message *m, size_t *n)
 	return buf_str(&m->body);
 }
 
+/* Whether all of a message that is here has a 7-bit form. One that is not is found out while it is written. */
+static bool can_recode(const struct message *m)
+{
+	struct recode *r = recode_new();
+	struct buf out;
+	bool can = true;
+
+	if (!r)
+		return true;
+	for (size_t at = 0; can && at < m->body.len; at += LIMIT_CHUNK / 4) {
+		size_t n = m->body.len - at < LIMIT_CHUNK / 4 ? m->body.len - at : LIMIT_CHUNK / 4;
+
+		buf_init(&out, LIMIT_HEADER * 8);
+		recode_add(r, &out, buf_str(&m->body) + at, n);
+		buf_free(&out);
+		can = !recode_broken(r);
+	}
+	recode_free(r);
+	return can;
+}
+
 static int check_recoding(const struct message *m, const struct ehlo *e, const char *peer, struct delivery_verdict *v)
 {
 	const char *header;
@@ -114,12 +135,17 @@ static int check_recoding(const struct message *m, const struct ehlo *e, const c
 	if (!envelope_recodes(m, e))
 		return 0;
 	header = header_of(m, &n);
-	if (!header)
+	if (!header || (!m->large && !m->complete))
 		return 1;
-	if (!recode_forbidden(header, n))
+	if (m->complete ? can_recode(m) : !recode_forbidden(header, n))
 		return 0;
-	verdict_of_words(v, "5.6.3", "host %s does not offer 8BITMIME, and re-encoding would break the message's signature", peer);
+	envelope_unencodable(v, peer);
 	return -1;
+}
+
+void envelope_unencodable(struct delivery_verdict *v, const char *peer)
+{
+	verdict_of_words(v, "5.6.3", "host %s does not offer 8BITMIME, and re-encoding would break what is signed in the message", peer);
 }
 
 int envelope_check(const struct message *m, const struct ehlo *e, const char *peer, struct delivery_verdict *v)

@@ -22,5 +22,7 @@ void envelope_rcpt(struct buf *out, const struct delivery_recipient *r, const st
 
 /* Whether the message has to be made 7-bit for this relay. */
 bool envelope_recodes(const struct message *m, const struct ehlo *e);
+/* What is said of one that has no 7-bit form. */
+void envelope_unencodable(struct delivery_verdict *v, const char *peer);
 
 #endif

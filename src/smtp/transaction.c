@@ -284,6 +284,17 @@ static bool body_failed(struct transfer *t, struct tx *x, const char *why)
 	return false;
 }
 
+/* A large one, found out on the way: without its final dot nothing of it counts. */
+static bool body_unencodable(struct transfer *t, struct tx *x)
+{
+	struct delivery_verdict v;
+
+	envelope_unencodable(&v, agent_peer(t->a));
+	settle_all(t, x, &v);
+	agent_down(t->a, DOWN_LOCAL, EX_DATAERR, "4.3.0", "%s", "left in the middle of a message that has no 7-bit form");
+	return false;
+}
+
 static bool write_stream(struct transfer *t, struct tx *x)
 {
 	struct message *m = x->msg;
@@ -297,6 +308,8 @@ static bool write_stream(struct transfer *t, struct tx *x)
 		agent_down(t->a, DOWN_LOCAL, EX_OSERR, "4.3.0", "%s", "out of memory");
 		return false;
 	}
+	if (x->recode && recode_broken(x->recode))
+		return body_unencodable(t, x);
 	x->taken += n;
 	if (m->large)
 		buf_drop(&m->body, n);	/* a small one stays, for the message's other transactions */

@@ -200,6 +200,60 @@ class Input(harness.SystemTest):
         self.assertEqual(self.queue(), [])
 
 
+SIGNED = """Content-Type: multipart/signed; boundary=s
+
+--s
+Content-Type: text/plain
+Content-Transfer-Encoding: 8bit
+
+%s = 
+--s
+Content-Type: application/pgp-signature
+
+signature
+--s--
+"""
+
+
+class SevenBit(harness.SystemTest):
+    """For a relay without 8BITMIME text is re-encoded, but never what is signed."""
+    needs = ("sendmail", "outpostd", "outpost-smtp", "relay")
+
+    def setUp(self):
+        super().setUp()
+        self.relay = self.start_relay("--no-ext", "8BITMIME")
+        self.configure(self.relay)
+        self.start_outpostd()
+
+    def forwarded(self, signed, before="Grüße\n"):
+        """A mailing list's digest, so to say: text, and a message that holds a signed one."""
+        return ("Subject: x\nMIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=b\n\n--b\n\n%s\n--b\n"
+                "Content-Type: message/rfc822\n\nSubject: in\nMIME-Version: 1.0\n%s\n--b--\n" % (before, signed)).encode()
+
+    def test_signed_inside_stays(self):
+        for n, before in enumerate(("Grüße\n", "Grüße und mehr davon\n" * 5000), 1):
+            self.sendmail("you@example.net", input=self.forwarded(SIGNED % "plain", before))
+            m = self.relay.wait_messages(n)[-1]
+            self.assertTrue(m.wire.isascii())
+            self.assertIn((SIGNED % "plain").encode(), m.data)
+            text, = [p for p in m.parsed.walk() if p.get_content_type() == "text/plain" and "quoted" in str(p["Content-Transfer-Encoding"])]
+            self.assertEqual(text.get_payload(decode=True).decode().replace("\r\n", "\n"), before)
+
+    def test_signed_inside_that_can_not_stay(self):
+        for n, before in enumerate(("Grüße\n", "Grüße und mehr davon\n" * 5000), 1):
+            self.sendmail("-f", "me@example.org", "you@example.net", input=self.forwarded(SIGNED % "ä", before))
+            self.wait_log(r"dsn=5\.6\.3, status=bounced \(host .* does not offer 8BITMIME, and re-encoding would break", n)
+            notice = self.relay.wait_messages(n, timeout=30)[-1]
+            self.assertEqual((notice.sender, notice.recipients), ("", ["me@example.org"]))
+        self.assertEqual(self.relay.count(), 2)
+
+    def test_only_the_header(self):
+        self.sendmail("you@example.net", input="Subject: Grüße\n\nplain = text\n".encode())
+        m, = self.relay.wait_messages(1)
+        self.assertTrue(m.wire.isascii())
+        self.assertEqual(m.header("Subject"), "Grüße")
+
+
 class Memory(harness.SystemTest):
     needs = ("sendmail", "outpost-drop")
 

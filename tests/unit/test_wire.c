@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -142,16 +143,16 @@ static void check_recode(const char *in, const char *want)
 static void test_recode_leaf(void **state)
 {
 	(void)state;
-	check_recode("Subject: x\nContent-Transfer-Encoding: 8bit\n\nhä = \n.\nx \n",
-		     "Subject: x\nContent-Transfer-Encoding: quoted-printable\n\nh=C3=A4 =3D=20\n=2E\nx=20\n");
+	check_recode("Subject: x\nMIME-Version: 1.0\nContent-Transfer-Encoding: 8bit\n\nhä = \n.\nx \n",
+		     "Subject: x\nMIME-Version: 1.0\nContent-Transfer-Encoding: quoted-printable\n\nh=C3=A4 =3D=20\n=2E\nx=20\n");
 	check_recode("Subject: hä ö x ü\n\nbody\n",
 		     "Subject: =?utf-8?q?h=C3=A4_=C3=B6?= x =?utf-8?q?=C3=BC?=\n"
-		     "Content-Transfer-Encoding: quoted-printable\n\nbody\n");
+		     "MIME-Version: 1.0\nContent-Transfer-Encoding: quoted-printable\n\nbody\n");
 	check_recode("From: \"Jür, X\" <a@b>\nContent-Transfer-Encoding: quoted-printable\n\nh=C3=A4\n",
 		     "From: =?utf-8?q?J=C3=BCr=2C_X?= <a@b>\nContent-Transfer-Encoding: quoted-printable\n\nh=C3=A4\n");
 	check_recode("Content-Transfer-Encoding: base64\nContent-Type: image/png\n\nAAAA\n",
 		     "Content-Transfer-Encoding: base64\nContent-Type: image/png\n\nAAAA\n");
-	check_recode("A: b\n\n", "A: b\nContent-Transfer-Encoding: quoted-printable\n\n");
+	check_recode("A: b\n\n", "A: b\nMIME-Version: 1.0\nContent-Transfer-Encoding: quoted-printable\n\n");
 }
 
 /* A fold is no part of the text; what stands between an encoded word's delimiters stays where it was. */
@@ -159,8 +160,8 @@ static void test_recode_header(void **state)
 {
 	(void)state;
 	check_recode("Subject: hä\n ö\n x\nCTE: 7bit\n\n",
-		     "Subject: =?utf-8?q?h=C3=A4_=C3=B6?=\n x\nCTE: 7bit\nContent-Transfer-Encoding: quoted-printable\n\n");
-	check_recode("From: a@b (Jür Ö)\n\n", "From: a@b (=?utf-8?q?J=C3=BCr_=C3=96?=)\nContent-Transfer-Encoding: quoted-printable\n\n");
+		     "Subject: =?utf-8?q?h=C3=A4_=C3=B6?=\n x\nCTE: 7bit\nMIME-Version: 1.0\nContent-Transfer-Encoding: quoted-printable\n\n");
+	check_recode("From: a@b (Jür Ö)\n\n", "From: a@b (=?utf-8?q?J=C3=BCr_=C3=96?=)\nMIME-Version: 1.0\nContent-Transfer-Encoding: quoted-printable\n\n");
 	check_recode("Content-Type: image/png; name=\"ü.png\"; x=y\nContent-Transfer-Encoding: base64\n"
 		     "Content-Disposition: attachment; filename=\"a ü.png\"\n\n",
 		     "Content-Type: image/png; name=\"=?utf-8?q?=C3=BC=2Epng?=\"; x=y\nContent-Transfer-Encoding: base64\n"
@@ -177,7 +178,7 @@ static void test_recode_without_boundary(void **state)
 
 	(void)state;
 	check_recode("Content-Type: multipart/mixed\n\nä\n",
-		     "Content-Type: multipart/mixed\nContent-Transfer-Encoding: quoted-printable\n\n=C3=A4\n");
+		     "Content-Type: multipart/mixed\nMIME-Version: 1.0\nContent-Transfer-Encoding: quoted-printable\n\n=C3=A4\n");
 	buf_init(&in, 4096);
 	buf_init(&out, 4096);
 	buf_adds(&in, "Content-Type: multipart/mixed; boundary=");
@@ -208,8 +209,83 @@ static void test_recode_parts(void **state)
 		     "--b1\nContent-Type: multipart/alternative; boundary=b2\n\n"
 		     "--b2\nContent-Transfer-Encoding: quoted-printable\n\nnoheader =C3=BC\n--b2--\n"
 		     "--b1\nContent-Type: message/rfc822\nContent-Transfer-Encoding: 7bit\n\nSubject: in\n"
-		     "Content-Transfer-Encoding: quoted-printable\n\n=C3=B6\n"
+		     "MIME-Version: 1.0\nContent-Transfer-Encoding: quoted-printable\n\n=C3=B6\n"
 		     "--b1--\nepilogue\n");
+}
+
+static void check_broken(const char *in)
+{
+	struct recode *r = recode_new();
+	struct buf out;
+
+	buf_init(&out, 1 << 20);
+	assert_non_null(r);
+	assert_int_equal(recode_add(r, &out, in, strlen(in)), 0);
+	assert_int_equal(recode_end(r, &out), 0);
+	assert_true(recode_broken(r));
+	recode_free(r);
+	buf_free(&out);
+}
+
+#define SIGNED(text) \
+	"Content-Type: multipart/signed; boundary=s\n\n--s\nContent-Type: multipart/mixed; boundary=i\n\n" \
+	"--i\nContent-Transfer-Encoding: 8bit\n\n" text "= \n--i--\n--s\nContent-Type: application/pgp-signature\n\nsig\n--s--\n"
+#define MIXED(part) "Content-Type: multipart/mixed; boundary=b\n\n--b\n" part "--b\n\nä\n--b--\n"
+#define MIXED_DONE(part) "Content-Type: multipart/mixed; boundary=b\n\n--b\n" part \
+	"--b\nContent-Transfer-Encoding: quoted-printable\n\n=C3=A4\n--b--\n"
+#define IN_MESSAGE(text) "Content-Type: message/rfc822\n\nSubject: in\nMIME-Version: 1.0\n" text
+
+/* RFC 1847 2.1: not a byte of what is signed may change, wherever it is. */
+static void test_recode_signed(void **state)
+{
+	(void)state;
+	check_recode(MIXED(SIGNED("plain ")), MIXED_DONE(SIGNED("plain ")));
+	check_recode(MIXED(IN_MESSAGE(SIGNED("plain "))), MIXED_DONE(IN_MESSAGE(SIGNED("plain "))));
+	check_recode(MIXED(IN_MESSAGE(MIXED(SIGNED("plain ")))), MIXED_DONE(IN_MESSAGE(MIXED_DONE(SIGNED("plain ")))));
+	check_broken(MIXED(SIGNED("ä")));
+	check_broken(MIXED(IN_MESSAGE(SIGNED("ä"))));
+	check_broken(MIXED(IN_MESSAGE(MIXED(SIGNED("ä")))));
+}
+
+/* RFC 2045 6.4: composite types have no encoding but the identity; those that we can't look into stay as they are. */
+static void test_recode_composite(void **state)
+{
+	static const char *const kept[] = {
+		"Content-Type: message/partial; id=x; number=1; total=2\n\nSubject: in\n\nplain = \n",
+		"Content-Type: message/external-body; access-type=x\n\nContent-Type: text/plain\n\nplain = \n",
+		"Content-Type: message/delivery-status\n\nReporting-MTA: dns; x\n\nAction: failed\n",
+		"Content-Type: multipart/signed\n\n--x\n\nplain = \n",
+		"Content-Type: message/rfc822\nContent-Transfer-Encoding: base64\n\nQUFB=\n",
+		"Content-Type: multipart/mixed; boundary=y\nContent-Transfer-Encoding: base64\n\nQUFB=\n",
+		"Content-Transfer-Encoding: x-uuencode\n\nbegin = \n",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++) {
+		char in[600], want[600];
+
+		snprintf(in, sizeof(in), MIXED("%s"), kept[i]);
+		snprintf(want, sizeof(want), MIXED_DONE("%s"), kept[i]);
+		check_recode(in, want);
+		snprintf(in, sizeof(in), MIXED("%s\xe4\n"), kept[i]);
+		check_broken(in);
+	}
+}
+
+/* RFC 2046 5.1.5: parts of a digest are messages. RFC 6532 3.7: message/global may be encoded. */
+static void test_recode_messages(void **state)
+{
+	(void)state;
+	check_recode("Content-Type: multipart/digest; boundary=d\n\n--d\n\nSubject: ä\n\nö\n--d\nContent-Type: text/plain\n\nü\n--d--\n",
+		     "Content-Type: multipart/digest; boundary=d\n\n--d\n\nSubject: =?utf-8?q?=C3=A4?=\nMIME-Version: 1.0\n"
+		     "Content-Transfer-Encoding: quoted-printable\n\n=C3=B6\n--d\nContent-Type: text/plain\n"
+		     "Content-Transfer-Encoding: quoted-printable\n\n=C3=BC\n--d--\n");
+	check_recode(MIXED("Content-Type: message/global\n\nTo: ü@example.de\n\nö\n"),
+		     MIXED_DONE("Content-Type: message/global\nContent-Transfer-Encoding: quoted-printable\n\n"
+				"To: =C3=BC@example.de\n\n=C3=B6\n"));
+	/* a part that is only a header */
+	check_recode(MIXED("Content-Type: text/plain\nX-A: ä\n"),
+		     MIXED_DONE("Content-Type: text/plain\nX-A: =?utf-8?q?=C3=A4?=\nContent-Transfer-Encoding: quoted-printable\n"));
 }
 
 static void test_recode_long(void **state)
@@ -246,6 +322,8 @@ int main(void)
 		cmocka_unit_test(test_forms), cmocka_unit_test(test_random), cmocka_unit_test(test_long_lines),
 		cmocka_unit_test(test_recode_leaf), cmocka_unit_test(test_recode_parts),
 		cmocka_unit_test(test_recode_header), cmocka_unit_test(test_recode_without_boundary),
+		cmocka_unit_test(test_recode_signed), cmocka_unit_test(test_recode_composite),
+		cmocka_unit_test(test_recode_messages),
 		cmocka_unit_test(test_recode_long), cmocka_unit_test(test_forbidden),
 	};
 
