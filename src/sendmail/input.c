@@ -1,9 +1,11 @@
 #include "config.h"
 #include "sendmail/input.h"
 
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/deadline.h"
 #include "base/io.h"
 #include "base/limits.h"
 #include "base/text.h"
@@ -11,6 +13,9 @@
 
 /* A line longer than this is looked at before its end has come: only a field's line may grow further. */
 enum { LINE_LOOK = 64 << 10, PIECE = 64 << 10 };
+
+/* What is read and thrown away after a refusal. */
+enum { DRAIN_MS = 10 * 1000, DRAIN_QUIET_MS = 2000, DRAIN_BYTES = 64 << 20 };
 
 void input_init(struct input *in, bool dots, bool stuffed)
 {
@@ -323,6 +328,22 @@ int input_end(struct input *in, struct error *err)
 	if (in->utf8_left)
 		in->utf8 = false;
 	return rc;
+}
+
+void input_drain(int fd)
+{
+	deadline until = deadline_in_ms(DRAIN_MS);
+	char piece[4096];
+	size_t left = DRAIN_BYTES;
+
+	while (left) {
+		deadline quiet = deadline_first(until, deadline_in_ms(DRAIN_QUIET_MS));
+		ssize_t n = io_wait(fd, POLLIN, quiet) > 0 ? io_read(fd, piece, sizeof(piece)) : 0;
+
+		if (n <= 0)
+			return;
+		left -= (size_t)n < left ? (size_t)n : left;
+	}
 }
 
 static int read_pieces(struct input *in, int fd, char *piece, struct error *err)

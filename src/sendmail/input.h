@@ -53,4 +53,8 @@ int input_end(struct input *in, struct error *err);
 /* Reads a descriptor to its end. */
 int input_read(struct input *in, int fd, struct error *err);
 
+/* Reads what still comes and forgets it, for a while: the message was refused, and a program that is still writing it
+ * should read why, and not die of SIGPIPE or report EPIPE instead. */
+void input_drain(int fd);
+
 #endif

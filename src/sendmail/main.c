@@ -26,6 +26,16 @@ static int fail(const struct error *err)
 	return err->code ? err->code : EX_SOFTWARE;
 }
 
+/* The same where somebody may be writing a message at us. */
+static int refuse(const struct error *err)
+{
+	int code = fail(err);
+
+	if (!isatty(STDIN_FILENO))
+		input_drain(STDIN_FILENO);
+	return code;
+}
+
 static int help(void)
 {
 	return puts("usage: sendmail [-ti] [-f SENDER] [-F NAME] [-N WHEN] [-R full|hdrs] [-V ID] [-C DIR] [ADDRESS ...]\n"
@@ -95,7 +105,7 @@ static int run_submit(struct place *p, const struct options *o)
 
 	letter_init(&l);
 	if (submit(p, o, &l, &err) < 0) {
-		code = fail(&err);
+		code = refuse(&err);
 	} else {
 		log_oddities(p, &l, &err);
 		if (o->verbose)
@@ -140,7 +150,7 @@ int main(int argc, char **argv)
 	proc_settle();
 	if (options_parse(&o, argc, argv, &err) < 0) {
 		free(o.recipients);
-		return fail(&err);
+		return refuse(&err);
 	}
 	if (o.mode == MODE_HELP) {
 		code = help();
@@ -148,7 +158,7 @@ int main(int argc, char **argv)
 		code = puts("Version outpost-" PACKAGE_VERSION) < 0 ? EX_IOERR : EX_OK;
 	} else if (place_find(&p, o.config, &err) < 0) {
 		place_free(&p);
-		code = fail(&err);
+		code = refuse(&err);
 	} else {
 		code = run(&p, &o);
 		place_free(&p);
