@@ -79,6 +79,19 @@ int queue_retry(struct queue *q, int64_t row, int64_t now, struct error *err)
 	return in_transaction(&(struct edit){q, row, now}, retry, EVENT_RETRIED, err);
 }
 
+int queue_now(struct queue *q, const int64_t *rows, size_t n, int64_t now, struct error *err)
+{
+	if (queue_begin(q, err) < 0)
+		return -1;
+	for (size_t i = 0; i < n; i++)
+		if (db_run(q, SQL_NOW_MESSAGE, err, "ii", now, rows[i]) < 0 ||
+		    db_run(q, SQL_NOW_RECIPIENTS, err, "ii", now, rows[i]) < 0) {
+			queue_rollback(q);
+			return -1;
+		}
+	return queue_commit(q, err);
+}
+
 int queue_delete(struct queue *q, int64_t row, int64_t now, struct error *err)
 {
 	return in_transaction(&(struct edit){q, row, now}, drop, EVENT_DELETED, err);

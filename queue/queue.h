@@ -233,6 +233,8 @@ int queue_counters(struct queue *q, uint64_t *sent, uint64_t *failed, struct err
 int queue_hold(struct queue *q, int64_t row, int64_t now, struct error *err);
 int queue_release(struct queue *q, int64_t row, int64_t now, struct error *err);
 int queue_retry(struct queue *q, int64_t row, int64_t now, struct error *err);	/* deferred now; failed again queued */
+/* What is queued in these messages falls due now, in one commit; nothing else of them changes. */
+int queue_now(struct queue *q, const int64_t *rows, size_t n, int64_t now, struct error *err);
 int queue_delete(struct queue *q, int64_t row, int64_t now, struct error *err);
 
 /* ---- upkeep, by the flusher when it has nothing else to do. *more: call again soon. */

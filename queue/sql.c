@@ -104,6 +104,7 @@ const char *const queue_sql[SQL_COUNT] = {
 	/* ---- edits */
 	[SQL_HOLD] = "UPDATE message SET state = 'h' WHERE id = ? AND state = 'q'",
 	[SQL_RELEASE_MESSAGE] = "UPDATE message SET state = 'q', due = ? WHERE id = ? AND state = 'h'",
+	[SQL_NOW_MESSAGE] = "UPDATE message SET due = ? WHERE id = ? AND state = 'q'",
 	[SQL_NOW_RECIPIENTS] = "UPDATE recipient SET next = ? WHERE message = ? AND state = 'q'",
 	[SQL_RETRY_FAILED] =
 		"UPDATE recipient SET state = 'q', attempts = 0, next = ? WHERE message = ? AND state = 'f'",

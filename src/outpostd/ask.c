@@ -66,6 +66,8 @@ bool ask_more(struct client *c)
 
 void ask_end(struct client *c)
 {
+	if (c->question)
+		free(c->question->text);
 	free(c->question);
 	c->question = NULL;
 }
@@ -173,15 +175,91 @@ static bool mailq_more(struct client *c)
 const struct verb verb_mailq = {.name = "mailq", .max_args = 1, .begin = mailq_begin, .more = mailq_more};
 
 /* ---- wake: somebody's `sendmail -q`: what is due is tried now, and what waits as well. For root and the queue's
- * owner a relay that is down is tried too; but nobody may make us knock with a password that was refused. */
+ * owner a relay that is down is tried too; but nobody may make us knock with a password that was refused. With a
+ * letter and a text (-qRtext) only what fits falls due; the rest keeps its time. */
+
+static bool is_admin(const struct client *c)
+{
+	return c->uid == 0 || c->uid == geteuid();
+}
+
+static bool holds(const char *s, const char *text)
+{
+	for (; *s; s++)
+		if (ascii_case_prefix(s, text))
+			return true;
+	return !*text;
+}
+
+static bool is_picked(const struct question *q, const struct queue_row *r)
+{
+	bool found = false;
+
+	if (q->pick == 'I')
+		found = holds(r->id, q->text);
+	else if (q->pick == 'S')
+		found = holds(r->sender, q->text);
+	for (size_t i = 0; q->pick == 'R' && i < r->nrecipients && !found; i++)
+		found = r->recipients[i].state == 'q' &&
+			(holds(r->recipients[i].address, q->text) || holds(r->recipients[i].original, q->text));
+	return found != q->not;
+}
+
 static bool wake_begin(struct client *c, char **args, int n)
 {
-	(void)args, (void)n;
+	struct question *q = c->question;
+
 	if (!ask_allowed(c, P_authorized_flush_users))
 		return ask_ends(c, EX_NOPERM, "authorized_flush_users does not name you");
 	c->d->incoming.look = true;
-	flush_start(c->d, c->uid == 0 || c->uid == geteuid() ? FLUSH_RELAYS : FLUSH_MAIL);
-	return ask_ends(c, EX_OK, "the queue is run");
+	if (n == 0) {
+		flush_start(c->d, is_admin(c) ? FLUSH_RELAYS : FLUSH_MAIL);
+		return ask_ends(c, EX_OK, "the queue is run");
+	}
+	q->not = args[0][0] == '!';
+	q->pick = args[0][q->not];
+	q->text = n == 2 && strlen(args[0]) == 1u + q->not && strchr("IRS", q->pick) ? strdup(args[1]) : NULL;
+	if (!q->text)
+		return ask_ends(c, EX_USAGE, "wake takes I, R or S, and a text");
+	q->all = ask_allowed(c, P_authorized_mailq_users);
+	reload_if_changed(c->d);
+	incoming_take(c->d);
+	return true;
 }
 
-const struct verb verb_wake = {.name = "wake", .begin = wake_begin};
+/* How many there were is told to those alone who might have looked. */
+static bool wake_ends(struct client *c)
+{
+	const struct question *q = c->question;
+
+	if (q->picked && is_admin(c))
+		relay_force(c->d, false);
+	schedule_reset(c->d);
+	if (!q->all)
+		return ask_ends(c, EX_OK, "what fits is tried now");
+	if (!q->picked && q->pick == 'I' && !q->not)
+		return ask_ends(c, EX_DATAERR, "no queued message's id holds \"%s\"", q->text);
+	return ask_ends(c, EX_OK, "%llu messages are tried now", (unsigned long long)q->picked);
+}
+
+static bool wake_more(struct client *c)
+{
+	struct queue_filter f = {.states = "q"};
+	struct queue_row rows[PAGE];
+	int64_t fit[PAGE];
+	struct error err = {0};
+	size_t nfit = 0;
+	int n = queue_list(c->d->queue, &f, &c->question->key, rows, PAGE, &err);
+
+	for (int i = 0; i < n; i++) {
+		if (is_picked(c->question, &rows[i]) && !claim_known(c->d, rows[i].row))
+			fit[nfit++] = rows[i].row;
+		queue_row_free(&rows[i]);
+	}
+	if (n < 0 || (nfit && queue_now(c->d->queue, fit, nfit, clock_us(c->d), &err) < 0))
+		return ask_ends(c, EX_TEMPFAIL, "%s", err.text);
+	c->question->picked += nfit;
+	return n == 0 ? wake_ends(c) : true;
+}
+
+const struct verb verb_wake = {.name = "wake", .max_args = 2, .begin = wake_begin, .more = wake_more};

@@ -8,6 +8,10 @@ struct question {
 	const struct verb *verb;
 	bool json, head, all;		/* mailq; all: may see everybody's */
 	int64_t key;
+	char pick;			/* wake: 'I' id, 'R' recipient, 'S' sender holds text; 0: everything */
+	bool not;
+	char *text;
+	uint64_t picked;
 };
 
 struct verb {

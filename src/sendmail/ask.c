@@ -1,10 +1,12 @@
 #include "config.h"
 #include "sendmail/ask.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/deadline.h"
@@ -170,29 +172,54 @@ static int start_flush(struct place *p, struct error *err)
 	return proc_start(&spec, err) < 0 ? -1 : 0;
 }
 
-static int wake(struct place *p, const struct options *o, struct error *answer, struct error *err)
+static bool selects(const struct options *o)
 {
-	const char *words[] = {"wake"};
-
-	(void)o;
-	return ask_door(p, words, 1, answer, err);
+	return o->flush && strchr("IRS", o->flush);
 }
 
-/* The door runs all of the queue; one message alone is what the administrator's command can ask for. */
+static int wake(struct place *p, const struct options *o, struct error *answer, struct error *err)
+{
+	const char letter[] = {o->flush_not ? '!' : o->flush, o->flush_not ? o->flush : '\0', '\0'};
+	const char *words[] = {"wake", letter, o->flush_arg};
+
+	return ask_door(p, words, selects(o) ? 3 : 1, answer, err);
+}
+
+/* Who only wants some of the mail tried must not have all of it tried: the flusher comes first, then the question. */
+static int wake_started(struct place *p, const struct options *o, struct error *answer, struct error *err)
+{
+	char path[4096];
+	char *own[] = {(char *)"outpostd", (char *)"-C", p->dir, (char *)"--once", NULL};
+	char *system[] = {(char *)"outpostd", (char *)"--once", NULL};
+	struct proc_spec spec = {.path = path, .argv = p->own ? own : system, .env = step_env(), .session = true};
+	pid_t pid;
+
+	if (!io_program_path("outpostd", SBINDIR, path, sizeof(path)))
+		return error_set(err, EX_OSFILE, NULL, "the path of outpostd is too long");
+	pid = proc_start(&spec, err);
+	if (pid < 0)
+		return -1;
+	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	return ask_until(p, o, wake, deadline_in_ms(AGAIN_MS), answer, err);
+}
+
 int ask_flush(struct place *p, const struct options *o)
 {
 	struct error answer = {0}, err = {0};
 	int rc;
 
 	if (o->flush == 'T')
-		fprintf(stderr, "sendmail: -q%c%s: outpostd has its own times (minimal_backoff_time); the queue is run once\n",
-			o->flush_arg[-1], o->flush_arg);
-	if (o->flush == 'I' && may_start(p))
-		run_outpost(p, "retry", o->flush_arg);
+		fprintf(stderr, "sendmail: -q%s: the queue is run once; outpostd runs it at its own times (minimal_backoff_time)\n",
+			o->flush_arg);
+	if (o->flush == 'G')
+		fprintf(stderr, "sendmail: -qG%s: there are no queue groups here; all of the queue is run\n", o->flush_arg);
 	rc = ask_anyhow(p, o, wake, &answer, &err);
+	if (rc < 0 && err.code == EX_UNAVAILABLE && may_start(p) && selects(o))
+		rc = wake_started(p, o, &answer, &err);
 	if (rc >= 0)
 		return rc ? complain(&answer) : EX_OK;
-	if (err.code != EX_UNAVAILABLE || !may_start(p))
+	if (err.code != EX_UNAVAILABLE || !may_start(p) || selects(o))
 		return complain(&err);
 	return start_flush(p, &err) < 0 ? complain(&err) : EX_OK;
 }
@@ -224,7 +251,7 @@ int ask_nothing(const struct options *o)
 		{MODE_DAEMON, "-bd: sendmail is no daemon here; outpostd is (systemctl start outpost)"},
 		{MODE_TEST, "-bt: there are no rewriting rules to test; `sendmail -bv ADDRESS` shows what becomes of an address"},
 		{MODE_HOSTS, "-bh, -bH: no host status is kept; `outpost status` shows the relay's"},
-		{MODE_QUARANTINE, "-Q: nothing is quarantined here; see `outpost hold`"},
+		{MODE_QUARANTINE, "-Q, -qQ, -qL: nothing is quarantined or lost here; see `outpost hold`"},
 	};
 
 	for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++)

@@ -201,22 +201,29 @@ static int set_quarantine(struct options *o, const char *arg, struct error *err)
 	return 0;
 }
 
-/* -q, -q30m, -qp, -qf, -qGname, -q[!]I|R|S|Qtext */
+/* -q, -q30m, -qp, -qf, -qGname, -q[!]I|R|S|Qtext, -qL */
 static int set_flush(struct options *o, const char *arg, struct error *err)
 {
 	const char *p = arg;
+	bool again = false, not, text;
 
-	if (o->mode == MODE_DAEMON || o->mode == MODE_LIST)
-		return 0;
-	while (*p == 'p' || *p == 'f')
-		p++;
-	if (*p && !ascii_digit(*p) && !strchr("GIRSQ", *p))
+	for (; *p == 'p' || *p == 'f'; p++)
+		again = again || *p == 'p';
+	not = *p == '!';
+	p += not;
+	text = *p && strchr("IRS", *p);
+	if ((*p && !ascii_digit(*p) && !strchr("GIRSQL", *p)) || (not && !text && *p != 'Q'))
 		return bad(err, 'q', arg);
-	if (strchr("IRS", *p) && *p && !p[1])
+	if (text && !p[1])
 		return error_set(err, EX_USAGE, NULL, "-q%c wants a text behind it", *p);
+	if (*p == 'Q' || *p == 'L')
+		o->mode = MODE_QUARANTINE;
+	if (o->mode == MODE_DAEMON || o->mode == MODE_LIST || o->mode == MODE_QUARANTINE)
+		return 0;
 	o->mode = MODE_FLUSH;
-	o->flush = ascii_digit(*p) ? 'T' : *p;
-	o->flush_arg = *p ? p + 1 : p;
+	o->flush_not = not;
+	o->flush = ascii_digit(*p) || (again && !*p) ? 'T' : *p;
+	o->flush_arg = o->flush == 'T' ? arg : *p ? p + 1 : p;
 	return 0;
 }
 

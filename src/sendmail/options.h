@@ -43,7 +43,8 @@ struct options {
 	bool sandbox;		/* --sandbox: outpostd's listener calls; nothing but the door may be reached */
 	bool probe;		/* --sandbox-probe: only whether that works here */
 	bool json;		/* -j, mailq only */
-	char flush;		/* MODE_FLUSH: 0 all, 'I' an id, 'R' a recipient, 'S' a sender; 'T' an interval */
+	char flush;		/* MODE_FLUSH: 0 all; 'I' id, 'R' recipient, 'S' sender holds flush_arg; 'T' interval, 'G' group */
+	bool flush_not;		/* -q!...: those that do not */
 	const char *flush_arg;
 	const char **recipients;	/* points into argv; freed by the caller */
 	size_t nrecipients;
