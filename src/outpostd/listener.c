@@ -67,27 +67,58 @@ static bool on_loopback(int fd)
 	return sa.ss_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&((struct sockaddr_in6 *)&sa)->sin6_addr);
 }
 
-void listener_bind(struct outpostd *d)
+static bool is_on(const struct listener *l)
 {
-	struct listener *l = &d->listener;
-	int given = getenv("LISTEN_FDNAMES") ? notify_listen_fd("smtp") : -1;
+	return l->socket[0].watch.fd >= 0 || l->socket[1].watch.fd >= 0;
+}
 
-	l->socket[0].watch.fd = l->socket[1].watch.fd = -1;
-	if (!wanted(d)) {
-		if (given >= 0)
-			log_line(LOG_WARN, "smtpd", 0, "a socket for SMTP was passed, but inet_interfaces is not loopback-only");
-		return;
-	}
-	if (given >= 0 && !on_loopback(given)) {
+static void get_sockets(struct listener *l)
+{
+	if (l->given >= 0 && !on_loopback(l->given)) {
 		log_line(LOG_WARN, "smtpd", 0, "the socket for SMTP is not on loopback: it is not used");
 		return;
 	}
-	l->ours = given < 0;
-	l->socket[0].watch.fd = given >= 0 ? given : bind_loopback(AF_INET);
+	if (l->given >= 0) {
+		l->socket[0].watch.fd = l->given;
+		return;
+	}
+	l->socket[0].watch.fd = bind_loopback(AF_INET);
 	if (l->socket[0].watch.fd < 0)
-		log_line(LOG_WARN, "smtpd", 0, "cannot listen on 127.0.0.1:25: %s", strerror(errno));
-	if (given < 0)
-		l->socket[1].watch.fd = bind_loopback(AF_INET6);
+		log_line(LOG_WARN, "smtpd", 0, "cannot listen on 127.0.0.1:25: %s%s", strerror(errno), errno != EACCES ? "" :
+			 " (outpostd has to be started as root for that; a change of inet_interfaces then wants a restart)");
+	l->socket[1].watch.fd = bind_loopback(AF_INET6);
+	l->ours = is_on(l);
+}
+
+void listener_bind(struct outpostd *d)
+{
+	struct listener *l = &d->listener;
+
+	l->socket[0].watch.fd = l->socket[1].watch.fd = l->given = -1;
+	if (d->once || d->take_in)
+		return;
+	l->given = getenv("LISTEN_FDNAMES") ? notify_listen_fd("smtp") : -1;
+	if (wanted(d))
+		get_sockets(l);
+	else if (l->given >= 0)
+		log_line(LOG_WARN, "smtpd", 0, "a socket for SMTP was passed, but inet_interfaces is not loopback-only");
+}
+
+void listener_reload(struct outpostd *d)
+{
+	struct listener *l = &d->listener;
+
+	if (d->once || d->take_in || wanted(d) == is_on(l))
+		return;
+	if (is_on(l)) {
+		listener_close(d);
+		log_line(LOG_INFORMATION, "smtpd", 0, "SMTP on loopback ends: inet_interfaces is no longer loopback-only");
+		return;
+	}
+	get_sockets(l);
+	listener_open(d);
+	if (is_on(l))
+		log_line(LOG_INFORMATION, "smtpd", 0, "SMTP on loopback begins");
 }
 
 static pid_t start_session(struct outpostd *d, int fd, bool probe, struct error *err)
@@ -150,7 +181,7 @@ void listener_open(struct outpostd *d)
 {
 	struct listener *l = &d->listener;
 
-	if (l->socket[0].watch.fd < 0 && l->socket[1].watch.fd < 0)
+	if (!is_on(l))
 		return;
 	if (!has_sandbox(d)) {
 		log_line(LOG_WARN, "smtpd", 0, "this kernel has no sandbox (Landlock): SMTP on loopback stays off");
@@ -179,8 +210,10 @@ void listener_close(struct outpostd *d)
 			continue;
 		if (s->added)
 			loop_remove(&d->loop, &s->watch);
-		close(s->watch.fd);
+		if (s->watch.fd != d->listener.given)
+			close(s->watch.fd);
 		s->watch.fd = -1;
+		s->added = false;
 	}
 	d->listener.ours = false;
 }

@@ -147,10 +147,7 @@ static int start(struct outpostd *d, struct error *err)
 		return error_set(err, EX_CONFIG, NULL, "queue_directory is too long");
 	reload_log(d);
 	make_own_queue(d);
-	if (!d->once && !d->take_in)
-		listener_bind(d);
-	else
-		d->listener.socket[0].watch.fd = d->listener.socket[1].watch.fd = -1;
+	listener_bind(d);
 	if (proc_become_owner(d->queue_dir, NULL, err) < 0 || watch_signals(d, err) < 0 || open_queue(d, err) < 0)
 		return -1;
 	proc_hide();

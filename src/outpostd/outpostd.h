@@ -465,8 +465,10 @@ struct listener {
 	struct listener_socket socket[2];
 	pid_t pids[LISTENER_SESSIONS];
 	bool ours;		/* no service manager holds the sockets for us */
+	int given;		/* one that does; kept while it is not wanted; -1: none */
 };
 void listener_bind(struct outpostd *d);		/* while we may */
+void listener_reload(struct outpostd *d);	/* inet_interfaces may have changed */
 void listener_open(struct outpostd *d);		/* once the door is open; failures are warnings */
 void listener_close(struct outpostd *d);
 void listener_reaped(struct outpostd *d, pid_t pid);

@@ -80,6 +80,7 @@ void reload_now(struct outpostd *d)
 	log_line(LOG_INFORMATION, "outpostd", 0, "the configuration was read again");
 	apply(d);
 	relay_changed(d, true);
+	listener_reload(d);
 	for (struct agent *a = d->agents; a; a = a->next)
 		if (a->state != AGENT_OVER)
 			agent_quit(a); /* the next one gets the new session */

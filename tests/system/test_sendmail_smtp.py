@@ -101,7 +101,7 @@ class Listener(harness.SystemTest):
         listener = socket.create_server((address, 0))
         self.addCleanup(listener.close)
         fd = listener.fileno()
-        self.start("/bin/sh", "-c", 'exec 3<&%d; export LISTEN_PID=$$; exec "$0" "$@"' % fd, harness.program("outpostd"),
+        self.outpostd_service = self.start("/bin/sh", "-c", 'exec 3<&%d; export LISTEN_PID=$$; exec "$0" "$@"' % fd, harness.program("outpostd"),
                    "-C", self.conf, "-f", env={"LISTEN_FDS": "1", "LISTEN_FDNAMES": "smtp"}, pass_fds=(fd,))
         harness.wait_for("the door", self.door_answers)
         return listener.getsockname()[1]
@@ -143,6 +143,22 @@ class Listener(harness.SystemTest):
             c.settimeout(0.5)
             self.assertRaises(TimeoutError, c.recv, 1)
         self.wait_log("inet_interfaces is not loopback-only")
+
+    def test_switched_on_and_off(self):
+        self.configure()
+        self.sandboxed()
+        port = self.go(inet_interfaces="")
+        pid = self.outpostd_service.pid
+        for n in range(2):
+            self.configure(self.relay, inet_interfaces="loopback-only")
+            os.kill(pid, 1)
+            harness.wait_for("the listener", lambda n=n: len(self.log_lines("SMTP on loopback begins")) == n + 1)
+            with smtplib.SMTP("127.0.0.1", port, timeout=20) as client:
+                client.sendmail("a@example.org", ["b@example.net"], "Subject: x\r\n\r\nx\r\n")
+            self.relay.wait_messages(n + 1)
+            self.configure(self.relay, inet_interfaces="")
+            os.kill(pid, 1)
+            harness.wait_for("its end", lambda n=n: len(self.log_lines("SMTP on loopback ends")) == n + 1)
 
     def test_never_beyond_this_host(self):
         self.go(address="0.0.0.0", inet_interfaces="loopback-only")
