@@ -97,7 +97,7 @@ def root_with(name, packages):
     os.makedirs(PLACE, exist_ok=True)
     with open(os.path.join(PLACE, name + ".lock"), "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if os.path.exists(os.path.join(root, ".ready")):
+        if _is_ready(root, packages):
             return root
         cache, status = os.path.join(PLACE, name + ".packages"), os.path.join(PLACE, "status")
         open(status, "w").close()
@@ -117,8 +117,18 @@ def root_with(name, packages):
         _unpack(sorted(glob.glob(os.path.join(cache, "*.deb"))), root)
         _furnish(root)
         shutil.rmtree(cache)
-        open(os.path.join(root, ".ready"), "w").close()
+        with open(os.path.join(root, ".ready"), "w") as f:
+            f.write(" ".join(packages))
     return root
+
+
+def _is_ready(root, packages):
+    """One that was made for other packages is made anew."""
+    try:
+        with open(os.path.join(root, ".ready")) as f:
+            return f.read() == " ".join(packages)
+    except FileNotFoundError:
+        return False
 
 
 class Server:

@@ -1,5 +1,6 @@
 """sendmail's options: what the manuals of Postfix and Sendmail 8 have is taken; nothing else is."""
 import os
+import subprocess
 
 import harness
 
@@ -58,6 +59,26 @@ class Options(harness.SystemTest):
         row, = self.queue()
         self.assertEqual(row["sender"], "second@example.org")
 
+    def test_a_writer_is_heard_out(self):
+        """What is refused is read all the same: who writes it learns why, not that a pipe broke."""
+        for args, code in ((("-zz", "you@example.net"), 64), (("@",), 65), (("-f", "a b", "you@example.net"), 65),
+                           (("-C", "/nonexistent/x", "you@example.net"), 66)):
+            with self.subTest(args):
+                p = subprocess.Popen([harness.program("sendmail"), *args], stdin=subprocess.PIPE, stderr=subprocess.PIPE,
+                                     env=self.environ())
+                harness.wait_for("its words", lambda p=p: p.stderr.peek(1))     # it has decided; now we write
+                p.stdin.write(b"Subject: x\n\n" + b"a line of text\n" * 70000)
+                p.stdin.close()
+                self.assertEqual(p.wait(20), code)
+                self.assertRegex(p.stderr.read(), rb"\Asendmail: [^\n]+\n\Z")
+                p.stderr.close()
+
+    def test_a_writer_who_never_ends_is_left(self):
+        p = subprocess.Popen([harness.program("sendmail"), "-zz"], stdin=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                             env=self.environ())
+        self.assertEqual(p.wait(10 * harness.SLOW), 64)
+        p.stdin.close()
+
     def test_config_as_a_file(self):
         self.run_program("sendmail", "-C", os.path.join(self.conf, "main.cf"), "-odq", "you@example.net", input=b"x\n")
         self.run_program("sendmail", "-odq", "you@example.net", input=b"x\n", env={"MAIL_CONFIG": self.conf})
@@ -96,6 +117,53 @@ class Questions(harness.SystemTest):
         self.sendmail("-q")
         self.relay.wait_messages(1)
 
+    def queue_some(self):
+        self.sendmail("-odq", "-f", "ann@one.example", "x@site.example")
+        self.sendmail("-odq", "-f", "bob@two.example", "y@site.example", "z@other.example")
+        self.sendmail("-odq", "-f", "bob@two.example", "z@third.example")
+
+    def left(self):
+        return sorted(r["address"] for row in self.queue() for r in row["recipients"])
+
+    def test_some_of_the_queue(self):
+        self.start_outpostd()
+        self.queue_some()
+        self.assertEqual(self.sendmail("-qRnowhere.example").err, "")
+        self.sendmail("-qRSITE.example")
+        self.relay.wait_messages(2)
+        harness.wait_for("the verdicts", lambda: self.left() == ["z@third.example"])
+        self.queue_some()
+        self.sendmail("-qSann@")
+        self.relay.wait_messages(3)
+        harness.wait_for("the verdicts", lambda: "x@site.example" not in self.left())
+        self.sendmail("-q!Sbob@")       # none of those that are left
+        ids = [row["queue_id"] for row in self.queue() if row["recipients"][0]["address"] == "z@third.example"]
+        self.sendmail("-qI" + ids[0].lower())
+        self.relay.wait_messages(4)
+        harness.wait_for("the verdicts", lambda: len(self.queue()) == 2)
+        self.assertEqual(self.sendmail("-qINOSUCH", code=65).err, 'sendmail: no queued message\'s id holds "NOSUCH"\n')
+        self.sendmail("-q!Rthird.example")
+        self.relay.wait_messages(5)
+        harness.wait_for("the verdicts", lambda: self.left() == ["z@third.example"])
+
+    def test_some_of_the_queue_without_a_daemon(self):
+        """The flusher that is started for it leaves the others alone."""
+        self.queue_some()
+        self.start_outpostd()
+        self.outpostd_service.stop()
+        self.sendmail("-qRthird.example")
+        self.assertEqual(self.relay.wait_messages(1)[0].recipients, ["z@third.example"])
+        harness.wait_for("the verdict", lambda: self.left() == ["x@site.example", "y@site.example", "z@other.example"])
+        self.assertEqual(self.relay.count(), 1)
+
+    def test_runs_that_say_what_they_are_not(self):
+        self.start_outpostd()
+        self.assertEqual(self.sendmail("-q30m").err, "sendmail: -q30m: the queue is run once; outpostd runs it at its own times "
+                         "(minimal_backoff_time)\n")
+        self.assertIn("-qp: the queue is run once", self.sendmail("-qp").err)
+        self.assertEqual(self.sendmail("-qf").err, "")
+        self.assertIn("no queue groups", self.sendmail("-qGmain").err)
+
     def test_flush_without_a_daemon(self):
         self.sendmail("-odq", "you@example.net")
         self.sendmail("-q")
@@ -104,7 +172,7 @@ class Questions(harness.SystemTest):
     def test_the_rest(self):
         self.assertEqual(self.sendmail("-bi").out, "")
         for args, code in ((["-bt"], 69), (["-bd"], 69), (["-bd", "-q30m"], 69), (["-bD"], 69), (["-bh"], 69), (["-bH"], 69),
-                           (["-Q"], 69), (["-bC"], 0), (["-d0.1", "-bt"], 0), (["--version"], 0), (["--help"], 0)):
+                           (["-Q"], 69), (["-qQspam"], 69), (["-bp", "-qL"], 69), (["-bC"], 0), (["-d0.1", "-bt"], 0), (["--version"], 0), (["--help"], 0)):
             done = self.sendmail(*args, input=b"To: a@example.net\n\nx\n", code=code)
             if code:
                 self.assertRegex(done.err, r"\Asendmail: [^\n]+\n\Z")
