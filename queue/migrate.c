@@ -28,6 +28,7 @@ static const char *const steps[QUEUE_VERSION] = {
 		" last_ok INTEGER NOT NULL,"
 		" cert_expires INTEGER NOT NULL,"
 		" known TEXT NOT NULL,"
+		" rate TEXT NOT NULL,"
 		" tls TEXT NOT NULL,"
 		" mechanism TEXT NOT NULL,"
 		" extensions TEXT NOT NULL"
@@ -39,7 +40,7 @@ static const char *const steps[QUEUE_VERSION] = {
 		" PRIMARY KEY (relay, since, until)"
 		") WITHOUT ROWID;"
 		"INSERT INTO relay SELECT nexthop, down_since, down_until, failures, kind, dsn, text, auth_digest, last_ok,"
-		" cert_expires, " INFO("known") ", " INFO("tls") ", " INFO("mechanism") ", " INFO("extensions") " FROM relay_1;"
+		" cert_expires, " INFO("known") ", '', " INFO("tls") ", " INFO("mechanism") ", " INFO("extensions") " FROM relay_1;"
 		/* "FROM-TO FROM-TO ...", seconds */
 		"WITH RECURSIVE word (relay, one, rest) AS ("
 		" SELECT nexthop, '', " INFO("pauses") " || ' ' FROM relay_1"

@@ -89,6 +89,7 @@ CREATE TABLE relay (
 	last_ok INTEGER NOT NULL,
 	cert_expires INTEGER NOT NULL,	-- seconds
 	known TEXT NOT NULL,		-- words, see delivery.h
+	rate TEXT NOT NULL,
 	tls TEXT NOT NULL,
 	mechanism TEXT NOT NULL,
 	extensions TEXT NOT NULL

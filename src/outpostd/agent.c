@@ -106,6 +106,8 @@ struct agent *agent_start(struct outpostd *d, struct relay *r, const char *sende
 		goto fail;
 	}
 	a->since = clock_mono_ms();
+	a->reuse_limit = (uint64_t)conf_int(d->conf, P_smtp_connection_reuse_count_limit);
+	a->reuse_until = deadline_in_ms(conf_seconds(d->conf, P_smtp_connection_reuse_time_limit) * 1000);
 	a->next = d->agents;
 	d->agents = a;
 	r->agents++;
@@ -174,10 +176,15 @@ void agent_quit(struct agent *a)
 	agent_flush(a);
 }
 
+/* A connection that has served as many messages, or as long, as one may. */
+static bool worn_out(const struct agent *a)
+{
+	return (a->reuse_limit && a->seq >= a->reuse_limit) || deadline_over(a->reuse_until);
+}
+
 bool agent_has_room(const struct agent *a)
 {
-	return a->state == AGENT_READY && a->outstanding < a->d->window && a->out.len < AGENT_FEED &&
-	       (a->reuse_limit == 0 || a->seq < a->reuse_limit);
+	return a->state == AGENT_READY && a->outstanding < a->d->window && a->out.len < AGENT_FEED && !worn_out(a);
 }
 
 /* The claim is the agent's from here on, unless this fails. The caller flushes. */
@@ -511,7 +518,7 @@ void agents_tick(struct outpostd *d)
 
 	for (struct agent *a = d->agents; a; a = next) {
 		next = a->next;
-		if (a->reuse_limit && a->seq >= a->reuse_limit && !a->outstanding && a->state == AGENT_READY)
+		if (worn_out(a) && !a->outstanding && a->state == AGENT_READY)
 			agent_quit(a);
 		if (!deadline_over(agent_deadline(a)))
 			continue;

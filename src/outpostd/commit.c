@@ -90,7 +90,8 @@ void commit_turn(struct outpostd *d)
 	}
 	if (write_all(d, verdicts, &err) == 0) {
 		recovered(d);
-		relay_stored(d);
+		if (verdicts)
+			relay_stored(d);
 		settle_committed(d);
 		accept_committed(d);
 		door_committed(d);

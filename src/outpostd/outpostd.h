@@ -243,6 +243,7 @@ bool relay_may_try(const struct outpostd *d, const struct relay *r);
 bool relay_any_startable(struct outpostd *d);
 bool relay_any_usable(struct outpostd *d);
 bool relay_paced(const struct relay *r);				/* its rate lets one more through now */
+void relay_read_rate(struct outpostd *d, struct relay *r);		/* from its state */
 void relay_took(struct outpostd *d, struct relay *r);			/* a message was given to it */
 unsigned relay_limit(struct outpostd *d, const struct relay *r);	/* connections at a time */
 deadline relay_deadline(struct outpostd *d);
@@ -329,7 +330,8 @@ struct agent {
 	struct claim *first, **last;	/* claims without DONE */
 	size_t outstanding;
 	unsigned used;			/* messages done over this connection */
-	uint64_t reuse_limit;
+	uint64_t reuse_limit;		/* messages; 0: any number */
+	deadline reuse_until;
 	deadline since, idle;
 	char digest[72];		/* of the credential it was given */
 	struct conf_question *question;	/* a program or endpoint is being asked for the credential */

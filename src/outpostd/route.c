@@ -49,6 +49,7 @@ struct relay *relay_get(struct outpostd *d, const struct conf_relay *at, const c
 	snprintf(r->sender, sizeof(r->sender), "%s", sender);
 	mend_times(d, &r->state);
 	delivery_read_known(r->state.known, &r->known);
+	relay_read_rate(d, r);
 	r->at = *at;
 	r->full_since = DEADLINE_NEVER;
 	r->code = strcmp(r->state.kind, "config") == 0 ? EX_CONFIG : EX_TEMPFAIL;

@@ -109,6 +109,25 @@ class Exchange(harness.SystemTest):
         self.assertEqual(len(self.log_lines(r"status=sent")), len(wanted))
         self.assertEqual(len(self.log_lines(r"to=<%s>.*status=bounced" % re.escape(self.refuses or "-"))), refused)
 
+    def test_ten_refusals_in_a_row(self):
+        """Postfix sleeps before each reply from the tenth error on and hangs up at the twentieth, Exim at the fourth protocol error,
+        Dovecot at the eleventh bad reply. All that is good arrives, once, with its own envelope."""
+        if not self.refuses:
+            self.skipTest("this server refuses nobody")
+        self.relayhost(self.server.starttls is None)
+        wanted = {}
+        for i in range(36):
+            if i % 12 < 10:
+                self.submit("refused %d" % i, b"x\n", "", [self.refuses])
+                continue
+            wanted["good %d" % i] = ("s%d@example.com" % i, ["r%d@example.net" % i], b"x\n")
+            self.submit("good %d" % i, b"x\n", *wanted["good %d" % i][:2])
+        for _ in range(3):      # what was behind a 421 is deferred, and sent by the next run
+            if self.flush(code=None).returncode == 0:
+                break
+        self.compare(wanted, self.server.wait_delivered(len(wanted)))
+        self.assertEqual(len(self.log_lines(r"status=bounced")), 30)
+
     def test_wrong_password_keeps_the_message(self):
         self.relayhost(self.server.starttls is None)
         self.write_secret("sasl_passwd", "%s %s:hunter2\n" % (self.written_relayhost(), harness.USER))

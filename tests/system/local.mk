@@ -14,6 +14,7 @@ SYSTEM_TESTS = \
 	tests/system/test_container.py \
 	tests/system/test_golden.py \
 	tests/system/test_relays.py \
+	tests/system/test_routes.py \
 	tests/system/test_drop.py \
 	tests/system/test_incoming.py \
 	tests/system/test_certificates.py \

@@ -294,6 +294,48 @@ class Bodies(AgentTest):
             with open(path, "rb") as f:
                 self.assertEqual(m.data, f.read())
 
+    def test_every_size_through_small_buffers(self):
+        """No size of a body, around those of our buffers and records, waits for something that can't come."""
+        sizes = (1, 16383, 16384, 65535, 65536, 65537, 131072, 400001)
+        files = []
+        for size in sizes:
+            files.append(os.path.join(self.tmp, "s%d" % size))
+            with open(files[-1], "w") as f:
+                f.write("Subject: %d\n\n" % size + ("." * 77 + "\n") * (size // 78) + "." * (size % 78) + "\n")
+        for flags in ((), ("--no-ext", "CHUNKING"), ("--half-duplex",)):
+            relay = self.start_relay("--sndbuf", "8192", "--rcvbuf", "16384", *flags, name="small%d" % len(" ".join(flags)))
+            driven = self.drive(relay, "-w", "8", *files, known="flight=yes")
+            self.all_sent(driven, relay, len(sizes))
+            for m, path in zip(relay.messages(), files):
+                with open(path, "rb") as f:
+                    self.assertEqual(m.data, f.read())
+
+    def test_a_reader_too_slow(self):
+        """A relay that takes a byte now and then: what the sockets' buffers took at once buys no time."""
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            over = threading.Event()
+            thread = threading.Thread(target=self.read_slowly, args=(listener, over))
+            thread.start()
+            start = time.monotonic()
+            driven = self.drive(listener.getsockname()[1], "-b", "12000000", auth=0, tls_level="none", t_data_xfer=1)
+            over.set()
+            thread.join(10)
+        self.assertIn("timed out while sending message body", driven.down, driven)
+        self.assertEqual(driven.total["lastbytes"], 0, driven)
+        self.assertLess(time.monotonic() - start, 15 * harness.SLOW)
+
+    def read_slowly(self, listener, over):
+        connection = listener.accept()[0]
+        with connection:
+            connection.sendall(b"220 slow\r\n")
+            for reply in (b"250 slow", b"250 ok", b"250 ok", b"354 go"):
+                while not connection.recv(1000).endswith(b"\n"):
+                    pass
+                connection.sendall(reply + b"\r\n")
+            while not over.wait(0.05):
+                connection.recv(10)
+
     def test_a_relay_that_stops_reading_in_order_to_write(self):
         relay = self.start_relay("--half-duplex", "--sndbuf", "4096", "--rcvbuf", "16384")
         driven = self.drive(relay, "-n", "30", "-w", "30", "-b", "9000", "-q",
@@ -411,6 +453,13 @@ class Names(AgentTest):
             self.assertIn("down tls", driven.text, (level, driven))
             self.assertIn("not other.test", driven.text, level)
         self.assertEqual(relay.counters()["secrets_seen"], 0)
+
+    def test_names_of_ports(self):
+        for name, flag, number in (("submission", "--port587", "587"), ("submissions", "--port465", "465"), ("smtps", "--port465", "465")):
+            relay = self.start_relay("--bind", "127.0.0.9", flag, number, name=name)
+            before = self.resolver({("relay.test", "A"): ["127.0.0.9"]})
+            self.all_sent(self.drive(relay, before=before, host="relay.test", port=name, implicit_tls=int(number == "465")), relay, 1)
+            relay.stop()
 
     def test_no_mx_means_the_host_itself(self):
         relay = self.start_relay()

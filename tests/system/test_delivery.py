@@ -74,6 +74,27 @@ class BeyondAscii(harness.SystemTest):
         self.assertEqual(len(bounce), 1, "its sender is told")
         self.assertIn(b"5.6.7", bounce[0].body)
 
+    def test_raw_text_in_the_header(self):
+        """Without an address that needs it SMTPUTF8 is not asked for: raw text passes as it came, or as RFC 2047 words where the
+        relay is of seven bits. Nothing is refused for it."""
+        letter = "Subject: Grüße aus Köln\n\nGrüße\n".encode()
+        for words, flags in (("all", ()), ("no SMTPUTF8", ("--no-ext", "SMTPUTF8")), ("seven bits", ("--no-ext", "SMTPUTF8,8BITMIME"))):
+            with self.subTest(words):
+                relay = self.start_relay(*flags, name=words.replace(" ", "-"))
+                self.configure(relay)
+                self.sendmail("-odq", "-f", "s@example.com", "r@example.net", input=letter)
+                self.outpost("flush")
+                message, = relay.messages()
+                with open(relay.commands, encoding="utf-8") as f:
+                    mail = re.search(r"MAIL FROM:.*", f.read()).group(0)
+                self.assertNotIn("SMTPUTF8", mail)
+                self.assertEqual("BODY=8BITMIME" in mail, words != "seven bits")
+                if words == "seven bits":
+                    self.assertTrue(message.wire.isascii())
+                    self.assertEqual(str(message.parsed["Subject"]), "Grüße aus Köln")
+                else:
+                    self.assertIn("Subject: Grüße aus Köln\r\n".encode(), message.wire)
+
 
 if __name__ == "__main__":
     harness.main()

@@ -52,6 +52,43 @@ class Limits(harness.SystemTest):
         self.assertGreater(time.monotonic() - start, 1.9)
         relay.wait_messages(7)
 
+    def test_rates_outlive_a_restart(self):
+        """Three in a minute are three, whoever counts them."""
+        relay = self.start_relay()
+        self.configure(relay, smtp_destination_rate_per_minute="3")
+        for given in (2, 1):
+            service = self.start_outpostd()
+            before = relay.count()
+            for _ in range(2):
+                self.sendmail("you@example.net")
+            self.wait_log("status=sent", before + given)
+            time.sleep(0.3)         # for one that should not go
+            service.stop()
+        self.assertEqual(relay.count(), 3)
+
+    def test_messages_of_a_connection(self):
+        relay = self.start_relay()
+        self.configure(relay, smtp_connection_reuse_count_limit="3", smtp_destination_concurrency_limit="1")
+        for _ in range(7):
+            self.sendmail("-odq", "you@example.net")
+        self.outpost("flush")
+        self.assertEqual((relay.count(), relay.counters()["connections"]), (7, 3))
+
+    def test_time_of_a_connection(self):
+        relay = self.start_relay(dialogue="when eod do wait 300; normal\n")
+        self.configure(relay, smtp_connection_reuse_time_limit="1s", smtp_destination_concurrency_limit="1", smtp_pipeline_window="1")
+        for _ in range(8):
+            self.sendmail("-odq", "you@example.net")
+        self.outpost("flush")
+        self.assertEqual(relay.count(), 8)
+        self.assertGreaterEqual(relay.counters()["connections"], 2)
+
+    def test_idle_connections_are_closed(self):
+        relay = self.ready(agent_idle_time="1s")
+        self.sendmail("you@example.net")
+        relay.wait_messages(1)
+        harness.wait_for("the end of the connection", lambda: relay.counters()["connections_now"] == 0, 5)
+
     def test_loopback_unit(self):
         """What outpost-loopback.socket does: a connection becomes sendmail -bs's standard input and output."""
         relay = self.ready()

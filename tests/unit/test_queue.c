@@ -755,7 +755,7 @@ static void test_relays(void **state)
 {
 	struct queue_relay got, r = {
 		.nexthop = "[h]:587", .down_until = NOW, .failures = 3, .kind = "tls", .text = "certificate", .known = "flight=no bdat=no",
-		.tls = "TLSv1.3", .mechanism = "PLAIN", .extensions = "SIZE DSN", .pauses = {{5, 7}, {8, 9}}, .npauses = 2,
+		.rate = "1 2 3 4 5", .tls = "TLSv1.3", .mechanism = "PLAIN", .extensions = "SIZE DSN", .pauses = {{5, 7}, {8, 9}}, .npauses = 2,
 	};
 
 	(void)state;

@@ -1,0 +1,133 @@
+"""To which relay a message goes: several in order, a fallback, one for a sender, literals; and how long one rests that asks for it."""
+import json
+import os
+import re
+import socket
+import threading
+
+import harness
+from harness import PASSWORD, USER
+
+
+class Routes(harness.SystemTest):
+    needs = ("sendmail", "outpostd", "outpost", "outpost-smtp", "relay")
+
+    def relays(self, n, **options):
+        return [self.start_relay(name="relay%d" % i, **options) for i in range(n)]
+
+    def passwords(self, *hosts):
+        self.write_secret("sasl_passwd", "".join("%s %s:%s\n" % (h, USER, PASSWORD) for h in hosts))
+
+    def written(self, relay):
+        return "[localhost]:%d" % relay.starttls
+
+    def flush_one(self, *args, **options):
+        self.sendmail("-odq", *args, "you@example.net")
+        return self.outpost("flush", **options)
+
+    def test_several_in_order(self):
+        """The first is dead: the second gets it at once; back again, the first is preferred."""
+        first, second = self.relays(2)
+        hosts = self.written(first), self.written(second)
+        self.configure(relayhost=", ".join(hosts))
+        self.passwords(*hosts)
+        first.stop()
+        self.flush_one()
+        self.assertEqual(second.count(), 1)
+        first = self.start_relay("--port587", str(first.starttls), name="again")
+        self.outpost("flush")               # a person's flush tries what is down
+        self.flush_one()
+        self.assertEqual((first.count(), second.count()), (1, 1), self.log_text())
+
+    def test_fallback(self):
+        first, second = self.relays(2)
+        self.configure(relayhost=self.written(first), smtp_fallback_relay=self.written(second))
+        self.passwords(self.written(first), self.written(second))
+        self.flush_one()
+        self.assertEqual((first.count(), second.count()), (1, 0))
+        first.stop()
+        self.flush_one()
+        self.assertEqual(second.count(), 1)
+
+    def test_one_for_a_sender(self):
+        default, one, domain = self.relays(3)
+        with open(os.path.join(self.conf, "by_sender"), "w") as f:
+            f.write("one@example.com %s\n@example.org %s\nnobody@example.com DUNNO\n" % (self.written(one), self.written(domain)))
+        self.configure(relayhost=self.written(default), sender_dependent_relayhost_maps="hash:" + os.path.join(self.conf, "by_sender"))
+        self.passwords(*map(self.written, (default, one, domain)))
+        for sender in ("one@example.com", "any@example.org", "nobody@example.com", ""):
+            self.sendmail("-odq", "-f", sender, "you@example.net")
+        self.outpost("flush")
+        self.assertEqual([[m.sender for m in r.messages()] for r in (one, domain)], [["one@example.com"], ["any@example.org"]])
+        self.assertEqual(sorted(m.sender for m in default.messages()), ["", "nobody@example.com"])
+
+    def test_a_password_for_a_sender(self):
+        """smtp_sender_dependent_authentication: one relay, a login for each sender."""
+        relay = self.start_relay("--user", "one:first", "--user", "two:second")
+        self.configure(relay, smtp_sender_dependent_authentication="yes")
+        self.write_secret("sasl_passwd", "one@example.com one:first\ntwo@example.com two:second\n%s %s:%s\n" %
+                          (self.written(relay), USER, PASSWORD))
+        for sender in ("one", "two", "other"):
+            self.sendmail("-odq", "-f", sender + "@example.com", "you@example.net")
+        self.outpost("flush")
+        self.assertEqual({m.sender: m.envelope["user"] for m in relay.messages()},
+                         {"one@example.com": "one", "two@example.com": "two", "other@example.com": USER})
+
+    def test_an_address_of_ipv6(self):
+        try:
+            with socket.socket(socket.AF_INET6) as s:
+                s.bind(("::1", 0))
+        except OSError:
+            self.skipTest("no ::1 here")
+        relay = self.start_relay("--bind", "::1")
+        self.configure(relayhost="[::1]:%d" % relay.starttls)
+        self.flush_one()
+        self.assertEqual(relay.count(), 1)
+        self.assertTrue(self.log_lines(r"relay=::1\[::1\]:%d, .*status=sent" % relay.starttls))
+
+    def test_source_addresses(self):
+        """smtp_bind_address is what the relay sees; smtp_bind_address6 is used, too: an address that is not ours can't be."""
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            seen = []
+
+            def serve():
+                connection, peer = listener.accept()
+                seen.append(peer[0])
+                connection.close()
+            thread = threading.Thread(target=serve)
+            thread.start()
+            self.configure(relayhost="[127.0.0.1]:%d" % listener.getsockname()[1], smtp_bind_address="127.0.0.5")
+            self.flush_one(code=75)
+            thread.join(10)
+        self.assertEqual(seen, ["127.0.0.5"])
+        self.configure(relayhost="[::1]:%d" % harness.free_port(), smtp_bind_address6="2001:db8::1")
+        self.flush_one(code=75)
+        self.assertTrue(self.log_lines(r"connect to ::1\[::1\].*(Cannot assign requested address|Address family not supported)"))
+
+    def test_a_relay_that_wants_a_pause(self):
+        """The time that it asks for is kept, and told."""
+        for n, (event, reply, pause) in enumerate((("mail", "451 4.7.0 Temporary rate limit, try again in 900 seconds", 900),
+                                                   ("eod", "432 4.3.2 Concurrent connections limit exceeded, retry after 1 hour", 3600),
+                                                   ("mail", "450 4.7.1 sending too fast", 300))):
+            with self.subTest(reply=reply):
+                relay = self.start_relay(dialogue='when %s do reply "%s"\n' % (event, reply), name="pause%d" % n)
+                self.queue_dir = os.path.join(self.tmp, "queue%d" % n)
+                self.configure(relay)
+                service = self.start_outpostd()
+                self.flush_one(code=75)
+                status = self.outpost("status", "--json", code=75).out
+                down = json.loads(status)["relays"][0]
+                self.assertIn(reply[:9], json.dumps(down))
+                wait = re.search(r"next try in ([\d.]+ \w+)", self.outpost("status", code=75).out)
+                self.assertTrue(wait, "the pause is not told")
+                number, unit = wait.group(1).split()
+                seconds = float(number) * {"s": 1, "m": 60, "h": 3600}[unit[0]]
+                self.assertTrue(pause * 0.55 <= seconds <= pause * 1.5, wait.group(0))
+                connections = relay.counters()["connections"]
+                self.sendmail("you@example.net")
+                service.stop()
+                self.assertEqual(relay.counters()["connections"], connections, "it was knocked at meanwhile")
+
+
+if __name__ == "__main__":
+    harness.main()
