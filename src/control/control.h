@@ -5,7 +5,7 @@
  * A request is one line: "OUTPOST-ASK 1 VERB [ARG ...]\n", arguments percent-encoded
  * (control bytes, blank, '%', DEL). At most LIMIT_ADDRESS * 4 bytes. The answer is any number of lines, each with
  * one byte in front: '>' goes to standard output as it is, '!' to standard error, '#' is progress
- * ("#DONE SENT DEFERRED FAILED LEFT", decimal numbers), and '=' is the last: "=CODE TEXT" with a
+ * ("#DONE SENT DEFERRED FAILED LEFT", or of wake "#CHOSEN", decimal numbers), and '=' is the last: "=CODE TEXT" with a
  * sysexits(3) code. A connection without an '=' line was cut off.
  */
 #ifndef CONTROL_CONTROL_H

@@ -259,7 +259,10 @@ static bool wake_more(struct client *c)
 	if (n < 0 || (nfit && queue_now(c->d->queue, fit, nfit, clock_us(c->d), &err) < 0))
 		return ask_ends(c, EX_TEMPFAIL, "%s", err.text);
 	c->question->picked += nfit;
-	return n == 0 ? wake_ends(c) : true;
+	if (n == 0)
+		return wake_ends(c);
+	buf_addf(&c->out, "#%llu\n", (unsigned long long)c->question->picked);	/* what is said brings us the next turn */
+	return true;
 }
 
 const struct verb verb_wake = {.name = "wake", .max_args = 2, .begin = wake_begin, .more = wake_more};

@@ -146,6 +146,14 @@ class Questions(harness.SystemTest):
         self.relay.wait_messages(5)
         harness.wait_for("the verdicts", lambda: self.left() == ["z@third.example"])
 
+    def test_some_of_many(self):
+        """More than fit in one page of the queue."""
+        self.start_outpostd()
+        for i in range(110):
+            self.sendmail("-odq", "%s%d@site.example" % ("even" if i % 2 == 0 else "odd", i))
+        self.sendmail("-qReven")
+        self.assertTrue(all(m.recipients[0].startswith("even") for m in self.relay.wait_messages(55)))
+
     def test_some_of_the_queue_without_a_daemon(self):
         """The flusher that is started for it leaves the others alone."""
         self.queue_some()
