@@ -233,6 +233,20 @@ static long read_chunk(struct queue *q, int64_t chunk, uint64_t offset, char *p,
 	return (long)n;
 }
 
+static long read_chunks(struct queue *q, int64_t chunk, uint64_t offset, char *p, size_t n, struct error *err)
+{
+	size_t have = 0;
+
+	while (have < n) {
+		long got = read_chunk(q, chunk, offset + have, p + have, n - have, err);
+
+		if (got < 0)
+			return -1;
+		have += (size_t)got;
+	}
+	return (long)have;
+}
+
 long queue_read(struct queue *q, int64_t row, uint64_t offset, char *p, size_t n, struct error *err)
 {
 	sqlite3_stmt *st = db_bind(q, SQL_BODY, err, "i", row);
@@ -250,7 +264,9 @@ long queue_read(struct queue *q, int64_t row, uint64_t offset, char *p, size_t n
 	db_done(st);
 	if (rc == 's' || rc == 'x')
 		return error_set(err, EX_UNAVAILABLE, "5.3.0", "queue: the body of this message is gone");
-	if (offset >= size || !n)
+	if (offset >= size)
 		return 0;
-	return read_chunk(q, chunk, offset, p, n, err);
+	if (n > size - offset)
+		n = (size_t)(size - offset);
+	return read_chunks(q, chunk, offset, p, n, err);
 }

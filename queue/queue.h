@@ -118,7 +118,7 @@ int queue_next_due(struct queue *q, int64_t *when, struct error *err);
 /* The same, of those that fall due after this time. */
 int queue_due_after(struct queue *q, int64_t after, int64_t *when, struct error *err);
 
-/* The message's bytes from offset: how many, 0 at the end, -1. Chunk by chunk; keeps nothing open. */
+/* The message's bytes from offset: n, or those up to the end, -1. Chunk by chunk; keeps nothing open. */
 long queue_read(struct queue *q, int64_t row, uint64_t offset, char *p, size_t n, struct error *err);
 
 /* ---- settle: between queue_begin and queue_commit. */

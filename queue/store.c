@@ -97,20 +97,6 @@ static int make_schema(const char *path, struct error *err)
 	return rc;
 }
 
-/* sqlite3_close says nothing about what it wrote: sync the file once more before it gets its name. */
-static int sync_file(const char *path)
-{
-	int fd = open(path, O_RDWR | O_CLOEXEC);
-	int rc;
-
-	if (fd < 0)
-		return -1;
-	rc = fsync(fd);
-	if (close(fd) < 0)
-		return -1;
-	return rc;
-}
-
 static void remove_leftovers(const char *tmp)
 {
 	static const char *const ends[] = {"", "-journal", "-wal", "-shm"};
@@ -135,7 +121,8 @@ static int create(const char *dir, const char *path, struct error *err)
 		return error_sys(err, EX_CANTCREAT, "4.3.0", "cannot make a queue in %s", dir);
 	close(fd);
 	rc = make_schema(tmp, err);
-	if (rc == 0 && (sync_file(tmp) < 0 || rename(tmp, path) < 0 || io_sync_dir(dir) < 0))
+	/* sqlite3_close says nothing about what it wrote: once more before the file gets its name. */
+	if (rc == 0 && (io_sync(tmp) < 0 || rename(tmp, path) < 0 || io_sync(dir) < 0))
 		rc = error_sys(err, EX_CANTCREAT, "4.3.0", "cannot make a queue in %s", dir);
 	if (rc < 0)
 		remove_leftovers(tmp);

@@ -123,6 +123,40 @@ ssize_t io_read(int fd, void *p, size_t n)
 	return got;
 }
 
+ssize_t io_read_full(int fd, void *p, size_t n)
+{
+	size_t have = 0;
+
+	while (have < n) {
+		ssize_t got = io_read(fd, (char *)p + have, n - have);
+
+		if (got < 0)
+			return -1;
+		if (got == 0)
+			break;
+		have += (size_t)got;
+	}
+	return (ssize_t)have;
+}
+
+ssize_t io_pread_full(int fd, void *p, size_t n, uint64_t at)
+{
+	size_t have = 0;
+
+	while (have < n) {
+		ssize_t got = pread(fd, (char *)p + have, n - have, (off_t)(at + have));
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			return -1;
+		if (got == 0)
+			break;
+		have += (size_t)got;
+	}
+	return (ssize_t)have;
+}
+
 static int read_to_end(int fd, const char *path, struct buf *out, struct error *err)
 {
 	for (;;) {
@@ -183,9 +217,9 @@ static int sync_parent(const char *path)
 	const char *slash = strrchr(path, '/');
 
 	if (!slash)
-		return io_sync_dir(".");
+		return io_sync(".");
 	snprintf(dir, sizeof(dir), "%.*s", slash == path ? 1 : (int)(slash - path), path);
-	return io_sync_dir(dir);
+	return io_sync(dir);
 }
 
 int io_replace_file(const char *path, const void *p, size_t n, mode_t mode, struct error *err)
@@ -212,9 +246,9 @@ int io_replace_file(const char *path, const void *p, size_t n, mode_t mode, stru
 	return 0;
 }
 
-int io_sync_dir(const char *path)
+int io_sync(const char *path)
 {
-	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	int rc;
 
 	if (fd < 0)

@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 
@@ -31,6 +32,10 @@ int io_write_all(int fd, const void *p, size_t n, deadline until);
 /* One read: bytes, 0 at the end, -1 errno (EAGAIN included). */
 ssize_t io_read(int fd, void *p, size_t n);
 
+/* n bytes, or those up to the end; -1 errno. The second from an offset, wherever the descriptor stands. */
+ssize_t io_read_full(int fd, void *p, size_t n);
+ssize_t io_pread_full(int fd, void *p, size_t n, uint64_t at);
+
 /* Reads a whole regular file (opened with O_NOFOLLOW if nofollow) into out, up to out's ceiling; fills
  * *st if st is not NULL. The error text names the path: no such file, not regular, too large, ... */
 int io_read_file(const char *path, bool nofollow, struct buf *out, struct stat *st, struct error *err);
@@ -39,8 +44,8 @@ int io_read_file(const char *path, bool nofollow, struct buf *out, struct stat *
  * Mode, and owner where it may, are kept from the old file, else mode. */
 int io_replace_file(const char *path, const void *p, size_t n, mode_t mode, struct error *err);
 
-/* fsync(2) of a directory. */
-int io_sync_dir(const char *path);
+/* fsync(2) of a file or directory. */
+int io_sync(const char *path);
 
 /* The path of another program of ours, in buf of size bytes: beside our own executable if one is
  * there and we run without set-id rights (an uninstalled build), otherwise HELPERDIR or SBINDIR.

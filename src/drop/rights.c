@@ -35,7 +35,7 @@ static int make_dirs(const char *dir, bool parent, struct error *err)
 	if (snprintf(path, sizeof(path), "%s/" INCOMING_DIR, dir) >= (int)sizeof(path))
 		return error_set(err, EX_CONFIG, "4.3.0", "the name of the queue directory is too long");
 	if (mkdir(path, 0700) == 0)
-		return io_sync_dir(dir) < 0 ? error_sys(err, EX_IOERR, "4.3.0", "cannot sync %s", dir) : 0;
+		return io_sync(dir) < 0 ? error_sys(err, EX_IOERR, "4.3.0", "cannot sync %s", dir) : 0;
 	if (errno == EEXIST)
 		return 0;
 	if (errno == ENOENT && parent && mkdir(dir, 0700) == 0)

@@ -59,6 +59,7 @@ static int run(struct context *c)
 
 static const struct command_option options[] = {
 	{"offline", 'o', NULL, "the configuration alone; do not speak to the relay"},
+	{"integrity", 'i', NULL, "read all of the queue, however large it is"},
 	{"sender", 's', "ADDRESS", "let the relay say whether it takes this sender (default: from_address, root)"},
 	{"transcript", 't', NULL, "show the dialogue with the relay, secrets masked"},
 	{"json", 'j', NULL, "one JSON object per line"},

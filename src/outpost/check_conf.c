@@ -20,6 +20,8 @@
 #include "conf/conf.h"
 #include "outpost/state.h"
 
+enum { SMALL_QUEUE = 64 << 20 };
+
 /* ---- as root */
 
 static bool load(struct context *c, struct report *r)
@@ -351,12 +353,32 @@ static void origin(struct context *c, struct report *r)
 	buf_free(&value);
 }
 
+/* All of a small queue is read; a large one only when it is asked for, since nothing is given back of its WAL meanwhile. */
+static bool is_whole(struct context *c, struct report *r, struct queue *q, const char *dir)
+{
+	char path[PATH_MAX];
+	struct error err = {0};
+	struct stat st;
+
+	snprintf(path, sizeof(path), "%s/queue.db", dir);
+	if (!option_given(c, "integrity") && stat(path, &st) == 0 && st.st_size > SMALL_QUEUE) {
+		report_linef(r, REPORT_NOTE, "queue", "outpost check --offline --integrity", "%s has %lld MB, which were not read",
+			     path, (long long)(st.st_size >> 20));
+		return true;
+	}
+	if (queue_check(q, true, &err) == 0)
+		return true;
+	report_fail(r, err.code, "queue", -1, err.text, "outpost export >saved.mbox   # what can be read; then see outpost-queue(7)");
+	return false;
+}
+
 static void queue_state(struct context *c, struct report *r)
 {
 	const char *dir = conf_str(c->conf, P_queue_directory);
 	struct error err = {0};
 	struct statvfs fs;
 	struct queue *q;
+	bool whole;
 	size_t n = state_count_files(dir, "corrupt");
 
 	if (c->own && access(dir, F_OK) < 0)
@@ -372,13 +394,15 @@ static void queue_state(struct context *c, struct report *r)
 		report_fail(r, err.code, "queue", -1, err.text, NULL);
 		return;
 	}
+	whole = !q || is_whole(c, r, q, dir);
 	queue_close(q);
 	if (statvfs(dir, &fs) == 0 && (uint64_t)fs.f_bavail * fs.f_frsize < 16u << 20)
 		report_linef(r, REPORT_WARN, "queue", NULL, "less than 16 MB are free in %s", dir);
 	if (n)
-		report_linef(r, REPORT_WARN, "queue", NULL, "%zu damaged %s in %s/corrupt", n,
-			     n == 1 ? "submission rests" : "submissions rest", dir);
-	report_linef(r, REPORT_OK, "queue", NULL, "%s", dir);
+		report_linef(r, REPORT_WARN, "queue", NULL, "%zu %s that could not be taken in %s in %s/corrupt: the log says why", n,
+			     n == 1 ? "submission" : "submissions", n == 1 ? "rests" : "rest", dir);
+	if (whole)
+		report_linef(r, REPORT_OK, "queue", NULL, "%s", dir);
 }
 
 size_t check_configuration(struct context *c, struct report *r, struct conf_relay *out, size_t max)

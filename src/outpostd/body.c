@@ -85,9 +85,7 @@ long body_read(void *arg, char *p, size_t n, struct error *err)
 		memcpy(p, b->memory.data + b->read, n);
 		got = (ssize_t)n;
 	} else {
-		do
-			got = pread(b->fd, p, n, (off_t)b->read);
-		while (got < 0 && errno == EINTR);
+		got = io_pread_full(b->fd, p, n, b->read);
 		if (got <= 0)
 			return error_sys(err, EX_TEMPFAIL, "4.3.0", "cannot read back what was received");
 	}

@@ -81,7 +81,7 @@ int incoming_open(struct outpostd *d)
  * the message, straight into the queue: a full disk need not hold a third copy. Nobody else can write it. */
 struct reread {
 	int fd;
-	off_t at;
+	uint64_t at;
 	uint32_t left;		/* of the piece we are in */
 	bool end;
 };
@@ -94,18 +94,9 @@ static int ignore(void *arg, const char *p, size_t n, struct error *err)
 
 static int read_at(struct reread *r, void *p, size_t n, struct error *err)
 {
-	size_t have = 0;
-
-	while (have < n) {
-		ssize_t got = pread(r->fd, (char *)p + have, n - have, r->at);
-
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got <= 0)
-			return error_sys(err, EX_IOERR, "4.3.0", "cannot read a file in " INCOMING_DIR);
-		have += (size_t)got;
-		r->at += got;
-	}
+	if (io_pread_full(r->fd, p, n, r->at) != (ssize_t)n)
+		return error_sys(err, EX_IOERR, "4.3.0", "cannot read a file in " INCOMING_DIR);
+	r->at += n;
 	return 0;
 }
 

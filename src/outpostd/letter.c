@@ -49,23 +49,6 @@ static void put_seq(struct agent *a, uint8_t type, uint64_t seq)
 	frame_finish(&a->out, mark);
 }
 
-/* Reads n bytes at offset, or as many as there are. */
-static long read_full(struct outpostd *d, int64_t row, uint64_t offset, char *p, size_t n, struct error *err)
-{
-	size_t have = 0;
-
-	while (have < n) {
-		long got = queue_read(d->queue, row, offset + have, p + have, n - have, err);
-
-		if (got < 0)
-			return -1;
-		if (got == 0)
-			break;
-		have += (size_t)got;
-	}
-	return (long)have;
-}
-
 /* The header as stored, in memory of its own; *first holds the message's first bytes already. */
 static int stored_header(struct outpostd *d, const struct queue_message *m, const char *first, size_t have,
 			 struct buf *header, struct error *err)
@@ -81,7 +64,7 @@ static int stored_header(struct outpostd *d, const struct queue_message *m, cons
 	room = buf_room(header, rest);
 	if (!room)
 		return error_set(err, EX_OSERR, "4.3.0", "no memory");
-	got = read_full(d, m->row, have, room, rest, err);
+	got = queue_read(d->queue, m->row, have, room, rest, err);
 	if (got < 0)
 		return -1;
 	header->len += (size_t)got;
@@ -148,7 +131,7 @@ int letter_begin(struct agent *a, struct claim *c, struct error *err)
 
 	if (c->m.header_size > LIMIT_HEADER || c->m.header_size > c->m.size)
 		c->m.header_size = 0; /* nothing that we can call a header */
-	have = read_full(d, c->m.row, 0, piece, sizeof(piece), err);
+	have = queue_read(d->queue, c->m.row, 0, piece, sizeof(piece), err);
 	if (have < 0 || rewritten_sender(d, c, err) < 0 ||
 	    make_header(d, c, piece, (size_t)have, &old_lines, err) < 0)
 		return -1;
@@ -199,7 +182,7 @@ int letter_send(struct agent *a, struct claim *c)
 			continue;
 		}
 		stored = c->offset - c->header.len + c->m.header_size;
-		got = stored < c->m.size ? read_full(a->d, c->m.row, stored, piece, sizeof(piece), &err) : 0;
+		got = stored < c->m.size ? queue_read(a->d->queue, c->m.row, stored, piece, sizeof(piece), &err) : 0;
 		if (got > 0) {
 			put_body(a, c->seq, piece, (size_t)got);
 			c->offset += (uint64_t)got;

@@ -103,9 +103,7 @@ ssize_t spool_read(const struct spool *s, uint64_t offset, char *p, size_t n, st
 	if (offset < s->written) {
 		if (n > s->written - offset)
 			n = (size_t)(s->written - offset);
-		do
-			got = pread(s->fd, p, n, (off_t)offset);
-		while (got < 0 && errno == EINTR);
+		got = io_pread_full(s->fd, p, n, offset);
 		return got > 0 ? got : error_sys(err, EX_TEMPFAIL, "4.3.0", "cannot read the temporary file");
 	}
 	offset -= s->written;

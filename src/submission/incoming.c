@@ -68,17 +68,12 @@ bool incoming_is_name(const char *name)
 static int read_head(int fd, struct incoming *in, struct error *err)
 {
 	char head[INCOMING_HEAD];
-	size_t have = 0;
+	ssize_t got = io_read_full(fd, head, sizeof(head));
 
-	while (have < sizeof(head)) {
-		ssize_t got = io_read(fd, head + have, sizeof(head) - have);
-
-		if (got < 0)
-			return error_sys(err, EX_IOERR, "4.3.0", "cannot read a file in " INCOMING_DIR);
-		if (got == 0)
-			return error_set(err, EX_DATAERR, "5.5.2", "the file ends within its head");
-		have += (size_t)got;
-	}
+	if (got < 0)
+		return error_sys(err, EX_IOERR, "4.3.0", "cannot read a file in " INCOMING_DIR);
+	if (got < INCOMING_HEAD)
+		return error_set(err, EX_DATAERR, "5.5.2", "the file ends within its head");
 	if (incoming_get_head(head, in) < 0)
 		return error_set(err, EX_DATAERR, "5.5.2", "not a file of outpost-drop of this version");
 	return 0;

@@ -170,6 +170,45 @@ class BadInput(harness.SystemTest):
         self.assertEqual(base.execute("PRAGMA user_version").fetchone()[0], 9999)
         base.close()
 
+    def test_damaged_database(self):
+        """`outpost check` reads all of it; nothing is repaired by deleting."""
+        self.configure(self.start_relay())
+        self.sendmail("-odq", "you@example.net", input=b"Subject: x\n\n" + b"line\n" * 20000)
+        self.outpost("flush")
+        self.wait_log(r"outpostd\[\d+\]: done")
+        self.assertIn("ok    queue", self.outpost("check", "--offline").out)
+        path = os.path.join(self.queue_dir, "queue.db")
+        base = sqlite3.connect(path)
+        base.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        page, = base.execute("SELECT rootpage FROM sqlite_master WHERE name = 'message_due'").fetchone()
+        base.close()
+        with open(path, "r+b") as f:
+            f.seek((page - 1) * 8192)
+            f.write(b"\xee" * 8192)
+        done = self.outpost("check", "--offline", code=None)
+        self.assertIn(done.returncode, (65, 74))
+        self.assertSays(done, r"queue: .*damaged")
+        self.assertNotIn("ok    queue", done.out)
+        with open(path, "rb") as f:
+            f.seek((page - 1) * 8192)
+            self.assertEqual(f.read(8192), b"\xee" * 8192)
+
+    def test_database_of_another_program(self):
+        self.configure(self.start_relay())
+        os.mkdir(self.queue_dir, 0o700)
+        path = os.path.join(self.queue_dir, "queue.db")
+        base = sqlite3.connect(path)
+        base.execute("CREATE TABLE cats (name TEXT)")
+        base.close()
+        with open(path, "rb") as f:
+            before = f.read()
+        service = self.start_outpostd(wait=False)
+        self.assertEqual(service.wait(), 78)
+        self.assertRegex(service.output() + self.log_text(), "is the database of another program; it was left as it is")
+        self.assertSays(self.outpost("check", "--offline", code=None), r"is the database\s+of\s+another\s+program")
+        with open(path, "rb") as f:
+            self.assertEqual(f.read(), before)
+
     def test_database_that_is_none(self):
         self.configure(self.start_relay())
         self.sendmail("-odq", "you@example.net")

@@ -297,6 +297,48 @@ static void files_are_replaced_whole(void **state)
 	assert_int_equal(rmdir(dir), 0);
 }
 
+static void reads_are_full(void **state)
+{
+	char dir[] = "/tmp/test_base.XXXXXX", path[64], got[8];
+	struct error e;
+	int fds[2], fd;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/file", dir);
+	assert_int_equal(io_replace_file(path, "abcdef", 6, 0600, &e), 0);
+	assert_int_equal(io_sync(path), 0);
+	assert_int_equal(io_sync(dir), 0);
+	fd = open(path, O_RDONLY);
+	assert_int_equal(io_pread_full(fd, got, 3, 2), 3);
+	assert_memory_equal(got, "cde", 3);
+	assert_int_equal(io_pread_full(fd, got, sizeof(got), 4), 2);
+	assert_int_equal(io_pread_full(fd, got, sizeof(got), 6), 0);
+	assert_int_equal(io_read_full(fd, got, 4), 4);
+	assert_int_equal(io_read_full(fd, got, 4), 2);
+	close(fd);
+	assert_int_equal(io_read_full(fd, got, 1), -1);
+	assert_int_equal(io_pread_full(fd, got, 1, 0), -1);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(io_sync(path), -1);
+	assert_int_equal(rmdir(dir), 0);
+
+	/* A pipe gives what is there; all of it comes nevertheless. */
+	assert_int_equal(pipe(fds), 0);
+	if (fork() == 0) {
+		for (int i = 0; i < 6; i++) {
+			if (write(fds[1], "x", 1) != 1)
+				_exit(1);
+			poll(NULL, 0, 5);
+		}
+		_exit(0);
+	}
+	close(fds[1]);
+	assert_int_equal(io_read_full(fds[0], got, sizeof(got)), 6);
+	close(fds[0]);
+	assert_true(wait(NULL) > 0);
+}
+
 static void sockets_with_long_paths(void **state)
 {
 	char dir[] = "/tmp/test_base.XXXXXX", deep[400], path[420];
@@ -412,6 +454,7 @@ int main(void)
 		cmocka_unit_test(errors_carry_their_text),
 		cmocka_unit_test(deadlines_end),
 		cmocka_unit_test(files_are_replaced_whole),
+		cmocka_unit_test(reads_are_full),
 		cmocka_unit_test(sockets_with_long_paths),
 		cmocka_unit_test(children_get_what_they_should),
 		cmocka_unit_test(a_program_that_is_not_there),
