@@ -158,8 +158,15 @@ int conf_question_answer(const char *dir, const char *relay, const char *sender,
 int conf_oauth2_file(struct conf *c, const char *user, char *file, size_t fsize, char *tokens, size_t tsize, struct error *err);
 void conf_credential_wipe(struct conf_credential *cr);
 
+/* Who but root can write main.cf; 0: nobody. */
+uid_t conf_writer(const struct conf *c);
+
+/* Once we are who we are going to be: fails unless main.cf is root's or ours. (It may have been the owner's of the queue
+ * directory that was there when it was read.) */
+int conf_obey(const struct conf *c, struct error *err);
+
 /* What `outpost check`, `outpost flush` and postmap do as root: set password maps (and a main.cf that holds static: or inline:
- * passwords) that are root's and 0600 to root:owner's group 0640. Appends a line per file that was changed to said. */
+ * passwords) that are root's and 0600 to root:owner's group 0640, where main.cf is root's. Appends a line per file that was changed to said. */
 int conf_mend_modes(struct conf *c, gid_t group, struct buf *said, struct error *err);
 
 #endif

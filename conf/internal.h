@@ -31,6 +31,7 @@ struct conf_file {
 struct conf {
 	char dir[PATH_MAX];
 	char path[PATH_MAX + 16];	/* DIR/main.cf */
+	uid_t writer;			/* who but root can write it; 0: nobody */
 	struct conf_entry *entries;
 	size_t nentries;
 	char *values[CONF_PARAMS];	/* expanded, made when first asked for */

@@ -372,7 +372,21 @@ static int check_rights(struct conf *c, const struct stat *file, struct error *e
 		return error_set(err, EX_CONFIG, "4.3.5",
 				 "%s belongs to user %u, who is neither root nor the owner of the queue; type: chown root %s",
 				 c->dir, (unsigned)dir.st_uid, c->dir);
+	c->writer = file->st_uid ? file->st_uid : dir.st_uid;
 	return 0;
+}
+
+uid_t conf_writer(const struct conf *c)
+{
+	return c->writer;
+}
+
+int conf_obey(const struct conf *c, struct error *err)
+{
+	if (c->writer == 0 || c->writer == geteuid())
+		return 0;
+	return error_set(err, EX_CONFIG, "4.3.5", "%s belongs to user %u and is not for user %u", c->path, (unsigned)c->writer,
+			 (unsigned)geteuid());
 }
 
 static int load_into(struct conf *c, struct error *err)

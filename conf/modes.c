@@ -61,11 +61,12 @@ static int mend_element(struct conf *c, struct span element, gid_t group, struct
 	return rc;
 }
 
+/* What somebody else wrote into a main.cf must not have root open root's files to him. */
 int conf_mend_modes(struct conf *c, gid_t group, struct buf *said, struct error *err)
 {
 	struct span rest = span_of(conf_str(c, P_smtp_sasl_password_maps)), one;
 
-	if (geteuid() != 0)
+	if (geteuid() != 0 || c->writer != 0)
 		return 0;
 	while (conf_list_next(&rest, &one))
 		if (mend_element(c, one, group, said, err) < 0)

@@ -1,10 +1,13 @@
 #include "config.h"
 #include "base/log.h"
 #include "base/buf.h"
+#include "base/deadline.h"
+#include "base/io.h"
 #include "base/text.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,7 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { LINE_MAX_BYTES = 4096 };
+enum { LINE_MAX_BYTES = 4096, SYSLOG_WAIT_MS = 200, SYSLOG_DEAF_MS = 5000 };
 
 static struct {
 	enum log_target target;
@@ -22,6 +25,8 @@ static struct {
 	char path[1024];
 	char host[256];	/* for files: without its domain */
 	int fd;		/* the file, or the socket of syslog */
+	unsigned lost;	/* lines that syslog did not take */
+	deadline deaf;	/* until then it is not waited for */
 } state = {.target = LOG_TO_STDERR, .threshold = LOG_INFORMATION, .name = "outpost", .fd = -1};
 
 /* /dev/log is spoken to directly: the C library's syslog(3) can't change its tag and pid per line. */
@@ -38,17 +43,28 @@ static int syslog_connect(void)
 	return -1;
 }
 
-void log_reopen(void)
+static int open_target(void)
 {
-	int fd = -1;
-
 	if (state.target == LOG_TO_FILE)
-		fd = open(state.path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0640);
-	else if (state.target == LOG_TO_SYSLOG)
-		fd = syslog_connect();
+		return open(state.path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0640);
+	return state.target == LOG_TO_SYSLOG ? syslog_connect() : -1;
+}
+
+static void change_to(int fd)
+{
 	if (state.fd >= 0)
 		close(state.fd);
 	state.fd = fd;
+}
+
+int log_reopen(void)
+{
+	int fd = open_target();
+
+	if (fd < 0 && state.target == LOG_TO_FILE && state.fd >= 0)
+		return -1;
+	change_to(fd);
+	return 0;
 }
 
 int log_open(enum log_target target, const char *name, const char *path)
@@ -59,7 +75,7 @@ int log_open(enum log_target target, const char *name, const char *path)
 	if (gethostname(state.host, sizeof(state.host) - 1) < 0)
 		snprintf(state.host, sizeof(state.host), "localhost");
 	state.host[strcspn(state.host, ".")] = '\0';
-	log_reopen();
+	change_to(open_target());
 	return target == LOG_TO_FILE && state.fd < 0 ? -1 : 0;
 }
 
@@ -107,19 +123,50 @@ static void emit(int fd, const struct buf *line)
 	while (n < 0 && errno == EINTR);
 }
 
+static ssize_t send_line(const struct buf *line)
+{
+	ssize_t n;
+
+	do
+		n = send(state.fd, line->data, line->len, MSG_NOSIGNAL);
+	while (n < 0 && errno == EINTR);
+	return n;
+}
+
+/* Its queue is short (ten lines where nobody made it longer), so it is given a moment; but a syslogd that stands still
+ * must not hold the mail. */
+static bool deliver(const struct buf *line)
+{
+	ssize_t n = send_line(line);
+
+	if (n < 0 && errno == EAGAIN && deadline_over(state.deaf)) {
+		if (io_wait(state.fd, POLLOUT, deadline_in_ms(SYSLOG_WAIT_MS)) <= 0)
+			state.deaf = deadline_in_ms(SYSLOG_DEAF_MS);
+		n = send_line(line);
+	}
+	if (n < 0 && errno != EAGAIN) {
+		log_reopen(); /* syslogd was restarted */
+		if (state.fd >= 0)
+			n = send_line(line);
+	}
+	return n >= 0;
+}
+
 static void emit_syslog(enum log_level level, const char *when, const struct buf *body)
 {
 	struct buf line;
-	ssize_t n;
 
 	buf_init(&line, LINE_MAX_BYTES + 256);
-	buf_addf(&line, "<%d>%s %s", level_priority(level), when, buf_str(body));
-	n = send(state.fd, line.data, line.len, MSG_NOSIGNAL);
-	if (n < 0 && errno != EAGAIN && errno != EINTR) {
-		log_reopen(); /* syslogd was restarted */
-		if (state.fd >= 0)
-			n = send(state.fd, line.data, line.len, MSG_NOSIGNAL);
+	if (state.lost) {
+		buf_addf(&line, "<%d>%s %s/log[%d]: warning: %u lines were lost: syslog did not take them",
+			 level_priority(LOG_WARN), when, state.name, (int)getpid(), state.lost);
+		if (deliver(&line))
+			state.lost = 0;
+		buf_reset(&line);
 	}
+	buf_addf(&line, "<%d>%s %s", level_priority(level), when, buf_str(body));
+	if (state.lost || !deliver(&line))
+		state.lost++;
 	buf_free(&line);
 }
 
@@ -152,6 +199,8 @@ void log_line(enum log_level level, const char *part, pid_t pid, const char *fmt
 	buf_addf(&body, "%s/%s[%d]: %s", state.name, part, (int)(pid ? pid : getpid()), level_word(level));
 	text_printable(&body, buf_str(&raw), raw.len, LINE_MAX_BYTES - body.len - 8);
 	stamp(when, sizeof(when));
+	if (state.target == LOG_TO_SYSLOG && state.fd < 0)
+		log_reopen(); /* it was not there, or away for a moment */
 	if (state.target == LOG_TO_SYSLOG && state.fd >= 0)
 		emit_syslog(level, when, &body);
 	else

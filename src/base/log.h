@@ -19,7 +19,9 @@ enum log_target { LOG_TO_STDERR, LOG_TO_SYSLOG, LOG_TO_FILE };
  * LOG_TO_SYSLOG without a listening /dev/log falls back to stderr. Returns -1 with errno when
  * the file can't be opened; then lines go to stderr. */
 int log_open(enum log_target target, const char *name, const char *path);
-void log_reopen(void);
+
+/* The same file or socket anew. -1 with errno: the file can't be opened (any more); lines go on to what is open. */
+int log_reopen(void);
 
 /* Lines below this level are dropped; LOG_INFORMATION at first. */
 void log_threshold(enum log_level level);

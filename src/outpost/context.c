@@ -50,7 +50,9 @@ int context_become(struct context *c, struct error *err)
 	/* A queue of one's own is made on first use, by whoever uses it. */
 	if (c->own && stat(conf_str(c->conf, P_queue_directory), &st) < 0 && errno == ENOENT)
 		return 0;
-	return proc_become_owner(conf_str(c->conf, P_queue_directory), &c->owner, err);
+	if (proc_become_owner(conf_str(c->conf, P_queue_directory), &c->owner, err) < 0)
+		return -1;
+	return conf_obey(c->conf, err);
 }
 
 /* A queue directory without a database: nothing was ever sent. */

@@ -101,7 +101,8 @@ static void on_signal(void *arg, short revents)
 			agents_reap(d);
 		} else if (s.ssi_signo == SIGHUP) {
 			d->reload = true;
-			log_reopen();
+			if (log_reopen() < 0)
+				log_line(LOG_WARN, "outpostd", 0, "cannot open maillog_file again, going on with the old one: %s", strerror(errno));
 		} else if (!d->leaving) {
 			log_line(LOG_INFORMATION, "outpostd", 0, "stopping on signal %u", s.ssi_signo);
 			d->leaving = true;
@@ -145,10 +146,15 @@ static int start(struct outpostd *d, struct error *err)
 	n = snprintf(d->queue_dir, sizeof(d->queue_dir), "%s", conf_str(d->conf, P_queue_directory));
 	if (n >= (int)sizeof(d->queue_dir))
 		return error_set(err, EX_CONFIG, NULL, "queue_directory is too long");
-	reload_log(d);
+	if (conf_writer(d->conf) == 0)
+		reload_log(d); /* while we may */
 	make_own_queue(d);
 	listener_bind(d);
-	if (proc_become_owner(d->queue_dir, NULL, err) < 0 || watch_signals(d, err) < 0 || open_queue(d, err) < 0)
+	if (proc_become_owner(d->queue_dir, NULL, err) < 0 || conf_obey(d->conf, err) < 0)
+		return -1;
+	if (conf_writer(d->conf) != 0)
+		reload_log(d); /* his log, so not with more rights than he has */
+	if (watch_signals(d, err) < 0 || open_queue(d, err) < 0)
 		return -1;
 	proc_hide();
 	journal_open(d);

@@ -66,7 +66,7 @@ void reload_now(struct outpostd *d)
 		refuse(d, &err);
 		return;
 	}
-	if (rules_open(fresh, &rules, &err) < 0) {
+	if (conf_obey(fresh, &err) < 0 || rules_open(fresh, &rules, &err) < 0) {
 		conf_free(fresh);
 		refuse(d, &err);
 		return;

@@ -6,6 +6,7 @@ SYSTEM_TESTS = \
 	tests/system/test_config.py \
 	tests/system/test_oauth2.py \
 	tests/system/test_limits.py \
+	tests/system/test_log.py \
 	tests/system/test_flusher.py \
 	tests/system/test_time.py \
 	tests/system/test_bad_input.py \
