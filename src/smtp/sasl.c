@@ -445,7 +445,7 @@ static int choose_and_try(struct agent *a)
 	struct mechanism_question q = {
 		.offered = a->ehlo.auth, .filter = a->set.mechanism_filter, .refused = refused_so_far,
 		.options = a->ch.tls ? a->set.tls_security_options : a->set.security_options,
-		.secret = a->link.secret_kind, .certificate = a->set.certfile[0] != '\0', .can_bind = a->ch.tls != NULL,
+		.secret = a->link.secret_kind, .certificate = a->set.certfile[0] && a->ch.tls, .can_bind = a->ch.tls != NULL,
 	};
 
 	for (;;) {
@@ -460,15 +460,17 @@ static int choose_and_try(struct agent *a)
 			return agent_down(a, DOWN_AUTH, EX_CONFIG, "4.7.0", "no login mechanism in common with %s: it offers %s",
 					  agent_peer(a), why);
 		if (m->secret != 'C' && !a->link.have_secret) {	/* EXTERNAL was refused */
-			if (get_secret(a) < 0)
+			if (get_secret(a) < 0) {
+				a->down = last;
 				return -1;
+			}
 			q.secret = a->link.secret_kind;
 			continue;
 		}
 		if (try(a, m) == 0)
 			return 0;
-		/* 504: it does not do what it offered. Nothing was held against the password yet. */
-		if (a->reply.code != 504 || a->down.kind != DOWN_AUTH || a->ch.eof)
+		/* 504: it does not do what it offered. Nothing was held against the password yet; nor was it by a refused certificate. */
+		if ((a->reply.code != 504 && m->secret != 'C') || a->down.kind != DOWN_AUTH || a->ch.eof)
 			return -1;
 		snprintf(refused_so_far + n, sizeof(refused_so_far) - n, "%s ", m->name);
 		last = a->down;

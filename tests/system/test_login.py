@@ -79,6 +79,17 @@ class External(LoginTest):
         self.mechanism(driven, "PLAIN")
         self.all_sent(driven, relay, 1)
 
+    def test_offered_and_refused(self):
+        """Exchange offers EXTERNAL to anybody: the password, which was not shown yet, decides. Without one the refusal is what is told."""
+        at = self.certificates()
+        relay = self.start_relay("--client-ca", at("clients.pem"), "--auth", "EXTERNAL PLAIN",
+                                 dialogue='when auth arg~external do reply "535 5.7.8 who is that"\n')
+        driven = self.drive(relay, **self.own(at, "me"))
+        self.mechanism(driven, "PLAIN")
+        self.all_sent(driven, relay, 1)
+        self.configure(relay, smtp_tls_cert_file=at("me.pem"), smtp_tls_key_file=at("me.key"), smtp_sasl_password_maps="")
+        self.assertIn("who is that", self.outpost("check", code=None).out)
+
     def test_a_certificate_that_the_relay_does_not_know(self):
         at = self.certificates()
         relay = self.start_relay("--client-ca", at("clients.pem"), "--auth", "EXTERNAL")
