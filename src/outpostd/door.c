@@ -144,7 +144,7 @@ void client_close(struct client *c)
 	d->door.nclients--;
 	d->active = clock_mono_ms();
 	loop_remove(&d->loop, &c->watch);
-	hatch_close(c->watch.fd, c->uid);
+	hatch_close(d, c->watch.fd, c->uid);
 	submission_decoder_free(c->decoder);
 	body_free(&c->body);
 	buf_free(&c->in);
@@ -337,13 +337,13 @@ static void client_ready(void *arg, short revents)
 
 /* ---- the listening sockets */
 
-static void turn_away(int fd, uid_t uid)
+static void turn_away(struct outpostd *d, int fd, uid_t uid)
 {
 	static const char words[] = "75 4.3.2 too many submissions of this user at a time; try again\n";
 
 	if (send(fd, words, sizeof(words) - 1, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
 		errno = 0;
-	hatch_close(fd, uid);
+	hatch_close(d, fd, uid);
 }
 
 static int wait_in_line(struct door *door, int fd, uid_t uid, gid_t gid)
@@ -382,7 +382,7 @@ static void welcome(struct outpostd *d, int fd, uid_t uid, gid_t gid)
 	if (full && wait_in_line(door, fd, uid, gid) == 0)
 		return;
 	if (full || !client_new(d, fd, uid, gid, false))
-		turn_away(fd, uid);
+		turn_away(d, fd, uid);
 }
 
 static void serve_waiting(struct outpostd *d)
@@ -400,7 +400,7 @@ static void serve_waiting(struct outpostd *d)
 		*p = w->next;
 		door->nwaiting--;
 		if (!client_new(d, w->fd, w->uid, w->gid, false))
-			turn_away(w->fd, w->uid);
+			turn_away(d, w->fd, w->uid);
 		free(w);
 	}
 }
@@ -516,6 +516,7 @@ int door_open(struct outpostd *d, struct error *err)
 	struct door *door = &d->door;
 	int fd;
 
+	hatch_open(d);
 	door->door.fd = door->admin.fd = -1;
 	door->deaf = DEADLINE_NEVER;
 	door->ready_end = &door->ready;
@@ -573,13 +574,14 @@ void door_hang_up(struct outpostd *d)
 		struct waiting *w = d->door.waiting;
 
 		d->door.waiting = w->next;
-		hatch_close(w->fd, w->uid);
+		hatch_close(d, w->fd, w->uid);
 		free(w);
 	}
 	d->door.nwaiting = 0;
 	free(d->door.budgets);
 	d->door.budgets = NULL;
 	d->door.nbudgets = 0;
+	hatch_end(d);
 }
 
 /* ---- time */

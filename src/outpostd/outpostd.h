@@ -165,9 +165,17 @@ void client_flush(struct client *c);		/* sends what it can, closes when all is s
 void client_close(struct client *c);
 
 /* ---- hatch.c: a stranger's socket, read and closed without ever closing what a stranger sent along. */
+struct hatch {
+	int keeper;		/* of sockets that must not be closed; -1: none yet */
+	unsigned given;
+	uid_t uid;		/* who did that last, */
+	deadline told;		/* and until when this is not said again */
+};
+void hatch_open(struct outpostd *d);
+void hatch_end(struct outpostd *d);
 ssize_t hatch_read(int fd, void *p, size_t n);	/* as recv; EBADMSG: a descriptor was sent along */
-void hatch_close(int fd, uid_t uid);
-int hatch_wait(void);			/* the life of the process that closes such a socket */
+void hatch_close(struct outpostd *d, int fd, uid_t uid);
+int hatch_wait(void);			/* the keeper's life */
 
 /* ---- accept.c */
 struct accepted {
@@ -486,6 +494,7 @@ struct outpostd {
 	int lock;
 	struct loop loop;
 	struct door door;
+	struct hatch hatch;
 	struct watch signals;
 	struct incoming_state incoming;
 	struct schedule schedule;

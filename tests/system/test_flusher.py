@@ -247,6 +247,25 @@ class Door(Flusher):
         self.assertLess(time.monotonic() - begin, 3 * harness.SLOW)
         service.stop()      # nor does that wait
 
+    def test_many_descriptors_cost_little(self):
+        self.configure(self.start_relay())
+        service = self.start_outpostd()
+        flood = subprocess.Popen([sys.executable, "-c", """if 1:
+            import array, os, socket
+            os.setgroups([]); os.setgid(%d); os.setuid(%d)
+            null = array.array("i", [os.open("/dev/null", os.O_RDONLY)])
+            for _ in range(4000):
+                with socket.socket(socket.AF_UNIX) as s:
+                    s.connect(%r)
+                    s.sendmsg([b"x"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, null)])
+        """ % (NOBODY, NOBODY, self.door)])
+        self.assertEqual(flood.wait(60), 0)
+        begin = time.monotonic()
+        self.assertRegex(self.submit(), "^0 ")
+        self.assertLess(time.monotonic() - begin, 2 * harness.SLOW)
+        self.assertLess(len(harness.children(service.pid)), 10)
+        self.assertEqual(len(self.log_lines("sent a file descriptor")), 1)
+
     def test_without_new_privileges(self):
         """NoNewPrivileges, a fresh uid, no groups: the door needs nothing of them."""
         relay = self.start_relay()
