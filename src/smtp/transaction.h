@@ -19,8 +19,8 @@
 #include "smtp/agent.h"
 #include "smtp/window.h"
 
-/* The proof of the window: RSET, MAIL, RSET, MAIL, a BDAT that is refused, RSET. */
-enum { PROOF_BDAT = 4, PROOF_COMMANDS = 6 };
+/* The proof of the window: RSET, MAIL, a BDAT that is refused, RSET. */
+enum { PROOF_BDAT = 2, PROOF_COMMANDS = 4 };
 
 enum command { CMD_RSET, CMD_MAIL, CMD_RCPT, CMD_DATA, CMD_EOD, CMD_PROOF };
 

@@ -4,7 +4,9 @@ A file test_NAME.py subclasses Exchange and says how its server is started. The 
 .tls (ports; None where it has no such port), delivered() and wait_delivered(n): one copy for each recipient,
 with .sender, .recipient, .body and .field(name).
 """
+import os
 import re
+import sqlite3
 
 import harness
 
@@ -29,6 +31,7 @@ class Exchange(harness.SystemTest):
     needs = ("sendmail", "outpostd", "outpost", "outpost-smtp")
     refuses = "refused@example.net"     # a recipient that the server answers 5xx; None where it can't
     keeps_eightbit = True               # whether it offers 8BITMIME
+    flies = False                       # whether it is found fit for transactions in flight
     backlog = 60
 
     def start_server(self):
@@ -108,6 +111,14 @@ class Exchange(harness.SystemTest):
         self.compare(wanted, self.server.wait_delivered(len(wanted)))
         self.assertEqual(len(self.log_lines(r"status=sent")), len(wanted))
         self.assertEqual(len(self.log_lines(r"to=<%s>.*status=bounced" % re.escape(self.refuses or "-"))), refused)
+        self.assertEqual("flight=yes" in self.known(), self.flies, self.log_text())
+
+    def known(self):
+        """What was learnt of the relay."""
+        base = sqlite3.connect(os.path.join(self.queue_dir, "queue.db"))
+        words, = base.execute("SELECT known FROM relay").fetchone()
+        base.close()
+        return words
 
     def test_ten_refusals_in_a_row(self):
         """Postfix sleeps before each reply from the tenth error on and hangs up at the twentieth, Exim at the fourth protocol error,

@@ -5,6 +5,8 @@ import servers
 
 
 class DovecotSubmission(exchange.Exchange):
+    flies = True
+
     def start_server(self):
         return servers.DovecotSubmission(
             self, extra="smtpd_recipient_restrictions = check_recipient_access inline:{refused@example.net=REJECT}\n")

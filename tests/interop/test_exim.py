@@ -5,6 +5,8 @@ import servers
 
 
 class Exim(exchange.Exchange):
+    flies = True
+
     def start_server(self):
         return servers.Exim(self)
 

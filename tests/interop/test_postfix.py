@@ -7,6 +7,8 @@ REFUSE = "smtpd_recipient_restrictions = check_recipient_access inline:{refused@
 
 
 class Postfix(exchange.Exchange):
+    flies = True
+
     def start_server(self):
         return servers.Postfix(self, extra=REFUSE)
 

@@ -144,14 +144,6 @@ class InFlight(AgentTest):
     def test_a_relay_that_dies_of_it(self):
         self.found_out("cut")
 
-    def test_a_relay_whose_rset_does_nothing(self):
-        """The second MAIL of the proof shows it, before a body is in flight."""
-        relay, driven = self.flight(dialogue='when rset nested=yes do send "250 2.0.0 Ok\\r\\n"\n')
-        self.assertIn("known flight=no", driven.text)
-        self.assertIn("bye", driven.text)
-        self.assertNotIn("flight=yes", driven.text)
-        self.assertEqual((driven.total["sent"], driven.total["deferred"]), (driven.total["begun"], 0), driven)
-
     def test_ten_refusals_in_a_row_end_the_session(self):
         relay = self.start_relay()
         driven = self.drive(relay, "-n", "10", "-w", "20", "-r", "reject@example.com", known="flight=yes")
