@@ -121,6 +121,7 @@ static void tell(struct hatch *h, uid_t uid)
 static void dispose(struct hatch *h, int fd, uid_t uid)
 {
 	tell(h, uid);
+	shutdown(fd, SHUT_RDWR); /* the end of it for the other side, though it is not closed */
 	if (h->keeper < 0 || h->given >= KEEPS_MAX || !give(h, fd))
 		if (new_keeper(h) < 0 || !give(h, fd))
 			return;
