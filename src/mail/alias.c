@@ -355,14 +355,10 @@ static int expand(struct expansion *e, const char *spec)
 	address_split(spec, &local, &domain);
 	bare = !*domain;
 	map_complete(e->r, spec, &full);
-	rc = map_canonical(e->r, &e->r->recipient_canonical, buf_str(&full), &t, e->err);
+	rc = map_canonicals(e->r, ENVELOPE_RECIPIENT, buf_str(&full), &t, e->err);
 	if (rc >= 0) {
-		bool changed = rc > 0;
-
-		rc = map_canonical(e->r, &e->r->canonical, buf_str(&t), &full, e->err);
-		bare = bare && !changed && rc == 0;
-	}
-	if (rc >= 0) {
+		bare = bare && rc == 0;
+		map_masquerade(e->r, ENVELOPE_RECIPIENT, buf_str(&t), &full);
 		address_split(buf_str(&full), &local, &domain);
 		rc = bare || map_is_local(e->r, domain) ? expand_local(e, buf_str(&full), local)
 							: give(e, buf_str(&full));

@@ -176,8 +176,8 @@ static int map_once(const struct rewrite_rules *r, const struct rewrite_map *m, 
 	return rc;
 }
 
-int map_canonical(const struct rewrite_rules *r, const struct rewrite_map *m, const char *spec, struct buf *out,
-		  struct error *err)
+static int canonical(const struct rewrite_rules *r, const struct rewrite_map *m, const char *spec, struct buf *out,
+		     struct error *err)
 {
 	struct buf was;
 	int rc = 1, changed = 0;
@@ -197,6 +197,35 @@ int map_canonical(const struct rewrite_rules *r, const struct rewrite_map *m, co
 	return rc < 0 ? -1 : changed;
 }
 
+static bool is_sender(enum map_role role)
+{
+	return role == ENVELOPE_SENDER || role == HEADER_SENDER;
+}
+
+/* Whether a list of classes names this one; no list names all. */
+static bool applies(const char *classes, enum map_role role)
+{
+	static const char *const names[] = {[ENVELOPE_SENDER] = "envelope_sender", [HEADER_SENDER] = "header_sender",
+					    [ENVELOPE_RECIPIENT] = "envelope_recipient", [HEADER_RECIPIENT] = "header_recipient"};
+
+	return !classes || in_list(classes, names[role]);
+}
+
+int map_canonicals(const struct rewrite_rules *r, enum map_role role, const char *spec, struct buf *out, struct error *err)
+{
+	static const struct rewrite_map none;
+	const struct rewrite_map *own = is_sender(role) ? &r->sender_canonical : &r->recipient_canonical;
+	const char *classes = is_sender(role) ? r->sender_canonical_classes : r->recipient_canonical_classes;
+	struct buf t;
+	int rc, again;
+
+	buf_init(&t, LIMIT_ADDRESS * 2);
+	rc = canonical(r, applies(classes, role) ? own : &none, spec, &t, err);
+	again = rc < 0 ? -1 : canonical(r, applies(r->canonical_classes, role) ? &r->canonical : &none, buf_str(&t), out, err);
+	buf_free(&t);
+	return again < 0 ? -1 : rc || again;
+}
+
 int map_generic(const struct rewrite_rules *r, const char *spec, struct buf *out, struct error *err)
 {
 	return r->generic.get && *spec ? map_once(r, &r->generic, spec, out, err) : set(out, spec);
@@ -212,14 +241,14 @@ static bool below(const char *domain, struct span parent)
 	       span_iscase(parent, domain + n - parent.n);
 }
 
-int map_masquerade(const struct rewrite_rules *r, const char *spec, struct buf *out)
+int map_masquerade(const struct rewrite_rules *r, enum map_role role, const char *spec, struct buf *out)
 {
 	struct span rest = span_of(r->masquerade_domains ? r->masquerade_domains : ""), word, local;
 	const char *domain;
 	char name[LIMIT_ADDRESS + 1];
 
 	address_split(spec, &local, &domain);
-	if (!*domain || local.n >= sizeof(name))
+	if (!*domain || local.n >= sizeof(name) || !applies(r->masquerade_classes, role))
 		return set(out, spec);
 	memcpy(name, local.p, local.n);
 	name[local.n] = '\0';
@@ -242,7 +271,6 @@ int map_masquerade(const struct rewrite_rules *r, const char *spec, struct buf *
 
 int map_all(const struct rewrite_rules *r, enum map_role role, const char *spec, struct buf *out, struct error *err)
 {
-	const struct rewrite_map *own = role == ROLE_SENDER ? &r->sender_canonical : &r->recipient_canonical;
 	struct buf t;
 	int rc;
 
@@ -250,18 +278,14 @@ int map_all(const struct rewrite_rules *r, enum map_role role, const char *spec,
 		return set(out, spec);
 	buf_init(&t, LIMIT_ADDRESS * 2);
 	map_complete(r, spec, &t);
-	rc = map_canonical(r, own, buf_str(&t), out, err);
+	rc = map_canonicals(r, role, buf_str(&t), out, err);
 	if (rc >= 0) {
-		set(&t, buf_str(out));
-		rc = map_canonical(r, &r->canonical, buf_str(&t), out, err);
-	}
-	if (rc >= 0) {
-		map_masquerade(r, buf_str(out), &t);
+		map_masquerade(r, role, buf_str(out), &t);
 		rc = map_generic(r, buf_str(&t), out, err);
 	}
 	if (rc >= 0) {
 		set(&t, buf_str(out));
-		map_domain(r, buf_str(&t), role == ROLE_SENDER, out);
+		map_domain(r, buf_str(&t), is_sender(role), out);
 		rc = buf_ok(out) && buf_ok(&t) ? 0 : error_set(err, EX_DATAERR, "5.1.3", "an address became too long");
 	}
 	buf_free(&t);

@@ -6,11 +6,12 @@
 
 #include "mail/rewrite.h"
 
+enum map_role { ENVELOPE_SENDER, HEADER_SENDER, ENVELOPE_RECIPIENT, HEADER_RECIPIENT };
+
 /* All take a spec and put the result (possibly the same) into out, which is emptied first. 1: changed, 0: the same, -1. */
 int map_complete(const struct rewrite_rules *r, const char *spec, struct buf *out);	/* bare names get myorigin */
-int map_canonical(const struct rewrite_rules *r, const struct rewrite_map *m, const char *spec, struct buf *out, struct error *err);
 int map_generic(const struct rewrite_rules *r, const char *spec, struct buf *out, struct error *err);
-int map_masquerade(const struct rewrite_rules *r, const char *spec, struct buf *out);
+int map_masquerade(const struct rewrite_rules *r, enum map_role role, const char *spec, struct buf *out);
 /* localhost never leaves the machine; with strict set no name without a dot does, where myorigin is better. */
 int map_domain(const struct rewrite_rules *r, const char *spec, bool strict, struct buf *out);
 
@@ -19,8 +20,9 @@ bool map_is_local(const struct rewrite_rules *r, const char *domain);
 
 int map_ask(const struct rewrite_map *m, const char *key, struct buf *value, struct error *err);
 
-/* All of the sender's side, or the recipient's side, for a header or an envelope sender. */
-enum map_role { ROLE_SENDER, ROLE_RECIPIENT };
+/* sender_canonical_maps or recipient_canonical_maps, and then canonical_maps, where their classes let them. */
+int map_canonicals(const struct rewrite_rules *r, enum map_role role, const char *spec, struct buf *out, struct error *err);
+/* All of it, for a header or an envelope sender. */
 int map_all(const struct rewrite_rules *r, enum map_role role, const char *spec, struct buf *out, struct error *err);
 
 #endif

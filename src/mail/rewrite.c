@@ -25,7 +25,7 @@ int rewrite_sender(const struct rewrite_rules *r, const char *sender, struct buf
 	buf_init(&t, LIMIT_ADDRESS * 2);
 	rc = address_one(sender, strlen(sender), &spec, err);
 	if (rc == 0)
-		rc = map_all(r, ROLE_SENDER, buf_str(&spec), &t, err);
+		rc = map_all(r, ENVELOPE_SENDER, buf_str(&spec), &t, err);
 	if (rc >= 0)
 		rc = buf_adds(out, buf_str(&t)) < 0 ? error_set(err, EX_DATAERR, "5.1.7", "the sender is too long") : 0;
 	buf_free(&spec);
@@ -142,7 +142,7 @@ static int replace_sender(struct rewriting *w, const struct field *f, enum field
 	int differs;
 
 	buf_init(&spec, LIMIT_ADDRESS * 2);
-	if (edit_field(w, f, ROLE_SENDER) < 0 ||
+	if (edit_field(w, f, HEADER_SENDER) < 0 ||
 	    address_one(w->r->from_address, strlen(w->r->from_address), &spec, w->err) < 0) {
 		buf_free(&spec);
 		return -1;
@@ -203,7 +203,7 @@ static int put_field(struct rewriting *w, const struct field *f)
 	if (has_from_address(w->r) && is_author(kind))
 		rc = replace_sender(w, f, kind);
 	else
-		rc = edit_field(w, f, class & CLASS_SENDER ? ROLE_SENDER : ROLE_RECIPIENT);
+		rc = edit_field(w, f, class & CLASS_SENDER ? HEADER_SENDER : HEADER_RECIPIENT);
 	if (rc == 0)
 		header_put(w->out, (struct span){buf_str(&w->line), w->line.len});
 	return rc;

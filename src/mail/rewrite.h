@@ -31,6 +31,8 @@ struct rewrite_rules {
 	int (*include)(void *arg, const char *path, struct buf *text, struct error *err);
 	void *include_arg;
 	struct rewrite_map canonical, recipient_canonical, sender_canonical, generic;
+	/* where they apply: envelope_sender, header_sender, envelope_recipient, header_recipient. NULL: wherever they can */
+	const char *canonical_classes, *sender_canonical_classes, *recipient_canonical_classes, *masquerade_classes;
 	const char *masquerade_domains, *masquerade_exceptions;
 	const char *always_bcc;		/* "" none */
 	const char *from_address;	/* "" none */

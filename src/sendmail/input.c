@@ -117,6 +117,23 @@ static int keep(struct input *in, const char *p, size_t n, struct error *err)
 	return 0;
 }
 
+/* A mailbox's line: "From somebody", or with a date behind it. "From here on it is text" is none. */
+static bool is_mbox_line(const char *p, size_t n)
+{
+	struct span rest = {p, n}, word;
+	size_t words = 0;
+
+	if (n && *p == '>')
+		rest = (struct span){p + 1, n - 1};
+	if (!span_word(&rest, " ", &word) || !span_is(word, "From") || rest.n == 0 || word.p[word.n] != ' ')
+		return false;
+	for (; span_word(&rest, " \t\n", &word); words++)
+		if (words && word.n > 3 && ascii_digit(word.p[0]) && word.p[word.p[1] == ':' ? 1 : 2] == ':' &&
+		    ascii_digit(word.p[word.n - 1]))
+			return true;
+	return words == 1;
+}
+
 /* One line of what may be the header, with its LF. */
 static int header_line(struct input *in, const char *p, size_t n, struct error *err)
 {
@@ -124,7 +141,7 @@ static int header_line(struct input *in, const char *p, size_t n, struct error *
 	size_t colon, skip = 0;
 
 	in->first = false;
-	if (first && (strncmp(p, "From ", 5) == 0 || strncmp(p, ">From ", 6) == 0)) {
+	if (first && is_mbox_line(p, n)) {
 		in->first = true;
 		return 0;
 	}

@@ -82,11 +82,23 @@ static bool has_address(struct span body)
 	return any;
 }
 
+/* What must hold something (RFC 5322 3.6) and does not is as good as missing. */
+static bool says_nothing(const struct field *f)
+{
+	enum field_kind kind = field_kind(f->name);
+
+	return (field_class(kind) & (CLASS_SENDER | CLASS_RECIPIENT) || kind == FIELD_DATE || kind == FIELD_MESSAGE_ID ||
+		kind == FIELD_RESENT_DATE || kind == FIELD_RESENT_MESSAGE_ID) && !span_trim(f->body).n;
+}
+
 static void see(struct seen *s, const struct field *f)
 {
 	enum field_kind kind = field_kind(f->name);
 	unsigned class = field_class(kind);
 	struct error none;
+
+	if (says_nothing(f))
+		return;
 
 	s->date |= kind == FIELD_DATE;
 	s->message_id |= kind == FIELD_MESSAGE_ID;
@@ -186,6 +198,8 @@ static void put_field(struct letter *l, const struct seen *s, const struct field
 	struct span text = span_trim(f->body);
 
 	if (field_class(kind) & CLASS_DROP)
+		return;
+	if (kind != FIELD_FROM && says_nothing(f))
 		return;
 	if (kind == FIELD_FROM && !s->from) {
 		if (text.n && !memchr(text.p, '<', text.n) && !memchr(text.p, '\n', text.n) && !memchr(text.p, '@', text.n))

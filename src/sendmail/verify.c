@@ -48,6 +48,11 @@ static int open_maps(struct verifying *v, struct conf *c, struct error *err)
 	v->rules.recipient_delimiter = conf_str(c, P_recipient_delimiter);
 	v->rules.local_domains = conf_str(c, P_mydestination);
 	v->rules.include = include;
+	v->rules.canonical_classes = conf_str(c, P_canonical_classes);
+	v->rules.recipient_canonical_classes = conf_str(c, P_recipient_canonical_classes);
+	v->rules.masquerade_classes = conf_str(c, P_masquerade_classes);
+	v->rules.masquerade_domains = conf_str(c, P_masquerade_domains);
+	v->rules.masquerade_exceptions = conf_str(c, P_masquerade_exceptions);
 	v->relay = conf_str(c, P_relayhost);
 	return 0;
 }

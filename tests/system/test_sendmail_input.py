@@ -90,6 +90,26 @@ class Input(harness.SystemTest):
         m = self.body(b"From root Mon Nov 16 10:00:00 2026\nSubject: x\n\nFrom here\n", b"From here\n")
         self.assertEqual(m.header("Subject"), "x")
 
+    def test_text_that_begins_with_from(self):
+        """A mailbox's line has a time of day; anything else is somebody's first line."""
+        for text in (b"From here on it is text\nmore\n", b"From today the price is 12:x\n", b">From the manual\n\nx\n"):
+            self.body(text, text)
+        for line in (b"From me@x.example Mon Nov 16 10:00:00 2026", b"From me Mon Nov 16 10:00 2026", b"From me",
+                     b">From me Mon Nov 16 10:00:00 2026 remote from x", b"From - Mon Nov 16 10:00:00 2026"):
+            m = self.body(line + b"\nSubject: x\n\ntext\n", b"text\n")
+            self.assertEqual(m.header("Subject"), "x")
+
+    def test_fields_that_hold_nothing(self):
+        """They are as good as missing."""
+        m = self.through(b"Date:\nMessage-ID: \nTo:\nCc: \nSender:\nReply-To:\t\nSubject:\n\nx\n")
+        for name in ("Date", "Message-ID", "To"):
+            self.assertEqual(len(m.parsed.get_all(name)), 1, name)
+        self.assertIsNotNone(m.header("Date").datetime)
+        self.assertEqual(m.header("To"), "undisclosed-recipients:;")
+        for name in ("Cc", "Sender", "Reply-To"):
+            self.assertIsNone(m.header(name), name)
+        self.assertEqual(m.header("Subject"), "")
+
     def test_dots(self):
         text = b"Subject: x\n\na\n.\nb\n..\n.c\n"
         self.body(text, b"a\n.\nb\n..\n.c\n")

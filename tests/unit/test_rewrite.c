@@ -38,6 +38,7 @@ static struct rewrite_rules rules(void)
 {
 	return (struct rewrite_rules){.myorigin = "example.com", .myhostname = "host.example.com", .recipient_delimiter = "+",
 				      .local_domains = "host.example.com, vm", .include = include, .masquerade_domains = "",
+				      .masquerade_classes = "envelope_sender, header_sender, header_recipient",
 				      .masquerade_exceptions = "", .always_bcc = "", .from_address = "",
 				      .from_address_keep = "reply-to"};
 }
@@ -189,6 +190,38 @@ static void test_header(void **state)
 	       "From: root@example.com\nSender: x@example.com\nReply-To: <>\nTo: a@example.com\n\n");
 }
 
+/* ..._classes: where a map has a say. */
+static void test_classes(void **state)
+{
+	static const char *const map[] = {"ann@example.com", "a@x.example", NULL};
+	static const char *const own[] = {"ann@example.com", "own@x.example", NULL};
+	struct rewrite_rules r = rules();
+
+	(void)state;
+	r.canonical = (struct rewrite_map){get, (void *)map};
+	r.canonical_classes = "envelope_sender, header_recipient";
+	sender(&r, "ann", "a@x.example");
+	recipient(&r, "ann@example.com", "ann@example.com|", "");
+	header(&r, "From: ann\nTo: ann\n\n", "From: ann@example.com\nTo: a@x.example\n\n");
+	r.canonical_classes = "";
+	sender(&r, "ann", "ann@example.com");
+	r.sender_canonical = r.recipient_canonical = (struct rewrite_map){get, (void *)own};
+	r.sender_canonical_classes = "header_sender";
+	r.recipient_canonical_classes = "envelope_recipient";
+	sender(&r, "ann", "ann@example.com");
+	recipient(&r, "ann@example.com", "own@x.example|", "");
+	header(&r, "From: ann\nTo: ann\n\n", "From: own@x.example\nTo: ann@example.com\n\n");
+	r = rules();
+	r.masquerade_domains = "example.com";
+	sender(&r, "ann@h.example.com", "ann@example.com");
+	recipient(&r, "ann@h.example.com", "ann@h.example.com|", "");
+	header(&r, "From: ann@h.example.com\nTo: ann@h.example.com\n\n", "From: ann@example.com\nTo: ann@example.com\n\n");
+	r.masquerade_classes = "envelope_recipient";
+	sender(&r, "ann@h.example.com", "ann@h.example.com");
+	recipient(&r, "ann@h.example.com", "ann@example.com|", "");
+	header(&r, "From: ann@h.example.com\nTo: ann@h.example.com\n\n", "From: ann@h.example.com\nTo: ann@h.example.com\n\n");
+}
+
 static void test_from_address(void **state)
 {
 	struct rewrite_rules r = rules();
@@ -230,7 +263,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_recipients), cmocka_unit_test(test_aliases), cmocka_unit_test(test_maps),
-		cmocka_unit_test(test_senders), cmocka_unit_test(test_header), cmocka_unit_test(test_from_address),
+		cmocka_unit_test(test_senders), cmocka_unit_test(test_header), cmocka_unit_test(test_classes), cmocka_unit_test(test_from_address),
 		cmocka_unit_test(test_always_bcc),
 	};
 
