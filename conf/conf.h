@@ -99,6 +99,8 @@ struct conf_unused {
 	const char *nearest;
 };
 size_t conf_unused(const struct conf *c, const struct conf_unused **list);
+/* What to say of one that nobody knows: "no parameter is called ...". */
+const char *conf_unused_words(const struct conf_unused *u, char *out, size_t size);
 
 /* myhostname, mydomain and myorigin as Postfix finds them (myorigin may name a file). Never empty. */
 const char *conf_myhostname(struct conf *c);

@@ -459,6 +459,13 @@ size_t conf_unused(const struct conf *c, const struct conf_unused **list)
 	return c->nunused;
 }
 
+const char *conf_unused_words(const struct conf_unused *u, char *out, size_t size)
+{
+	snprintf(out, size, "no parameter is called %s: the line has no effect%s%s%s", u->name, u->nearest ? " (" : "",
+		 u->nearest ? u->nearest : "", u->nearest ? " is meant?)" : "");
+	return out;
+}
+
 const char *conf_dir(const struct conf *c)
 {
 	return c->dir;

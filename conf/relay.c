@@ -218,12 +218,26 @@ int conf_relays(struct conf *c, struct conf_relay *r, size_t max, struct error *
 	return (int)n;
 }
 
+/* " (line 3 says relay_host)", when a name in main.cf was probably meant to be this one. */
+static const char *misspelt(const struct conf *c, const char *name, char *out, size_t size)
+{
+	const struct conf_unused *list;
+	size_t n = conf_unused(c, &list);
+
+	out[0] = '\0';
+	for (size_t i = 0; i < n; i++)
+		if (list[i].nearest && strcmp(list[i].nearest, name) == 0)
+			snprintf(out, size, " (line %u says %.100s, which is no parameter)", list[i].line, list[i].name);
+	return out;
+}
+
 int conf_route(struct conf *c, struct conf_relay *r, size_t max, struct error *err)
 {
 	int n = conf_relays(c, r, max, err);
+	char why[200];
 
 	if (n == 0 && !*conf_str(c, P_sender_dependent_relayhost_maps))
-		return error_set(err, EX_CONFIG, "4.3.5", "relayhost is not set: write relayhost = [smtp.example.com]:587 into %s/main.cf",
-				 c->dir);
+		return error_set(err, EX_CONFIG, "4.3.5", "relayhost is not set%s: write relayhost = [smtp.example.com]:587 into %s/main.cf",
+				 misspelt(c, "relayhost", why, sizeof(why)), c->dir);
 	return n;
 }

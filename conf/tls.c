@@ -335,7 +335,7 @@ static const char *const bundles[] = {
 	"/usr/share/ssl/certs/ca-bundle.crt", "/usr/local/etc/openssl/cert.pem", "/usr/local/share/certs/ca-root-nss.crt",
 };
 
-static bool is_missing_bundle(const char *path)
+bool conf_tls_foreign_bundle(const char *path)
 {
 	if (access(path, F_OK) == 0)
 		return false;
@@ -351,7 +351,7 @@ static void fill_trust(struct conf *c, struct conf_tls *out, struct buf *notes)
 
 	snprintf(out->capath, sizeof(out->capath), "%s", conf_str(c, P_smtp_tls_CApath));
 	snprintf(out->cafile, sizeof(out->cafile), "%s", file);
-	if (!*file || !is_missing_bundle(file))
+	if (!*file || !conf_tls_foreign_bundle(file))
 		return;
 	out->cafile[0] = '\0';
 	buf_addf(notes, "TLS: smtp_tls_CAfile = %s does not exist here; this system's own CA certificates are used\n", file);

@@ -17,6 +17,8 @@ struct conf_tls {
 
 /* notes: sentences, one a line, of what could not be done as written (a cipher that GnuTLS can't exclude, ...). */
 int conf_tls(struct conf *c, const struct conf_relay *r, struct conf_tls *out, struct buf *notes, struct error *err);
+/* Whether this is where another distribution keeps its CA certificates, and nothing is there: the system's own are used. */
+bool conf_tls_foreign_bundle(const char *path);
 
 /* Pure: Postfix's words to a GnuTLS priority string. protocols in both syntaxes (">=TLSv1.2", "!TLSv1"); grade high, medium,
  * ...; exclude a list of OpenSSL's names. EX_CONFIG when no protocol is left. */

@@ -24,4 +24,8 @@ struct check_live {
 /* One relay, step by step. True when it would take our mail. */
 bool check_live(struct context *c, struct report *r, const struct conf_relay *relay, const struct check_live *how);
 
+/* Whether root's mail would go to a name that nobody answers to; then why, in text. As the queue's owner. */
+bool check_root_is_lost(struct context *c, char *text, size_t size);
+#define CHECK_ROOT_MEND "echo 'root: you@example.com' >> /etc/aliases"
+
 #endif

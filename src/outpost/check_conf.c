@@ -18,6 +18,7 @@
 #include "base/sock.h"
 #include "base/text.h"
 #include "conf/conf.h"
+#include "conf/tls.h"
 #include "outpost/state.h"
 
 enum { SMALL_QUEUE = 64 << 20 };
@@ -144,7 +145,7 @@ static void unused(struct context *c, struct report *r)
 
 	buf_init(&names, 16 << 10);
 	for (size_t i = 0; i < n; i++) {
-		char label[32], mend[300] = "";
+		char label[32], mend[300] = "", words[600];
 
 		if (list[i].postfix) {
 			buf_addf(&names, "%s%s", idle++ ? ", " : "", list[i].name);
@@ -153,9 +154,7 @@ static void unused(struct context *c, struct report *r)
 		snprintf(label, sizeof(label), "line %u", list[i].line);
 		if (list[i].nearest)
 			snprintf(mend, sizeof(mend), "%s = ...", list[i].nearest);
-		report_linef(r, REPORT_WARN, label, mend, "no parameter is called %s: the line has no effect%s%s%s", list[i].name,
-			     list[i].nearest ? " (" : "", list[i].nearest ? list[i].nearest : "",
-			     list[i].nearest ? " is meant?)" : "");
+		report_line(r, REPORT_WARN, label, -1, conf_unused_words(&list[i], words, sizeof(words)), mend);
 	}
 	if (idle)
 		report_linef(r, REPORT_NOTE, "unused", NULL, "%zu %s of Postfix %s no use here: %s", idle,
@@ -205,7 +204,9 @@ static void readable(struct report *r, const char *label, const char *path, bool
 	const char *mend = "remove the line (the system's authorities are the default), or on Debian\n"
 			   "smtp_tls_CAfile = /etc/ssl/certs/ca-certificates.crt";
 
-	if (*path && access(path, directory ? R_OK | X_OK : R_OK) < 0) {
+	if (conf_tls_foreign_bundle(path)) {
+		report_linef(r, REPORT_WARN, label, mend, "%s: no such file here; this system's own CA certificates are used", path);
+	} else if (*path && access(path, directory ? R_OK | X_OK : R_OK) < 0) {
 		char text[PATH_MAX + 100];
 
 		snprintf(text, sizeof(text), "%s: %s", path, strerror(errno));
@@ -326,31 +327,53 @@ static int root_alias(struct context *c, struct buf *value, struct error *err)
 	return rc;
 }
 
-static void origin(struct context *c, struct report *r)
+bool check_root_is_lost(struct context *c, char *text, size_t size)
 {
 	const char *domain = conf_myorigin(c->conf);
+	struct error ignored = {0};
+	struct buf value;
+	bool lost = false;
+
+	buf_init(&value, LIMIT_ADDRESS * 8);
+	if (is_local_name(domain) && root_alias(c, &value, &ignored) == 0)
+		lost = snprintf(text, size, "mail for root (cron's, for instance) would go to root@%s, which no relay can deliver",
+				domain) > 0;
+	buf_free(&value);
+	return lost;
+}
+
+static void aliases(struct context *c, struct report *r)
+{
 	struct error err = {0};
 	struct buf value;
+	char text[500];
 	int rc;
 
+	if (check_root_is_lost(c, text, sizeof(text))) {
+		report_line(r, REPORT_WARN, "aliases", -1, text, CHECK_ROOT_MEND);
+		return;
+	}
 	buf_init(&value, LIMIT_ADDRESS * 8);
 	rc = root_alias(c, &value, &err);
 	if (rc < 0)
 		report_linef(r, REPORT_WARN, "aliases", NULL, "%s", err.text);
 	else if (rc == 1)
 		report_linef(r, REPORT_OK, "aliases", NULL, "mail for root goes to %.*s", (int)value.len, buf_str(&value));
-	else if (is_local_name(domain))
-		report_linef(r, REPORT_WARN, "aliases", "echo 'root: you@example.com' >> /etc/aliases",
-			     "mail for root (cron's, for instance) would go to root@%s, which no relay can deliver", domain);
 	else
-		report_linef(r, REPORT_NOTE, "aliases", "echo 'root: you@example.com' >> /etc/aliases",
-			     "there is no alias for root: its mail goes to root@%s", domain);
+		report_linef(r, REPORT_NOTE, "aliases", CHECK_ROOT_MEND, "there is no alias for root: its mail goes to root@%s",
+			     conf_myorigin(c->conf));
+	buf_free(&value);
+}
+
+static void origin(struct context *c, struct report *r)
+{
+	const char *domain = conf_myorigin(c->conf);
+
 	if (is_local_name(domain) && !*conf_str(c->conf, P_from_address))
 		report_linef(r, REPORT_WARN, "myorigin", "myorigin = example.com\nor from_address = server@example.com",
 			     "mail is sent from user@%s, which most relays refuse", domain);
 	else
 		report_linef(r, REPORT_OK, "myorigin", NULL, "%s", domain);
-	buf_free(&value);
 }
 
 /* All of a small queue is read; a large one only when it is asked for, since nothing is given back of its WAL meanwhile. */
@@ -414,6 +437,7 @@ size_t check_configuration(struct context *c, struct report *r, struct conf_rela
 	n = relay_lines(c, r, out, max);
 	tls(c, r);
 	login(c, r, out, n);
+	aliases(c, r);
 	origin(c, r);
 	queue_state(c, r);
 	return n;

@@ -55,6 +55,23 @@ int context_become(struct context *c, struct error *err)
 	return conf_obey(c->conf, err);
 }
 
+int context_mend_modes(struct context *c, struct error *err)
+{
+	struct stat st;
+	struct buf said;
+	int rc;
+
+	if (context_conf(c, err) < 0)
+		return -1;
+	if (geteuid() != 0 || stat(conf_str(c->conf, P_queue_directory), &st) < 0 || st.st_uid == 0)
+		return 0;
+	buf_init(&said, 64 << 10);
+	rc = conf_mend_modes(c->conf, st.st_gid, &said, err);
+	fputs(buf_str(&said), stdout);
+	buf_free(&said);
+	return rc;
+}
+
 /* A queue directory without a database: nothing was ever sent. */
 static bool queue_is_there(const char *dir)
 {

@@ -6,7 +6,6 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -79,22 +78,6 @@ static void show_progress(void *arg, const char *line, size_t len)
 	fflush(stdout);
 }
 
-/* What `outpost check` mends, flush mends as well: a tutorial's chmod 600 must not stop the mail. */
-static int mend_modes(struct context *c, struct error *err)
-{
-	struct stat st;
-	struct buf said;
-	int rc;
-
-	if (geteuid() != 0 || stat(conf_str(c->conf, P_queue_directory), &st) < 0 || st.st_uid == 0)
-		return 0;
-	buf_init(&said, 64 << 10);
-	rc = conf_mend_modes(c->conf, st.st_gid, &said, err);
-	fputs(buf_str(&said), stdout);
-	buf_free(&said);
-	return rc;
-}
-
 /* One that is leaving answers no more but has the lock still: what we started then could not have it. */
 static bool in_between(const struct error *e)
 {
@@ -139,11 +122,24 @@ static int say_mend(void *arg, const struct queue_relay *r)
 	return 0;
 }
 
+/* A misspelt line may be why. */
+static void say_unknown(struct context *c)
+{
+	const struct conf_unused *list;
+	size_t n = conf_unused(c->conf, &list);
+	char text[600];
+
+	for (size_t i = 0; i < n; i++)
+		if (!list[i].postfix)
+			fprintf(stderr, "outpost: line %u of main.cf: %s\n", list[i].line, conf_unused_words(&list[i], text, sizeof(text)));
+}
+
 static void say_what_to_do(struct context *c)
 {
 	struct error ignored = {0};
 	struct queue *q;
 
+	say_unknown(c);
 	if (context_read_queue(c, &q, &ignored) < 0 || !q)
 		return;
 	queue_relay_list(q, say_mend, c, &ignored);
@@ -159,7 +155,8 @@ static int run(struct context *c)
 		fail(&err);
 		return err.code == EX_NOPERM ? EX_NOPERM : EX_CONFIG;
 	}
-	if (mend_modes(c, &err) < 0 || context_become(c, &err) < 0)
+	/* A tutorial's chmod 600 must not stop the mail. */
+	if (context_mend_modes(c, &err) < 0 || context_become(c, &err) < 0)
 		return fail(&err);
 	rc = flush(c, &err);
 	if (rc != EX_OK) {

@@ -233,17 +233,9 @@ static int write_target(const struct import *im, const struct target *t, struct 
 static void mend(struct context *c)
 {
 	struct error err = {0};
-	struct stat st;
-	struct buf said;
 
-	buf_init(&said, NOTES_MAX);
-	if (context_conf(c, &err) < 0)
+	if (context_mend_modes(c, &err) < 0)
 		fail(&err);
-	else if (stat(conf_str(c->conf, P_queue_directory), &st) == 0 && st.st_uid != 0 &&
-		 conf_mend_modes(c->conf, st.st_gid, &said, &err) < 0)
-		fail(&err);
-	fputs(buf_str(&said), stdout);
-	buf_free(&said);
 }
 
 static int show_and_write(struct context *c, struct import *im, struct error *err)

@@ -226,21 +226,14 @@ static int postconf(struct context *c, int argc, char **argv)
 
 /* ---- postmap: nothing is built; the file is read once to see that it can be. */
 
+/* A map can be tried before there is a main.cf. */
 static int mend_modes(struct context *c)
 {
 	struct error err = {0};
-	struct stat st;
-	struct buf said;
-	int rc = EX_OK;
 
-	if (geteuid() != 0 || context_conf(c, &err) < 0 || stat(conf_str(c->conf, P_queue_directory), &st) < 0 || st.st_uid == 0)
+	if (context_conf(c, &err) < 0)
 		return EX_OK;
-	buf_init(&said, 64 << 10);
-	if (conf_mend_modes(c->conf, st.st_gid, &said, &err) < 0)
-		rc = fail(&err);
-	fputs(buf_str(&said), stdout);
-	buf_free(&said);
-	return rc;
+	return context_mend_modes(c, &err) < 0 ? fail(&err) : EX_OK;
 }
 
 /* The map is opened as one that holds no passwords, so that its mode does not matter here. */

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "outpost/command.h"
+#include "outpost/check.h"
 #include "outpost/explain.h"
 #include "outpost/state.h"
 
@@ -154,11 +154,26 @@ static void advise_relay(const struct state *s, const struct queue_relay *r, str
 	say_next(n, "`outpost check` tries the relay step by step");
 }
 
+/* What main.cf says in vain, and mail that has nowhere to go, before anybody misses it. */
+static void advise_configuration(struct context *c, unsigned *n)
+{
+	const struct conf_unused *list;
+	size_t lines = conf_unused(c->conf, &list);
+	char text[600];
+
+	for (size_t i = 0; i < lines; i++)
+		if (!list[i].postfix)
+			say_next(n, "line %u of main.cf: %s", list[i].line, conf_unused_words(&list[i], text, sizeof(text)));
+	if (check_root_is_lost(c, text, sizeof(text)))
+		say_next(n, "%s: %s", text, CHECK_ROOT_MEND);
+}
+
 static void advise(struct context *c, const struct state *s)
 {
 	unsigned n = 0;
 
 	printf("\n");
+	advise_configuration(c, &n);
 	for (size_t i = 0; i < s->nrelays; i++) {
 		int64_t left = s->relays[i].cert_expires - s->now / US;
 
@@ -220,19 +235,30 @@ static void print_json(const struct state *s)
 	buf_free(&b);
 }
 
-static void print_screen(struct context *c, const struct state *s)
+/* The relay that main.cf names, or why there is none. */
+static void print_unused_relay(struct context *c)
 {
 	struct conf_relay relay;
-	struct error ignored;
+	struct error err;
+	int n = conf_route(c->conf, &relay, 1, &err);
 
+	printf("  relay      ");
+	if (n > 0)
+		printf("%s, not used yet\n", relay.written);
+	else if (n == 0)
+		printf("by sender, none used yet\n");
+	else
+		words_wrap(err.text, MARGIN, MARGIN);
+}
+
+static void print_screen(struct context *c, const struct state *s)
+{
 	printf("outpost %s on %s\n\n", PACKAGE_VERSION, conf_myhostname(c->conf));
 	print_flusher(s);
 	for (size_t i = 0; i < s->nrelays; i++)
 		print_relay(s, &s->relays[i]);
-	if (!s->nrelays && conf_relays(c->conf, &relay, 1, &ignored) > 0)
-		printf("  relay      %s, not used yet\n", relay.written);
-	else if (!s->nrelays)
-		printf("  relay      none is set: relayhost = [smtp.example.com]:587\n");
+	if (!s->nrelays)
+		print_unused_relay(c);
 	print_queue(s);
 	print_plot(s);
 	advise(c, s);

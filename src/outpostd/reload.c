@@ -12,6 +12,18 @@
 
 enum { RELOAD_LOOK_MS = 30 * 1000, RELOAD_STORM_MS = 10 };
 
+static void say_unknown(struct outpostd *d)
+{
+	const struct conf_unused *list;
+	size_t n = conf_unused(d->conf, &list);
+	char words[600];
+
+	for (size_t i = 0; i < n; i++)
+		if (!list[i].postfix)
+			log_line(LOG_WARN, "outpostd", 0, "%s/main.cf:%u: %s", d->conf_dir, list[i].line,
+				 conf_unused_words(&list[i], words, sizeof(words)));
+}
+
 static void apply(struct outpostd *d)
 {
 	struct error err = {0};
@@ -20,6 +32,7 @@ static void apply(struct outpostd *d)
 	/* As many again as may be in flight: an agent must not run dry while verdicts are stored. */
 	d->window = window < 2 ? 2 : (size_t)window * 2;
 	d->idle_ms = conf_seconds(d->conf, P_agent_idle_time) * 1000;
+	say_unknown(d);
 	if (relay_routes(d, &err) < 0)
 		log_line(LOG_FAIL, "qmgr", 0, "no mail can be sent: %s", err.text);
 }

@@ -5,9 +5,11 @@
 #include "smtp/resolve.h"
 #include "base/limits.h"
 
+#include <errno.h>
 #include <gnutls/x509.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #define PRIORITY "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"
 
@@ -45,6 +47,7 @@ static int load_authorities(struct trust *t, const struct delivery_session *s, s
 		rc = gnutls_certificate_set_x509_trust_file(t->cred, s->cafile, GNUTLS_X509_FMT_PEM);
 		if (rc <= 0)
 			return error_set(err, EX_CONFIG, "4.3.5", "smtp_tls_CAfile = %s: %s", s->cafile,
+					 access(s->cafile, R_OK) < 0 ? strerror(errno) :
 					 rc ? gnutls_strerror(rc) : "no certificate in it");
 		n += rc;
 	}

@@ -296,7 +296,7 @@ class Relay(Service):
     """tests/relay. What it listens on is in .starttls and .tls (port numbers). flags are its own options;
     --dialogue text is made by dialogue="...". user=None: nobody can log in. counters() asks it for its counts."""
 
-    def __init__(self, test, *flags, user=USER, password=PASSWORD, cert=None, key=None, dialogue=None, name="relay"):
+    def __init__(self, test, *flags, user=USER, password=PASSWORD, cert=None, key=None, dialogue=None, name="relay", **popen):
         place = certificates()
         self.dump = os.path.join(test.tmp, name + ".dump")
         self.ports_file = os.path.join(test.tmp, name + ".ports")
@@ -316,7 +316,7 @@ class Relay(Service):
             with open(path, "w") as f:
                 f.write(dialogue)
             argv += ["--dialogue", path]
-        super().__init__(test, argv + list(flags), os.path.join(test.tmp, name + ".log"))
+        super().__init__(test, argv + list(flags), os.path.join(test.tmp, name + ".log"), **popen)
         wait_for("the relay's ports", lambda: self._ports() or not self.alive())
         if not self.alive():
             raise AssertionError("the relay ended at once: " + self.output())
