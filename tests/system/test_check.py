@@ -457,7 +457,9 @@ class Faces(harness.SystemTest):
         for _ in range(2):
             self.sendmail("-odq", "you@example.net")
         self.outpost("flush", code=75)
+        harness.wait_for("the flusher to leave", lambda: re.search(r"\]: done$", self.log_text().rstrip()), 20)
         self.sendmail("-odq", "later@example.net")
+        self.outpost("queue")       # takes it in
         for _ in range(2):
             for reason in self.reasons():
                 self.assertRegex(reason[0], r"Connection refused")
