@@ -10,7 +10,8 @@
  *   argv, also without argv[0]             main.c: set-id, no option is known
  *   signal mask, dispositions, timers      main.c: all set; terminal signals ignored
  *   soft and hard limits                   main.c: soft raised to hard; receive.c: each failure is an answer
- *   real uid, groups                       rights.c: the effective ones become the real and saved ones
+ *   real uid, groups                       rights.c: the effective ones become the real and saved ones; root's
+ *                                          supplementary groups go (a user's can't be given up without root's rights)
  *   standard input: stall, garbage, floods receive.c: a deadline; the strict decoder; nothing is visible before its end
  *   standard output: full or closed        main.c: the message is safe before the answer is written
  *   stop, freeze, kill                     receive.c: no lock is ever held; an unlinked file vanishes

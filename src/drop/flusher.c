@@ -55,7 +55,9 @@ static const char *lowered_limit(void)
 		{RLIMIT_CPU, RLIM_INFINITY, "CPU time"},
 		{RLIMIT_AS, RLIM_INFINITY, "address space"},
 		{RLIMIT_DATA, RLIM_INFINITY, "data segment"},
+		{RLIMIT_STACK, 4 << 20, "stack"},
 		{RLIMIT_NOFILE, 256, "open files"},
+		{RLIMIT_NPROC, 64, "processes"},
 	};
 
 	for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {

@@ -48,14 +48,25 @@ static void settle_signals(void)
 
 static void raise_limits(void)
 {
-	static const int limits[] = {RLIMIT_FSIZE, RLIMIT_NOFILE, RLIMIT_CPU, RLIMIT_AS, RLIMIT_DATA};
+	static const struct {
+		int which;
+		rlim_t most;
+	} limits[] = {
+		{RLIMIT_FSIZE, RLIM_INFINITY}, {RLIMIT_NOFILE, RLIM_INFINITY}, {RLIMIT_CPU, RLIM_INFINITY}, {RLIMIT_AS, RLIM_INFINITY},
+		{RLIMIT_DATA, RLIM_INFINITY}, {RLIMIT_NPROC, RLIM_INFINITY}, {RLIMIT_STACK, 8 << 20},
+	};
 
 	for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
+		rlim_t most = limits[i].most;
 		struct rlimit l;
 
-		if (getrlimit(limits[i], &l) == 0 && l.rlim_cur != l.rlim_max) {
-			l.rlim_cur = l.rlim_max;
-			setrlimit(limits[i], &l); /* what then fails is answered where it fails */
+		if (getrlimit(limits[i].which, &l) < 0)
+			continue;
+		if (l.rlim_max < most)
+			most = l.rlim_max;
+		if (l.rlim_cur < most) {
+			l.rlim_cur = most;
+			setrlimit(limits[i].which, &l); /* what then fails is answered where it fails */
 		}
 	}
 }

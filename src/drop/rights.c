@@ -46,14 +46,19 @@ static int make_dirs(const char *dir, bool parent, struct error *err)
 int rights_take(const char *queue_dir, struct error *err)
 {
 	uid_t uid = geteuid();
+	gid_t gid = getegid();
 	struct stat st;
 
-	if (uid == 0) {
+	/* Root's groups would stay with us, and with the flusher; root once more, we can give them up. */
+	if (uid != 0 && getuid() == 0 && seteuid(0) == 0) {
+		if (proc_become(uid, gid, NULL, err) < 0)
+			return -1;
+	} else if (uid == 0) {
 		/* Not set-id, started by root: still never root's file in the queue. */
 		if (proc_become_owner(queue_dir, NULL, err) < 0)
 			return -1;
 		uid = geteuid();
-	} else if (proc_become(uid, getegid(), NULL, err) < 0) {
+	} else if (proc_become(uid, gid, NULL, err) < 0) {
 		return -1;
 	}
 	proc_hide();

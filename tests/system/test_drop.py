@@ -30,7 +30,7 @@ for fd in range(1024):
     except OSError: continue
     fds.append(fd)
 text = "\n".join(["args " + " ".join(sys.argv[1:]), "env " + ",".join(sorted(os.environ)), "cwd " + os.getcwd(),
-                  "ids " + ids(), "fds " + str(fds), "leader " + str(os.getsid(0) == os.getpid())]) + "\n"
+                  "ids " + ids(), "groups " + str(os.getgroups()), "fds " + str(fds), "leader " + str(os.getsid(0) == os.getpid())]) + "\n"
 fd = os.open(out + ".new", os.O_CREAT | os.O_WRONLY, 0o644)
 os.write(fd, text.encode())
 os.rename(out + ".new", out)
@@ -125,9 +125,9 @@ class Drop(harness.SystemTest):
 
     # -- helpers
 
-    def spawn(self, *args, prog=None, uid=CALLER, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=None, **popen):
+    def spawn(self, *args, prog=None, uid=CALLER, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=None, groups=(), **popen):
         return subprocess.Popen([prog or self.built, *args], stdin=stdin, stdout=stdout, stderr=subprocess.PIPE,
-                                env=self.environ(env), user=uid, group=uid, extra_groups=[], **popen)
+                                env=self.environ(env), user=uid, group=uid, extra_groups=groups, **popen)
 
     def drop(self, data=None, *args, code=0, **options):
         p = self.spawn(*args, **options)
@@ -430,6 +430,9 @@ class Drop(harness.SystemTest):
         shutil.rmtree(self.spool + "/incoming")
         p = self.limited(resource.RLIMIT_NPROC, 0, 0, code=None)
         self.assertEqual(len(self.files()), 1 if p.returncode == 0 else 0)
+        for which, few in ((resource.RLIMIT_NPROC, 20), (resource.RLIMIT_STACK, 256 << 10)):
+            self.assertIn(NOBODY_STARTED, self.limited(which, few, few).text)
+        self.assertFalse(os.path.exists(self.report))
 
     # -- signals and time
 
@@ -577,7 +580,12 @@ except PermissionError: pass
     def test_root_becomes_the_owner(self):
         for prog in (self.built, self.place + "/plain"):
             shutil.rmtree(self.spool + "/incoming", ignore_errors=True)
-            self.drop(None, prog=prog, uid=0)
+            if os.path.exists(self.report):
+                os.unlink(self.report)
+            self.drop(None, prog=prog, uid=0, groups=[0, 4, 27])
+            got = self.once()
+            self.assertEqual(got["ids"], "(%d, %d, %d) (%d, %d, %d)" % ((OWNER,) * 6))
+            self.assertEqual(got["groups"], "[%d]" % OWNER)
             self.assertEqual(os.stat(self.only_file()).st_uid, OWNER)
             self.assertEqual(struct.unpack(">I", self.content()[8:12]), (0,))
 
