@@ -6,7 +6,8 @@
  * PROGRAM is the name of the process (its first 15 bytes), KIND one of the table below. One call fails: when a second
  * process of that name comes to its N-th, it is not hindered. With "+" every call from the N-th on fails, in each; with
  * N = 0 every call while the number in LOG is not 0.
- * LOG holds, as a number of eight bytes, how many failed: it is mapped, so a process in a sandbox counts as well.
+ * LOG holds, as a number of eight bytes, how many failed, and then a letter for each sync (S) and link (L) there was: it is
+ * mapped, so a process in a sandbox counts as well.
  * Calls go to the kernel directly, or to glibc's inner names: nothing is looked up but SQLite's and fopen.
  */
 #define _GNU_SOURCE
@@ -43,6 +44,9 @@ static int error_wanted;
 static long nth, seen;
 static bool from_there_on;
 static volatile unsigned long *failed;	/* shared by all processes of this name */
+static char *order;			/* the letters */
+static size_t letters;
+enum { LOG_SIZE = 65536 };
 
 extern void *__libc_malloc(size_t n);
 extern void *__libc_calloc(size_t n, size_t m);
@@ -55,12 +59,13 @@ static void open_log(const char *path)
 	int fd = (int)syscall(SYS_openat, AT_FDCWD, path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
 	void *p;
 
-	if (fd < 0 || syscall(SYS_ftruncate, fd, sizeof(*failed)) < 0)
+	if (fd < 0 || syscall(SYS_ftruncate, fd, LOG_SIZE) < 0)
 		abort();
-	p = mmap(NULL, sizeof(*failed), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	p = mmap(NULL, LOG_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (p == MAP_FAILED)
 		abort();
 	failed = p;
+	order = (char *)p + sizeof(*failed);
 	syscall(SYS_close, fd);
 }
 
@@ -86,6 +91,8 @@ __attribute__((constructor)) static void read_wish(void)
 
 static bool fails(enum kind kind)
 {
+	if (order && (kind == SYNC || kind == LINK) && letters < LOG_SIZE - sizeof(*failed))
+		order[letters++] = kind == SYNC ? 'S' : 'L';
 	if (kind != wanted || (nth ? ++seen < nth || (*failed && !from_there_on) : !*failed))
 		return false;
 	++*failed;

@@ -49,9 +49,14 @@ class Failing(harness.SystemTest):
     def happened(self):
         try:
             with open(self.fired, "rb") as f:
-                return any(f.read())
+                return any(f.read(8))
         except FileNotFoundError:       # no such process was started
             return False
+
+    def order(self):
+        """S for each sync and L for each link or unlink, as they came."""
+        with open(self.fired, "rb") as f:
+            return f.read()[8:].rstrip(b"\0").decode()
 
 
 class DropAlone(Failing):
@@ -84,6 +89,16 @@ class DropAlone(Failing):
                             break
                         count = n
                     self.assertGreater(count, 0, "%s never failed" % kind)
+
+    def test_the_bytes_then_the_name_then_the_directory(self):
+        queue = os.path.join(self.tmp, "queue")
+        for _ in range(2):      # the first one makes the directories as well
+            env = self.environ(self.failing("outpost-drop", "sync", 1000))
+            if os.path.exists(self.fired):
+                os.unlink(self.fired)
+            subprocess.run([harness.program("outpost-drop"), "-q", queue], input=submission(), stdout=subprocess.PIPE, env=env,
+                           timeout=60, check=True)
+        self.assertEqual(self.order(), "SLS")
 
 
 class Life(Failing):
@@ -237,6 +252,21 @@ class NoCommits(Life):
                     happened, before = self.round("outpostd", kind, n, on=True)
                     if happened:
                         self.assertLessEqual(max(before.values(), default=0), 1, before)
+
+    def test_nothing_is_accepted(self):
+        for kind in ("sync", "full", "step"):
+            with self.subTest(kind=kind):
+                relay = self.begin("refused." + kind)
+                service = self.start_failing(self.failing("outpostd", kind, 0))
+                self.set_failed(1)
+                refused = self.submit_all(None)
+                self.assertLessEqual(set(refused.values()), {74, 75})
+                self.set_failed(0)
+                self.assertEqual(set(self.submit_all(None).values()), {0})
+                relay.wait_messages(self.count)
+                self.assertTrue(service.alive())
+                service.stop()
+                self.end(relay, {})
 
     def test_a_backlog_stops(self):
         """One connection, one message at a time: from where no verdict can be committed no more is given to the agent. When the
