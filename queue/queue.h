@@ -157,7 +157,9 @@ struct queue_relay {
 	int64_t last_ok;
 	int64_t cert_expires;		/* seconds */
 	char known[160];		/* what was learnt by talking to it, in the words of delivery_write_known */
-	char rate[96];			/* what was used of its rates, in the words of relay_took */
+	int64_t not_before;		/* us: its rates allow no message sooner */
+	int64_t minute;			/* us: since then it was given minute_used messages */
+	uint32_t minute_used;
 	char tls[128], mechanism[32], extensions[256];	/* of its last session */
 	/* When it was down and only the administrator could help, oldest first. */
 	struct queue_pause pauses[QUEUE_PAUSES];

@@ -17,10 +17,12 @@ static void take_relay(sqlite3_stmt *st, struct queue_relay *r)
 	r->last_ok = sqlite3_column_int64(st, 8);
 	r->cert_expires = sqlite3_column_int64(st, 9);
 	db_copy(st, 10, r->known, sizeof(r->known));
-	db_copy(st, 11, r->rate, sizeof(r->rate));
-	db_copy(st, 12, r->tls, sizeof(r->tls));
-	db_copy(st, 13, r->mechanism, sizeof(r->mechanism));
-	db_copy(st, 14, r->extensions, sizeof(r->extensions));
+	db_copy(st, 11, r->tls, sizeof(r->tls));
+	db_copy(st, 12, r->mechanism, sizeof(r->mechanism));
+	db_copy(st, 13, r->extensions, sizeof(r->extensions));
+	r->not_before = sqlite3_column_int64(st, 14);
+	r->minute = sqlite3_column_int64(st, 15);
+	r->minute_used = (uint32_t)sqlite3_column_int64(st, 16);
 }
 
 static int take_pauses(struct queue *q, struct queue_relay *r, struct error *err)
@@ -49,9 +51,9 @@ int queue_relay_get(struct queue *q, const char *nexthop, struct queue_relay *r,
 int queue_relay_set(struct queue *q, const struct queue_relay *r, struct error *err)
 {
 	if (db_inside(q, err) < 0 ||
-	    db_run(q, SQL_RELAY_SET, err, "tiiittttiittttt", r->nexthop, r->down_since, r->down_until, (int64_t)r->failures,
-		   r->kind, r->dsn, r->text, r->auth_digest, r->last_ok, r->cert_expires, r->known, r->rate, r->tls,
-		   r->mechanism, r->extensions) < 0 ||
+	    db_run(q, SQL_RELAY_SET, err, "tiiittttiittttiii", r->nexthop, r->down_since, r->down_until, (int64_t)r->failures,
+		   r->kind, r->dsn, r->text, r->auth_digest, r->last_ok, r->cert_expires, r->known, r->tls,
+		   r->mechanism, r->extensions, r->not_before, r->minute, (int64_t)r->minute_used) < 0 ||
 	    db_run(q, SQL_PAUSES_FORGET, err, "t", r->nexthop) < 0)
 		return -1;
 	for (size_t i = 0; i < r->npauses; i++)

@@ -89,10 +89,12 @@ CREATE TABLE relay (
 	last_ok INTEGER NOT NULL,
 	cert_expires INTEGER NOT NULL,	-- seconds
 	known TEXT NOT NULL,		-- words, see delivery.h
-	rate TEXT NOT NULL,
 	tls TEXT NOT NULL,
 	mechanism TEXT NOT NULL,
-	extensions TEXT NOT NULL
+	extensions TEXT NOT NULL,
+	not_before INTEGER NOT NULL,
+	minute INTEGER NOT NULL,
+	minute_used INTEGER NOT NULL
 ) WITHOUT ROWID;
 
 -- When a relay was down and only the administrator could help: this time does not age mail.

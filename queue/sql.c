@@ -8,7 +8,7 @@
 
 #define RELAY_COLUMNS                                                                                                  \
 	"nexthop, down_since, down_until, failures, kind, dsn, text, auth_digest, last_ok, cert_expires,"              \
-	" known, rate, tls, mechanism, extensions"
+	" known, tls, mechanism, extensions, not_before, minute, minute_used"
 
 const char *const queue_sql[SQL_COUNT] = {
 	[SQL_BEGIN] = "BEGIN IMMEDIATE",
@@ -73,7 +73,7 @@ const char *const queue_sql[SQL_COUNT] = {
 
 	/* ---- relay */
 	[SQL_RELAY_GET] = "SELECT " RELAY_COLUMNS " FROM relay WHERE nexthop = ?",
-	[SQL_RELAY_SET] = "INSERT OR REPLACE INTO relay (" RELAY_COLUMNS ") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+	[SQL_RELAY_SET] = "INSERT OR REPLACE INTO relay (" RELAY_COLUMNS ") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
 	[SQL_RELAY_AFTER] = "SELECT " RELAY_COLUMNS " FROM relay WHERE nexthop > ? ORDER BY nexthop LIMIT 1",
 	[SQL_PAUSES] = "SELECT since, until FROM pause WHERE relay = ? ORDER BY since, until LIMIT ?",
 	[SQL_PAUSE_ADD] = "INSERT OR IGNORE INTO pause (relay, since, until) VALUES (?,?,?)",

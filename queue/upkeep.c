@@ -101,7 +101,8 @@ int queue_give_back_space(struct queue *q, bool *more, struct error *err)
 	if (db_exec(q, sql, err) < 0)
 		return -1;
 	*more = pages - VACUUM_PAGES > SPARE_PAGES;
-	return 0;
+	/* The file becomes shorter with the next checkpoint, which an idle queue would wait for in vain. It waits for no reader. */
+	return *more ? 0 : db_exec(q, "PRAGMA wal_checkpoint(PASSIVE)", err);
 }
 
 int queue_shift_times(struct queue *q, int64_t before, int64_t by_us, struct error *err)

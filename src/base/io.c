@@ -175,6 +175,14 @@ static int read_to_end(int fd, const char *path, struct buf *out, struct error *
 	}
 }
 
+/* What is short here and now says nothing about the file. */
+static int code_of_open(void)
+{
+	if (errno == EMFILE || errno == ENFILE || errno == ENOMEM)
+		return EX_OSERR;
+	return errno == EACCES ? EX_NOPERM : EX_NOINPUT;
+}
+
 int io_read_file(const char *path, bool nofollow, struct buf *out, struct stat *st, struct error *err)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | (nofollow ? O_NOFOLLOW : 0));
@@ -182,7 +190,7 @@ int io_read_file(const char *path, bool nofollow, struct buf *out, struct stat *
 	int rc;
 
 	if (fd < 0)
-		return error_sys(err, errno == EACCES ? EX_NOPERM : EX_NOINPUT, "4.3.0", "cannot open %s", path);
+		return error_sys(err, code_of_open(), "4.3.0", "cannot open %s", path);
 	if (fstat(fd, &mine) < 0)
 		rc = error_sys(err, EX_IOERR, "4.3.0", "cannot stat %s", path);
 	else if (!S_ISREG(mine.st_mode))

@@ -2,10 +2,7 @@
 #include "config.h"
 #include "outpostd/outpostd.h"
 
-#include <stdio.h>
 #include <stdlib.h>
-
-#include "base/text.h"
 
 enum { HOUR_MS = 3600 * 1000, USERS_MAX = 4096 };
 
@@ -22,38 +19,32 @@ int64_t budget_spend(struct budget *b, int64_t limit, int64_t length_ms)
 	return ++b->used >= limit ? b->start + length_ms : 0;
 }
 
-/* What was used of the rates, so that a restart gives nobody another minute's worth: "SECOND MINUTE NEXT USED USED", times of the wall
- * clock in ms. */
-static void write_rate(struct relay *r)
+/* What was used of the rates is stored, so that a restart gives nobody another minute's worth. */
+static void note_rate(struct relay *r)
 {
-	int64_t wall = clock_wall_us() / 1000 - clock_mono_ms();
+	int64_t wall = clock_wall_us() - clock_mono_ms() * 1000;
 
-	snprintf(r->state.rate, sizeof(r->state.rate), "%lld %lld %lld %u %u", (long long)(r->second.start + wall),
-		 (long long)(r->minute.start + wall), (long long)(r->not_before + wall), r->second.used, r->minute.used);
+	r->state.minute = r->minute.start * 1000 + wall;
+	r->state.minute_used = r->minute.used;
+	r->state.not_before = r->not_before * 1000 + wall;
+	r->dirty = true; /* is stored with the verdicts, which come anyhow */
 }
 
-/* A time of the other clock; 0: of no use, since it is too long ago or to come. */
-static int64_t near_by(uint64_t wall_ms, int64_t before, int64_t after)
+/* A stored time by the other clock; 0: of no use, since it is too long ago or to come. */
+static int64_t near_by(int64_t wall_us, int64_t before_ms, int64_t after_ms)
 {
-	int64_t from_now = (int64_t)wall_ms - clock_wall_us() / 1000;
+	int64_t from_now = (wall_us - clock_wall_us()) / 1000;
 
-	return from_now > -before && from_now <= after ? clock_mono_ms() + from_now : 0;
+	return from_now > -before_ms && from_now <= after_ms ? clock_mono_ms() + from_now : 0;
 }
 
 void relay_read_rate(struct outpostd *d, struct relay *r)
 {
-	struct span rest = span_of(r->state.rate), word;
 	int64_t delay = conf_seconds(d->conf, P_smtp_destination_rate_delay) * 1000;
-	uint64_t n[5] = {0};
 
-	for (size_t i = 0; i < 5; i++)
-		if (!span_word(&rest, " ", &word) || !text_u64(word, INT64_MAX / 1000000, &n[i]))
-			return;
-	r->second.start = near_by(n[0], 1000, 0);
-	r->second.used = r->second.start ? (unsigned)n[3] : 0;
-	r->minute.start = near_by(n[1], 60000, 0);
-	r->minute.used = r->minute.start ? (unsigned)n[4] : 0;
-	r->not_before = near_by(n[2], 0, delay > 60000 ? delay : 60000);
+	r->minute.start = near_by(r->state.minute, 60000, 0);
+	r->minute.used = r->minute.start ? r->state.minute_used : 0;
+	r->not_before = near_by(r->state.not_before, 0, delay > 60000 ? delay : 60000);
 }
 
 bool relay_paced(const struct relay *r)
@@ -73,10 +64,8 @@ void relay_took(struct outpostd *d, struct relay *r)
 		r->not_before = second;
 	if (r->not_before < minute)
 		r->not_before = minute;
-	if (!delay && !r->second.used && !r->minute.used)
-		return;
-	write_rate(r);
-	r->dirty = true;	/* is stored with the verdicts, which come anyhow */
+	if (delay || r->second.used || r->minute.used)
+		note_rate(r);
 }
 
 /* An hour that is over takes its messages along; what was taken beyond the limit stays for the next. */

@@ -30,7 +30,8 @@ class Scarce(harness.SystemTest):
     def assert_arrived(self, relay, accepted):
         got = self.subjects(relay)
         self.assertEqual(sorted(set(accepted) - set(got)), [], "accepted and lost")
-        self.assertEqual(len(got), len(set(got)), "delivered twice")
+        announced = len(self.log_lines("may be delivered twice"))
+        self.assertLessEqual(len(got) - len(set(got)), announced, "delivered twice without a word")
 
 
 class Disk(Scarce):

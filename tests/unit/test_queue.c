@@ -755,7 +755,7 @@ static void test_relays(void **state)
 {
 	struct queue_relay got, r = {
 		.nexthop = "[h]:587", .down_until = NOW, .failures = 3, .kind = "tls", .text = "certificate", .known = "flight=no bdat=no",
-		.rate = "1 2 3 4 5", .tls = "TLSv1.3", .mechanism = "PLAIN", .extensions = "SIZE DSN", .pauses = {{5, 7}, {8, 9}}, .npauses = 2,
+		.not_before = 1, .minute = 2, .minute_used = 3, .tls = "TLSv1.3", .mechanism = "PLAIN", .extensions = "SIZE DSN", .pauses = {{5, 7}, {8, 9}}, .npauses = 2,
 	};
 
 	(void)state;
@@ -872,7 +872,6 @@ static void test_space_goes_back(void **state)
 	settle(row, 1, QUEUE_SENT);
 	while (more)
 		assert_int_equal(queue_give_back_space(q, &more, &err), 0);
-	assert_int_equal(sqlite3_wal_checkpoint(q->db, NULL), SQLITE_OK);
 	assert_int_equal(stat(path, &after), 0);
 	assert_true(before.st_size > 8 << 20);
 	assert_true(after.st_size < 2 << 20);
