@@ -436,6 +436,14 @@ class Names(AgentTest):
         self.assertIn("connect to first.relay.test[127.0.0.9]:%d: Connection refused" % relay.starttls, driven.text)
         self.assertIn("ready second.relay.test[127.0.0.1]", driven.text)
 
+    def test_the_best_of_many_mx(self):
+        """However far behind in the answer it stands."""
+        relay = self.start_relay()
+        before = self.resolver({("many.test", "MX"): ["%d m%d.test." % (50 + i, i) for i in range(12)] + ["1 relay.test."],
+                                ("relay.test", "A"): ["127.0.0.1"]})
+        driven = self.drive(relay, before=before, host="many.test", mx=1, auth=0, tls_level="encrypt", user=USER)
+        self.assertIn("ready relay.test[127.0.0.1]", driven.text)
+
     def test_a_password_never_trusts_a_name_from_dns(self):
         """The certificate is good for relay.test; relayhost says other.test, whose MX points there."""
         relay = self.start_relay()
