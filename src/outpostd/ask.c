@@ -92,6 +92,14 @@ static bool mailq_begin(struct client *c, char **args, int n)
 	return true;
 }
 
+/* A relay's words quote addresses: who may not see those gets only what is said of the relay itself. */
+static const char *shown_reason(const struct listing_row *row, const char *own, const char *of_relay)
+{
+	const char *reason = own && !row->masked ? own : of_relay;
+
+	return row->masked && reason && strchr(reason, '@') ? NULL : reason;
+}
+
 static void put_row(struct client *c, const struct queue_row *r, const char *reason, const char *dsn, struct buf *page)
 {
 	struct listing_recipient *list = calloc(r->nrecipients + 1, sizeof(*list));
@@ -110,7 +118,7 @@ static void put_row(struct client *c, const struct queue_row *r, const char *rea
 			continue;
 		list[row.nrecipients++] = (struct listing_recipient){
 			.address = r->recipients[i].address, .original = r->recipients[i].original,
-			.reason = r->recipients[i].text ? r->recipients[i].text : why,
+			.reason = shown_reason(&row, r->recipients[i].text, why),
 			.dsn = r->recipients[i].dsn ? r->recipients[i].dsn : why ? dsn : NULL,
 			.state = r->recipients[i].state, .attempts = r->recipients[i].attempts,
 			.next_attempt = r->recipients[i].next_attempt,

@@ -15,6 +15,7 @@ import unittest
 import harness
 
 NOBODY = 65534
+CONTROL_MAGIC = b"OUTPOST-ASK 1 "
 POLL = {"x86_64": 7}.get(os.uname().machine)    # the number of poll(2), where /proc/PID/syscall is looked at
 
 
@@ -74,9 +75,9 @@ class Flusher(harness.SystemTest):
         s.close()
         return line
 
-    def submit_as(self, uid, **what):
-        """A submission by somebody else; its answer and how long it took."""
-        data = submission(**what)
+    def submit_as(self, uid, data=None, **what):
+        """A submission (or what else is said at the door) by somebody else; its answer and how long it took."""
+        data = data or submission(**what)
         child = subprocess.run([sys.executable, "-c", """if 1:
             import os, socket, sys, time
             data = sys.stdin.buffer.read()
@@ -101,6 +102,18 @@ class Door(Flusher):
         relay.wait_messages(1)
         self.wait_queue_empty()
         self.assertEqual(relay.count(), 1)
+
+    def test_others_addresses_are_not_shown(self):
+        """Nor in the relay's words, which quote them."""
+        self.configure(self.start_relay(dialogue='when rcpt do reply "450 4.2.0 <hidden@example.net>: hidden is full"\n'))
+        self.start_outpostd()
+        self.assertRegex(self.submit(sender="secret@example.com", recipients=("hidden@example.net",)), "^0 ")
+        self.wait_log("status=deferred")
+        for question in (b"mailq\n", b"mailq json\n"):
+            text, _ = self.submit_as(NOBODY, data=CONTROL_MAGIC + question)
+            self.assertIn("(not shown)", text)
+            self.assertNotRegex(text, "hidden|secret")
+        self.assertIn("hidden is full", self.mailq().out)
 
     def test_refused(self):
         self.configure(self.start_relay())
