@@ -35,6 +35,10 @@ clean-deb:
 # The same package on a fresh Debian, from installing to purging. Minutes, and a mirror: not part of make check.
 check-debian: deb relay$(EXEEXT) mkcert$(EXEEXT)
 	$(SHELL) $(srcdir)/packaging/check-debian deb
-PHONY += deb clean-deb check-debian
+# The same package under systemd, its units running as they are shipped: see tests/systemd/run.
+check-systemd: deb relay$(EXEEXT) mkcert$(EXEEXT)
+	$(SHELL) $(srcdir)/tests/systemd/run deb
+PHONY += deb clean-deb check-debian check-systemd
+EXTRA_DIST += tests/systemd/run tests/systemd/inside
 
 EXTRA_DIST += docs/relays.md docs/microsoft365.md docs/moving.md docs/fleet.md docs/containers.md packaging/container/Dockerfile

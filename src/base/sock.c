@@ -109,6 +109,15 @@ int sock_connect(const char *path, deadline until)
 	return fd;
 }
 
+bool sock_managed(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char mark[4096];
+	int n = slash ? snprintf(mark, sizeof(mark), "%.*s/managed", (int)(slash - path), path) : 0;
+
+	return n > 0 && (size_t)n < sizeof(mark) && access(mark, F_OK) == 0;
+}
+
 int sock_pair(int fds[2])
 {
 	return socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds);

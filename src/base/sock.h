@@ -5,6 +5,7 @@
 #ifndef BASE_SOCK_H
 #define BASE_SOCK_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 #include "base/deadline.h"
@@ -17,6 +18,10 @@ int sock_listen(const char *path, mode_t mode, struct error *err);
 /* Connects until the deadline; the descriptor is non-blocking and close-on-exec. -1 with errno kept
  * (ENOENT and ECONNREFUSED: nobody listens). */
 int sock_connect(const char *path, deadline until);
+
+/* Whether a service manager keeps this socket: a file called "managed" beside it says so. Nobody else binds it then, and
+ * a knock at it has outpostd started. */
+bool sock_managed(const char *path);
 
 /* A connected pair, close-on-exec. */
 int sock_pair(int fds[2]);

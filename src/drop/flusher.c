@@ -26,7 +26,7 @@ enum { START_MS = 30 * 1000 };
 
 static bool managed(const struct drop *d)
 {
-	return !d->own && access(RUNDIR "/managed", F_OK) == 0;
+	return !d->own && sock_managed(RUNDIR "/door");
 }
 
 /* The admin socket, as it is the queue's and is there under every supervisor. */

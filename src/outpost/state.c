@@ -44,11 +44,12 @@ static bool is_running(struct context *c)
 static bool has_timer(const struct context *c)
 {
 	static const char *const paths[] = {
-		RUNDIR "/managed",
 		"/etc/systemd/system/timers.target.wants/outpost-run.timer",
 		"/etc/cron.d/outpost",
 	};
 
+	if (sock_managed(conf_str(c->conf, P_door_socket)))
+		return true;
 	for (size_t i = 0; !c->own && i < sizeof(paths) / sizeof(paths[0]); i++) {
 		struct stat st;
 

@@ -505,7 +505,16 @@ static int open_door(struct outpostd *d, struct error *err)
 		return error_set(err, EX_CONFIG, NULL, "the path of the door is too long");
 	d->socket_activated = fd >= 0;
 	if (fd < 0) {
+		if (d->take_in || (d->once && sock_managed(door->path)))
+			return 0; /* an errand: who comes meanwhile finds the service manager, or the drop */
+		if (sock_managed(door->path))
+			return error_set(err, EX_UNAVAILABLE, NULL, "the service manager has the door %s (systemctl start outpost)",
+					 door->path);
 		fd = sock_listen(door->path, 0666, err);
+		if (fd < 0 && d->once) {
+			log_line(LOG_WARN, "outpostd", 0, "%s; mail goes by way of outpost-drop", err->text);
+			return 0;
+		}
 		door->ours = fd >= 0;
 	}
 	return fd < 0 ? -1 : listen_at(d, &door->door, fd, door_ready, err);

@@ -85,7 +85,7 @@ static void get_sockets(struct listener *l)
 	l->socket[0].watch.fd = bind_loopback(AF_INET);
 	if (l->socket[0].watch.fd < 0)
 		log_line(LOG_WARN, "smtpd", 0, "cannot listen on 127.0.0.1:25: %s%s", strerror(errno), errno != EACCES ? "" :
-			 " (outpostd has to be started as root for that; a change of inet_interfaces then wants a restart)");
+			 " (with systemd: systemctl enable --now outpost-loopback.socket; otherwise outpostd has to be started as root)");
 	l->socket[1].watch.fd = bind_loopback(AF_INET6);
 	l->ours = is_on(l);
 }

@@ -137,6 +137,17 @@ static void make_own_queue(const struct outpostd *d)
 		log_line(LOG_WARN, "outpostd", 0, "cannot make %s: %s", d->queue_dir, strerror(errno));
 }
 
+/* The directory of the door, where no tmpfiles.d makes it at boot; only root can. */
+static void make_run_directory(const struct outpostd *d)
+{
+	struct stat st;
+
+	if (geteuid() != 0 || strcmp(d->conf_dir, SYSCONFDIR) != 0 || stat(d->queue_dir, &st) < 0 || mkdir(RUNDIR, 0700) < 0)
+		return;
+	if (chmod(RUNDIR, 0755) < 0 || chown(RUNDIR, st.st_uid, st.st_gid) < 0)
+		log_line(LOG_WARN, "outpostd", 0, "%s: %s", RUNDIR, strerror(errno));
+}
+
 static int start(struct outpostd *d, struct error *err)
 {
 	int n;
@@ -149,12 +160,21 @@ static int start(struct outpostd *d, struct error *err)
 	if (conf_writer(d->conf) == 0)
 		reload_log(d); /* while we may */
 	make_own_queue(d);
+<<<<<<< HEAD
 	listener_bind(d);
 	if (proc_become_owner(d->queue_dir, NULL, err) < 0 || conf_obey(d->conf, err) < 0)
 		return -1;
 	if (conf_writer(d->conf) != 0)
 		reload_log(d); /* his log, so not with more rights than he has */
 	if (watch_signals(d, err) < 0 || open_queue(d, err) < 0)
+=======
+	make_run_directory(d);
+	if (!d->once && !d->take_in)
+		listener_bind(d);
+	else
+		d->listener.socket[0].watch.fd = d->listener.socket[1].watch.fd = -1;
+	if (proc_become_owner(d->queue_dir, NULL, err) < 0 || watch_signals(d, err) < 0 || open_queue(d, err) < 0)
+>>>>>>> 1ffa539 (A door that the service manager keeps is never taken: flush knocks at it, errands do without; and a door's missing directory stops no mail)
 		return -1;
 	proc_hide();
 	journal_open(d);

@@ -19,6 +19,7 @@ SYSTEM_TESTS = \
 	tests/system/test_routes.py \
 	tests/system/test_drop.py \
 	tests/system/test_incoming.py \
+	tests/system/test_managed.py \
 	tests/system/test_certificates.py \
 	tests/system/test_demo.py \
 	tests/system/test_dialogues.py \
