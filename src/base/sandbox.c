@@ -47,7 +47,8 @@ static void allow(int ruleset, const struct sandbox_path *p, uint64_t move)
 
 bool sandbox_files(const struct sandbox_path *paths, size_t n)
 {
-	struct landlock_ruleset_attr attr = {.handled_access_fs = FS_ALL | moving()};
+	uint64_t move = moving();
+	struct landlock_ruleset_attr attr = {.handled_access_fs = FS_ALL | move};
 	bool held;
 	int ruleset;
 
@@ -57,7 +58,7 @@ bool sandbox_files(const struct sandbox_path *paths, size_t n)
 	if (ruleset < 0)
 		return false;
 	for (size_t i = 0; i < n; i++)
-		allow(ruleset, &paths[i], moving());
+		allow(ruleset, &paths[i], move);
 	held = syscall(SYS_landlock_restrict_self, ruleset, 0) == 0;
 	close(ruleset);
 	return held;

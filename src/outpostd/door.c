@@ -553,7 +553,7 @@ static void stop_listening(struct outpostd *d, struct watch *w)
  * and served. */
 void door_unname(struct outpostd *d)
 {
-	if (d->door.ours && d->door.door.fd >= 0)
+	if (d->door.ours && d->door.door.fd >= 0 && !sock_managed(d->door.path))
 		unlink(d->door.path);
 	if (d->door.admin.fd >= 0)
 		unlink(d->door.admin_path);

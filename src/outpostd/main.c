@@ -160,21 +160,13 @@ static int start(struct outpostd *d, struct error *err)
 	if (conf_writer(d->conf) == 0)
 		reload_log(d); /* while we may */
 	make_own_queue(d);
-<<<<<<< HEAD
+	make_run_directory(d);
 	listener_bind(d);
 	if (proc_become_owner(d->queue_dir, NULL, err) < 0 || conf_obey(d->conf, err) < 0)
 		return -1;
 	if (conf_writer(d->conf) != 0)
 		reload_log(d); /* his log, so not with more rights than he has */
 	if (watch_signals(d, err) < 0 || open_queue(d, err) < 0)
-=======
-	make_run_directory(d);
-	if (!d->once && !d->take_in)
-		listener_bind(d);
-	else
-		d->listener.socket[0].watch.fd = d->listener.socket[1].watch.fd = -1;
-	if (proc_become_owner(d->queue_dir, NULL, err) < 0 || watch_signals(d, err) < 0 || open_queue(d, err) < 0)
->>>>>>> 1ffa539 (A door that the service manager keeps is never taken: flush knocks at it, errands do without; and a door's missing directory stops no mail)
 		return -1;
 	proc_hide();
 	journal_open(d);
