@@ -269,7 +269,8 @@ static bool wake_more(struct client *c)
 	c->question->picked += nfit;
 	if (n == 0)
 		return wake_ends(c);
-	buf_addf(&c->out, "#%llu\n", (unsigned long long)c->question->picked);	/* what is said brings us the next turn */
+	/* What is said brings us the next turn; a number only for those who might have looked. */
+	buf_addf(&c->out, "#%llu\n", c->question->all ? (unsigned long long)c->question->picked : 0ULL);
 	return true;
 }
 

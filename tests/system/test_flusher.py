@@ -114,6 +114,7 @@ class Door(Flusher):
             self.assertIn("(not shown)", text)
             self.assertNotRegex(text, "hidden|secret")
         self.assertIn("hidden is full", self.mailq().out)
+        self.assertEqual(*(self.submit_as(NOBODY, data=CONTROL_MAGIC + b"wake R %s\n" % text)[0] for text in (b"hidden", b"other")))
 
     def test_refused(self):
         self.configure(self.start_relay())
