@@ -24,8 +24,6 @@ enum { AGENT_READ = 65536, AGENT_IN_MAX = 4 << 20, QUIT_MS = 10000 };
 
 static void agent_ready(void *arg, short revents);
 
-static void forget_question(struct agent *a);
-
 static void agent_free(struct agent *a)
 {
 	struct outpostd *d = a->d;
@@ -34,7 +32,7 @@ static void agent_free(struct agent *a)
 	while (*p != a)
 		p = &(*p)->next;
 	*p = a->next;
-	forget_question(a);
+	secret_forget(a);
 	loop_remove(&d->loop, &a->watch);
 	close(a->watch.fd);
 	a->relay->agents--;
@@ -211,74 +209,6 @@ int agent_give(struct agent *a, struct claim *c)
 
 /* ---- from the agent */
 
-/* found as conf_credential returns it. */
-static void put_secret(struct agent *a, int found, struct conf_credential *cr, const struct error *err)
-{
-	size_t mark;
-
-	if (found == 1) {
-		mark = frame_begin(&a->out, TO_AGENT_SECRET);
-		frame_str(&a->out, cr->user.data, cr->user.len);
-		frame_str(&a->out, cr->secret.data, cr->secret.len);
-		frame_u8(&a->out, (uint8_t)cr->kind);
-		frame_cstr(&a->out, cr->digest);
-		frame_finish(&a->out, mark);
-		a->secret = true;
-		a->kind = cr->kind;
-		snprintf(a->digest, sizeof(a->digest), "%s", cr->digest);
-		conf_credential_wipe(cr);
-	} else {
-		mark = frame_begin(&a->out, TO_AGENT_NO_SECRET);
-		/* Whatever is wrong with the map, it is for the administrator to mend. */
-		frame_u32(&a->out, err->code == EX_TEMPFAIL ? EX_TEMPFAIL : EX_CONFIG);
-		frame_cstr(&a->out, err->text);
-		frame_finish(&a->out, mark);
-	}
-}
-
-static void forget_question(struct agent *a)
-{
-	if (!a->question)
-		return;
-	loop_remove(&a->d->loop, &a->asking);
-	conf_question_free(a->question);
-	a->question = NULL;
-}
-
-static void question_ready(void *arg, short revents)
-{
-	struct agent *a = arg;
-	struct conf_credential cr;
-	struct error err = {0};
-	int found = conf_question_step(a->d->conf, a->question, &cr, &err);
-
-	(void)revents;
-	if (found == 2)
-		return;
-	forget_question(a);
-	put_secret(a, found, &cr, &err);
-	agent_flush(a);
-}
-
-static void give_secret(struct agent *a)
-{
-	struct conf_credential cr;
-	struct error err = {0};
-	int found;
-
-	forget_question(a);
-	found = conf_credential_ask(a->d->conf, &a->relay->at, a->relay->sender, &cr, &a->question, &err);
-	if (found == 2) {
-		a->asking = (struct watch){.fd = conf_question_fd(a->question), .events = POLLIN, .ready = question_ready, .arg = a};
-		if (loop_add(&a->d->loop, &a->asking) == 0)
-			return;
-		conf_question_free(a->question);
-		a->question = NULL;
-		found = error_set(&err, EX_TEMPFAIL, "4.3.0", "out of memory");
-	}
-	put_secret(a, found, &cr, &err);
-}
-
 static bool on_need_secret(struct agent *a, struct frame *f)
 {
 	char host[256];
@@ -288,7 +218,7 @@ static bool on_need_secret(struct agent *a, struct frame *f)
 	frame_get_str(f);
 	if (!frame_end(f))
 		return false;
-	give_secret(a);
+	secret_give(a);
 	return true;
 }
 

@@ -9,6 +9,7 @@
  *   door.c      clients: bytes in, bytes out, limits          admin.c, ask.c   their questions
  *   accept.c    a decoded submission -> the queue             incoming.c       files of outpost-drop -> the queue
  *   schedule.c  which message next                            route.c          to which relays a message may go
+ *   claim.c     messages under way                            secret.c         credentials for agents
  *   relay.c     which may be tried, and when                  pause.c, budget.c  time that does not count; rates
  *   agent.c     one delivery agent: frames, window            letter.c         a message as frames
  *   settle.c    verdicts -> the queue                         bounce.c         what senders are told
@@ -319,8 +320,11 @@ int64_t schedule_due(struct outpostd *d);	/* wall us; 0 now; INT64_MAX nothing q
 deadline schedule_deadline(struct outpostd *d);
 bool schedule_waits(struct outpostd *d);	/* whether anything is queued */
 void schedule_deferred(struct outpostd *d, int64_t row);
-struct claim *claim_new(struct outpostd *d, struct queue_message *m);	/* takes what m owns */
 void schedule_claim_over(struct outpostd *d, struct claim *c);
+
+/* ---- claim.c */
+struct claim *claim_new(struct outpostd *d, struct queue_message *m);	/* takes what m owns */
+void claim_free(struct outpostd *d, struct claim *c);
 bool claim_known(const struct outpostd *d, int64_t row);
 
 /* ---- agent.c */
@@ -357,6 +361,10 @@ void agents_tick(struct outpostd *d);
 deadline agents_deadline(struct outpostd *d);
 void agents_reap(struct outpostd *d);
 void agents_stop(struct outpostd *d, bool now);
+
+/* ---- secret.c */
+void secret_give(struct agent *a);	/* at once, or when whoever is asked for it has answered */
+void secret_forget(struct agent *a);	/* nobody wants it any more */
 
 /* ---- letter.c */
 int letter_begin(struct agent *a, struct claim *c, struct error *err);	/* START, and the whole body when it is small */

@@ -1,7 +1,6 @@
 /*
  * schedule.c: which message next. Each submitting user has a lane, a cursor through what is due of his, and the
- * lanes take turns, so that 50,000 messages of one job delay another user's by one message. Claims live in
- * memory only: after a crash there is nothing to clean up.
+ * lanes take turns, so that 50,000 messages of one job delay another user's by one message.
  *
  * Work stops where no agent has room. An agent is started when something is due, its relay may be tried, and
  * either none is there or those that are there have been full for a while.
@@ -17,71 +16,7 @@
 
 enum { HAND_OUT = 64, SKIPS = 50, FULL_MS = 200, STEPPED_MS = 500 };
 
-/* ---- claims */
-
-static bool claim_add(struct schedule *s, struct claim *c)
-{
-	if (s->nclaims == s->capclaims) {
-		size_t cap = s->capclaims ? s->capclaims * 2 : 64;
-		struct claim **list = realloc(s->claims, cap * sizeof(struct claim *));
-
-		if (!list)
-			return false;
-		s->claims = list;
-		s->capclaims = cap;
-	}
-	s->claims[s->nclaims++] = c;
-	return true;
-}
-
-bool claim_known(const struct outpostd *d, int64_t row)
-{
-	for (size_t i = 0; i < d->schedule.nclaims; i++)
-		if (d->schedule.claims[i]->m.row == row)
-			return true;
-	return false;
-}
-
-static void claim_free(struct outpostd *d, struct claim *c)
-{
-	struct schedule *s = &d->schedule;
-
-	for (size_t i = 0; i < s->nclaims; i++)
-		if (s->claims[i] == c) {
-			s->claims[i] = s->claims[--s->nclaims];
-			break;
-		}
-	journal_remove(d, c);
-	queue_message_free(&c->m);
-	buf_free(&c->header);
-	free(c->sender);
-	free(c->decided);
-	free(c);
-}
-
-struct claim *claim_new(struct outpostd *d, struct queue_message *m)
-{
-	struct claim *c = calloc(1, sizeof(*c));
-	unsigned char *bits = calloc(1, m->nrecipients / 8 + 1);
-
-	if (!c || !bits) {
-		free(c);
-		free(bits);
-		return NULL;
-	}
-	c->m = *m;
-	c->decided = bits;
-	c->undecided = m->nrecipients;
-	c->claimed_us = clock_us(d);
-	buf_init(&c->header, LIMIT_HEADER * 2);
-	if (!claim_add(&d->schedule, c)) {
-		free(c);
-		free(bits);
-		return NULL;
-	}
-	memset(m, 0, sizeof(*m));
-	return c;
-}
+/* ---- lanes */
 
 static struct lane *lane_of(struct schedule *s, uint32_t uid)
 {
@@ -111,8 +46,6 @@ void schedule_claim_over(struct outpostd *d, struct claim *c)
 		schedule_reset(d);
 	claim_free(d, c);
 }
-
-/* ---- lanes */
 
 static struct lane *lane_add(struct schedule *s, uint32_t uid)
 {

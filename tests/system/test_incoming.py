@@ -105,6 +105,7 @@ class Incoming(harness.SystemTest):
         self.start_outpostd()
         messages = self.relay.wait_messages(4)
         self.assertEqual(sorted(m.recipients[0] for m in messages), ["r%d@example.net" % n for n in (0, 1, 5, 6)])
+        self.wait_log(": removed", 4)
         waits = [(address, round((due / 1e6 - time.time()) / 3600)) for address, due in
                  self.rows("SELECT address, next FROM recipient ORDER BY message")]
         self.assertEqual(waits, [("r2@example.net", 1), ("r3@example.net", 1), ("r4@example.net", 2)])
