@@ -54,7 +54,7 @@ static int buf_grow(struct buf *b, size_t want)
 		return -1;
 	if (b->data) {
 		memcpy(data, b->data, b->len);
-		explicit_bzero(b->data, b->len);
+		explicit_bzero(b->data, b->cap); /* also what was cut off or dropped */
 		free(b->data);
 	}
 	data[b->len] = '\0';

@@ -154,6 +154,14 @@ static size_t utf8_length(const unsigned char *p, size_t n)
 	return len;
 }
 
+/* NUL to US, DEL, and U+0080 to U+009F, of which terminals take some for the beginning of a command. */
+static bool is_control(const char *p, size_t len)
+{
+	unsigned char c = (unsigned char)p[0];
+
+	return len == 1 ? c < ' ' || c == 0x7F : len == 2 && c == 0xC2 && (unsigned char)p[1] < 0xA0;
+}
+
 /* Whether the rest of a string is the beginning of a UTF-8 letter that a ceiling cut in two. */
 static bool utf8_cut_off(const unsigned char *p, size_t n)
 {
@@ -172,17 +180,13 @@ void text_clean(char *s)
 	while (i < n) {
 		size_t len = utf8_length((unsigned char *)s + i, n - i);
 
-		if (len > 1) {
-			i += len;
-			continue;
-		}
 		if (len == 0 && utf8_cut_off((unsigned char *)s + i, n - i)) {
 			s[i] = '\0';
 			return;
 		}
-		if (len == 0 || (unsigned char)s[i] < ' ' || s[i] == 0x7F)
-			s[i] = '?';
-		i++;
+		if (len == 0 || is_control(s + i, len))
+			memset(s + i, '?', len ? len : 1);
+		i += len ? len : 1;
 	}
 }
 
@@ -193,7 +197,7 @@ void text_printable(struct buf *out, const char *p, size_t n, size_t cap)
 
 	while (i < n) {
 		size_t len = utf8_length((const unsigned char *)p + i, n - i);
-		bool bad = len == 0 || (len == 1 && ((unsigned char)p[i] < ' ' || p[i] == 0x7F));
+		bool bad = len == 0 || is_control(p + i, len);
 
 		if (used + (len ? len : 1) + 3 > cap && n - i > 3) {
 			buf_add(out, p + run, i - run);
@@ -240,6 +244,8 @@ void text_json(struct buf *out, const char *p, size_t n)
 
 		if (len == 0)
 			buf_adds(out, "\\ufffd");
+		else if (len > 1 && is_control(p + i, len))
+			buf_addf(out, "\\u%04x", (unsigned char)p[i + 1]);
 		else if (len > 1)
 			buf_add(out, p + i, len);
 		else if (c == '"' || c == '\\')

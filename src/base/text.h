@@ -37,10 +37,12 @@ bool ascii_case_prefix(const char *s, const char *prefix);
 /* Decimal digits only, the whole of it, at most max. False (and *out untouched) otherwise. */
 bool text_u64(struct span s, uint64_t max, uint64_t *out);
 
-/* Replaces control bytes (and DEL) in place by '?'; a UTF-8 sequence cut off at the end is dropped. */
+/* Control characters are those of ASCII, DEL, and U+0080 to U+009F. */
+
+/* Replaces control characters in place by '?' (a byte each); a UTF-8 sequence cut off at the end is dropped. */
 void text_clean(char *s);
 
-/* Appends bytes so that they can stand in one log line: control bytes and invalid UTF-8 become '?',
+/* Appends bytes so that they can stand in one log line: control characters and invalid UTF-8 become '?',
  * no more than cap bytes of output, "..." behind what was cut. */
 void text_printable(struct buf *out, const char *p, size_t n, size_t cap);
 

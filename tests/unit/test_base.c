@@ -133,6 +133,15 @@ static void foreign_bytes_become_printable(void **state)
 	text_printable(&b, "\x1b[31mx\0\xc0\x80", 9, 100);
 	assert_string_equal(buf_str(&b), "?[31mx???");
 	buf_reset(&b);
+	text_printable(&b, "a\xc2\x9b" "2J\xc2\xa0", 7, 100); /* U+009B is ESC [ to a terminal */
+	assert_string_equal(buf_str(&b), "a?2J\xc2\xa0");
+	buf_reset(&b);
+	text_json(&b, "\xc2\x9b", 2);
+	assert_string_equal(buf_str(&b), "\\u009b");
+	buf_reset(&b);
+	snprintf(text, sizeof(text), "%s", "a\xc2\x9b" "2J");
+	text_clean(text);
+	assert_string_equal(text, "a??2J");
 	text_printable(&b, "0123456789", 10, 8);
 	assert_string_equal(buf_str(&b), "01234...");
 	buf_reset(&b);
