@@ -68,7 +68,7 @@ int db_migrate(struct queue *q, int64_t version, struct error *err)
 {
 	struct error ignored;
 
-	if (db_exec(q, "PRAGMA synchronous=FULL; BEGIN IMMEDIATE", err) < 0)
+	if (db_exec(q, "PRAGMA synchronous=EXTRA; BEGIN IMMEDIATE", err) < 0)
 		return -1;
 	if (run_steps(q, version, err) == 0 && db_exec(q, "COMMIT", err) == 0)
 		return 0;

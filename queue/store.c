@@ -147,11 +147,13 @@ static int check_version(struct queue *q, struct error *err)
 			 (long long)version, QUEUE_VERSION);
 }
 
-/* The flusher's first act: a commit. Where that fails, nothing may be sent. */
+/* The flusher's first act: a commit. Where that fails, nothing may be sent. synchronous=EXTRA is FULL in WAL mode; where a
+ * file system does not let SQLite have that, it syncs the directory once the rollback journal is gone, without which a
+ * power cut would take a commit back. */
 static int prepare_writer(struct queue *q, struct error *err)
 {
 	if (db_exec(q,
-		    "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA journal_size_limit=33554432; PRAGMA wal_autocheckpoint=2000;"
+		    "PRAGMA journal_mode=WAL; PRAGMA synchronous=EXTRA; PRAGMA journal_size_limit=33554432; PRAGMA wal_autocheckpoint=2000;"
 		    "PRAGMA temp_store=MEMORY; PRAGMA cache_size=-4096; PRAGMA secure_delete=OFF;",
 		    err) < 0 ||
 	    db_run(q, SQL_PROOF, err, "i", clock_wall_us()) < 0)

@@ -21,15 +21,19 @@ enum {
 	FS_FILE = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_EXECUTE,
 	FS_ALL = LANDLOCK_ACCESS_FS_MAKE_SYM * 2 - 1,	/* every right of ABI 1 */
 	FS_MOVE = FS_ALL + 1,				/* LANDLOCK_ACCESS_FS_REFER, ABI 2: from one directory to another */
+	FS_TRUNCATE = FS_MOVE * 2,			/* LANDLOCK_ACCESS_FS_TRUNCATE, ABI 3 */
 };
 
-/* Where the kernel is older, nothing can be moved between directories once a domain is entered. */
-static uint64_t moving(void)
+/* The rights to write that not every kernel knows. Before ABI 2 nothing can be moved between directories once a domain
+ * is entered; before ABI 3 every file can be truncated by its name. */
+static uint64_t newer_rights(void)
 {
-	return syscall(SYS_landlock_create_ruleset, NULL, 0, 1 /* LANDLOCK_CREATE_RULESET_VERSION */) >= 2 ? FS_MOVE : 0;
+	long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, 1 /* LANDLOCK_CREATE_RULESET_VERSION */);
+
+	return (abi >= 2 ? FS_MOVE : 0) | (abi >= 3 ? FS_TRUNCATE : 0);
 }
 
-static void allow(int ruleset, const struct sandbox_path *p, uint64_t move)
+static void allow(int ruleset, const struct sandbox_path *p, uint64_t newer)
 {
 	struct landlock_path_beneath_attr rule = {0};
 	struct stat st;
@@ -38,17 +42,17 @@ static void allow(int ruleset, const struct sandbox_path *p, uint64_t move)
 	if (fd < 0)
 		return;
 	rule.parent_fd = fd;
-	rule.allowed_access = FS_READ | (p->write ? FS_WRITE | move : 0) | (p->exec ? FS_EXEC : 0);
+	rule.allowed_access = FS_READ | (p->write ? FS_WRITE | newer : 0) | (p->exec ? FS_EXEC : 0);
 	if (fstat(fd, &st) == 0 && !S_ISDIR(st.st_mode))
-		rule.allowed_access &= FS_FILE;
+		rule.allowed_access &= FS_FILE | FS_TRUNCATE;
 	syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0);
 	close(fd);
 }
 
 bool sandbox_files(const struct sandbox_path *paths, size_t n)
 {
-	uint64_t move = moving();
-	struct landlock_ruleset_attr attr = {.handled_access_fs = FS_ALL | move};
+	uint64_t newer = newer_rights();
+	struct landlock_ruleset_attr attr = {.handled_access_fs = FS_ALL | newer};
 	bool held;
 	int ruleset;
 
@@ -58,7 +62,7 @@ bool sandbox_files(const struct sandbox_path *paths, size_t n)
 	if (ruleset < 0)
 		return false;
 	for (size_t i = 0; i < n; i++)
-		allow(ruleset, &paths[i], move);
+		allow(ruleset, &paths[i], newer);
 	held = syscall(SYS_landlock_restrict_self, ruleset, 0) == 0;
 	close(ruleset);
 	return held;

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -25,6 +26,7 @@
 #include "base/io.h"
 #include "base/limits.h"
 #include "base/proc.h"
+#include "base/sandbox.h"
 #include "base/sock.h"
 #include "base/step.h"
 #include "base/text.h"
@@ -447,6 +449,55 @@ static void the_owner_is_told_apart(void **state)
 	assert_int_equal(proc_become_owner(dir, NULL, &e), -1);
 }
 
+/* In a process of its own, as there is no way back: 0 as wanted, 77 no Landlock, else which of them was wrong. */
+static int in_sandbox(const char *inside, const char *outside)
+{
+	const struct sandbox_path paths[] = {{inside, true, false}};
+	char mine[100], other[100];
+	int fd;
+
+	snprintf(mine, sizeof(mine), "%s/mine", inside);
+	snprintf(other, sizeof(other), "%s/other", outside);
+	if (!sandbox_files(paths, 1))
+		return 77;
+	fd = open(mine, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+	if (fd < 0 || write(fd, "x", 1) != 1 || close(fd) < 0 || truncate(mine, 0) < 0)
+		return 1;
+	if (open(other, O_RDONLY) >= 0)
+		return 2;
+#ifdef SYS_landlock_create_ruleset
+	if (syscall(SYS_landlock_create_ruleset, NULL, 0, 1) >= 3 && truncate(other, 0) == 0)
+		return 3;
+#endif
+	return 0;
+}
+
+static void files_out_of_reach(void **state)
+{
+	char inside[] = "/tmp/outpost-base-XXXXXX", outside[] = "/tmp/outpost-base-XXXXXX", path[100];
+	struct error e;
+	int status;
+	pid_t pid;
+
+	(void)state;
+	assert_non_null(mkdtemp(inside));
+	assert_non_null(mkdtemp(outside));
+	snprintf(path, sizeof(path), "%s/other", outside);
+	assert_int_equal(io_replace_file(path, "x", 1, 0600, &e), 0);
+	pid = fork();
+	if (pid == 0)
+		_exit(in_sandbox(inside, outside));
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	unlink(path);
+	snprintf(path, sizeof(path), "%s/mine", inside);
+	unlink(path);
+	rmdir(inside);
+	rmdir(outside);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
+		skip();
+	assert_int_equal(status, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -468,6 +519,7 @@ int main(void)
 		cmocka_unit_test(children_get_what_they_should),
 		cmocka_unit_test(a_program_that_is_not_there),
 		cmocka_unit_test(the_owner_is_told_apart),
+		cmocka_unit_test(files_out_of_reach),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

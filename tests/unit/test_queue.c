@@ -1153,7 +1153,7 @@ static void test_modes_and_pragmas(void **state)
 	assert_int_equal(sqlite3_column_int(p, 0), 8192);
 	assert_int_equal(sqlite3_column_int(p, 1), 2);
 	assert_string_equal((const char *)sqlite3_column_text(p, 2), "wal");
-	assert_int_equal(sqlite3_column_int(p, 3), 2);
+	assert_int_equal(sqlite3_column_int(p, 3), 3);
 	sqlite3_finalize(p);
 }
 
