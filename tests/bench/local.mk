@@ -8,7 +8,7 @@ BENCHES = \
 	tests/bench/bench_tls.py
 bench_programs = spawn yardstick blast fill
 
-EXTRA_PROGRAMS = $(bench_programs)
+EXTRA_PROGRAMS += $(bench_programs)
 spawn_SOURCES = tests/bench/spawn.c
 yardstick_SOURCES = tests/bench/yardstick.c
 blast_SOURCES = tests/bench/blast.c
