@@ -279,6 +279,20 @@ sys.exit(uu._send_mail_using_sendmail("root@box", "root", "[package on hold] una
         self.assertIn("From: Someone Else <else@example.org>\n\nBody ü\n".encode(), m.body)
         self.assertIn(b"\n.\ndiff", m.body)
 
+    def test_full_names(self):
+        """As the password file has them: '&' is the login name, a comma ends the name, and it need not be ASCII."""
+        names = (("Box Admin,,,", "Box Admin"), ("& of &,room 1", "Root of Root"), ("J\u00fcrgen \u201eBoss\u201c M\u00fcller,,,", "J\u00fcrgen \u201eBoss\u201c M\u00fcller"),
+                 ('J. "Doc" O\'Neil (x), x', 'J. "Doc" O\'Neil (x)'), ("", ""), (",,,", ""))
+        with open(os.path.join(self.root, "etc/passwd"), encoding="utf-8") as f:
+            passwd = f.read()
+        for n, (gecos, want) in enumerate(names, 1):
+            self.write("etc/passwd", re.sub(r"^root:.*$", lambda m, g=gecos: "root:x:0:0:%s:/root:/bin/sh" % g, passwd, flags=re.M))
+            self.inside("/usr/sbin/sendmail", "root", input="x\n")
+            m = self.relay.wait_messages(n, timeout=30)[-1]
+            author, = m.header("From").addresses
+            self.assertEqual((author.display_name, author.addr_spec), (want, "root@example.com"))
+            self.assertTrue(m.data.partition(b"\n\n")[0].isascii())
+
     # -- languages
 
     def test_php_mail(self):
