@@ -6,7 +6,8 @@ INTEROP_TESTS = \
 	tests/interop/test_aiosmtpd.py \
 	tests/interop/test_smtp_server.py \
 	tests/interop/test_callers.py \
-	tests/interop/test_readers.py
+	tests/interop/test_readers.py \
+	tests/interop/test_zsh.py
 
 check-interop: $(system_needs)
 	OUTPOST_SUITE=$${OUTPOST_SUITE:-interop}; export OUTPOST_SUITE; \

@@ -4,6 +4,7 @@ SYSTEM_TESTS = \
 	tests/system/test_tree.py \
 	tests/system/test_main_job.py \
 	tests/system/test_config.py \
+	tests/system/test_completion.py \
 	tests/system/test_oauth2.py \
 	tests/system/test_limits.py \
 	tests/system/test_log.py \
