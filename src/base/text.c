@@ -196,6 +196,11 @@ void text_printable(struct buf *out, const char *p, size_t n, size_t cap)
 	size_t used = 0, run = 0, i = 0;
 
 	while (i < n) {
+		if (p[i] >= ' ' && p[i] < 0x7F && used + 4 <= cap) {
+			i++;
+			used++;
+			continue;
+		}
 		size_t len = utf8_length((const unsigned char *)p + i, n - i);
 		bool bad = len == 0 || is_control(p + i, len);
 

@@ -3,31 +3,77 @@
 #include "base/text.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
-/* postqueue's layout for long queue ids, so that what parses the one parses the other. */
-#define ROW_FORMAT "%-17s %8" PRIu64 " %19.19s "
-#define TEXT_FORMAT "%-17s %8s %-19s "
-
+/* postqueue's layout for long queue ids, so that what parses the one parses the other. Lines are put together without
+ * printf: a listing has a hundred thousand of them. */
+enum { ID_COLUMNS = 17, SIZE_COLUMNS = 8, TIME_COLUMNS = 19, TEXT_COLUMN = ID_COLUMNS + 1 + SIZE_COLUMNS + 1 + TIME_COLUMNS + 1 };
 enum { REASON_COLUMN = 76, TEXT_MAX = 2048 };
 
 void listing_text_head(struct buf *out)
 {
-	buf_addf(out, TEXT_FORMAT "%s\n", "----Queue ID-----", "--Size--", "---Arrival Time----",
-		 "--Sender/Recipient------");
+	buf_adds(out, "----Queue ID----- --Size-- ---Arrival Time---- --Sender/Recipient------\n");
 }
 
-static void put_time(char *s, size_t size, int64_t us)
+static void put_blanks(struct buf *out, size_t n)
 {
+	static const char blanks[] = "                                                                            ";
+
+	buf_add(out, blanks, n < sizeof(blanks) - 1 ? n : sizeof(blanks) - 1);
+}
+
+/* The id with its mark, then blanks. */
+static void put_id(struct buf *out, const struct listing_row *r)
+{
+	size_t start = out->len;
+
+	buf_adds(out, r->id);
+	if (r->active || r->held || r->failed)
+		buf_addc(out, r->active ? '*' : r->held ? '!' : '#');
+	if (out->len - start < ID_COLUMNS)
+		put_blanks(out, ID_COLUMNS - (out->len - start));
+	buf_addc(out, ' ');
+}
+
+static void put_size(struct buf *out, uint64_t size)
+{
+	char digits[24];
+	size_t n = sizeof(digits);
+
+	do
+		digits[--n] = (char)('0' + size % 10);
+	while ((size /= 10) > 0);
+	if (sizeof(digits) - n < SIZE_COLUMNS)
+		put_blanks(out, SIZE_COLUMNS - (sizeof(digits) - n));
+	buf_add(out, digits + n, sizeof(digits) - n);
+	buf_addc(out, ' ');
+}
+
+static void put_two(char *at, int n, char zero)
+{
+	at[0] = n < 10 ? zero : (char)('0' + n / 10 % 10);
+	at[1] = (char)('0' + n % 10);
+}
+
+/* "Sun Nov  1 02:03:04", local time. */
+static void put_time(struct buf *out, int64_t us)
+{
+	static const char days[] = "SunMonTueWedThuFriSat", months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+	char text[] = "                    ";
 	time_t t = (time_t)(us / 1000000);
 	struct tm tm;
-	size_t n = 0;
 
-	if (localtime_r(&t, &tm))
-		n = strftime(s, size, "%a %b %e %H:%M:%S", &tm);
-	s[n] = '\0';
+	if (localtime_r(&t, &tm)) {
+		memcpy(text, days + 3 * tm.tm_wday, 3);
+		memcpy(text + 4, months + 3 * tm.tm_mon, 3);
+		put_two(text + 8, tm.tm_mday, ' ');
+		put_two(text + 11, tm.tm_hour, '0');
+		put_two(text + 14, tm.tm_min, '0');
+		put_two(text + 17, tm.tm_sec, '0');
+		text[13] = text[16] = ':';
+	}
+	buf_add(out, text, TIME_COLUMNS + 1);
 }
 
 static void put_address(struct buf *out, const char *address, bool masked)
@@ -40,15 +86,22 @@ static void put_address(struct buf *out, const char *address, bool masked)
 		text_printable(out, address, strlen(address), TEXT_MAX);
 }
 
-/* A reason is said once for neighbours that share it, before them, to the right. */
+/* A reason is said once for neighbours that share it, before them, to the right. It is put at the left and moved. */
 static void put_reason(struct buf *out, const char *reason)
 {
-	struct buf shown;
+	size_t start = out->len, n;
 
-	buf_init(&shown, TEXT_MAX * 2);
-	text_printable(&shown, reason, strlen(reason), TEXT_MAX);
-	buf_addf(out, "%*s(%s)\n", shown.len < REASON_COLUMN ? (int)(REASON_COLUMN - shown.len) : 0, "", buf_str(&shown));
-	buf_free(&shown);
+	buf_addc(out, '(');
+	text_printable(out, reason, strlen(reason), TEXT_MAX);
+	n = out->len - start - 1;
+	buf_adds(out, ")\n");
+	if (n >= REASON_COLUMN || !buf_ok(out))
+		return;
+	put_blanks(out, REASON_COLUMN - n);
+	if (!buf_ok(out))
+		return;
+	memmove(out->data + start + (REASON_COLUMN - n), out->data + start, n + 3);
+	memset(out->data + start, ' ', REASON_COLUMN - n);
 }
 
 static bool same_text(const char *a, const char *b)
@@ -58,18 +111,16 @@ static bool same_text(const char *a, const char *b)
 
 static void put_recipient(struct buf *out, const struct listing_row *r, size_t i)
 {
-	buf_addf(out, TEXT_FORMAT, "", "", "");
+	put_blanks(out, TEXT_COLUMN);
 	put_address(out, r->recipients[i].address, r->masked);
 	buf_adds(out, "\n");
 }
 
 void listing_text_row(struct buf *out, const struct listing_row *r)
 {
-	char id[64], when[40];
-
-	snprintf(id, sizeof(id), "%s%s", r->id, r->active ? "*" : r->held ? "!" : r->failed ? "#" : "");
-	put_time(when, sizeof(when), r->arrival);
-	buf_addf(out, ROW_FORMAT, id, r->size, when);
+	put_id(out, r);
+	put_size(out, r->size);
+	put_time(out, r->arrival);
 	put_address(out, r->sender, r->masked);
 	buf_adds(out, "\n");
 	for (size_t i = 0; i < r->nrecipients; i++) {
