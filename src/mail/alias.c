@@ -252,7 +252,9 @@ static int one_member(struct expansion *e, const char *name, struct span m)
 		struct buf spec;
 
 		buf_init(&spec, LIMIT_ADDRESS * 2);
-		rc = address_one(m.p + 1, m.n - 1, &spec, &why) < 0 ? 0 : give(e, buf_str(&spec));
+		rc = address_one(m.p + 1, m.n - 1, &spec, &why) == 0 && spec.len ? give(e, buf_str(&spec)) : 0;
+		if (!spec.len)
+			note(e, name, "this is no address:", m);
 		buf_free(&spec);
 		return rc;
 	}

@@ -33,7 +33,7 @@ FUZZ_CFLAGS = -g -O1 -fsanitize=fuzzer-no-link
 
 $(FUZZ_BUILD)/Makefile: $(top_srcdir)/configure
 	$(MKDIR_P) $(FUZZ_BUILD)
-	cd $(FUZZ_BUILD) && $(abs_top_srcdir)/configure --enable-asan --disable-dependency-tracking CC=clang \
+	cd $(FUZZ_BUILD) && $(abs_top_srcdir)/configure --enable-asan CC=clang \
 		CFLAGS="$(FUZZ_CFLAGS)" >configure.out
 
 check-fuzz: $(FUZZ_BUILD)/Makefile

@@ -465,6 +465,23 @@ class Service(Flusher):
         done = self.run_program("outpostd", "-C", self.conf, "-f", "--once", code=75)
         self.assertIn("flusher is at work", done.out + done.err + self.log_text())
 
+    def test_agents_hold_the_lock(self):
+        """So a new flusher waits for the last agent of one that was killed."""
+        relay = self.start_relay()
+        self.configure(relay)
+        service = self.start_outpostd()
+        self.sendmail("you@example.net")
+        relay.wait_messages(1)
+        agents = harness.descendants(service.pid)
+        self.assertTrue(agents)
+        for pid in agents:
+            place, held = "/proc/%d/fdinfo" % pid, []
+            for fd in os.listdir(place):
+                with open(os.path.join(place, fd)) as f:
+                    if "FLOCK" in f.read():
+                        held.append(os.readlink("/proc/%d/fd/%s" % (pid, fd)))
+            self.assertEqual([os.path.dirname(path) for path in held], [os.path.realpath(self.queue_dir)])
+
     def test_socket_activation_readiness_watchdog(self):
         relay = self.start_relay()
         self.configure(relay, idle_time="1s")
