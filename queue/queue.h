@@ -138,7 +138,7 @@ struct queue_settle {
 /* *message_done: no queued or held recipient is left (its body goes, unless some failed: then the message rests). */
 int queue_settle(struct queue *q, const struct queue_settle *s, bool *message_done, struct error *err);
 int queue_warned(struct queue *q, int64_t row, struct error *err);	/* the delay warning was sent */
-/* Defers every due recipient of a message in one step without counting an attempt (relay down). */
+/* Why a message waits that nobody has tried yet, for the listings. */
 int queue_note_reason(struct queue *q, int64_t row, const char *dsn, const char *text, struct error *err);
 
 /* ---- the relay's state, kept across restarts (key: the nexthop as written). */

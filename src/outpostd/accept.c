@@ -161,6 +161,17 @@ static int64_t later(struct outpostd *d)
 	return clock_us(d) + conf_seconds(d->conf, P_minimal_backoff_time) * 1000000;
 }
 
+/* mailq says why it waits. */
+static int note_delay(struct outpostd *d, const char *id, struct error *err)
+{
+	char full[QUEUE_ID];
+	int64_t row;
+
+	if (queue_find(d->queue, id, true, &row, full, err) < 0)
+		return -1;
+	return queue_note_reason(d->queue, row, "4.7.1", "it waits for an hour that has room (user_message_rate_limit)", err);
+}
+
 int accept_submission(struct outpostd *d, const struct submission *s, uint64_t size, uid_t uid, int64_t arrival,
 		      int64_t delay_us, queue_source source, void *arg, char id[QUEUE_ID], struct error *err)
 {
@@ -179,6 +190,8 @@ int accept_submission(struct outpostd *d, const struct submission *s, uint64_t s
 		STEP("put");
 		rc = queue_put(d->queue, &n, source, arg, id, err);
 	}
+	if (rc == 0 && delay_us && note_delay(d, id, err) < 0)
+		rc = -1;
 	if (rc >= 0 && note_accepted(d, s, size, uid, l.n, arrival, id, rc == 1) < 0)
 		rc = error_set(err, EX_TEMPFAIL, "4.3.0", "no memory");
 	list_free(&l);
@@ -200,7 +213,7 @@ void accept_committed(struct outpostd *d)
 		if (a->repeated)
 			continue;
 		event_pickup(a);
-		d->flush.total++;
+		d->flush.total++; /* of the flush that may be under way */
 		if (!a->queue_only)
 			schedule_new_mail(d, a->uid, a->arrival);
 		d->schedule.due_known = false;

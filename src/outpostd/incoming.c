@@ -25,7 +25,7 @@
 #include "base/step.h"
 #include "submission/incoming.h"
 
-enum { TAKE_AT_ONCE = 64, KEPT_MAX = 8192, AGAIN_MS = 5000, AGAIN_MAX_MS = 3600 * 1000, GROUPS_MAX = 256 };
+enum { TAKE_AT_ONCE = 64, KEPT_MAX = 4096, AGAIN_MS = 5000, AGAIN_MAX_MS = 3600 * 1000, GROUPS_MAX = 256 };
 
 static int dir_path(const struct outpostd *d, const char *dir, const char *name, char *buf, size_t size)
 {
