@@ -34,11 +34,11 @@ static const char *const calls[] = {
 	"brk", "mmap", "mmap2", "munmap", "mremap", "mprotect", "madvise",
 	"getrandom", "futex", "futex_time64", "clock_gettime", "clock_gettime64", "gettimeofday", "time",
 	"clock_nanosleep", "clock_nanosleep_time64", "nanosleep", "restart_syscall",
-	"rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "sigreturn", "sigaltstack", "tgkill", "kill", "getpid", "gettid", "getuid",
+	"rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "sigreturn", "sigaltstack", "tgkill", "getpid", "gettid", "getuid",
 	"geteuid", "getgid", "getegid", "getppid", "exit", "exit_group", "uname", "sysinfo", "getrusage", "prctl", "setsockopt", "getsockopt",
 	"getsockname", "getpeername", "fstat", "fstat64", "newfstatat", "statx", "seccomp",
 #if ENABLE_FAULT
-	"open", "openat",
+	"open", "openat", "kill",
 #endif
 	"socket", "connect", "bind",
 };
