@@ -198,6 +198,84 @@ int accept_submission(struct outpostd *d, const struct submission *s, uint64_t s
 	return rc < 0 ? -1 : 0;
 }
 
+/* ---- what the sender was told is taken, and can't be: it fails by itself, and he hears of it like of any other failure */
+
+static int fail_some(struct outpostd *d, const struct queue_message *m, bool tell, const struct error *why, struct error *err)
+{
+	struct bounce_recipient *told = calloc(m->nrecipients, sizeof(*told));
+	const char *dsn = why->dsn[0] ? why->dsn : "5.0.0";
+	int64_t now = clock_us(d);
+	size_t n = 0;
+	bool done;
+	int rc = 0;
+
+	if (!told)
+		return error_set(err, EX_TEMPFAIL, "4.3.0", "no memory");
+	for (size_t i = 0; i < m->nrecipients; i++)
+		if (!m->recipients[i].notify || (m->recipients[i].notify & DSN_FAILURE))
+			told[n++] = (struct bounce_recipient){&m->recipients[i], dsn, why->text, "none", now};
+	if (tell && n)
+		rc = bounce_put(d, m, DSN_ACTION_FAILED, told, n, err);
+	for (size_t i = 0; i < m->nrecipients && rc == 0; i++)
+		rc = queue_settle(d->queue, &(struct queue_settle){
+			.row = m->row, .recipient = m->recipients[i].id, .fate = QUEUE_FAILED, .now = now, .counted = true,
+			.dsn = dsn, .text = why->text, .relay = "none"}, &done, err);
+	free(told);
+	return rc;
+}
+
+static int fail_all(struct outpostd *d, int64_t row, const struct error *why, struct error *err)
+{
+	for (bool first = true;; first = false) {
+		struct queue_message m;
+		int rc = queue_fetch(d->queue, row, 0, true, CLAIM_RECIPIENTS, &m, err);
+
+		if (rc <= 0)
+			return rc;
+		rc = fail_some(d, &m, first, why, err);
+		queue_message_free(&m);
+		if (rc < 0)
+			return -1;
+	}
+}
+
+static int list_as_they_came(const struct submission *s, struct list *l, struct error *err)
+{
+	l->err = err;
+	for (size_t i = 0; i < s->nrecipients; i++) {
+		l->from = &s->recipients[i];
+		if (list_add(l, l->from->address) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+int accept_to_fail(struct outpostd *d, const struct submission *s, uint64_t size, uid_t uid, int64_t arrival, queue_source source,
+		   void *arg, const struct error *why, struct error *err)
+{
+	struct list l = {0};
+	struct queue_new n = {
+		.uid = uid, .user = user_name(uid), .sender = s->sender, .envid = s->envid, .ret = s->ret, .body = s->body,
+		.smtputf8 = s->smtputf8, .size = size, .header_size = s->header_size, .arrival = arrival,
+	};
+	char id[QUEUE_ID], full[QUEUE_ID];
+	int64_t row;
+	int rc = list_as_they_came(s, &l, err);
+
+	memcpy(n.token, s->token, sizeof(n.token));
+	n.recipients = l.r;
+	n.nrecipients = l.n;
+	if (rc == 0)
+		rc = queue_put(d->queue, &n, source, arg, id, err);
+	list_free(&l);
+	if (rc != 0)
+		return rc < 0 ? -1 : 0; /* known already */
+	log_line(LOG_WARN, "pickup", 0, "%s: uid=%u from=<%s>: can't be sent: %s", id, (unsigned)uid, s->sender, why->text);
+	if (queue_find(d->queue, id, true, &row, full, err) != 1)
+		return error_set(err, EX_TEMPFAIL, "4.3.0", "%s is not there", id);
+	return fail_all(d, row, why, err);
+}
+
 void accept_forget(struct outpostd *d)
 {
 	for (size_t i = 0; i < d->naccepted; i++)

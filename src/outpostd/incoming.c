@@ -159,31 +159,48 @@ static int64_t arrival_of(struct outpostd *d, const struct incoming *in)
 	return in->arrival > now || (clock_knows(now) && !clock_knows(in->arrival)) ? now : in->arrival;
 }
 
-/* Without a limit: the submitter was told "taken", so a message_size_limit that was lowered since, or that the
- * drop, which reads no configuration, did not know, must not send it to corrupt/. */
-static int take_file(struct outpostd *d, int fd, struct error *err)
-{
-	uint64_t size;
-	struct reread body = {.fd = fd, .at = INCOMING_HEAD + sizeof(SUBMISSION_MAGIC) - 1};
-	struct submission_decoder *decoder = NULL;
-	struct incoming in;
-	char id[QUEUE_ID];
-	int rc = incoming_read(fd, 0, ignore, NULL, &in, &decoder, err);
-
-	if (rc == 0 && !may_submit(d, in.uid))
-		rc = error_set(err, EX_NOPERM, "5.7.1", "authorized_submit_users does not name uid %u", (unsigned)in.uid);
-	if (rc == 0) {
-		const struct submission *s = submission_envelope(decoder, &size);
-
-		rc = accept_submission(d, s, size, in.uid, arrival_of(d, &in), budget_delay(d, in.uid), reread, &body, id, err);
-	}
-	submission_decoder_free(decoder);
-	return rc;
-}
-
 static bool may_pass(int code)
 {
 	return code == EX_TEMPFAIL || code == EX_IOERR || code == EX_OSERR || code == EX_CANTCREAT || code == 0;
+}
+
+/* Without a limit: the submitter was told "taken", so a message_size_limit that was lowered since, or that the
+ * drop, which reads no configuration, did not know, must not send it to corrupt/. */
+static int take_decoded(struct outpostd *d, int fd, const struct incoming *in, const struct submission *s, uint64_t size,
+			struct error *err)
+{
+	struct reread body = {.fd = fd, .at = INCOMING_HEAD + sizeof(SUBMISSION_MAGIC) - 1}, again = body;
+	char id[QUEUE_ID];
+	struct error why = {0};
+
+	if (accept_submission(d, s, size, in->uid, arrival_of(d, in), budget_delay(d, in->uid), reread, &body, id, &why) == 0)
+		return 0;
+	if (!may_pass(why.code))
+		return accept_to_fail(d, s, size, in->uid, arrival_of(d, in), reread, &again, &why, err);
+	*err = why;
+	return -1;
+}
+
+/* *aside: it is no submission, and never will be, or of somebody who may not submit: not even a notification is sent for him. */
+static int take_file(struct outpostd *d, int fd, bool *aside, struct error *err)
+{
+	struct submission_decoder *decoder = NULL;
+	struct incoming in;
+	uint64_t size;
+	int rc = incoming_read(fd, 0, ignore, NULL, &in, &decoder, err);
+
+	*aside = rc < 0 && !may_pass(err->code);
+	if (rc == 0 && !may_submit(d, in.uid)) {
+		*aside = true;
+		rc = error_set(err, EX_NOPERM, "5.7.1", "authorized_submit_users does not name uid %u", (unsigned)in.uid);
+	}
+	if (rc == 0) {
+		const struct submission *s = submission_envelope(decoder, &size);
+
+		rc = take_decoded(d, fd, &in, s, size, err);
+	}
+	submission_decoder_free(decoder);
+	return rc;
 }
 
 static void set_aside(struct outpostd *d, const char *name, const struct error *why)
@@ -210,6 +227,7 @@ static bool take_one(struct outpostd *d, const char *name)
 {
 	struct error err = {0};
 	char path[1200];
+	bool aside;
 	int fd, rc;
 
 	if (dir_path(d, INCOMING_DIR, name, path, sizeof(path)) < 0)
@@ -217,11 +235,11 @@ static bool take_one(struct outpostd *d, const char *name)
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	if (fd < 0)
 		return errno != ENOENT && errno != ELOOP && stays(d, name, strerror(errno));
-	rc = take_file(d, fd, &err);
+	rc = take_file(d, fd, &aside, &err);
 	close(fd);
 	if (rc == 0)
 		return true;
-	if (may_pass(err.code))
+	if (!aside)
 		return stays(d, name, err.text);
 	set_aside(d, name, &err);
 	return false;
@@ -340,6 +358,7 @@ static int take_some(struct outpostd *d, struct error *err)
 	}
 	STEP("incoming-committed");
 	accept_committed(d);
+	bounce_committed(d);
 	for (size_t i = first; i < end; i++)
 		remove_taken(d, in->names[i]);
 	in->next = end;
@@ -364,6 +383,7 @@ static void give_up(struct outpostd *d, const struct error *why)
 	struct incoming_state *in = &d->incoming;
 
 	accept_forget(d);
+	bounce_forget(d);
 	log_line(LOG_FAIL, "pickup", 0, "cannot take " INCOMING_DIR "/ in: %s", why->text);
 	in->stays = incoming_count(d);
 	in->next = in->n;

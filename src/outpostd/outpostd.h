@@ -192,6 +192,9 @@ struct accepted {
  * before so long from now. */
 int accept_submission(struct outpostd *d, const struct submission *s, uint64_t size, uid_t uid, int64_t arrival,
 		      int64_t delay_us, queue_source source, void *arg, char id[QUEUE_ID], struct error *err);
+/* The same of one that can't be: it comes in failed, and its sender is told why. */
+int accept_to_fail(struct outpostd *d, const struct submission *s, uint64_t size, uid_t uid, int64_t arrival, queue_source source,
+		   void *arg, const struct error *why, struct error *err);
 void accept_committed(struct outpostd *d);
 void accept_forget(struct outpostd *d);
 

@@ -188,6 +188,21 @@ class Incoming(harness.SystemTest):
         done = self.outpost("status", code=None)
         self.assertIn("set aside", done.out)
 
+    def test_taken_is_taken(self):
+        """What nobody can send was acknowledged all the same: its sender is told, and it does not rest in corrupt/."""
+        self.start_outpostd()
+        data = submission(b"From: s@example.com\nSubject: odd\n\nodd\n", sender=b"me@example.com",
+                          recipients=[b"o\1dd@example.net", b"even@example.net"])
+        done = subprocess.run([harness.program("outpost-drop"), "-q", self.queue_dir], input=data, stdout=subprocess.PIPE,
+                              env=self.environ(), check=True)
+        self.assertIn(b"queued as", done.stdout)
+        bounce, = self.relay.wait_messages(1)
+        self.assertEqual((bounce.sender, bounce.recipients), ("", ["me@example.com"]))
+        self.assertIn(b"is no mail address", bounce.data)
+        harness.wait_for("an empty incoming/", lambda: not os.listdir(self.incoming))
+        self.assertEqual(os.listdir(os.path.join(self.queue_dir, "corrupt")), [])
+        self.assertEqual(self.queue(), [])
+
     def test_limit_lowered_since(self):
         self.drop("large", body="x" * 70 + "\n" + ("y" * 70 + "\n") * 3000)
         self.configure(self.relay, message_size_limit="100000")
