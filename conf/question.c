@@ -30,7 +30,7 @@ struct conf_question {
 	pid_t pid;
 	int fd;
 	struct conf_relay relay;
-	char sender[LIMIT_ADDRESS];
+	char sender[LIMIT_ADDRESS + 1];
 	struct buf output;
 };
 

@@ -223,7 +223,7 @@ void incoming_close(struct outpostd *d);
 struct relay {
 	struct relay *next;
 	struct conf_relay at;
-	char sender[LIMIT_ADDRESS];	/* sender-dependent authentication: whose; "" otherwise */
+	char sender[LIMIT_ADDRESS + 1];	/* sender-dependent authentication: whose; "" otherwise */
 	struct queue_relay state;
 	unsigned agents;
 	unsigned fruitless;		/* connections lost in a row before they had ended a transaction */
