@@ -208,6 +208,8 @@ static int write_and_sync(int fd, const char *path, const void *p, size_t n, mod
 	struct stat old;
 
 	if (stat(path, &old) == 0) {
+		if (!S_ISREG(old.st_mode))
+			return error_set(err, EX_CANTCREAT, NULL, "%s is not a regular file; it was left as it is", path);
 		mode = old.st_mode & 07777;
 		if (fchown(fd, old.st_uid, old.st_gid) < 0 && errno != EPERM)
 			return error_sys(err, EX_CANTCREAT, NULL, "cannot set the owner of the new %s", path);

@@ -41,7 +41,8 @@ ssize_t io_pread_full(int fd, void *p, size_t n, uint64_t at);
 int io_read_file(const char *path, bool nofollow, struct buf *out, struct stat *st, struct error *err);
 
 /* Replaces path by these bytes: temporary file beside it, fsync, rename, fsync of the directory.
- * Mode, and owner where it may, are kept from the old file, else mode. */
+ * Mode, and owner where it may, are kept from the old file, else mode. What is there and is no regular file (/dev/null)
+ * stays: EX_CANTCREAT. */
 int io_replace_file(const char *path, const void *p, size_t n, mode_t mode, struct error *err);
 
 /* fsync(2) of a file or directory. */

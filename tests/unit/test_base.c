@@ -305,7 +305,13 @@ static void files_are_replaced_whole(void **state)
 	assert_int_equal(unlink(path), 0);
 	assert_int_equal(io_read_file(path, true, &b, NULL, &e), -1);
 	assert_int_equal(e.code, EX_NOINPUT);
-	assert_int_equal(rmdir(dir), 0);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	assert_int_equal(io_replace_file(path, "one", 3, 0640, &e), -1);
+	assert_int_equal(e.code, EX_CANTCREAT);
+	assert_int_equal(stat(path, &st), 0);
+	assert_true(S_ISFIFO(st.st_mode));
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(rmdir(dir), 0); /* nothing is left beside it */
 }
 
 static void reads_are_full(void **state)
