@@ -408,6 +408,9 @@ static int prepare_chunk(struct tx *x)
 	return buf_ok(&x->body) ? 0 : -1;
 }
 
+/* A large message goes by DATA, also where BDAT is fit. It would gain no round trip: its 354 comes with the replies to its recipients.
+ * And BDAT wants to know the length before the first byte, which for a body that is streamed, and perhaps re-encoded, nobody
+ * does; in several chunks, Exchange answers each but the last 5 s late. */
 static bool chunk_will_do(const struct transfer *t, const struct message *m)
 {
 	return t->a->ehlo.chunking && t->a->ehlo.pipelining && !m->large && m->complete && !m->failed && m->body.len;

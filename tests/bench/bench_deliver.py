@@ -1,9 +1,11 @@
 """Delivery of a backlog at several round-trip times, one message alone, and the memory and CPU it takes; the peers beside."""
 import fcntl
 import os
+import shutil
 import signal
 import statistics
 import subprocess
+import tempfile
 import time
 
 import bench
@@ -16,7 +18,7 @@ RTTS = (0, 20, 80)
 class Deliver(harness.SystemTest):
     def backlog(self, peer, n, rtt, patience=900):
         """Messages per second between the first MAIL and the last acceptance, and the connections used at once."""
-        relay = self.start_relay("--rtt", str(rtt), name="relay.%s.%d.%d" % (type(peer).__name__, rtt, len(self.services)))
+        relay = self.quick_relay("relay.%s.%d.%d" % (type(peer).__name__, rtt, len(self.services)), "--rtt", str(rtt))
         peer.up(relay.starttls)
         peer.hold(True)
         self.assertEqual(peers.spawn(peer, n, 8)["failed"], 0, peer.name)
@@ -52,11 +54,14 @@ class Deliver(harness.SystemTest):
                     bench.figure("rtt %d: outpost / %s" % (rtt, peer.name), mine[0] / theirs[0],
                                  least=(5 if rtt == 0 else 10) if make is peers.Postfix else 1)
 
+    def blast(self, relay, n, window, size):
+        subprocess.run([harness.program("blast"), str(relay.tls), os.path.join(harness.certificates(), "ca.pem"), harness.USER,
+                        harness.PASSWORD, str(n), str(window), str(size)], check=True, timeout=900, stdout=subprocess.DEVNULL)
+
     def hand_written(self, n, rtt, window):
         """Messages per second of the yardstick client over one connection: what the line allows."""
-        relay = self.start_relay("--rtt", str(rtt), name="relay.blast.%d.%d" % (rtt, window))
-        subprocess.run([harness.program("blast"), str(relay.tls), os.path.join(harness.certificates(), "ca.pem"), harness.USER,
-                        harness.PASSWORD, str(n), str(window), "2048"], check=True, timeout=900, stdout=subprocess.DEVNULL)
+        relay = self.quick_relay("relay.blast.%d.%d" % (rtt, window), "--rtt", str(rtt))
+        self.blast(relay, n, window, 2048)
         c = relay.counters()
         relay.stop()
         self.assertEqual(c["messages"], n)
@@ -170,6 +175,67 @@ class Deliver(harness.SystemTest):
                 except OSError:
                     return False
         harness.wait_for("the flusher to leave", left, 60)
+
+    def quick_relay(self, name, *flags):
+        """A relay that keeps its messages in memory: what making files costs it is not what is measured."""
+        place = tempfile.mkdtemp(dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else self.tmp)
+        self.addCleanup(shutil.rmtree, place, True)
+        return self.start_relay("--dump", place, *flags, name=name)
+
+    def test_25_megabytes_against_the_line(self):
+        """From MAIL to its acceptance, beside the yardstick client, which copies a buffer into GnuTLS and does nothing else: eight times,
+        since the relay has much of the first before it looks at its MAIL."""
+        letter = b"Subject: large\n\n" + (b"x" * 70 + b"\n") * (25000000 // 72)
+        ratios = []
+        for i in range(7):
+            relay = self.quick_relay("line%d" % i)
+            self.blast(relay, 8, 1, 25000000)
+            theirs = relay.counters()["seconds"] / 8
+            relay.stop()
+            relay = self.quick_relay("mine%d" % i)
+            self.queue_dir = "%s/queue.25.%d" % (self.tmp, i)
+            peer = peers.Outpost(self)
+            peer.up(relay.starttls, message_size_limit="50000000")
+            self.sendmail("you@example.net", input=letter)
+            harness.wait_for("25 MB", lambda r=relay: r.counters()["messages"] >= 1, 60)
+            ratios.append(relay.counters()["seconds"] / theirs)
+            peer.stop()
+            relay.stop()
+        bench.figure("25 MB: MAIL to acceptance / a buffer copied into GnuTLS, median", sorted(ratios)[3], most=1.1,
+                     note=" ".join("%.2f" % r for r in ratios))
+
+    def test_cost_by_length_of_the_queue(self):
+        """CPU of outpostd and its agents per message, of the first messages of queues of 1,000 to a million (of 100 the start is most)."""
+        costs = {}
+        for n, rounds in ((1000, 5), (10000, 3), (int(1000000 * bench.SCALE), 1)):
+            costs[n] = statistics.median(self.cost_of_some(n, i) for i in range(rounds))
+            print("%8d queued: %.3f ms of CPU per message" % (n, costs[n]), flush=True)
+        bench.figure("%d queued: CPU per message / with 1000 queued" % max(costs), costs[max(costs)] / costs[1000], most=1.2)
+
+    def cost_of_some(self, n, i):
+        self.queue_dir = "%s/queue.of.%d.%d" % (self.tmp, n, i)
+        subprocess.run([harness.program("fill"), self.queue_dir, str(n), "2048", "20"], check=True)
+        relay = self.quick_relay("cost%d.%d" % (n, i), "--rtt", "10")
+        peer = peers.Outpost(self)
+        peer.up(relay.starttls)
+        harness.wait_for("the first message", lambda: relay.counters()["messages"] > 0, 60)
+        first, begin = relay.counters()["messages"], self.spent(peer)
+        harness.wait_for("some messages", lambda: relay.counters()["messages"] >= min(n, first + 5000), 120)
+        done, end = relay.counters()["messages"], self.spent(peer)
+        peer.service.kill()
+        relay.stop()
+        return (end - begin) / 1e6 / max(1, done - first)
+
+    def spent(self, peer):
+        """Nanoseconds of CPU."""
+        total = 0
+        for pid in [peer.service.pid, *harness.descendants(peer.service.pid)]:
+            try:
+                with open("/proc/%d/schedstat" % pid) as f:
+                    total += int(f.read().split()[0])
+            except OSError:
+                pass    # an agent that has just ended
+        return total
 
     def test_25_megabytes(self):
         relay = self.start_relay()
