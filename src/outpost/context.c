@@ -38,7 +38,11 @@ int fail_usage(const struct context *c, const char *fmt, ...)
 
 int context_conf(struct context *c, struct error *err)
 {
-	return c->conf ? 0 : conf_load(c->dir, &c->conf, err);
+	if (c->conf || conf_load(c->dir, &c->conf, err) == 0)
+		return 0;
+	if (err->code == EX_NOINPUT && c->command != &command_check)
+		error_set(err, EX_NOINPUT, NULL, "there is no %s/main.cf; `outpost check` says what to write into it", c->dir);
+	return -1;
 }
 
 int context_become(struct context *c, struct error *err)

@@ -21,16 +21,20 @@ static const struct {
 } table[] = {
 	/* What providers say about accounts. */
 	{ANY, "5.7.139|SmtpClientAuthentication is disabled|5.7.30|basic authentication is disabled|basic authentication is not",
-	 "this provider wants OAuth2 in place of a password: run `outpost login`, then\n"
+	 "this provider wants OAuth2 in place of a password:\n"
+	 "run `outpost login`, then\n"
 	 "smtp_sasl_password_maps = oauth2:/etc/outpost/oauth2"},
 	{ANY, "5.7.9|application-specific password|app password|InvalidSecondFactor",
-	 "make an application password in the account's security settings and put it into the\n"
-	 "password map in place of the account's own password"},
+	 "make an application password in the account's security settings\n"
+	 "and put it into the password map in place of the account's own"},
 	{DOWN_AUTH, "BadCredentials|not accepted. Learn more|support.google.com",
-	 "Gmail takes an application password only: https://myaccount.google.com/apppasswords\n"
-	 "put it into the password map: [{host}]:{port} you@example.com:apppassword"},
+	 "Gmail takes an application password only:\n"
+	 "https://myaccount.google.com/apppasswords\n"
+	 "put it into the password map:\n"
+	 "[{host}]:{port} you@example.com:apppassword"},
 	{ANY, "email address is not verified|identities failed the check",
-	 "verify the sender's address or domain at the provider, or send as one that is verified:\n"
+	 "verify the sender's address or domain at the provider, or\n"
+	 "send as one that is verified:\n"
 	 "from_address = verified@example.com"},
 	{ANY, "5.7.60|SendAsDenied|not owned by user|not allowed to send|sender address rejected|sender not|from address|"
 	    "permissions to send as|5.7.1 sender|does not match",
@@ -42,7 +46,8 @@ static const struct {
 	 "smtp_sasl_auth_enable = yes\n"
 	 "smtp_sasl_password_maps = hash:/etc/outpost/sasl_passwd"},
 	{ANY, "must issue a STARTTLS|530 5.7.0",
-	 "the relay wants TLS first: remove smtp_tls_security_level = none (or may) from main.cf"},
+	 "the relay wants TLS first: remove\n"
+	 "smtp_tls_security_level = none (or may) from main.cf"},
 
 	{REFUSAL, "user unknown|no such user|5.1.1 |5.1.10|mailbox unavailable|does not exist|recipient address rejected",
 	 "check the recipient's address"},
@@ -51,60 +56,78 @@ static const struct {
 	{DOWN_AUTH, "no entry|no credential|keys",
 	 "put this line into the password map: [{host}]:{port} user:password"},
 	{DOWN_AUTH, "mechanism",
-	 "allow a mechanism that the relay offers: remove smtp_sasl_mechanism_filter from main.cf,\n"
-	 "and write smtp_sasl_security_options = noanonymous"},
+	 "allow a mechanism that the relay offers:\n"
+	 "remove smtp_sasl_mechanism_filter from main.cf, and write\n"
+	 "smtp_sasl_security_options = noanonymous"},
 	{DOWN_AUTH, "offers no login",
 	 "if this relay really needs no login: smtp_sasl_auth_enable = no\n"
-	 "otherwise it may offer AUTH on another port: relayhost = [{host}]:587 or [{host}]:465"},
+	 "otherwise it may offer AUTH on another port:\n"
+	 "relayhost = [{host}]:587 or [{host}]:465"},
 	{DOWN_AUTH, "",
-	 "check user and password in the map's line for [{host}]:{port} (user:password, all behind the\n"
-	 "first colon is the password, without quotes); the account may want an application password"},
+	 "check user and password in the password map's line for this relay:\n"
+	 "[{host}]:{port} user:password\n"
+	 "all behind the first colon is the password, without quotes;\n"
+	 "the account may want an application password"},
 
 	/* TLS. */
 	{DOWN_TLS, "certificate is for ",
 	 "write the name that the certificate holds: relayhost = [{name}]:{port}"},
 	{DOWN_TLS, "expired",
-	 "the relay's administrator must renew the certificate; if this machine's clock is wrong, set it"},
+	 "the relay's administrator must renew the certificate;\n"
+	 "if this machine's clock is wrong, set it"},
 	{DOWN_TLS, "valid only from|not valid yet",
-	 "set this machine's clock (`date`); otherwise the relay's administrator must mend the certificate"},
+	 "set this machine's clock (`date`); otherwise the relay's\n"
+	 "administrator must mend the certificate"},
 	{DOWN_TLS, "issued by|self-signed|no trusted authority|signed by one|cannot be checked|not trusted",
 	 "name the authority that signed the relay's certificate:\n"
 	 "smtp_tls_CAfile = /path/of/the/relay's/ca.pem\n"
 	 "or install the system's ones: apt-get install ca-certificates"},
 	{DOWN_TLS, "without TLS",
-	 "remove smtp_tls_security_level = none (or smtp_use_tls = no) from main.cf; if the relay offers no TLS\n"
-	 "here, try relayhost = [{host}]:465"},
+	 "remove smtp_tls_security_level = none (or smtp_use_tls = no)\n"
+	 "from main.cf; if the relay offers no TLS here, try\n"
+	 "relayhost = [{host}]:465"},
 	{DOWN_TLS, "not offered|STARTTLS",
-	 "if the relay offers TLS from the first byte: relayhost = [{host}]:465\n"
-	 "otherwise ask its administrator to offer STARTTLS; a password never goes without TLS"},
+	 "if the relay offers TLS from the first byte:\n"
+	 "relayhost = [{host}]:465\n"
+	 "otherwise ask its administrator to offer STARTTLS;\n"
+	 "a password never goes without TLS"},
 	{DOWN_TLS, "not TLS|closed the connection|timed out",
-	 "this port may speak the other kind of TLS: relayhost = [{host}]:587 (STARTTLS) or\n"
+	 "this port may speak the other kind of TLS:\n"
+	 "relayhost = [{host}]:587 (STARTTLS) or\n"
 	 "relayhost = [{host}]:465 (TLS from the first byte)"},
 	{ANY, "smtp_tls_CAfile = |smtp_tls_CApath = ",
 	 "on Debian the system's authorities are\n"
 	 "smtp_tls_CAfile = /etc/ssl/certs/ca-certificates.crt\n"
 	 "(or remove the line: they are the default)"},
 	{DOWN_GREETING, "STARTTLS",
-	 "if the relay offers TLS from the first byte: relayhost = [{host}]:465\n"
-	 "otherwise ask its administrator to offer STARTTLS; a password never goes without TLS"},
+	 "if the relay offers TLS from the first byte:\n"
+	 "relayhost = [{host}]:465\n"
+	 "otherwise ask its administrator to offer STARTTLS;\n"
+	 "a password never goes without TLS"},
 
 	/* The way there. */
 	{DOWN_DNS, "MX",
-	 "brackets mean this very host, without a look-up of MX: relayhost = [{host}]:{port}"},
+	 "brackets mean this very host, without a look-up of MX:\n"
+	 "relayhost = [{host}]:{port}"},
 	{DOWN_DNS, "",
-	 "check the spelling of relayhost, and this machine's resolver (/etc/resolv.conf):\n"
+	 "check the spelling of relayhost, and this machine's resolver\n"
+	 "(/etc/resolv.conf):\n"
 	 "getent ahosts {host}"},
 	{DOWN_NETWORK, "initial server greeting",
-	 "this port may speak TLS from the first byte: relayhost = [{host}]:465, or on another port\n"
+	 "this port may speak TLS from the first byte:\n"
+	 "relayhost = [{host}]:465, or on another port\n"
 	 "smtp_tls_wrappermode = yes"},
 	{DOWN_NETWORK, "refused",
-	 "nothing listens at port {port}: try relayhost = [{host}]:587\n"
+	 "nothing listens at port {port}: try\n"
+	 "relayhost = [{host}]:587\n"
 	 "or relayhost = [{host}]:465"},
 	{DOWN_NETWORK, "timed out|timeout|no answer",
-	 "many hosting providers block outgoing mail ports: try relayhost = [{host}]:465,\n"
-	 "[{host}]:587 or [{host}]:2525, or ask the provider to open port {port}"},
+	 "many hosting providers block outgoing mail ports: try\n"
+	 "relayhost = [{host}]:465\n"
+	 "or [{host}]:587 or [{host}]:2525\n"
+	 "or ask the provider to open port {port}"},
 	{DOWN_NETWORK, "", "try again; if it stays so, ask the relay's administrator"},
-	{DOWN_LOCAL, "", "this machine has no way to the relay: check its network (`ip route`) and firewall"},
+	{DOWN_LOCAL, "", "this machine has no way to the relay: check its network\n(`ip route`) and firewall"},
 	{DOWN_GREETING, "too many|limit|busy", "the relay is busy; outpost tries again by itself"},
 	{DOWN_BUSY, "", "the relay asks to slow down; outpost tries again by itself"},
 	{REFUSAL, "said: 4", "the relay asks to try later; outpost does so by itself"},

@@ -104,6 +104,17 @@ static int flush(struct context *c, struct error *answer)
 	return rc;
 }
 
+static void print_mend(const struct buf *mend)
+{
+	struct span rest = {buf_str(mend), mend->len}, line;
+	const char *before = "outpost: mend:";
+
+	while (span_word(&rest, "\n", &line)) {
+		fprintf(stderr, "%s %.*s\n", before, (int)line.n, line.p);
+		before = "              ";
+	}
+}
+
 /* Why the relay is down, as something to do. */
 static int say_mend(void *arg, const struct queue_relay *r)
 {
@@ -117,7 +128,7 @@ static int say_mend(void *arg, const struct queue_relay *r)
 	buf_init(&mend, 8192);
 	if (explain(&mend, explain_kind(r->kind), r->text,
 		    conf_parse_relay(c->conf, r->nexthop, &relay, &ignored) == 0 ? &relay : NULL))
-		fprintf(stderr, "outpost: mend: %s\n", buf_str(&mend));
+		print_mend(&mend);
 	buf_free(&mend);
 	return 0;
 }

@@ -37,21 +37,24 @@ static pid_t start(const char *conf_dir, bool take_in, int stderr_fd, struct err
 	return proc_start(&spec, err);
 }
 
-/* Its last line, without the log's "outpost/outpostd[12]: " in front. */
+/* A line of the log without "outpost/outpostd[12]: " in front. */
+static struct span words_of(struct span line)
+{
+	const char *cut = memmem(line.p, line.n, "]: ", 3);
+
+	return cut ? (struct span){cut + 3, line.n - (size_t)(cut + 3 - line.p)} : line;
+}
+
+/* Its last line that says something: where the log is standard error, "done" comes behind the reason. */
 static void last_words(struct buf *said, int status, struct error *err)
 {
-	struct span text = span_trim((struct span){buf_str(said), said->len});
+	struct span rest = {buf_str(said), said->len}, line, text = {"", 0};
 	int code = WIFEXITED(status) ? WEXITSTATUS(status) : EX_SOFTWARE;
-	const char *nl, *cut;
 
-	while ((nl = memchr(text.p, '\n', text.n)) != NULL) {
-		text.n -= (size_t)(nl + 1 - text.p);
-		text.p = nl + 1;
-	}
-	cut = memmem(text.p, text.n, "]: ", 3);
-	if (cut) {
-		text.n -= (size_t)(cut + 3 - text.p);
-		text.p = cut + 3;
+	while (span_word(&rest, "\n", &line)) {
+		line = words_of(span_trim(line));
+		if (line.n > 0 && !span_is(line, "done"))
+			text = line;
 	}
 	if (text.n > 0)
 		error_set(err, code, NULL, "%.*s", (int)text.n, text.p);

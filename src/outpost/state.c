@@ -103,6 +103,8 @@ int state_collect(struct context *c, struct state *s, struct error *err)
 	dir = conf_str(c->conf, P_queue_directory);
 	s->running = is_running(c);
 	s->timer = has_timer(c);
+	s->by_sender = *conf_str(c->conf, P_sender_dependent_relayhost_maps) ||
+		       conf_bool(c->conf, P_smtp_sender_dependent_authentication);
 	s->corrupt = state_count_files(dir, "corrupt");
 	s->incoming = state_count_files(dir, "incoming");
 	if (!q)

@@ -9,6 +9,7 @@ enum { STATE_HOURS = 24, STATE_RELAYS = 16 };
 struct state {
 	bool running;			/* an outpostd answers */
 	bool timer;			/* something would start one */
+	bool by_sender;			/* the sender decides which relay, or which login */
 	int64_t now;			/* us */
 	struct queue_totals totals;
 	uint32_t sent[STATE_HOURS], failed[STATE_HOURS];	/* recipients per hour, the newest last */

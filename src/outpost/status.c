@@ -17,6 +17,16 @@ static bool is_down(const struct state *s, const struct queue_relay *r)
 	return r->down_since && (r->down_until > s->now || s->totals.queued > 0);
 }
 
+/* All relays are down; where the sender decides, one that is down is enough. */
+static bool no_way_out(const struct state *s)
+{
+	size_t down = 0;
+
+	for (size_t i = 0; i < s->nrelays; i++)
+		down += is_down(s, &s->relays[i]);
+	return down && (down == s->nrelays || s->by_sender);
+}
+
 /* 0 well; 75 mail waits for a relay that is down, or has waited long; 69 mail waits and nothing would send it. */
 static int health(const struct state *s)
 {
@@ -24,9 +34,8 @@ static int health(const struct state *s)
 
 	if (waiting && !s->running && !s->timer && s->totals.oldest && s->now - s->totals.oldest > 60 * (int64_t)US)
 		return EX_UNAVAILABLE;
-	for (size_t i = 0; i < s->nrelays; i++)
-		if (is_down(s, &s->relays[i]))
-			return EX_TEMPFAIL;
+	if (waiting && no_way_out(s))
+		return EX_TEMPFAIL;
 	if (s->totals.oldest && s->now - s->totals.oldest > WORRY_S * (int64_t)US)
 		return EX_TEMPFAIL;
 	return EX_OK;

@@ -271,7 +271,7 @@ static int run(struct context *c)
 	if (follow(&t, &err) < 0)
 		return fail(&err);
 	if (t.code == EX_TEMPFAIL && !t.r.json)
-		printf("\nIt stays in the queue and is tried again; `outpost delete %s` removes it.\n", t.id);
+		printf("\nIt stays queued and is tried again; `outpost delete %s` removes it.\n", t.id);
 	return t.code;
 }
 
