@@ -1,5 +1,5 @@
-/* stepclock.c: a library to be preloaded that steps a program's wall clock: OUTPOST_CLOCK names a file whose first eight
- * bytes are the seconds to add, and which may change at any time. */
+/* stepclock.c: a library to be preloaded that steps a program's clocks: OUTPOST_CLOCK names a file whose first eight bytes are
+ * the seconds to add to the wall clock, and which may change at any time; OUTPOST_MONOTONIC one for CLOCK_MONOTONIC. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <stdint.h>
@@ -9,18 +9,23 @@
 #include <time.h>
 #include <unistd.h>
 
-static const volatile int64_t *seconds;
+static const volatile int64_t *seconds, *monotonic;
 
-__attribute__((constructor)) static void begin(void)
+static const volatile int64_t *map(const char *name)
 {
-	const char *path = getenv("OUTPOST_CLOCK");
+	const char *path = getenv(name);
 	int fd = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
 	void *p = fd < 0 ? MAP_FAILED : mmap(NULL, sizeof(*seconds), PROT_READ, MAP_SHARED, fd, 0);
 
-	if (p != MAP_FAILED)
-		seconds = p;
 	if (fd >= 0)
 		close(fd);
+	return p != MAP_FAILED ? p : NULL;
+}
+
+__attribute__((constructor)) static void begin(void)
+{
+	seconds = map("OUTPOST_CLOCK");
+	monotonic = map("OUTPOST_MONOTONIC");
 }
 
 int clock_gettime(clockid_t id, struct timespec *t)
@@ -29,5 +34,7 @@ int clock_gettime(clockid_t id, struct timespec *t)
 
 	if (rc == 0 && id == CLOCK_REALTIME && seconds)
 		t->tv_sec += *seconds;
+	if (rc == 0 && id == CLOCK_MONOTONIC && monotonic)
+		t->tv_sec += *monotonic;
 	return rc;
 }

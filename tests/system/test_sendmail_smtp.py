@@ -75,6 +75,29 @@ class Session(harness.SystemTest):
         self.assertEqual(self.codes(b""), ["220"])
         self.assertEqual(self.queue(), [])
 
+    def test_time_out(self):
+        """A command line has its time as a whole: a byte now and then does not stretch it."""
+        if harness.ASAN:
+            self.skipTest("a library can't be preloaded into a build with sanitizers")
+        library, clock = os.path.join(self.tmp, "stepclock.so"), os.path.join(self.tmp, "clock")
+        subprocess.run(["cc", "-shared", "-fPIC", "-o", library, os.path.join(harness.SRC, "tests/system/stepclock.c")], check=True)
+        with open(clock, "wb") as f:
+            f.write(bytes(8))
+        p = subprocess.Popen([harness.program("sendmail"), "-C", self.conf, "-bs"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                             env=self.environ({"LD_PRELOAD": library, "OUTPOST_MONOTONIC": clock}))
+        self.assertEqual(p.stdout.readline()[:4], b"220 ")
+        p.stdin.write(b"NOOP\r\nMAIL FR")
+        p.stdin.flush()
+        self.assertEqual(p.stdout.readline()[:4], b"250 ")
+        with open(clock, "r+b") as f:
+            f.write((301).to_bytes(8, "little"))
+        p.stdin.write(b"O")
+        p.stdin.flush()
+        self.assertEqual(p.stdout.readline(), b"421 4.4.2 time-out\r\n")
+        self.assertEqual(p.wait(20), 76)
+        p.stdin.close()
+        p.stdout.close()
+
     def test_smtplib(self):
         """A client that waits for each reply, over a socket."""
         ours, theirs = socket.socketpair()
