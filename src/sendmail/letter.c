@@ -191,7 +191,8 @@ static void put_mime(struct letter *l, const struct seen *s)
 
 /* ---- */
 
-/* A From that names nobody ("From: Backup job") is given the sender's address; an empty one goes. */
+/* A From that names nobody ("From: Backup job") is given the sender's address; an empty one goes; text that is not 7bit is
+ * not called so, since there are receivers who take it at its word. */
 static void put_field(struct letter *l, const struct seen *s, const struct field *f)
 {
 	enum field_kind kind = field_kind(f->name);
@@ -208,7 +209,10 @@ static void put_field(struct letter *l, const struct seen *s, const struct field
 			put_from(l, "From", (struct span){"", 0});
 		return;
 	}
-	header_put(&l->header, f->raw);
+	if (kind == FIELD_CTE && l->in.eight_bit && span_iscase(text, "7bit"))
+		buf_adds(&l->header, "Content-Transfer-Encoding: 8bit\n");
+	else
+		header_put(&l->header, f->raw);
 }
 
 int letter_compose(struct letter *l, struct error *err)

@@ -156,6 +156,8 @@ class Input(harness.SystemTest):
         self.assertIn("unknown-8bit", m.header("Content-Type"))
         m = self.body("Content-Type: text/html; charset=utf-8\n\nä\n".encode(), "ä\n".encode())
         self.assertEqual(m.header("Content-Transfer-Encoding"), "8bit")
+        m = self.body("Content-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: 7BIT\n\nä\n".encode(), "ä\n".encode())
+        self.assertEqual(m.header("Content-Transfer-Encoding"), "8bit")
         m = self.body(b"Subject: x\n\nplain\n", b"plain\n")
         self.assertIsNone(m.header("Content-Type"))
 
