@@ -239,7 +239,7 @@ static int set_envid(struct options *o, const char *arg, struct error *err)
 	size_t n = strlen(arg);
 
 	for (size_t i = 0; i < n; i++)
-		if (arg[i] <= ' ' || arg[i] == 127)
+		if (arg[i] <= ' ' || arg[i] > '~')
 			return error_set(err, EX_USAGE, NULL, "-V wants printable ASCII without blanks");
 	if (!n || n > LIMIT_ENVID)
 		return error_set(err, EX_USAGE, NULL, "-V wants 1 to %d bytes", LIMIT_ENVID);
