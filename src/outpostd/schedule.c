@@ -68,7 +68,7 @@ void schedule_new_mail(struct outpostd *d, uint32_t uid, int64_t due)
 
 	s->due_known = false;
 	if (!l) {
-		lane_add(s, uid);
+		s->look |= !lane_add(s, uid);
 		return;
 	}
 	l->dry = false;

@@ -258,7 +258,7 @@ class Door(Flusher):
         begin = time.monotonic()
         for _ in range(3):
             self.assertRegex(self.submit(), "^0 ")
-        self.assertLess(time.monotonic() - begin, 3 * harness.SLOW)
+        self.assertLess(time.monotonic() - begin, 15 * harness.SLOW)    # who waits for it waits for ever
         service.stop()      # nor does that wait
 
     def test_many_descriptors_cost_little(self):
