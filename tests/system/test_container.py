@@ -28,7 +28,9 @@ class Container(harness.SystemTest):
         os.chmod(self.volume, 0o1777)
         self.queue_dir = os.path.join(self.volume, "queue")
         self.log = os.path.join(self.volume, "log")
-        self.configure(self.relay)
+        # Beside the queue, which is its owner's alone: others are to reach it.
+        self.door = os.path.join(self.volume, "door")
+        self.configure(self.relay, door_socket=self.door)
         os.chown(os.path.join(self.conf, "sasl_passwd"), UID, UID)
         if self.boxed("/bin/true", code=None).returncode == 77:
             self.skipTest("can't make the root read-only in a mount namespace here")
@@ -55,10 +57,10 @@ class Container(harness.SystemTest):
     def test_outpostd_as_the_first_process(self):
         service = self.start(*self.command(harness.program("outpostd"), "-f"), log=os.path.join(self.tmp, "first.log"),
                              env={"MAIL_CONFIG": self.conf, "PLACE": self.tmp})
-        harness.wait_for("the door", lambda: self.door_answers() or not service.alive())
+        harness.wait_for("the door", lambda: self.door_answers(self.door) or not service.alive())
         self.assertTrue(service.alive(), service.output())
         # Another container, which has the volume and another uid, knocks at the door.
-        self.sendmail("you@example.net", env={"MAIL_CONFIG": self.conf})
+        self.sendmail("you@example.net", user=UID + 1, group=UID + 1, extra_groups=[])
         self.boxed(harness.program("sendmail"), "me@example.net", input=b"Subject: x\n\nhello\n")
         self.relay.wait_messages(2)
 
