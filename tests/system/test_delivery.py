@@ -39,6 +39,21 @@ class Delivery(harness.SystemTest):
         self.assertEqual(self.connections_for(12, smtp_destination_rate_per_second="4"), 1)
 
 
+    def test_what_was_learnt_serves_the_next(self):
+        """A limit of recipients, learnt by one agent, is kept by the next, in another life of outpostd, too."""
+        relay = self.start_relay("--max-rcpts", "3")
+        self.configure(relay)
+        refusals = []
+        for _ in range(2):
+            self.sendmail("-odq", *["r%d@example.net" % i for i in range(8)])
+            self.outpost("flush")
+            with open(relay.commands, encoding="utf-8") as f:
+                refusals.append(f.read().count(" S: 452 "))
+        self.assertGreater(refusals[0], 0)
+        self.assertEqual(refusals[1], refusals[0], "it was asked for again")
+        self.assertEqual(sum(len(m.recipients) for m in relay.messages()), 16)
+
+
 class BeyondAscii(harness.SystemTest):
     needs = ("sendmail", "outpostd", "outpost", "outpost-smtp")
 
