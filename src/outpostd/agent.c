@@ -40,6 +40,7 @@ static void agent_free(struct agent *a)
 	buf_wipe(&a->out);
 	free(a);
 	d->active = clock_mono_ms();
+	schedule_reset(d); /* there is a place now */
 }
 
 /* Its socket ended, or it talked nonsense. What it had goes back, and if it said no reason that is one. */

@@ -253,6 +253,7 @@ int relay_routes(struct outpostd *d, struct error *err);		/* reads relayhost; ke
 int relay_route(struct outpostd *d, const char *sender, struct relay **list, size_t max, struct error *err);
 bool relay_may_try(const struct outpostd *d, const struct relay *r);
 bool relay_any_startable(struct outpostd *d);
+bool relay_has_place(struct outpostd *d, const struct relay *r);	/* its host, for one connection more */
 bool relay_any_usable(struct outpostd *d);
 bool relay_paced(const struct relay *r);				/* its rate lets one more through now */
 void relay_read_rate(struct outpostd *d, struct relay *r);		/* from its state */

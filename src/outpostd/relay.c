@@ -325,9 +325,19 @@ void relay_stored(struct outpostd *d)
 
 /* ---- questions of the schedule */
 
+/* With credentials that depend on the sender each sender has a relay here; they are one host, which counts them together. */
+bool relay_has_place(struct outpostd *d, const struct relay *r)
+{
+	int64_t limit = conf_int(d->conf, P_smtp_destination_concurrency_limit), n = 0;
+
+	for (const struct agent *a = d->agents; a; a = a->next)
+		n += strcmp(a->relay->at.written, r->at.written) == 0;
+	return n < (limit < 1 ? 1 : limit);
+}
+
 static bool startable(struct outpostd *d, const struct relay *r)
 {
-	if (!relay_may_try(d, r))
+	if (!relay_may_try(d, r) || !relay_has_place(d, r))
 		return false;
 	if (r->agents == 0)
 		return true;

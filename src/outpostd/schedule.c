@@ -259,14 +259,28 @@ static void start(struct outpostd *d, struct relay *r, const char *sender)
 	relay_went_down(d, r, &down);
 }
 
+/* All connections that the host may have belong to other senders: one of them that has nothing to do makes room. */
+static void send_idle_home(struct outpostd *d, const struct relay *r)
+{
+	for (struct agent *a = d->agents; a; a = a->next)
+		if (a->relay != r && a->state == AGENT_READY && !a->outstanding && strcmp(a->relay->at.written, r->at.written) == 0) {
+			agent_quit(a);
+			return;
+		}
+}
+
 /* A first agent at once; another only after those that are there were full for a while. One probe at a time
  * where the relay is in doubt. */
 static void maybe_start(struct outpostd *d, struct relay *r, const char *sender)
 {
 	if (one_starts(d, r) || !relay_may_try(d, r))
 		return;
-	if (r->agents == 0 || (r->agents < relay_limit(d, r) && deadline_over(r->full_since)))
+	if (r->agents && (r->agents >= relay_limit(d, r) || !deadline_over(r->full_since)))
+		return;
+	if (relay_has_place(d, r))
 		start(d, r, sender);
+	else
+		send_idle_home(d, r);
 }
 
 /* Gives m to an agent of the first relay of its route that can be tried; false: it has to wait. */

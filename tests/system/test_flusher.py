@@ -439,6 +439,17 @@ class Relays(Flusher):
         self.wait_log("to=<slow@.*status=deferred", 4)
         self.assertEqual(relay.count(), 1, "one warning is enough")
 
+    def test_many_senders_are_one_relay(self):
+        """Each sender with a credential of his own, and the relay's connections are counted together."""
+        relay = self.start_relay("--rtt", "20")
+        self.configure(relay, smtp_sender_dependent_authentication="yes")
+        self.start_outpostd()
+        for i in range(12):
+            self.assertRegex(self.submit(sender="s%d@example.com" % i), "^0 ")
+        relay.wait_messages(12, timeout=25)
+        # Three, and one that the relay has not yet seen leave.
+        self.assertLessEqual(relay.counters()["connections_max"], 4)
+
     def test_fewer_connections_where_the_relay_says_so(self):
         relay = self.start_relay("--rtt", "20", dialogue="when greeting conn=2+ do reply \"421 4.3.2 too many connections\"; close\n")
         self.configure(relay, smtp_pipeline_window="2")
