@@ -429,6 +429,21 @@ class Faces(harness.SystemTest):
         done = self.outpost("test", "you@example.net", code=75)
         self.assertRegex(done.out, r"refused")
 
+    def test_every_listing_has_json(self):
+        """Each line is an object by itself; the same holds for check and test, whose steps are a listing too."""
+        self.configure(self.start_relay(), raw="biff = no\nrelay_host = x\n")
+        self.sendmail("-odq", "tempfail@example.net")
+        (entry,) = json_lines(self.outpost("queue", "--json"))
+        self.outpost("flush", code=75)
+        for argv in (["queue"], ["queue", "--all", "--sort", "age"], ["show", entry["queue_id"]], ["log"], ["status"], ["check"],
+                     ["check", "--offline"], ["test", "you@example.net"], ["config"], ["config", "--changed"], ["config", "--unused"],
+                     ["config", "relayhost"]):
+            with self.subTest(argv=argv):
+                lines = json_lines(self.outpost(*argv, "--json"))
+                self.assertTrue(lines)
+                self.assertTrue(all(isinstance(line, dict) and line for line in lines))
+                self.assertIn("--json", self.outpost(argv[0], "--help").out)
+
     def test_queue_sorted(self):
         self.configure(self.start_relay())
         for sender, size in (("b@example.com", 900), ("c@example.com", 9000), ("a@example.com", 10)):
