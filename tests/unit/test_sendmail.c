@@ -75,8 +75,8 @@ static void test_options(void **state)
 
 static void test_bad_options(void **state)
 {
-	char lines[][40] = {"sendmail -a", "sendmail -tZ", "sendmail -b", "sendmail -bz", "sendmail -f", "sendmail -V a\tb", "sendmail -V \xc3\xa4",
-			    "sendmail -N never,delay", "sendmail -O x", "sendmail -j", "sendmail --long"};
+	char lines[][40] = {"sendmail -a", "sendmail -tZ", "sendmail -b", "sendmail -bz", "sendmail -f", "sendmail -V a\tb",
+			    "sendmail -V \xc3\xa4", "sendmail -N never,delay", "sendmail -O x", "sendmail -j", "sendmail --long"};
 	struct options o;
 
 	(void)state;
