@@ -217,6 +217,15 @@ class Questions(harness.SystemTest):
         self.sendmail("-q")
         self.relay.wait_messages(1)
 
+    def test_no_question_sends(self):
+        """Whatever stands around it, in any order, and with a message on standard input."""
+        self.start_outpostd()
+        for question in ("-bv", "-bp", "-bP", "-bt", "-bi", "-bh", "-bC", "-q", "-qRx", "-Q", "-I", "-d0"):
+            for around in (["-t", "-i"], ["-bm", "-oi", "-t"], ["-f", "me@example.org", "-odi"]):
+                for args in ([question, *around], [*around, question]):
+                    self.sendmail(*args, "you@example.net", input=b"To: a@example.net\n\nx\n", code=None)
+        self.assertEqual((self.queue(), self.relay.count()), ([], 0))
+
     def test_the_rest(self):
         self.assertEqual(self.sendmail("-bi").out, "")
         for args, code in ((["-bt"], 69), (["-bd"], 69), (["-bd", "-q30m"], 69), (["-bD"], 69), (["-bh"], 69), (["-bH"], 69),
