@@ -119,11 +119,28 @@ def wait_for(what, predicate, timeout=10.0):
         pause = min(pause * 1.5, 0.05)
 
 
+_held = []
+
+
 def free_port():
-    """A TCP port of loopback that is free now."""
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """A TCP port of loopback that refuses connections, and that nobody gets by chance while this process lives: it is held here,
+    on both loopbacks, without listening. A server that is told the number and sets SO_REUSEADDR can have it all the same."""
+    while True:
+        port, pair = 0, []
+        try:
+            for family, address in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
+                s = socket.socket(family)
+                pair.append(s)
+                s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                s.bind((address, port))
+                port = s.getsockname()[1]
+        except OSError as e:
+            if port and e.errno == errno.EADDRINUSE:        # somebody's on the other loopback
+                continue
+            if not port:
+                raise
+        _held.append(pair)      # without ::1 the first one alone
+        return port
 
 
 # ---- processes
@@ -294,9 +311,11 @@ def _address(entry):
 
 class Relay(Service):
     """tests/relay. What it listens on is in .starttls and .tls (port numbers). flags are its own options;
-    --dialogue text is made by dialogue="...". user=None: nobody can log in. counters() asks it for its counts."""
+    --dialogue text is made by dialogue="...". user=None: nobody can log in. counters() asks it for its counts. back=True: it
+    will go and another come back at .starttls, which nobody gets meanwhile."""
 
-    def __init__(self, test, *flags, user=USER, password=PASSWORD, cert=None, key=None, dialogue=None, name="relay", **popen):
+    def __init__(self, test, *flags, user=USER, password=PASSWORD, cert=None, key=None, dialogue=None, name="relay", back=False,
+                 **popen):
         place = certificates()
         self.dump = os.path.join(test.tmp, name + ".dump")
         self.ports_file = os.path.join(test.tmp, name + ".ports")
@@ -316,6 +335,8 @@ class Relay(Service):
             with open(path, "w") as f:
                 f.write(dialogue)
             argv += ["--dialogue", path]
+        if back:
+            argv += ["--port587", str(free_port())]
         super().__init__(test, argv + list(flags), os.path.join(test.tmp, name + ".log"), **popen)
         wait_for("the relay's ports", lambda: self._ports() or not self.alive())
         if not self.alive():

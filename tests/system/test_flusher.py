@@ -317,7 +317,7 @@ class Relays(Flusher):
         self.wait_log("is up again")
 
     def test_a_relay_that_is_down_moves_no_message(self):
-        relay = self.start_relay()
+        relay = self.start_relay(back=True)
         self.configure(relay, minimal_backoff_time="1s", maximal_backoff_time="2s")
         relay.stop()
         self.start_outpostd()

@@ -136,7 +136,7 @@ class MainJob(harness.SystemTest):
 
     def test_relay_comes_back(self):
         """A relay that is down keeps the message, says why, and gets it when it is back."""
-        relay = self.start_relay()
+        relay = self.start_relay(back=True)
         self.configure(relay)
         relay.stop()
         self.sendmail("-odq", "you@example.net")

@@ -27,7 +27,7 @@ class Routes(harness.SystemTest):
 
     def test_several_in_order(self):
         """The first is dead: the second gets it at once; back again, the first is preferred."""
-        first, second = self.relays(2)
+        first, second = self.relays(2, back=True)
         hosts = self.written(first), self.written(second)
         self.configure(relayhost=", ".join(hosts))
         self.passwords(*hosts)

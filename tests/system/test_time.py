@@ -118,7 +118,7 @@ class PutRight(Stepped):
     """A clock that is put right while no flusher runs: nobody sees the step, only times that can't be."""
 
     def test_mail_of_the_future(self):
-        relay = self.start_relay(dialogue="when rcpt arg~slow do reply \"450 4.2.1 try later\"\n")
+        relay = self.start_relay(back=True, dialogue="when rcpt arg~slow do reply \"450 4.2.1 try later\"\n")
         self.configure(relay, minimal_backoff_time="1h", maximal_backoff_time="1h")
         self.step(YEARS)
         service = self.start_stepped()
@@ -157,7 +157,7 @@ class Ageing(Times):
 
     def test_expires_while_the_relay_is_down(self):
         """Its failures are the message's attempts: at least five, then the sender is told in the relay's words."""
-        relay = self.start_relay()
+        relay = self.start_relay(back=True)
         self.down(relay, maximal_queue_lifetime="1s")
         relay.stop()
         self.start_outpostd()
@@ -173,7 +173,7 @@ class Ageing(Times):
         self.assertIn(b"old@example.net", bounce.data)
 
     def test_warns_while_the_relay_is_down(self):
-        relay = self.start_relay()
+        relay = self.start_relay(back=True)
         self.down(relay, delay_warning_time="1s")
         relay.stop()
         self.start_outpostd()
@@ -219,7 +219,7 @@ class Ageing(Times):
 
     def test_sendmail_q_knocks_where_only_the_network_was_down(self):
         """As with Postfix, -q tries at once; but never again a password that was refused."""
-        relay = self.start_relay()
+        relay = self.start_relay(back=True)
         self.configure(relay, minimal_backoff_time="1h", maximal_backoff_time="1h")
         relay.stop()
         self.start_outpostd()
