@@ -334,6 +334,8 @@ static bool on_bye(struct agent *a, struct frame *f)
 		return false;
 	a->state = AGENT_OVER;
 	a->idle = deadline_in_ms(QUIT_MS);
+	if (a->used)
+		a->relay->fruitless = 0;
 	settle_abandon(a->d, a, &none, false);
 	schedule_reset(a->d);
 	return true;
