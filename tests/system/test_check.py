@@ -472,7 +472,7 @@ class Faces(harness.SystemTest):
         for _ in range(2):
             self.sendmail("-odq", "you@example.net")
         self.outpost("flush", code=75)
-        harness.wait_for("the flusher to leave", lambda: re.search(r"\]: done$", self.log_text().rstrip()), 20)
+        flusher_left(self)
         self.sendmail("-odq", "later@example.net")
         self.outpost("queue")       # takes it in
         for _ in range(2):
@@ -630,6 +630,7 @@ class Terminal(harness.SystemTest):
         for to in ("reject@example.net", "tempfail@example.net"):
             self.sendmail("-odq", to)
         self.outpost("flush", code=75)
+        flusher_left(self)
         self.sendmail("-odq", "held@example.net")
         self.sendmail("-odq", "new@example.net")
         held = [e for e in json_lines(self.outpost("queue", "--json")) if e["recipients"][0]["address"] == "held@example.net"]
@@ -686,6 +687,7 @@ class PostfixNames(harness.SystemTest):
         """`postsuper -d ALL deferred` must not take what was never tried, nor what is held; nor must `-d ID hold`."""
         self.sendmail("-odq", "tempfail@example.net")
         self.call("postqueue", "-f")
+        flusher_left(self)
         for _ in range(2):
             self.sendmail("-odq", "you@example.net")
         ids = {}
@@ -769,6 +771,11 @@ class PostfixNames(harness.SystemTest):
         self.call("postconf", "-X", "myorigin")
         with open(os.path.join(self.conf, "main.cf")) as f:
             self.assertNotIn("myorigin", f.read())
+
+
+def flusher_left(test):
+    """What is queued from here on, no flusher that is still there takes along."""
+    harness.wait_for("the flusher to leave", lambda: re.search(r"\]: done$", test.log_text().rstrip()), 20)
 
 
 def json_lines(done):
