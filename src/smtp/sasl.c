@@ -131,15 +131,30 @@ static int step_lib(struct exchange *x, const struct buf *in, struct buf *out)
 	return buf_ok(out) ? 0 : give_up(x, "the response is too long");
 }
 
+/* A saslname (RFC 5801 section 4). */
+static void put_saslname(struct buf *out, const char *name)
+{
+	for (; *name; name++)
+		if (*name == ',')
+			buf_adds(out, "=2C");
+		else if (*name == '=')
+			buf_adds(out, "=3D");
+		else
+			buf_addc(out, *name);
+}
+
 static void token_response(struct exchange *x, struct buf *out)
 {
 	struct agent *a = x->a;
 
-	if (strcmp(x->m->name, "XOAUTH2") == 0)
+	if (strcmp(x->m->name, "XOAUTH2") == 0) {
 		buf_addf(out, "user=%s\001auth=Bearer %s\001\001", buf_str(&a->link.user), buf_str(&a->link.secret));
-	else
-		buf_addf(out, "n,a=%s,\001host=%s\001port=%u\001auth=Bearer %s\001\001", buf_str(&a->link.user), a->set.host,
-			 a->ready.port, buf_str(&a->link.secret));
+		return;
+	}
+	buf_adds(out, "n,a=");
+	put_saslname(out, buf_str(&a->link.user));
+	buf_addf(out, ",\001host=%s\001port=%u\001auth=Bearer %s\001\001", a->set.host, a->ready.port,
+		 buf_str(&a->link.secret));
 }
 
 /* XOAUTH2 and OAUTHBEARER: one response. A second 334 holds the reason of a refusal and wants one more line. */

@@ -201,6 +201,20 @@ static void challenge(struct conn *c, const char *p, size_t n)
 	buf_free(&b64);
 }
 
+/* A saslname's "=2C" and "=3D" (RFC 5801). */
+static void take_saslname(char *name)
+{
+	char *to = name;
+
+	for (const char *p = name; *p; p++) {
+		bool escaped = !strncmp(p, "=2C", 3) || !strncmp(p, "=3D", 3);
+
+		*to++ = escaped ? (p[1] == '2' ? ',' : '=') : *p;
+		p += escaped ? 2 : 0;
+	}
+	*to = '\0';
+}
+
 /* "user=NAME^Aauth=Bearer TOKEN^A^A", or OAUTHBEARER's "n,a=NAME,^Ahost=...^Aauth=Bearer TOKEN^A^A". */
 static bool token_fits(struct conn *c, const char *p)
 {
@@ -217,6 +231,8 @@ static bool token_fits(struct conn *c, const char *p)
 		return false;
 	memcpy(c->user, name, n);
 	c->user[n] = '\0';
+	if (bearer)
+		take_saslname(c->user);
 	u = find_user(c->r, c->user, true);
 	token += 12;
 	n = strcspn(token, "\001");

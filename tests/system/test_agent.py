@@ -594,6 +594,10 @@ class Login(AgentTest):
             self.assertEqual(driven.total["sent"], 1, driven)
             self.assertIn("down auth", self.drive(relay, kind="T", secret="stale").text)
 
+    def test_a_name_that_a_token_response_would_end_at(self):
+        relay = self.start_relay("--auth", "PLAIN OAUTHBEARER", "--token", "a=b,c@example.com:ya29.token", user=None)
+        self.assertEqual(self.drive(relay, kind="T", user="a=b,c@example.com", secret="ya29.token").total["sent"], 1)
+
     def test_odd_passwords(self):
         for secret in ("a b:c=d,e", "\u00fcml\u00e4ut \u20ac", "x" * 900, " blank ", "%s%n"):
             relay = self.start_relay("--auth", "PLAIN", password=secret, name="r%d" % len(secret))
