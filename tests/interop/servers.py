@@ -565,10 +565,15 @@ class Aiosmtpd(Script):
         open(os.path.join(place, ".ready"), "w").close()
 
 
+_NOT_TO_BE_HAD = {}     # a registry that can't be reached costs minutes: not for each test
+
+
 def node_modules(test, name, version):
     """A node_modules folder with this package; made once per build directory. SkipTest where it can't be."""
     if not shutil.which("node") or not shutil.which("npm"):
         test.skipTest("needs node and npm, for " + version)
+    if version in _NOT_TO_BE_HAD:
+        test.skipTest(_NOT_TO_BE_HAD[version])
     place = os.path.join(PLACE, "node" if name == "smtp-server" else "node-" + name)
     os.makedirs(place, exist_ok=True)
     with open(place + ".lock", "w") as lock:
@@ -578,7 +583,8 @@ def node_modules(test, name, version):
                                    "--cache", os.path.join(place, "cache"), version],
                                   stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=180)
             if done.returncode != 0:
-                test.skipTest("can't fetch %s: %s" % (version, done.stdout.decode("utf-8", "replace").strip()[-200:]))
+                _NOT_TO_BE_HAD[version] = "can't fetch %s: %s" % (version, done.stdout.decode("utf-8", "replace").strip()[-200:])
+                test.skipTest(_NOT_TO_BE_HAD[version])
     return os.path.join(place, "node_modules")
 
 

@@ -129,6 +129,8 @@ class Machine(harness.SystemTest):
             os._exit(0)
         good = os.read(ready, 1) == b"y"
         self.spaces = [os.open("/proc/%d/ns/%s" % (pid, kind), os.O_RDONLY | os.O_CLOEXEC) for kind in ("mnt", "net")]
+        # Entering a mount namespace leaves a chroot, if that is where we are.
+        self.spaces.append(os.open("/proc/%d/root" % pid, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
         for fd in (leave, stay, ready, tell):
             os.close(fd)
         os.waitpid(pid, 0)
@@ -139,10 +141,12 @@ class Machine(harness.SystemTest):
 
     def inside(self, uid=0):
         """For preexec_fn."""
-        for fd in self.spaces:
+        *spaces, root = self.spaces
+        for fd in spaces:
             if LIBC.setns(fd, 0) != 0:
                 os._exit(126)
-        os.chdir("/")
+        os.fchdir(root)
+        os.chroot(".")
         if uid:
             os.setgroups([])
             os.setresgid(uid, uid, uid)
