@@ -166,7 +166,8 @@ static int start(struct outpostd *d, struct error *err)
 		return -1;
 	if (conf_writer(d->conf) != 0)
 		reload_log(d); /* his log, so not with more rights than he has */
-	if (watch_signals(d, err) < 0 || open_queue(d, err) < 0)
+	/* Signals are held back after the queue is ours: who waits for the last agent of another can be stopped at once. */
+	if (open_queue(d, err) < 0 || watch_signals(d, err) < 0)
 		return -1;
 	proc_hide();
 	journal_open(d);

@@ -1,5 +1,6 @@
 """outpostd: its door under attack, relays that are down, users that take turns, service managers."""
 import array
+import fcntl
 import json
 import os
 import resource
@@ -475,6 +476,22 @@ class Service(Flusher):
         self.start_outpostd()
         done = self.run_program("outpostd", "-C", self.conf, "-f", "--once", code=75)
         self.assertIn("flusher is at work", done.out + done.err + self.log_text())
+
+    def test_who_waits_for_the_lock_can_be_stopped(self):
+        self.configure(self.start_relay())
+        os.makedirs(self.queue_dir, exist_ok=True)
+        with open(os.path.join(self.queue_dir, "lock"), "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            waiting = self.start_outpostd(wait=False)
+
+            def has_opened_it():
+                for fd in os.listdir("/proc/%d/fd" % waiting.pid):
+                    if os.readlink("/proc/%d/fd/%s" % (waiting.pid, fd)).endswith("/lock"):
+                        return True
+                return False
+            harness.wait_for("it to wait", has_opened_it)
+            waiting.signal(signal.SIGTERM)
+            harness.wait_for("its end", lambda: not waiting.alive(), 5)
 
     def test_agents_hold_the_lock(self):
         """So a new flusher waits for the last agent of one that was killed."""
