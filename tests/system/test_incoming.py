@@ -138,7 +138,8 @@ class Incoming(harness.SystemTest):
         """Without descriptors for a moment, and nobody who says when that is over."""
         service = self.start_outpostd()
         limit = resource.prlimit(service.pid, resource.RLIMIT_NOFILE)
-        most = max(map(int, os.listdir("/proc/%d/fd" % service.pid))) + 1
+        there = set(map(int, os.listdir("/proc/%d/fd" % service.pid)))
+        most = next(n for n in range(1024) if n not in there)   # there may be gaps
         resource.prlimit(service.pid, resource.RLIMIT_NOFILE, (most, limit[1]))
         self.drop("patient")
         self.wait_log("incoming/.*stays for now")
