@@ -32,7 +32,8 @@ deb: dist
 	@rm -rf deb && $(SHELL) $(srcdir)/packaging/build-deb $(distdir).tar.xz deb
 clean-deb:
 	rm -rf deb
-# The same package on a fresh Debian, from installing to purging. Minutes, and a mirror: not part of make check.
+# The same package on a fresh Debian, from installing to purging. Minutes, and a mirror: a part of ./bootstrap check,
+# not of make check.
 check-debian: deb relay$(EXEEXT) mkcert$(EXEEXT)
 	$(SHELL) $(srcdir)/packaging/check-debian deb
 # The same package under systemd, its units running as they are shipped: see tests/systemd/run.
