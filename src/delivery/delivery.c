@@ -429,7 +429,7 @@ int delivery_get_down(struct frame *f, struct delivery_down *d)
 	d->port = frame_get_u32(f);
 	d->retry_after = frame_get_u32(f);
 	d->served = frame_get_u8(f) != 0;
-	if (!frame_end(f) || d->kind < DOWN_NETWORK || d->kind > DOWN_BUSY)
+	if (!frame_end(f) || d->kind < DOWN_NETWORK || d->kind > DOWN_MESSAGE)
 		return -1;
 	return 0;
 }

@@ -207,6 +207,7 @@ enum delivery_down_kind {
 	DOWN_AUTH,		/* refused credentials, no mechanism in common, no credential */
 	DOWN_CONFIG,		/* something in main.cf can't be done: exit 78 for a flush */
 	DOWN_BUSY,		/* 421, 432, 450/451/454 4.7.x: slow down */
+	DOWN_MESSAGE,		/* left by us in the middle of a message, which has its verdict: the relay has nothing to do with it */
 };
 struct delivery_down {
 	enum delivery_down_kind kind;

@@ -191,6 +191,8 @@ static void allow_fewer(struct outpostd *d, struct relay *r)
  * ever. */
 static bool worth_another(struct relay *r, const struct agent *a, const struct delivery_down *why)
 {
+	if (why->kind == DOWN_MESSAGE)
+		return true;
 	if (why->kind != DOWN_NETWORK && why->kind != DOWN_GREETING)
 		return false;
 	if (why->served) {

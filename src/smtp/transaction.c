@@ -280,7 +280,7 @@ static bool body_failed(struct transfer *t, struct tx *x, const char *why)
 
 	verdict_of_words(&v, "4.3.0", "queue read error: %.300s", why);
 	settle_all(t, x, &v);
-	agent_down(t->a, DOWN_LOCAL, EX_IOERR, "4.3.0", "queue read error: %.300s", why);
+	agent_down(t->a, DOWN_MESSAGE, EX_IOERR, "4.3.0", "queue read error: %.300s", why);
 	return false;
 }
 
@@ -291,7 +291,7 @@ static bool body_unencodable(struct transfer *t, struct tx *x)
 
 	envelope_unencodable(&v, agent_peer(t->a));
 	settle_all(t, x, &v);
-	agent_down(t->a, DOWN_LOCAL, EX_DATAERR, "4.3.0", "%s", "left in the middle of a message that has no 7-bit form");
+	agent_down(t->a, DOWN_MESSAGE, EX_DATAERR, "4.3.0", "%s", "left in the middle of a message that has no 7-bit form");
 	return false;
 }
 

@@ -178,7 +178,7 @@ static void on_verdict(struct frame *f)
 
 static void on_down(struct frame *f)
 {
-	static const char *const kinds[] = {"?", "network", "local", "dns", "greeting", "tls", "auth", "config", "busy"};
+	static const char *const kinds[] = {"?", "network", "local", "dns", "greeting", "tls", "auth", "config", "busy", "message"};
 	struct delivery_down d;
 
 	if (delivery_get_down(f, &d) < 0)

@@ -268,6 +268,7 @@ class SevenBit(harness.SystemTest):
             notice = self.relay.wait_messages(n, timeout=30)[-1]
             self.assertEqual((notice.sender, notice.recipients), ("", ["me@example.org"]))
         self.assertEqual(self.relay.count(), 2)
+        self.assertNotIn("is down", self.log_text())
 
     def test_only_the_header(self):
         self.sendmail("you@example.net", input="Subject: Grüße\n\nplain = text\n".encode())
