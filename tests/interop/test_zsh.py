@@ -12,7 +12,7 @@ zmodload zsh/zpty || exit 9
 zpty shell "$ZSH -f -i"
 say() { zpty -w shell "$1" }
 say "module_path=($module_path) fpath=($PLACE $ROOT/usr/share/zsh/functions/**/*(/)); PS1=; unsetopt zle_bracketed_paste prompt_sp prompt_cr"
-say "autoload -Uz compinit; compinit -u -D -d /dev/null; zstyle ':completion:*' insert-tab no; unsetopt list_ambiguous"
+say "autoload -Uz compinit; compinit -u -D; zstyle ':completion:*' insert-tab no; unsetopt list_ambiguous"
 say "show() { print -r -- \\"LINE<\\$BUFFER>\\"; BUFFER=; zle .redisplay }; zle -N show; bindkey '^X' show; print re''ady"
 zpty -r shell out '*ready*' || exit 8
 for line in "$@"; do
