@@ -26,7 +26,7 @@ static const char *raw_of(struct conf *c, const char *name, struct buf *room)
 
 	if (e) {
 		e->referred = true;
-		if (p != P_myorigin || e->raw[0] != '/')
+		if (!conf_host_completes(p, e->raw))
 			return e->raw;
 	}
 	if (p >= 0) {

@@ -37,9 +37,26 @@ static const char *default_domain(struct conf *c, struct buf *room)
 	if (e && !strchr(e->raw, '$') && (dot = strchr(e->raw, '.')) && dot[1])
 		return buf_adds(room, dot + 1) == 0 ? buf_str(room) : NULL;
 	system_name(name, sizeof(name));
-	dot = !e || strchr(e->raw, '$') ? strchr(name, '.') : NULL;
+	dot = strchr(name, '.');
 	buf_adds(room, dot && dot[1] ? dot + 1 : "localdomain");
 	return buf_str(room);
+}
+
+/* A name without a domain gets ours: it goes into From and EHLO, where the world reads it. */
+static const char *complete(struct buf *room, bool origin)
+{
+	if (origin && (room->len == 0 || strcasecmp(buf_str(room), "localhost") == 0))
+		return "$myhostname";
+	if (!strchr(buf_str(room), '.'))
+		buf_adds(room, ".$mydomain");
+	return buf_str(room);
+}
+
+bool conf_host_completes(int p, const char *raw)
+{
+	if (p == P_myorigin && raw[0] == '/')
+		return true;
+	return (p == P_myorigin || p == P_myhostname) && raw[0] && !strpbrk(raw, ".$:[]");
 }
 
 /* The first line that is no comment. */
@@ -65,7 +82,7 @@ static const char *first_line(struct conf *c, const char *path, struct buf *room
 		}
 	}
 	buf_free(&text);
-	return room->len ? buf_str(room) : "$myhostname";
+	return complete(room, true);
 }
 
 const char *conf_host_default(struct conf *c, enum conf_param p, struct buf *room)
@@ -74,12 +91,15 @@ const char *conf_host_default(struct conf *c, enum conf_param p, struct buf *roo
 
 	switch (p) {
 	case P_myhostname:
-		return default_hostname(c, room);
+		e = conf_entry(c, "myhostname");
+		return e && buf_adds(room, e->raw) == 0 ? complete(room, false) : default_hostname(c, room);
 	case P_mydomain:
 		return default_domain(c, room);
 	case P_myorigin:
 		e = conf_entry(c, "myorigin");
-		return e && e->raw[0] == '/' ? first_line(c, e->raw, room) : NULL;
+		if (e && e->raw[0] == '/')
+			return first_line(c, e->raw, room);
+		return e && buf_adds(room, e->raw) == 0 ? complete(room, true) : NULL;
 	case P_queue_directory: /* a configuration named by -C has a queue of its own */
 		if (strcmp(c->dir, SYSCONFDIR) == 0)
 			return NULL;

@@ -352,6 +352,18 @@ static void origin(void **state)
 	c = load("myorigin =\nmyhostname = h.example\n");
 	assert_string_equal(conf_myorigin(c), "h.example");
 	conf_free(c);
+	c = load("myorigin = mail\nmyhostname = web1\nmydomain = example.org\n");
+	assert_string_equal(conf_myorigin(c), "mail.example.org");
+	assert_string_equal(conf_myhostname(c), "web1.example.org");
+	conf_free(c);
+	c = load("myorigin = localhost\nmyhostname = h.example.org\n");
+	assert_string_equal(conf_myorigin(c), "h.example.org");
+	conf_free(c);
+	put("mailname", "short\n", 0644);
+	put_main("myorigin = %D/mailname\nmyhostname = h.example.org\n");
+	assert_int_equal(conf_load(dir, &c, &(struct error){0}), 0);
+	assert_string_equal(conf_myorigin(c), "short.example.org");
+	conf_free(c);
 	c = load("myorigin = $mydomain\nmyhostname = h.example.org\n");
 	assert_string_equal(conf_myorigin(c), "example.org");
 	conf_free(c);
