@@ -262,6 +262,27 @@ static int run(struct outpostd *d, struct error *err)
 	return 0;
 }
 
+static void give_queue_back(struct outpostd *d)
+{
+	queue_close(d->queue);
+	d->queue = NULL;
+	if (d->lock >= 0)
+		close(d->lock);
+	d->lock = -1;
+}
+
+static void free_all(struct outpostd *d)
+{
+	relay_free_all(d);
+	schedule_free(d);
+	free(d->verdicts);
+	free(d->accepted);
+	free(d->told);
+	rules_close(&d->rules);
+	conf_free(d->conf);
+	loop_free(&d->loop);
+}
+
 /* The name goes first, then those who are connected are served out, then the lock is freed, and then one more look: what
  * arrived between the last look and the unlocking found nobody to wake. */
 static int leave(struct outpostd *d)
@@ -284,21 +305,10 @@ static int leave(struct outpostd *d)
 	if (d->nverdicts)
 		log_line(LOG_FAIL, "qmgr", 0, "%zu verdicts could not be stored; these messages may be delivered twice", d->nverdicts);
 	journal_close(d);
-	queue_close(d->queue);
-	close(d->lock);
+	give_queue_back(d);
 	again = d->once && !d->leaving && incoming_waits(d);
 	incoming_close(d);
-	relay_free_all(d);
-	schedule_free(d);
-	free(d->verdicts);
-	free(d->accepted);
-	d->verdicts = NULL;
-	d->accepted = NULL;
-	d->nverdicts = d->capverdicts = d->naccepted = d->capaccepted = 0;
-	rules_close(&d->rules);
-	conf_free(d->conf);
-	loop_free(&d->loop);
-	free(d->told);
+	free_all(d);
 	return again ? 1 : 0;
 }
 
@@ -353,8 +363,8 @@ static int one_life(struct outpostd *d, int *report)
 		if (!d->on_stderr)
 			fprintf(stderr, "outpostd: %s\n", err.text);
 		attached(report, err.code);
-		conf_free(d->conf);
-		loop_free(&d->loop);
+		give_queue_back(d);
+		free_all(d);
 		return -err.code;
 	}
 	attached(report, EX_OK);
