@@ -138,9 +138,18 @@ class Incoming(harness.SystemTest):
         """Without descriptors for a moment, and nobody who says when that is over."""
         service = self.start_outpostd()
         limit = resource.prlimit(service.pid, resource.RLIMIT_NOFILE)
-        there = set(map(int, os.listdir("/proc/%d/fd" % service.pid)))
-        most = next(n for n in range(1024) if n not in there)   # there may be gaps
-        resource.prlimit(service.pid, resource.RLIMIT_NOFILE, (most, limit[1]))
+
+        def first_free():
+            there = set(map(int, os.listdir("/proc/%d/fd" % service.pid)))
+            return next(n for n in range(1024) if n not in there)
+
+        def has_no_room():
+            """There may be gaps, and who looked whether the door is open may not be gone yet."""
+            most = first_free()
+            resource.prlimit(service.pid, resource.RLIMIT_NOFILE, (most, limit[1]))
+            time.sleep(0.3)
+            return first_free() == most
+        harness.wait_for("its descriptors to settle", has_no_room)
         self.drop("patient")
         self.wait_log("incoming/.*stays for now")
         resource.prlimit(service.pid, resource.RLIMIT_NOFILE, limit)
