@@ -29,7 +29,7 @@ class Config(harness.SystemTest):
         shown = self.ask("-n").out
         self.assertEqual(shown, "relayhost = [$name]:587\nsmtp_sasl_password_maps = static:...\n")
         self.assertEqual(self.ask("-x", "relayhost").out, "relayhost = [a.example]:587\n")
-        self.assertEqual(self.ask("--value", "smtp_pipeline_window").out, "20\n")
+        self.assertEqual(self.ask("--value", "smtp_pipeline_window").out, "25\n")
         self.assertEqual(self.ask("-d", "relayhost").out, "relayhost =\n")
         everything = self.ask().out
         self.assertGreater(everything.count("\n"), 80)
