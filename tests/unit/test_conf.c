@@ -397,7 +397,7 @@ static void set_one(void **state)
 	assert_string_equal(held, "one");
 	assert_string_equal(conf_str(c, P_syslog_name), "two");
 	assert_int_equal(conf_set(c, "smtp_pipeline_window", "x", &err), -1);
-	assert_int_equal(conf_int(c, P_smtp_pipeline_window), 20);
+	assert_int_equal(conf_int(c, P_smtp_pipeline_window), 25);
 	assert_int_equal(conf_set(c, "biff", "no", &err), 0);
 	assert_int_equal(conf_set(c, "relay_host", "x", &err), -1);
 	assert_says(err.text, "did you mean relayhost?");
