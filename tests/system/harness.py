@@ -35,6 +35,7 @@ import re
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -390,6 +391,21 @@ class Relay(Service):
         return found
 
 
+def read_terminal(master):
+    """All that was written to a pseudo-terminal whose other side belongs to a program, until that ends; closes it."""
+    out = b""
+    while True:
+        try:
+            piece = os.read(master, 4096)
+        except OSError:
+            break
+        if not piece:
+            break
+        out += piece
+    os.close(master)
+    return out
+
+
 # ---- the test case
 
 class SystemTest(unittest.TestCase):
@@ -553,6 +569,14 @@ class SystemTest(unittest.TestCase):
     def queue(self):
         """The queue as mailq -j tells it: a list of dictionaries."""
         return [json.loads(line) for line in self.mailq("-j").out.splitlines() if line.strip()]
+
+    def rows(self, sql):
+        """Straight from the database, as nobody else tells what is stored."""
+        base = sqlite3.connect("file:%s?mode=ro" % os.path.join(self.queue_dir, "queue.db"), uri=True, timeout=10)
+        try:
+            return base.execute(sql).fetchall()
+        finally:
+            base.close()
 
     # -- waiting
 

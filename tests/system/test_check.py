@@ -592,16 +592,7 @@ class Terminal(harness.SystemTest):
         process = subprocess.Popen([harness.program("outpost"), "-C", self.conf, *args], stdin=slave, stdout=slave, stderr=slave,
                                    env=self.environ(dict({"TERM": "xterm"}, **(env or {}))), start_new_session=True)
         os.close(slave)
-        out = b""
-        while True:
-            try:
-                piece = os.read(master, 4096)
-            except OSError:
-                break
-            if not piece:
-                break
-            out += piece
-        os.close(master)
+        out = harness.read_terminal(master)
         return process.wait(), out.decode("utf-8", "replace")
 
     def test_flush_shows_progress(self):

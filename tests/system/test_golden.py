@@ -54,16 +54,7 @@ class Golden(harness.SystemTest):
         process = subprocess.Popen([harness.program("outpost"), "-C", self.conf, *args], stdin=slave, stdout=slave, stderr=slave,
                                    env=self.environ({"TERM": "xterm"}), start_new_session=True)
         os.close(slave)
-        out = b""
-        while True:
-            try:
-                piece = os.read(master, 4096)
-            except OSError:
-                break
-            if not piece:
-                break
-            out += piece
-        os.close(master)
+        out = harness.read_terminal(master)
         text = out.decode().replace("\r\n", "\n")
         text = re.sub(r"(\r\[[#.]{24}\] [^\r]*\x1b\[K)+", lambda m: re.sub(r"[#.]{24}", "####....................", re.sub(
             r"\d+", "N", m.group(0).split("\r")[1].replace("\x1b[K", ""))).rstrip() + "\n", text)

@@ -2,7 +2,6 @@
 import os
 import random
 import resource
-import sqlite3
 import struct
 import subprocess
 import time
@@ -58,13 +57,6 @@ class Incoming(harness.SystemTest):
         with open(path + ".new", "wb") as f:
             f.write(data)
         os.rename(path + ".new", path + ".msg")
-
-    def rows(self, sql):
-        base = sqlite3.connect("file:%s?mode=ro" % os.path.join(self.queue_dir, "queue.db"), uri=True, timeout=10)
-        try:
-            return base.execute(sql).fetchall()
-        finally:
-            base.close()
 
     def test_more_than_fit_into_one_look(self):
         """The order is kept, in little memory, whatever the directory's own."""

@@ -1,7 +1,6 @@
 """Time: a clock that is stepped, mail that grows old while its relay is down, callers that are frozen."""
 import glob
 import os
-import sqlite3
 import struct
 import subprocess
 import tempfile
@@ -16,14 +15,6 @@ YEARS = 50 * 365 * 86400
 
 class Times(harness.SystemTest):
     needs = ("sendmail", "outpostd", "outpost", "outpost-smtp")
-
-    def rows(self, sql):
-        """Straight from the database, as nobody else tells what is stored."""
-        base = sqlite3.connect("file:%s?mode=ro" % os.path.join(self.queue_dir, "queue.db"), uri=True, timeout=10)
-        try:
-            return base.execute(sql).fetchall()
-        finally:
-            base.close()
 
 
 class Stepped(Times):
