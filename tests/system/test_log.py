@@ -65,6 +65,7 @@ class Log(harness.SystemTest):
         syslogd.stop()
         self.sendmail("you@example.net")
         relay.wait_messages(31)
+        harness.wait_for("its last line to be lost", lambda: not self.queue())   # what is gone from the queue has been told
         syslogd = Syslogd(path)
         self.sendmail("you@example.net")
         relay.wait_messages(32)
