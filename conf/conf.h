@@ -147,7 +147,8 @@ bool conf_credential_refused(struct conf *c, char kind);
 bool conf_credential_takes_time(struct conf *c);
 /* For whoever must not wait: 1, 0, -1 as conf_credential when it can be answered at once; 2: *q was started. Then
  * conf_question_fd is watched for reading, and conf_question_step called: 2 not yet, else as conf_credential. The fd ends by
- * itself when it takes too long. c may be another one by then. conf_question_free at any time. */
+ * itself when it takes too long. c may be another one by then. conf_question_free at any time; the process that
+ * asked is reaped by whoever reaps the caller's children. */
 struct conf_question;
 int conf_credential_ask(struct conf *c, const struct conf_relay *r, const char *sender, struct conf_credential *out,
 			struct conf_question **q, struct error *err);

@@ -53,11 +53,9 @@ void conf_question_free(struct conf_question *q)
 {
 	if (!q)
 		return;
-	if (q->pid > 0 && waitpid(q->pid, NULL, WNOHANG) == 0) {
+	/* One that hangs in a file system does not even die at once: it is not waited for. */
+	if (q->pid > 0 && waitpid(q->pid, NULL, WNOHANG) == 0)
 		kill(q->pid, SIGKILL);
-		while (waitpid(q->pid, NULL, 0) < 0 && errno == EINTR)
-			;
-	}
 	if (q->fd >= 0)
 		close(q->fd);
 	buf_wipe(&q->output);

@@ -50,7 +50,10 @@ enum delivery_frame {
 				 * sent to this agent and are not DONE are simply given to the next one. */
 	FROM_AGENT_STEP,	/* struct delivery_step: progress, for `outpost check` */
 	FROM_AGENT_KNOWN,	/* struct delivery_known, each time something new was found out about this relay */
+	FROM_AGENT_ALIVE,	/* no payload: when the names are looked up, and then every SIGN_OF_LIFE seconds while it waits for
+				 * the relay or has a message. One that says nothing for much longer hangs. */
 };
+enum { SIGN_OF_LIFE = 10 };	/* s */
 
 /* What was found out about a relay by talking to it. outpostd keeps it and gives it to later agents. It holds for as long as the
  * relay offers the same, and for KNOWN_LIFE: after that it is found out anew, good or bad. */

@@ -20,7 +20,16 @@
 #include "base/step.h"
 #include "nexthop/nexthop.h"
 
-enum { AGENT_READ = 65536, AGENT_IN_MAX = 4 << 20, QUIT_MS = 10000 };
+enum {
+	AGENT_READ = 65536,
+	AGENT_IN_MAX = 4 << 20,
+	QUIT_MS = 10000,
+	/* How long an agent may say nothing. A name service takes 30 s over a name by its defaults (three servers, 5 s, twice), and there
+	 * are at most nine names (MX and their hosts): twice that. From then on twelve signs of life are missed. */
+	LOOK_UP_MS = 600 * 1000,
+	SILENT_MS = 12 * SIGN_OF_LIFE * 1000,
+	DOUBT_MS = 2 * SIGN_OF_LIFE * 1000,
+};
 
 static void agent_ready(void *arg, short revents);
 
@@ -43,7 +52,14 @@ static void agent_free(struct agent *a)
 	schedule_reset(d); /* there is a place now */
 }
 
-/* Its socket ended, or it talked nonsense. What it had goes back, and if it said no reason that is one. */
+static void agent_end(struct agent *a)
+{
+	if (a->pid > 0)
+		kill(a->pid, SIGKILL);
+	agent_free(a);
+}
+
+/* Its socket ended, it talked nonsense, or it hangs. What it had goes back, and if it said no reason that is one. */
 static void agent_lost(struct agent *a, const char *why)
 {
 	struct delivery_down down = {0};
@@ -55,9 +71,19 @@ static void agent_lost(struct agent *a, const char *why)
 		if (a->used == 0)
 			relay_went_down(a->d, a->relay, &down);
 	}
-	if (a->pid > 0)
-		kill(a->pid, SIGKILL);
-	agent_free(a);
+	agent_end(a);
+}
+
+/* We leave: that is no fault of the relay's or the mail's, which the next flusher takes up at once. */
+static void agent_stopped(struct agent *a)
+{
+	struct delivery_down down = {0};
+
+	if (a->state != AGENT_OVER) {
+		delivery_say_down(&down, DOWN_LOCAL, EX_TEMPFAIL, "4.3.0", "%s", "outpostd was stopped");
+		settle_abandon(a->d, a, &down, false);
+	}
+	agent_end(a);
 }
 
 /* ---- to the agent */
@@ -104,7 +130,7 @@ struct agent *agent_start(struct outpostd *d, struct relay *r, const char *sende
 		close(a->watch.fd);
 		goto fail;
 	}
-	a->since = clock_mono_ms();
+	a->since = a->heard = clock_mono_ms();
 	a->reuse_limit = (uint64_t)conf_int(d->conf, P_smtp_connection_reuse_count_limit);
 	a->reuse_until = deadline_in_ms(conf_seconds(d->conf, P_smtp_connection_reuse_time_limit) * 1000);
 	a->next = d->agents;
@@ -202,7 +228,8 @@ int agent_give(struct agent *a, struct claim *c)
 	c->next = NULL;
 	*a->last = c;
 	a->last = &c->next;
-	a->outstanding++;
+	if (a->outstanding++ == 0)
+		a->heard = clock_mono_ms();
 	journal_add(a->d, c);
 	event_active(&c->m, c->sender);
 	return 0;
@@ -376,6 +403,9 @@ static bool handle(struct agent *a, struct frame *f)
 		return on_verdict(a, f);
 	case FROM_AGENT_DONE:
 		return on_done(a, f);
+	case FROM_AGENT_ALIVE:
+		a->alive = true;
+		return frame_end(f);
 	case FROM_AGENT_DOWN:
 		return on_down(a, f);
 	case FROM_AGENT_BYE:
@@ -415,7 +445,8 @@ static void agent_ready(void *arg, short revents)
 	n = room ? recv(a->watch.fd, room, AGENT_READ, MSG_DONTWAIT) : 0;
 	if (n > 0) {
 		a->in.len += (size_t)n;
-		a->d->active = clock_mono_ms();
+		a->heard = a->d->active = clock_mono_ms();
+		a->doubt = 0;
 		if (!take_frames(a)) {
 			agent_lost(a, "the delivery agent sent what is no frame of ours");
 			return;
@@ -429,11 +460,54 @@ static void agent_ready(void *arg, short revents)
 
 /* ---- time */
 
+/* It has something to do, so it has to be heard of. */
+static bool at_work(const struct agent *a)
+{
+	return a->outstanding || a->state == AGENT_STARTING;
+}
+
+static int64_t silence_ms(const struct agent *a)
+{
+	return a->alive ? SILENT_MS : LOOK_UP_MS;
+}
+
 static deadline agent_deadline(const struct agent *a)
 {
-	if (a->outstanding || a->state == AGENT_STARTING)
-		return DEADLINE_NEVER;
-	return a->idle;
+	if (!at_work(a))
+		return a->idle;
+	return a->doubt ? a->doubt : a->heard + silence_ms(a);
+}
+
+/* What it was at when it fell silent, and what a person can do about that. */
+static void say_silent(const struct agent *a, char *out, size_t size)
+{
+	const struct conf_relay *at = &a->relay->at;
+	long long s = (long long)(clock_mono_ms() - a->heard) / 1000;
+
+	if (!a->alive)
+		snprintf(out, size, "outpost-smtp said nothing for %lld s while looking up %s, and was killed: the name service hangs (getent ahosts %s)",
+			 s, at->host, at->host);
+	else if (a->state == AGENT_STARTING)
+		snprintf(out, size, "outpost-smtp said nothing for %lld s while connecting to %s, and was killed: was it stopped, or does the "
+			 "file system of its certificates hang?", s, at->written);
+	else
+		snprintf(out, size, "outpost-smtp said nothing for %lld s while sending to %s, and was killed: was it stopped?", s, at->written);
+}
+
+/* Silent for longer than any agent that works. Where all of us were stopped for a while (a container, a debugger) it gets a moment to
+ * say so; and what the disk kept us from reading counts as said. */
+static void agent_silent(struct agent *a)
+{
+	char why[700];
+
+	if (!a->doubt) {
+		a->doubt = deadline_in_ms(DOUBT_MS);
+		return;
+	}
+	if (io_wait(a->watch.fd, POLLIN, 0) != 0)
+		return;
+	say_silent(a, why, sizeof(why));
+	agent_lost(a, why);
 }
 
 deadline agents_deadline(struct outpostd *d)
@@ -455,7 +529,9 @@ void agents_tick(struct outpostd *d)
 			agent_quit(a);
 		if (!deadline_over(agent_deadline(a)))
 			continue;
-		if (a->state == AGENT_READY)
+		if (at_work(a))
+			agent_silent(a);
+		else if (a->state == AGENT_READY)
 			agent_quit(a);
 		else
 			agent_lost(a, "the delivery agent did not leave");
@@ -482,7 +558,7 @@ void agents_stop(struct outpostd *d, bool now)
 	for (struct agent *a = d->agents; a; a = next) {
 		next = a->next;
 		if (now)
-			agent_lost(a, "stopped");
+			agent_stopped(a);
 		else
 			agent_quit(a);
 	}

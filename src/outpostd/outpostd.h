@@ -346,6 +346,9 @@ struct agent {
 	struct claim *first, **last;	/* claims without DONE */
 	size_t outstanding;
 	unsigned used;			/* messages done over this connection */
+	bool alive;			/* its names are looked up: from here on it gives signs of life */
+	int64_t heard;			/* monotonic ms: when it last said anything, or got something to do */
+	deadline doubt;			/* it has been silent for too long: until then it may still explain itself; 0: it has not */
 	uint64_t reuse_limit;		/* messages; 0: any number */
 	deadline reuse_until;
 	deadline since, idle;

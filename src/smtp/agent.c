@@ -38,9 +38,28 @@ static int send_both(struct agent *a)
 	return 0;
 }
 
+deadline agent_sign(struct agent *a)
+{
+	if (!a->sign)
+		return DEADLINE_NEVER;
+	if (deadline_over(a->sign)) {
+		if (!a->link.out.len)
+			link_say(&a->link, FROM_AGENT_ALIVE);
+		a->sign = deadline_in_ms(SIGN_OF_LIFE * 1000);
+	}
+	return a->sign;
+}
+
+/* With nothing to do nobody waits for us, and nothing wakes us. */
+static bool idle(const struct agent *a, deadline until)
+{
+	return until == DEADLINE_NEVER && !a->link.first;
+}
+
 int agent_wait(struct agent *a, deadline until)
 {
 	struct pollfd p[2] = {{.fd = a->link.fd}, {.fd = a->ch.fd}};
+	deadline sign = idle(a, until) ? DEADLINE_NEVER : agent_sign(a);
 	bool full = a->ch.out.len >= CHANNEL_FULL;
 	int n;
 
@@ -57,7 +76,7 @@ int agent_wait(struct agent *a, deadline until)
 	p[0].events = wanted_of_link(a);
 	p[1].events = a->ch.fd >= 0 ? wanted_of_relay(a) : 0;
 	do
-		n = poll(p, 2, deadline_poll(until));
+		n = poll(p, 2, deadline_poll(deadline_first(until, sign)));
 	while (n < 0 && errno == EINTR);
 	if (n <= 0)
 		return deadline_over(until) ? 0 : 1;

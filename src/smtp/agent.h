@@ -32,6 +32,7 @@ struct agent {
 	int64_t connect_us;		/* what is still to be told of c in delays=a/b/c/d */
 	bool authenticated;
 	bool shut_in;			/* the sandbox is closed */
+	deadline sign;			/* when outpostd is to hear of us again; 0: not before the names are looked up */
 };
 
 /* Waits until something came from the relay or from outpostd, or the socket took bytes, or the deadline.
@@ -39,6 +40,9 @@ struct agent {
  * knows of a last byte before the relay does. 1: something happened; 0: deadline; -1: outpostd is gone. The
  * end of the relay's side is told by ch.eof. */
 int agent_wait(struct agent *a, deadline until);
+
+/* Says that we are alive if it is time, and returns when it is time again: for whoever waits elsewhere. */
+deadline agent_sign(struct agent *a);
 
 /* Reads one reply into a->reply. 0, or -1 with a->down filled: lost, timed out, nonsense; `what` says in
  * Postfix's words what was going on ("performing the EHLO handshake"). A refusal is a reply. */

@@ -171,6 +171,7 @@ static int run(struct race *r)
 
 	for (;;) {
 		struct error err;
+		deadline sign;
 
 		while (start_next(r))
 			;
@@ -180,7 +181,10 @@ static int run(struct race *r)
 					  advice(r, r->last_errno));
 		if (trust_load(&a->trust, &a->set, &err) < 0)
 			return agent_down(a, DOWN_CONFIG, err.code, "4.3.5", "%s", err.text);
-		if (poll(r->fd, r->e->n, deadline_poll(soonest(r))) < 0 && errno != EINTR)
+		sign = agent_sign(a);
+		if (link_flush(&a->link) < 0)
+			return agent_down(a, DOWN_LOCAL, EX_TEMPFAIL, "4.3.0", "%s", "outpostd is gone");
+		if (poll(r->fd, r->e->n, deadline_poll(deadline_first(soonest(r), sign))) < 0 && errno != EINTR)
 			return agent_down(a, DOWN_LOCAL, EX_OSERR, "4.3.0", "poll: %s", strerror(errno));
 		winner = look(r);
 		if (winner >= 0)

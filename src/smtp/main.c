@@ -82,7 +82,10 @@ static int work(struct agent *a)
 	if (resolve_ascii(a->set.host, sizeof(a->set.host)) < 0)
 		return agent_down(a, DOWN_CONFIG, EX_CONFIG, "4.3.5", "relayhost: %s is no host name", a->set.host);
 	agent_sandbox_files(&a->set);
-	if (look_up(a, &e) < 0 || session_open(a, &e) < 0)
+	if (look_up(a, &e) < 0)
+		return -1;
+	a->sign = clock_mono_ms();
+	if (session_open(a, &e) < 0)
 		return -1;
 	return serve(a);
 }

@@ -287,6 +287,8 @@ static void on_frame(struct frame *f)
 	case FROM_AGENT_KNOWN:
 		on_known(f);
 		break;
+	case FROM_AGENT_ALIVE:
+		break;
 	default:
 		die("unknown frame");
 	}

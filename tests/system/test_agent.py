@@ -415,11 +415,11 @@ def can_unshare():
 
 @unittest.skipUnless(can_unshare(), "no mount namespace here to give the resolver its own resolv.conf")
 class Names(AgentTest):
-    def resolver(self, answers):
+    def resolver(self, answers, options="timeout:1 attempts:1"):
         """A command prefix under which the system's resolver asks our name server and nobody else."""
         dns = Dns(answers)
         self.addCleanup(dns.stop)
-        for name, text in (("resolv.conf", "nameserver %s\noptions timeout:1 attempts:1\n" % dns.address),
+        for name, text in (("resolv.conf", "nameserver %s\noptions %s\n" % (dns.address, options)),
                            ("nsswitch.conf", "hosts: dns\nservices: files\n"), ("hosts", "")):
             with open(os.path.join(self.tmp, name), "w") as f:
                 f.write(text)

@@ -476,6 +476,18 @@ class Service(Flusher):
         self.assertFalse(os.path.exists(self.door))
         self.assertEqual(len(self.queue()), 1, "-odq waits for the next run of the queue")
 
+    def test_stopped_while_it_connects(self):
+        """That is held neither against the relay nor against the message."""
+        relay = self.start_relay(dialogue="when greeting conn=1 do wait 600000; normal\n")
+        self.configure(relay)
+        service = self.start_outpostd()
+        self.assertRegex(self.submit(), "^0 ")
+        harness.wait_for("a connection", lambda: relay.counters()["connections"])
+        service.stop()
+        self.assertEqual(self.rows("SELECT * FROM relay WHERE down_since OR failures"), [])
+        self.start_outpostd()
+        relay.wait_messages(1)
+
     def test_second_one_is_told(self):
         self.configure(self.start_relay())
         self.start_outpostd()

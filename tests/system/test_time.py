@@ -1,6 +1,7 @@
 """Time: a clock that is stepped, mail that grows old while its relay is down, callers that are frozen."""
 import glob
 import os
+import signal
 import struct
 import subprocess
 import tempfile
@@ -8,6 +9,7 @@ import time
 import unittest
 
 import harness
+import test_agent
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 YEARS = 50 * 365 * 86400
@@ -230,6 +232,82 @@ class Ageing(Times):
             self.sendmail("-q", input=None)
         time.sleep(1)
         self.assertEqual(relay.counters()["connections"], 1, "it knocked again")
+
+
+class Hung(Stepped):
+    """A delivery agent that says nothing any more. Only outpostd's clock is stepped: the agents' own goes on as it should."""
+    LOOK_UP, SILENT, DOUBT = 601, 121, 21
+
+    def start_steady(self, before=()):
+        argv = [*before, harness.program("outpostd"), "-C", self.conf, "-f"]
+        service = self.start(*argv, log=os.path.join(self.tmp, "outpostd.log"),
+                             env={"LD_PRELOAD": self.library, "OUTPOST_MONOTONIC": self.clock})
+        harness.wait_for("the door", self.door_answers)
+        self.passed = 0
+        return service
+
+    def later(self, seconds):
+        """So many seconds later, and outpostd has looked at its clock."""
+        self.passed += seconds
+        self.step(self.passed)
+        self.mailq()
+
+    def agent(self, service):
+        return harness.wait_for("an agent", lambda: [p for p in harness.descendants(service.pid)
+                                                     if "outpost-smtp" in harness.command_of(p)])[0]
+
+    def test_in_the_middle_of_a_message(self):
+        """It was stopped behind its last byte: the uncertain case, which is announced, and the mail goes on without it."""
+        relay = self.start_relay(dialogue="when eod conn=1 do wait 600000; normal\n")
+        self.configure(relay, minimal_backoff_time="1s", maximal_backoff_time="1s")
+        service = self.start_steady()
+        self.sendmail("-f", "me@example.com", "you@example.net")
+        harness.wait_for("the last byte", lambda: "BDAT" in open(relay.commands).read())
+        agent = self.agent(service)
+        os.kill(agent, signal.SIGSTOP)
+        self.later(self.SILENT)
+        self.assertFalse(self.log_lines("said nothing"), "there is a moment of doubt")
+        self.later(self.DOUBT)
+        self.wait_log(r"smtp\[%d\]: error: .*said nothing for \d+ s" % agent)
+        self.wait_log("may be delivered twice")
+        harness.wait_for("its end", lambda: agent not in harness.children(service.pid))
+        self.wait_log("status=sent", timeout=20)
+        self.assertEqual(relay.wait_messages(1)[0].recipients, ["you@example.net"])
+        self.assertFalse(self.log_lines("status=bounced"))
+
+    def test_one_that_only_waits(self):
+        """A relay that is slow, within the time that main.cf gives it, is waited for."""
+        relay = self.start_relay(dialogue="when eod do wait 14000; normal\n")
+        self.configure(relay)
+        service = self.start_steady()
+        self.sendmail("-f", "me@example.com", "you@example.net")
+        agent = self.agent(service)
+        self.later(self.SILENT)
+        relay.wait_messages(1, timeout=30)
+        self.later(self.DOUBT)
+        self.wait_log("status=sent")
+        self.assertFalse(self.log_lines("said nothing|deferred"))
+        self.assertIn(agent, harness.children(service.pid))
+
+    @unittest.skipUnless(test_agent.can_unshare(), "no mount namespace here to give the resolver its own resolv.conf")
+    def test_in_the_name_service(self):
+        """Nothing was begun, so it is the relay alone that waits; the log says what to try."""
+        before = test_agent.Names.resolver(self, {("mute.test", "A"): "silence", ("mute.test", "AAAA"): "silence"}, "timeout:30 attempts:5")
+        self.configure(relayhost="[mute.test]:587")
+        service = self.start_steady(before)
+        for _ in range(2):
+            self.sendmail("-f", "me@example.com", "you@example.net")
+        agent = self.agent(service)
+        self.later(self.SILENT)
+        self.later(self.DOUBT)
+        self.assertFalse(self.log_lines("said nothing"), "a name service may be slow")
+        self.later(self.LOOK_UP)
+        self.later(self.DOUBT)
+        self.wait_log(r"\[mute.test\]:587 is down, .*said nothing for \d+ s .*getent ahosts mute.test")
+        harness.wait_for("its end", lambda: agent not in harness.children(service.pid))
+        self.assertEqual(self.rows("SELECT failures FROM relay"), [(1,)])
+        self.assertEqual(self.rows("SELECT sum(attempts) FROM recipient"), [(0,)])
+        self.assertRegex(self.outpost("status", code=None).out, "getent ahosts mute.test")
 
 
 class Frozen(Times):
