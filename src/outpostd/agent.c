@@ -318,6 +318,9 @@ static bool on_verdict(struct agent *a, struct frame *f)
 	if (delivery_get_verdict(f, &v) < 0)
 		return false;
 	STEP("verdict");
+	if (v.smtp_code && v.fate != FATE_DEFERRED)
+		relay_answered(a->d, a->relay);
+	a->answered |= v.smtp_code && v.fate == FATE_DEFERRED;
 	return settle_verdict(a->d, a, claim_of(a, v.seq), &v) == 0;
 }
 
@@ -363,6 +366,8 @@ static bool on_bye(struct agent *a, struct frame *f)
 	a->idle = deadline_in_ms(QUIT_MS);
 	if (a->used)
 		a->relay->fruitless = 0;
+	if (a->answered)
+		relay_answered(a->d, a->relay);
 	settle_abandon(a->d, a, &none, false);
 	schedule_reset(a->d);
 	return true;

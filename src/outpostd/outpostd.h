@@ -234,7 +234,8 @@ struct relay {
 	bool told;			/* the loud line was written */
 	int code;			/* sysexits of why it is down */
 	char digest[72];		/* of the credential last used */
-	bool renewed;			/* it was refused and asked for anew once since the relay was last up */
+	bool renewed;			/* it was refused and asked for anew once since the relay last answered for a message */
+	int64_t unproven;		/* wall us: it was down since then, and has let us in again, but not answered for any message; 0 */
 	struct budget second, minute;	/* smtp_destination_rate_per_second, _minute */
 	struct delivery_known known;	/* by talking to it; state.known in words */
 };
@@ -262,7 +263,10 @@ unsigned relay_limit(struct outpostd *d, const struct relay *r);	/* connections 
 deadline relay_deadline(struct outpostd *d);
 void relay_went_down(struct outpostd *d, struct relay *r, const struct delivery_down *why);
 void relay_agent_down(struct outpostd *d, struct agent *a, const struct delivery_down *why);
+/* It let us in, and may be given mail. Its failures are forgotten when it has answered for a message: one that fails after each login
+ * is tried at growing distances like any other. */
 void relay_came_up(struct outpostd *d, struct relay *r, const struct delivery_ready *ready);
+void relay_answered(struct outpostd *d, struct relay *r);
 void relay_learn(struct outpostd *d, struct relay *r, const struct delivery_known *said);
 void relay_known(struct outpostd *d, struct relay *r, char text[KNOWN_TEXT]);	/* for a session */
 void relay_force(struct outpostd *d, bool refused);			/* flush: may be tried at once; refused: even with a credential that was */
@@ -346,6 +350,7 @@ struct agent {
 	struct claim *first, **last;	/* claims without DONE */
 	size_t outstanding;
 	unsigned used;			/* messages done over this connection */
+	bool answered;			/* 4xx for a message; whether that was meant for us shows how the session ends */
 	bool alive;			/* its names are looked up: from here on it gives signs of life */
 	int64_t heard;			/* monotonic ms: when it last said anything, or got something to do */
 	deadline doubt;			/* it has been silent for too long: until then it may still explain itself; 0: it has not */

@@ -110,7 +110,7 @@ void relay_went_down(struct outpostd *d, struct relay *r, const struct delivery_
 {
 	struct queue_relay *s = &r->state;
 	const char *word = down_word(why->kind);
-	bool same = is_down(r) && strcmp(s->kind, word) == 0 && strcmp(s->text, why->text) == 0;
+	bool same = (is_down(r) || r->unproven) && strcmp(s->kind, word) == 0 && strcmp(s->text, why->text) == 0;
 	int64_t now = clock_us(d), wait;
 
 	/* A pause that did not count ends where another kind of trouble begins. */
@@ -145,24 +145,37 @@ void relay_came_up(struct outpostd *d, struct relay *r, const struct delivery_re
 	struct queue_relay *s = &r->state;
 	int64_t now = clock_us(d);
 
-	r->renewed = false;
 	if (is_down(r)) {
-		event_relay_up(r, (now - s->down_since) / 1000000);
+		r->unproven = s->down_since;
 		if (by_hand(s->kind))
 			pause_add(s, s->down_since, now);
 	} else if (now - s->last_ok < 60 * 1000000 && s->last_ok <= now && strcmp(s->tls, ready->tls_summary) == 0) {
 		return; /* nothing new that is worth a commit */
 	}
 	s->down_since = s->down_until = 0;
-	s->failures = 0;
-	s->kind[0] = s->text[0] = s->dsn[0] = s->auth_digest[0] = '\0';
 	s->last_ok = now;
 	s->cert_expires = ready->cert_expires;
 	snprintf(s->tls, sizeof(s->tls), "%.*s", (int)sizeof(s->tls) - 1, ready->tls_summary);
 	snprintf(s->mechanism, sizeof(s->mechanism), "%s", ready->mechanism);
 	snprintf(s->extensions, sizeof(s->extensions), "%.*s", (int)sizeof(s->extensions) - 1, ready->extensions);
 	r->forced = false;
-	r->told = false;
+	mark(d, r);
+}
+
+void relay_answered(struct outpostd *d, struct relay *r)
+{
+	struct queue_relay *s = &r->state;
+
+	if (is_down(r))
+		return; /* another connection's: what put it down since then is younger */
+	if (r->unproven)
+		event_relay_up(r, (clock_us(d) - r->unproven) / 1000000);
+	r->unproven = 0;
+	r->told = r->renewed = false;
+	if (!s->failures && !s->kind[0])
+		return;
+	s->failures = 0;
+	s->kind[0] = s->text[0] = s->dsn[0] = s->auth_digest[0] = '\0';
 	mark(d, r);
 }
 

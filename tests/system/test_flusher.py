@@ -85,7 +85,8 @@ class Flusher(harness.SystemTest):
             os.setgroups([]); os.setgid(%d); os.setuid(%d)
             begin = time.monotonic()
             s = socket.socket(socket.AF_UNIX); s.settimeout(20); s.connect(%r); s.sendall(data)
-            print(time.monotonic() - begin if False else s.recv(4096).decode().strip(), time.monotonic() - begin)
+            said = b"".join(iter(lambda: s.recv(4096), b""))
+            print(said.decode().strip(), time.monotonic() - begin)
         """ % (uid, uid, self.door)], input=data, stdout=subprocess.PIPE, timeout=60, check=True)
         text, seconds = child.stdout.decode().strip().rsplit(" ", 1)
         return text, float(seconds)
@@ -333,6 +334,27 @@ class Relays(Flusher):
         self.assertFalse(self.log_lines("queue active"))
         again = self.start_relay("--port587", str(relay.starttls), name="again")
         again.wait_messages(20)
+
+    def test_a_relay_that_fails_after_each_login(self):
+        """Its login says nothing about the mail: the distances grow, and it is up when it has answered for a message."""
+        for n, good in enumerate(("normal", 'reply "450 4.2.1 try later"')):
+            with self.subTest(good=good):
+                # Three connections are lost before it counts as down, then one for each attempt.
+                relay = self.start_relay(dialogue="when mail conn=6+ do %s\nwhen mail do cut\n" % good, name="fails%d" % n)
+                self.queue_dir = os.path.join(self.tmp, "queue%d" % n)
+                self.log = os.path.join(self.tmp, "log%d" % n)
+                self.configure(relay, minimal_backoff_time="1s", maximal_backoff_time="1s", agent_idle_time="0s")
+                service = self.start_outpostd()
+                self.assertRegex(self.submit(), "^0 ")
+                harness.wait_for("a third failure", lambda: self.rows("SELECT failures FROM relay WHERE failures = 3"), 30)
+                self.wait_log("is up again", timeout=30)
+                first, = [line for line in self.log_lines("is down, its mail waits")]
+                self.assertEqual(len(self.log_lines("is down still")), 2)
+                self.assertLess(self.log_text().rindex("is down still"), self.log_text().index("is up again"))
+                self.assertIn("lost connection", first)
+                harness.wait_for("all to be forgotten", lambda: self.rows("SELECT failures, kind FROM relay") == [(0, "")])
+                service.stop()
+                relay.stop()
 
     def test_users_take_turns(self):
         relay = self.start_relay(dialogue="when mail do wait 10; normal\n")

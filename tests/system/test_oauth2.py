@@ -361,8 +361,8 @@ class Delivery(OAuth2Base):
     """Mail through a relay that wants a token."""
     needs = ("sendmail", "outpostd", "outpost", "outpost-smtp", "outpost-token", "relay")
 
-    def relay(self, mechanism, accepted):
-        relay = self.start_relay("--auth", mechanism, "--token", "%s:%s" % (USER, accepted))
+    def relay(self, mechanism, accepted, **options):
+        relay = self.start_relay("--auth", mechanism, "--token", "%s:%s" % (USER, accepted), **options)
         self.configure(relay, smtp_sasl_password_maps="oauth2:%s/oauth2" % self.conf)
         return relay
 
@@ -404,6 +404,20 @@ class Delivery(OAuth2Base):
         done = self.outpost("flush", code=75)
         self.assertEqual(len(self.forms()), 2, "renewed once, not again and again")
         self.assertIn("535", done.out + done.err + self.mailq().out)
+
+    def test_let_in_and_refused_at_each_message(self):
+        """That the login went well does not give it another new credential, and another, without a pause."""
+        self.answer("/token", token(1))
+        relay = self.relay("XOAUTH2", "access-1", dialogue='when mail do reply "530 5.7.57 client not authenticated"\n')
+        with open(os.path.join(self.conf, "main.cf"), "a") as f:
+            f.write("smtp_pipeline_window = 1\n")
+        self.get()
+        self.age(60)
+        for _ in range(5):
+            self.sendmail("-odq", "you@example.net")
+        self.outpost("flush", code=75)
+        self.assertEqual(relay.counters()["connections"], 2)
+        self.assertEqual(len(self.forms()), 2, "renewed once, not again and again")
 
     def test_endpoint_down(self):
         """A token endpoint that can't answer is a pause of the relay; the mail waits and says why."""
