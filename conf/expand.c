@@ -264,3 +264,8 @@ int conf_expand(struct conf *c, const char *raw, struct buf *out, struct error *
 {
 	return expand(c, span_of(raw), out, 0, err);
 }
+
+int conf_expand_param(struct conf *c, enum conf_param p, struct buf *out, struct error *err)
+{
+	return expand_name(c, span_of(conf_table[p].name), out, 0, err);
+}

@@ -29,8 +29,8 @@ struct conf_file {
 };
 
 struct conf {
-	char dir[PATH_MAX];
-	char path[PATH_MAX + 16];	/* DIR/main.cf */
+	char *dir;
+	char *path;			/* DIR/main.cf */
 	uid_t writer;			/* who but root can write it; 0: nobody */
 	struct conf_entry *entries;
 	size_t nentries;
@@ -60,6 +60,8 @@ int conf_from_text(const char *dir, struct span text, struct conf **out, struct 
 
 /* ---- expand.c */
 int conf_expand(struct conf *c, const char *raw, struct buf *out, struct error *err);
+/* What $name stands for: of parameter p, its value. */
+int conf_expand_param(struct conf *c, enum conf_param p, struct buf *out, struct error *err);
 
 /* ---- value.c */
 int conf_check_value(struct conf *c, enum conf_param p, struct error *err);

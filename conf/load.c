@@ -124,12 +124,20 @@ static struct conf *conf_new(const char *dir, struct error *err)
 		return NULL;
 	}
 	buf_init(&c->notes, LIMIT_CONF_NOTES);
-	if (!realpath(dir, c->dir) && snprintf(c->dir, sizeof(c->dir), "%s", dir) >= (int)sizeof(c->dir)) {
+	c->dir = realpath(dir, NULL);
+	if (!c->dir && strlen(dir) >= PATH_MAX) {
 		error_set(err, EX_CONFIG, NULL, "the name of the configuration directory is too long");
 		conf_free(c);
 		return NULL;
 	}
-	snprintf(c->path, sizeof(c->path), "%s/main.cf", c->dir);
+	if (!c->dir)
+		c->dir = strdup(dir);
+	if (!c->dir || asprintf(&c->path, "%s/main.cf", c->dir) < 0) {
+		error_set(err, EX_OSERR, "4.3.0", "out of memory");
+		c->path = NULL;
+		conf_free(c);
+		return NULL;
+	}
 	return c;
 }
 
@@ -158,6 +166,8 @@ void conf_free(struct conf *c)
 	free(c->old);
 	free(c->files);
 	free(c->unused);
+	free(c->dir);
+	free(c->path);
 	buf_free(&c->notes);
 	free(c);
 }

@@ -21,7 +21,7 @@ enum { NPOSTFIX = sizeof(postfix_names) / sizeof(postfix_names[0]), NAME_MAX_LEN
 int conf_find(const char *name)
 {
 	for (int p = 0; p < CONF_PARAMS; p++)
-		if (strcmp(conf_table[p].name, name) == 0)
+		if (conf_table[p].name[0] == name[0] && strcmp(conf_table[p].name, name) == 0)
 			return p;
 	return -1;
 }

@@ -94,12 +94,9 @@ static int fill_value(struct conf *c, enum conf_param p, struct error *err)
 {
 	struct error why = {0};
 	struct buf out;
-	char by_name[128];
 
-	/* Through its name, so that defaults that come from this host are found. */
-	snprintf(by_name, sizeof(by_name), "$%s", conf_table[p].name);
 	buf_init(&out, LIMIT_CONF_FILE);
-	if (conf_expand(c, by_name, &out, &why) < 0) {
+	if (conf_expand_param(c, p, &out, &why) < 0) {
 		buf_wipe(&out);
 		return conf_fail_at(c, p, err, "%s", why.text);
 	}

@@ -32,14 +32,14 @@ static uint64_t count_lines(const char *p, size_t n)
 	return lines;
 }
 
-static int put_body(struct queue *q, const struct queue_new *n, queue_source source, void *arg, uint64_t *lines,
+/* The first piece is in q->piece already: most messages have no other. */
+static int put_body(struct queue *q, const struct queue_new *n, queue_source source, void *arg, long got, uint64_t *lines,
 		    struct error *err)
 {
 	uint64_t size = 0;
-	long got;
 
 	*lines = 0;
-	while ((got = fill_piece(q, source, arg, err)) > 0) {
+	for (; got > 0; got = fill_piece(q, source, arg, err)) {
 		size += (uint64_t)got;
 		*lines += count_lines(q->piece, (size_t)got);
 		if (size > n->size)
@@ -74,29 +74,35 @@ static int put_recipients(struct queue *q, int64_t row, const struct queue_new *
 	return 0;
 }
 
-static int put_message(struct queue *q, int64_t row, const struct queue_new *n, int64_t user, struct error *err)
+static int put_message(struct queue *q, int64_t row, const struct queue_new *n, int64_t user, uint64_t lines,
+		       struct error *err)
 {
 	const char ret[2] = {n->ret, '\0'}, body[2] = {n->body, '\0'};
 	int64_t flags = (n->smtputf8 ? FLAG_SMTPUTF8 : 0) | (n->bounce ? FLAG_BOUNCE : 0);
 
 	return db_run(q, SQL_PUT_MESSAGE, err, "itiiibttttiiiiiii", row, n->hold ? "h" : "q", first_attempt(n), (int64_t)n->uid,
 		      user, n->token, sizeof(n->token), n->sender, n->envid, n->ret ? ret : NULL, body, flags,
-		      (int64_t)n->size, (int64_t)0, (int64_t)n->header_size, n->arrival, q->next_chunk,
+		      (int64_t)n->size, (int64_t)lines, (int64_t)n->header_size, n->arrival, q->next_chunk,
 		      (int64_t)n->nrecipients);
 }
 
 static int put_all(struct queue *q, int64_t row, const struct queue_new *n, queue_source source, void *arg,
 		   struct error *err)
 {
-	uint64_t lines;
+	uint64_t first, lines;
 	int64_t user;
+	long got;
 
 	if (!n->nrecipients)
 		return error_set(err, EX_SOFTWARE, "5.5.4", "queue: a message without recipients");
-	if (db_word(q, &q->user, n->user ? n->user : "", &user, err) < 0 || put_message(q, row, n, user, err) < 0 ||
-	    put_recipients(q, row, n, err) < 0 || put_body(q, n, source, arg, &lines, err) < 0)
+	got = fill_piece(q, source, arg, err);
+	if (got < 0)
 		return -1;
-	return db_run(q, SQL_PUT_LINES, err, "ii", (int64_t)lines, row);
+	first = count_lines(q->piece, (size_t)got);
+	if (db_word(q, &q->user, n->user ? n->user : "", &user, err) < 0 || put_message(q, row, n, user, first, err) < 0 ||
+	    put_recipients(q, row, n, err) < 0 || put_body(q, n, source, arg, got, &lines, err) < 0)
+		return -1;
+	return lines == first ? 0 : db_run(q, SQL_PUT_LINES, err, "ii", (int64_t)lines, row);
 }
 
 /* Undoes this put alone. */

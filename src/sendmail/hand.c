@@ -25,6 +25,7 @@ enum {
 	PAUSE_MS = 250,			/* before the first next attempt; doubled up to 5 s */
 	ANSWER_MAX = 2048,
 	GROUPS_MAX = 256,
+	PIECE = 32 << 10,		/* of the body, at once */
 };
 
 /* One way of handing over ended in one of these. */
@@ -118,13 +119,12 @@ static int flush(struct handing *h)
 	return h->out.len ? -1 : 0;
 }
 
-static int send_body(struct handing *h, struct error *err)
+static int send_pieces(struct handing *h, char *piece, size_t most, struct error *err)
 {
 	uint64_t at = 0, size = spool_size(&h->l->in.body);
-	char piece[32768];
 
 	while (at < size) {
-		ssize_t n = spool_read(&h->l->in.body, at, piece, sizeof(piece), err);
+		ssize_t n = spool_read(&h->l->in.body, at, piece, most, err);
 
 		if (n <= 0)
 			return -2;
@@ -135,6 +135,21 @@ static int send_body(struct handing *h, struct error *err)
 			return -1;
 	}
 	return 0;
+}
+
+/* As large as it need be, and not on the stack, each page of which would be touched for a message of one. */
+static int send_body(struct handing *h, struct error *err)
+{
+	uint64_t size = spool_size(&h->l->in.body);
+	size_t most = size && size < PIECE ? (size_t)size : PIECE;
+	char *piece = malloc(most);
+	int rc;
+
+	if (!piece)
+		return error_set(err, EX_TEMPFAIL, "4.3.0", "out of memory"), -2;
+	rc = send_pieces(h, piece, most, err);
+	free(piece);
+	return rc;
 }
 
 /* 0: all of it went out; -1: it did not; -2: our own fault, *err. */
