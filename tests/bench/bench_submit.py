@@ -2,6 +2,7 @@
 
 The disk's and the machine's pace changes from second to second: yardstick and outpost take turns, and the figure is the
 median of the turns' ratios."""
+import os
 import statistics
 
 import bench
@@ -30,31 +31,33 @@ class Submit(harness.SystemTest):
               (name, one["median_ms"], one["p95_ms"], one["cpu_ms"], many["per_second"]), flush=True)
         return (one["median_ms"] / base[0]["median_ms"], many["per_second"] / base[1]["per_second"])
 
-    def in_turns(self, mine, n, at_once, key, rounds=7):
+    def in_turns(self, mine, place, n, at_once, key, rounds=7):
         """The ratios of this figure of so many turns of the yardstick and of mine."""
-        yardstick, ratios = peers.Yardstick(self), []
+        yardstick, ratios = peers.Yardstick(self, place), []
         for _ in range(rounds):
             base, own = peers.spawn(yardstick, n, at_once), peers.spawn(mine, n, at_once)
             self.assertEqual(own["failed"], 0, own)
             ratios.append(own[key] / base[key])
-        print("  turns: %s" % " ".join("%.2f" % r for r in ratios), flush=True)
+        print("  turns: %s; the yardstick's last %s %g" % (" ".join("%.2f" % r for r in ratios), key, base[key]), flush=True)
         return statistics.median(ratios)
 
-    def beside_the_yardstick(self, peer, what, slowest, least=None):
+    def beside_the_yardstick(self, peer, place, what, slowest, least=None):
         relay = self.start_relay("--quiet", name="relay." + type(peer).__name__ + ".turns")
         peer.up(relay.starttls)
         peer.hold(True)
         n = max(20, int(300 * bench.SCALE))
-        bench.figure(what + ": median / yardstick", self.in_turns(peer, n, 1, "median_ms"), most=slowest)
-        many = self.in_turns(peer, n * 4, 32, "per_second")
+        bench.figure(what + ": median / yardstick", self.in_turns(peer, place, n, 1, "median_ms"), most=slowest)
+        many = self.in_turns(peer, place, n * 4, 32, "per_second")
         bench.figure(what + ", 32 at once: throughput / yardstick", many, least=least)
         peer.stop()
         relay.stop()
 
     def test_submission(self):
-        self.beside_the_yardstick(peers.Outpost(self), "sendmail with outpostd", 1.5, 0.9)
+        place = bench.journaled(self)
+        self.queue_dir = os.path.join(place, "queue")
+        self.beside_the_yardstick(peers.Outpost(self), place, "sendmail with outpostd", 1.5, 0.9)
         self.next_queue("drop")
-        self.beside_the_yardstick(peers.Drop(self), "sendmail through the drop", 2.5)
+        self.beside_the_yardstick(peers.Drop(self), place, "sendmail through the drop", 2.5)
 
     def next_queue(self, name):
         self.queue_dir += "." + name

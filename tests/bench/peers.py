@@ -82,9 +82,9 @@ class Drop(Outpost):
 class Yardstick:
     name, root = "yardstick", None
 
-    def __init__(self, test):
+    def __init__(self, test, place=None):
         self.test = test
-        place = os.path.join(test.tmp, "yardstick")
+        place = os.path.join(place or test.tmp, "yardstick")
         os.makedirs(place, exist_ok=True)
         self.command = [harness.program("yardstick"), place]
 

@@ -1,17 +1,18 @@
 /*
  * spawn.c: starts a command N times, P at once, each with a fresh message on stdin, and says what it took.
  *
- *   spawn -n N -p P -s BYTES [-r ROOT] [-u UID] [-d DIR] -- COMMAND ARG...
+ *   spawn -n N -p P -s BYTES [-r ROOT] [-u UID] -- COMMAND ARG...
  *
  * Prints one JSON object: median, 95th percentile and greatest time from fork to exit in milliseconds, how many per
  * second in all, the CPU time of the children in milliseconds each, and how many failed. -r: the child enters this
- * root first; -d: the messages are made in this directory (default /tmp).
+ * root first.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -21,9 +22,9 @@ enum { MOST = 512 };
 
 static struct {
 	long n, p, size, uid;
-	const char *root, *dir;
+	const char *root;
 	char **command;
-} o = {100, 1, 2048, -1, NULL, "/tmp", NULL};
+} o = {100, 1, 2048, -1, NULL, NULL};
 
 static double *took;
 static long done, failed;
@@ -40,15 +41,16 @@ static double now(void)
 	return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
 }
 
-/* A message of the size wanted, with its number as subject, in a file that has no name any more. */
+/* A message of the size wanted, with its number as subject. In memory: a file made and removed for each would be work for
+ * the file system that is measured. */
 static int message(long i)
 {
-	int fd = open(o.dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	int fd = memfd_create("message", MFD_CLOEXEC);
 	char line[80];
 	long n;
 
 	if (fd < 0) {
-		perror(o.dir);
+		perror("memfd_create");
 		exit(1);
 	}
 	n = dprintf(fd, "From: bench@client.example.com\nTo: user@dest.example.net\nSubject: bench %ld\n\n", i);
@@ -117,14 +119,13 @@ static void options(int argc, char **argv)
 {
 	int c;
 
-	while ((c = getopt(argc, argv, "+n:p:s:r:u:d:")) != -1)
+	while ((c = getopt(argc, argv, "+n:p:s:r:u:")) != -1)
 		switch (c) {
 		case 'n': o.n = strtol(optarg, NULL, 10); break;
 		case 'p': o.p = strtol(optarg, NULL, 10); break;
 		case 's': o.size = strtol(optarg, NULL, 10); break;
 		case 'u': o.uid = strtol(optarg, NULL, 10); break;
 		case 'r': o.root = optarg; break;
-		case 'd': o.dir = optarg; break;
 		default: exit(64);
 		}
 	if (optind == argc || o.p > MOST || o.n < 1 || o.p < 1)
