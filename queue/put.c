@@ -32,7 +32,13 @@ static uint64_t count_lines(const char *p, size_t n)
 	return lines;
 }
 
-/* The first piece is in q->piece already: most messages have no other. */
+static int wrong_size(const struct queue_new *n, struct error *err)
+{
+	return error_set(err, EX_SOFTWARE, "4.3.0", "queue: the message has not the %llu bytes that were announced",
+			 (unsigned long long)n->size);
+}
+
+/* The first piece is in q->piece already. */
 static int put_body(struct queue *q, const struct queue_new *n, queue_source source, void *arg, long got, uint64_t *lines,
 		    struct error *err)
 {
@@ -50,10 +56,7 @@ static int put_body(struct queue *q, const struct queue_new *n, queue_source sou
 	}
 	if (got < 0)
 		return -1;
-	if (size != n->size)
-		return error_set(err, EX_SOFTWARE, "4.3.0", "queue: the message has not the %llu bytes that were announced",
-				 (unsigned long long)n->size);
-	return 0;
+	return size == n->size ? 0 : wrong_size(n, err);
 }
 
 static int64_t first_attempt(const struct queue_new *n)
@@ -86,19 +89,12 @@ static int put_message(struct queue *q, int64_t row, const struct queue_new *n, 
 		      (int64_t)n->nrecipients);
 }
 
-static int put_all(struct queue *q, int64_t row, const struct queue_new *n, queue_source source, void *arg,
+static int put_all(struct queue *q, int64_t row, const struct queue_new *n, queue_source source, void *arg, long got,
 		   struct error *err)
 {
-	uint64_t first, lines;
+	uint64_t first = count_lines(q->piece, (size_t)got), lines;
 	int64_t user;
-	long got;
 
-	if (!n->nrecipients)
-		return error_set(err, EX_SOFTWARE, "5.5.4", "queue: a message without recipients");
-	got = fill_piece(q, source, arg, err);
-	if (got < 0)
-		return -1;
-	first = count_lines(q->piece, (size_t)got);
 	if (db_word(q, &q->user, n->user ? n->user : "", &user, err) < 0 || put_message(q, row, n, user, first, err) < 0 ||
 	    put_recipients(q, row, n, err) < 0 || put_body(q, n, source, arg, got, &lines, err) < 0)
 		return -1;
@@ -117,10 +113,41 @@ static void undo(struct queue *q)
 		db_run(q, SQL_ROLLBACK, &ignored, "");
 }
 
+/* In many pieces: what gives them may fail when some are written. */
+static int put_large(struct queue *q, int64_t row, const struct queue_new *n, queue_source source, void *arg, long got,
+		     struct error *err)
+{
+	if (db_run(q, SQL_SAVEPOINT, err, "") < 0)
+		return -1;
+	if (put_all(q, row, n, source, arg, got, err) >= 0 && db_run(q, SQL_RELEASE, err, "") >= 0)
+		return 0;
+	undo(q);
+	return -1;
+}
+
+/* All of it is here before anything is written, so what fails now is the database, for the whole group. A savepoint would
+ * cost as much as all the rest: SQLite keeps a copy of each page that is changed after one. */
+static int put_small(struct queue *q, int64_t row, const struct queue_new *n, queue_source source, void *arg, long got,
+		     struct error *err)
+{
+	struct error ignored;
+
+	if ((uint64_t)got != n->size)
+		return wrong_size(n, err);
+	if (put_all(q, row, n, source, arg, got, err) >= 0)
+		return 0;
+	q->user.id = 0;
+	if (!sqlite3_get_autocommit(q->db))
+		db_run(q, SQL_ROLLBACK, &ignored, "");
+	return -1;
+}
+
 int queue_put(struct queue *q, const struct queue_new *n, queue_source source, void *arg, char id[QUEUE_ID],
 	      struct error *err)
 {
 	int64_t row;
+	long got;
+	int rc;
 
 	if (db_inside(q, err) < 0 ||
 	    db_number(q, &row, 0, SQL_PUT_FIND, err, "bi", n->token, sizeof(n->token), (int64_t)n->uid) < 0)
@@ -129,13 +156,14 @@ int queue_put(struct queue *q, const struct queue_new *n, queue_source source, v
 		db_id_of(row, id);
 		return 1;
 	}
+	if (!n->nrecipients)
+		return error_set(err, EX_SOFTWARE, "5.5.4", "queue: a message without recipients");
 	row = db_new_key(q, err);
-	if (row < 0 || db_run(q, SQL_SAVEPOINT, err, "") < 0)
+	got = row < 0 ? -1 : fill_piece(q, source, arg, err);
+	if (got < 0)
 		return -1;
-	if (put_all(q, row, n, source, arg, err) < 0 || db_run(q, SQL_RELEASE, err, "") < 0) {
-		undo(q);
-		return -1;
-	}
-	db_id_of(row, id);
-	return 0;
+	rc = ((size_t)got < sizeof(q->piece) ? put_small : put_large)(q, row, n, source, arg, got, err);
+	if (rc == 0)
+		db_id_of(row, id);
+	return rc;
 }

@@ -69,8 +69,9 @@ int queue_begin(struct queue *q, struct error *err);
 int queue_commit(struct queue *q, struct error *err);
 void queue_rollback(struct queue *q);
 
-/* 0: new, id filled; 1: this uid and token are known, id is the first one's. A failure undoes this put alone
- * (a savepoint), not the others of the group. */
+/* 0: new, id filled; 1: this uid and token are known, id is the first one's. A source that fails, or gives another size
+ * than announced, undoes this put alone. Where the database fails the whole transaction may be undone: the puts after it
+ * and queue_commit fail then as well. */
 int queue_put(struct queue *q, const struct queue_new *n, queue_source source, void *arg, char id[QUEUE_ID], struct error *err);
 
 /* Many reads in a row as one, which spares the locking of each. Nothing is written between the two, and nobody waited

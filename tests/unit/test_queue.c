@@ -310,6 +310,38 @@ static void test_one_put_of_a_group_fails(void **state)
 	assert_sound();
 }
 
+/* A small message that can't be written takes its group with it, a large one goes alone; never is half of one there. */
+static void test_database_fails_within_a_group(void **state)
+{
+	static char large[LIMIT_CHUNK + 10];
+	struct queue_new_recipient good = {.address = "a@b"}, bad = {.address = "bad@b"};
+	struct queue_new a = message(1, &good, 1), b = message(1, &bad, 1), c = message(1, &good, 1);
+	struct queue_totals t;
+	char id[QUEUE_ID];
+
+	(void)state;
+	memset(large, 'x', sizeof(large) - 1);
+	assert_int_equal(sqlite3_exec(q->db, "CREATE TEMP TRIGGER refuse BEFORE INSERT ON recipient WHEN new.address = 'bad@b' "
+				      "BEGIN SELECT RAISE(ABORT, 'refused'); END", NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(queue_begin(q, &err), 0);
+	assert_int_equal(put(&a, "x\n", id), 0);
+	assert_int_equal(put(&b, "x\n", id), -1);
+	assert_int_equal(put(&c, "x\n", id), -1);
+	assert_int_equal(queue_commit(q, &err), -1);
+	queue_rollback(q);
+	assert_int_equal(queue_totals(q, &t, &err), 0);
+	assert_int_equal(t.queued, 0);
+	assert_int_equal(queue_begin(q, &err), 0);
+	assert_int_equal(put(&a, "x\n", id), 0);
+	assert_int_equal(put(&b, large, id), -1);
+	assert_int_equal(put(&c, "x\n", id), 0);
+	assert_int_equal(queue_commit(q, &err), 0);
+	assert_int_equal(queue_totals(q, &t, &err), 0);
+	assert_int_equal(t.queued, 2);
+	assert_int_equal(t.bytes, 4);
+	assert_sound();
+}
+
 static void test_rollback(void **state)
 {
 	struct queue_new_recipient r = {.address = "a@b"};
@@ -1344,6 +1376,7 @@ int main(void)
 		WITH_QUEUE(test_empty_body),
 		WITH_QUEUE(test_token_again),
 		WITH_QUEUE(test_one_put_of_a_group_fails),
+		WITH_QUEUE(test_database_fails_within_a_group),
 		WITH_QUEUE(test_rollback),
 		WITH_QUEUE(test_transaction_undone_behind_our_back),
 		WITH_QUEUE(test_sent),
