@@ -10,13 +10,20 @@ const struct conf_info conf_table[CONF_PARAMS] = {
 #undef PARAM
 };
 
-static const char *const postfix_names[] = {
-#define POSTFIX(name) #name,
+/* One after the other, each with its NUL, and an empty one: an array of pointers would be work for the dynamic linker at
+ * each start of sendmail, which asks for none of them. */
+static const char postfix_names[] =
+#define POSTFIX(name) #name "\0"
 #include "conf/postfix.def"
 #undef POSTFIX
-};
+;
 
-enum { NPOSTFIX = sizeof(postfix_names) / sizeof(postfix_names[0]), NAME_MAX_LEN = 80 };
+enum { NAME_MAX_LEN = 80 };
+
+static const char *next_name(const char *name)
+{
+	return name + strlen(name) + 1;
+}
 
 int conf_find(const char *name)
 {
@@ -28,8 +35,8 @@ int conf_find(const char *name)
 
 static bool in_postfix(const char *name)
 {
-	for (size_t i = 0; i < NPOSTFIX; i++)
-		if (strcmp(postfix_names[i], name) == 0)
+	for (const char *known = postfix_names; *known; known = next_name(known))
+		if (strcmp(known, name) == 0)
 			return true;
 	return false;
 }
@@ -108,8 +115,8 @@ const char *conf_nearest(const char *name)
 
 	for (int p = 0; p < CONF_PARAMS; p++)
 		take_nearer(name, conf_table[p].name, &best, &found);
-	for (size_t i = 0; i < NPOSTFIX; i++)
-		take_nearer(name, postfix_names[i], &best, &found);
+	for (const char *known = postfix_names; *known; known = next_name(known))
+		take_nearer(name, known, &best, &found);
 	return found;
 }
 
