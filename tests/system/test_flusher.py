@@ -3,6 +3,7 @@ import array
 import fcntl
 import json
 import os
+import re
 import resource
 import signal
 import socket
@@ -591,11 +592,13 @@ class Service(Flusher):
 
     def test_rights_are_given_up(self):
         self.configure(self.start_relay())
-        service = self.start_outpostd()
-        with open("/proc/%d/status" % service.pid) as f:
-            status = f.read()
+        service = self.start_outpostd()         # it listens a moment before
+
+        def given_up():
+            with open("/proc/%d/status" % service.pid) as f:
+                return re.search(r"NoNewPrivs:\s*1", f.read())
         if not harness.ASAN:
-            self.assertRegex(status, r"NoNewPrivs:\s*1")
+            harness.wait_for("no new privileges", given_up)
 
     def test_idle_means_idle(self):
         """No wake-up when there is nothing to do."""
