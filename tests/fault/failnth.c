@@ -201,7 +201,8 @@ ssize_t recvmsg(int fd, struct msghdr *m, int flags)
 	return fails(RECV) ? -1 : syscall(SYS_recvmsg, fd, m, flags);
 }
 
-static bool step_failed;
+static bool step_failed, exec_failed;
+static int execs; /* one within another: SQLite reads its schema so */
 
 /* As when the statement ran into an error of the disk: nothing was done. */
 int sqlite3_step(void *statement)
@@ -210,8 +211,25 @@ int sqlite3_step(void *statement)
 
 	if (!real)
 		*(void **)&real = dlsym(RTLD_NEXT, "sqlite3_step");
-	step_failed = fails(STEP);
+	step_failed = (execs && exec_failed) || fails(STEP);
+	exec_failed |= step_failed;
 	return step_failed ? IOERR : real(statement);
+}
+
+/* It believes not what sqlite3_step says but what became of the statement: so none goes on behind one that failed. */
+int sqlite3_exec(void *db, const char *sql, void *each, void *arg, char **text)
+{
+	static int (*real)(void *, const char *, void *, void *, char **);
+	int rc;
+
+	if (!real)
+		*(void **)&real = dlsym(RTLD_NEXT, "sqlite3_exec");
+	if (execs++ == 0)
+		exec_failed = false;
+	rc = real(db, sql, each, arg, text);
+	execs--;
+	step_failed = exec_failed;
+	return exec_failed ? IOERR : rc;
 }
 
 int sqlite3_extended_errcode(void *db)

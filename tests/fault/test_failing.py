@@ -5,7 +5,10 @@ stays full or broken.
 Long runs (OUTPOST_SOAK=1) try every n; short ones leave some out as n grows.
 """
 import collections
+import glob
 import os
+import re
+import shutil
 import struct
 import subprocess
 import sys
@@ -17,6 +20,7 @@ import harness  # noqa: E402  pylint: disable=wrong-import-position
 from test_drop import submission  # noqa: E402  pylint: disable=wrong-import-position
 
 SOAK = bool(os.environ.get("OUTPOST_SOAK"))
+TRIES = 3 if SOAK else 1
 
 
 def growing(step):
@@ -148,20 +152,31 @@ class Life(Failing):
         service = self.start_failing(env if prog in ("outpostd", "outpost-smtp") else None)
         outcome = self.submit_all(env if prog == "sendmail" else None)
         if prog != "sendmail":
-            self.settle_down(relay, service)
+            self.settle_down(service, outcome, 1.0 if on else 3.0)
         before = self.subjects(relay)
         happened = self.happened()
         service.kill()
         self.end(relay, outcome)
+        self.tidy()
         return happened, before
 
-    def settle_down(self, relay, service):
-        """Until all has arrived, or nothing more happens."""
-        end = time.monotonic() + 1.0
-        while time.monotonic() < end and service.alive() and sum(self.subjects(relay).values()) < self.count:
-            if self.log_lines(r"is down|status=deferred") and len(self.log_lines(r"status=|is down")) >= self.count:
+    def settle_down(self, service, outcome, limit):
+        """Until each that was accepted has its verdict, or nobody will try one soon and the log says why. What is tried again
+        after a second (a commit) has the time for it. Where nothing can succeed any more there is no such event."""
+        accepted = sum(code == 0 for code in outcome.values())
+        end = time.monotonic() + limit
+        while time.monotonic() < end and service.alive() and not self.log_lines(r" is down|queue can't be read"):
+            if len(set(re.findall(r" ([0-9A-F]+): to=.* status=", self.log_text()))) >= accepted:
                 return
-            time.sleep(0.02)
+            time.sleep(0.01)
+
+    def tidy(self):
+        """A round that went well leaves nothing: there are thousands."""
+        for path in glob.glob(os.path.join(self.tmp, "relay.*")) + [self.queue_dir, self.log, self.fired]:
+            if os.path.isdir(path):
+                shutil.rmtree(path, ignore_errors=True)
+            elif os.path.exists(path):
+                os.unlink(path)
 
     def subjects(self, relay):
         return collections.Counter(m.header("Subject") for m in relay.messages() if m.sender)
@@ -180,7 +195,8 @@ class Life(Failing):
             if n > most and not SOAK:
                 break
             with self.subTest(prog=prog, kind=kind, n=n):
-                if not self.round(prog, kind, n)[0]:
+                # a process that got too little of a busy machine to come to its n-th call has not got by without
+                if not any(self.round(prog, kind, n)[0] for _ in range(TRIES)):
                     break
                 reached = n
         self.assertGreaterEqual(reached, least, "%s of %s never failed" % (kind, prog))
@@ -220,6 +236,7 @@ class NobodyAtTheDoor(Life):
         happened = self.happened()
         self.end(relay, outcome)
         self.assertEqual(self.incoming(), [])
+        self.tidy()
         return happened, None
 
     def incoming(self):
