@@ -133,18 +133,19 @@ static void write_branches(struct buf *sql, const struct queue_filter *f, const 
 #define ROW_COLUMNS \
 	"m.id AS id, m.size, m.arrival, m.uid, m.state, m.sender, (SELECT text FROM word WHERE word.id = m.user)"
 
-/* The filter's messages with these columns, in this order. */
-static sqlite3_stmt *prepare(struct queue *q, const struct queue_filter *f, int64_t key, const char *columns, const char *order,
-			     struct error *err)
+/* The filter's messages with these columns, and what stands around them. */
+static sqlite3_stmt *prepare(struct queue *q, const struct queue_filter *f, int64_t key, const char *before, const char *columns,
+			     const char *behind, struct error *err)
 {
 	sqlite3_stmt *st = NULL;
 	struct buf sql;
 
 	buf_init(&sql, 16384);
+	buf_adds(&sql, before);
 	write_branches(&sql, f, columns);
-	if (!sql.len)
+	if (sql.len == strlen(before))
 		error_set(err, EX_USAGE, NULL, "queue: a list of no states");
-	else if (buf_adds(&sql, order) < 0)
+	else if (buf_adds(&sql, behind) < 0)
 		no_memory(err);
 	else if (sqlite3_prepare_v2(q->db, buf_str(&sql), -1, &st, NULL) != SQLITE_OK)
 		db_fail(q, err, "queue");
@@ -164,7 +165,7 @@ static sqlite3_stmt *prepare(struct queue *q, const struct queue_filter *f, int6
 static sqlite3_stmt *prepare_list(struct queue *q, const struct queue_filter *f, int64_t key, size_t max,
 				  struct error *err)
 {
-	sqlite3_stmt *st = prepare(q, f, key, ROW_COLUMNS, " ORDER BY id LIMIT ?5", err);
+	sqlite3_stmt *st = prepare(q, f, key, "", ROW_COLUMNS, " ORDER BY id LIMIT ?5", err);
 
 	if (st)
 		sqlite3_bind_int64(st, 5, (int64_t)max);
@@ -218,56 +219,72 @@ int queue_list(struct queue *q, const struct queue_filter *f, int64_t *key, stru
 	return (int)n;
 }
 
-/* ---- sorted: the keys alone are held, eight bytes for each; SQLite sorts, on disk when it is much. */
+/* ---- sorted: pages as well, behind the last one of the page before. SQLite walks through all of the queue for each, but keeps
+ * no more than a page. */
 
-static const struct {
-	const char *columns, *order;
-} orders[] = {
-	[QUEUE_BY_AGE] = {"m.id AS id, m.arrival AS came", " ORDER BY came, id"},
-	[QUEUE_BY_SIZE] = {"m.id AS id, m.arrival AS came, m.size AS k", " ORDER BY k DESC, came, id"},
-	[QUEUE_BY_ATTEMPTS] = {"m.id AS id, m.arrival AS came,"
-			       " (SELECT max(r.attempts) FROM recipient r WHERE r.message = m.id) AS k", " ORDER BY k DESC, came, id"},
-	[QUEUE_BY_SENDER] = {"m.id AS id, m.arrival AS came, lower(m.sender) AS k", " ORDER BY k, came, id"},
+static const char *const sort_keys[] = {
+	[QUEUE_BY_AGE] = "m.id AS id, m.arrival AS came, 0 AS k",
+	[QUEUE_BY_SIZE] = "m.id AS id, m.arrival AS came, -m.size AS k",
+	[QUEUE_BY_ATTEMPTS] = "m.id AS id, m.arrival AS came,"
+			      " -ifnull((SELECT max(r.attempts) FROM recipient r WHERE r.message = m.id), 0) AS k",
+	[QUEUE_BY_SENDER] = "m.id AS id, m.arrival AS came, lower(m.sender) AS k",
 };
 
-static int add_key(int64_t **keys, size_t n, size_t *room, int64_t key)
+static sqlite3_stmt *prepare_sorted(struct queue *q, const struct queue_filter *f, enum queue_order by,
+				    const struct queue_place *at, size_t max, struct error *err)
 {
-	if (n == *room) {
-		size_t more = *room ? *room * 2 : 1024;
-		int64_t *list = realloc(*keys, more * sizeof(*list));
+	sqlite3_stmt *st = prepare(q, f, 0, "SELECT id, came, k FROM (", sort_keys[by],
+				   at->begun ? ") WHERE (k, came, id) > (?6, ?7, ?8) ORDER BY k, came, id LIMIT ?5"
+					     : ") ORDER BY k, came, id LIMIT ?5", err);
 
-		if (!list)
-			return -1;
-		*keys = list;
-		*room = more;
-	}
-	(*keys)[n] = key;
+	if (!st)
+		return NULL;
+	sqlite3_bind_int64(st, 5, (int64_t)max);
+	if (at->text)
+		sqlite3_bind_text(st, 6, at->text, -1, SQLITE_STATIC);
+	else
+		sqlite3_bind_int64(st, 6, at->number);
+	sqlite3_bind_int64(st, 7, at->came);
+	sqlite3_bind_int64(st, 8, at->row);
+	return st;
+}
+
+/* The row that the statement stands on becomes the last one. */
+static int move_place(sqlite3_stmt *st, struct queue_place *at)
+{
+	bool is_text = sqlite3_column_type(st, 2) == SQLITE_TEXT;
+	char *text = is_text ? db_text(st, 2, false) : NULL;
+
+	if (is_text && !text)
+		return -1;
+	queue_place_free(at);
+	*at = (struct queue_place){true, is_text ? 0 : sqlite3_column_int64(st, 2), sqlite3_column_int64(st, 1),
+				   sqlite3_column_int64(st, 0), text};
 	return 0;
 }
 
-int queue_sorted(struct queue *q, const struct queue_filter *f, enum queue_order by, int64_t **keys, size_t *n,
-		 struct error *err)
+int queue_sorted(struct queue *q, const struct queue_filter *f, enum queue_order by, struct queue_place *at, int64_t *keys,
+		 size_t max, struct error *err)
 {
-	sqlite3_stmt *st = prepare(q, f, 0, orders[by].columns, orders[by].order, err);
-	size_t room = 0;
-	int step, rc = st ? 0 : -1;
+	sqlite3_stmt *st = prepare_sorted(q, f, by, at, max, err);
+	size_t n = 0;
+	int step = SQLITE_DONE, rc = st ? 0 : -1;
 
-	*keys = NULL;
-	*n = 0;
-	while (rc == 0 && (step = sqlite3_step(st)) != SQLITE_DONE) {
-		if (step != SQLITE_ROW)
-			rc = db_fail(q, err, "queue");
-		else if (add_key(keys, *n, &room, sqlite3_column_int64(st, 0)) < 0)
+	while (rc == 0 && n < max && (step = sqlite3_step(st)) == SQLITE_ROW) {
+		keys[n++] = sqlite3_column_int64(st, 0);
+		if (n == max && move_place(st, at) < 0)
 			rc = no_memory(err);
-		else
-			(*n)++;
 	}
+	if (rc == 0 && step != SQLITE_ROW && step != SQLITE_DONE)
+		rc = db_fail(q, err, "queue");
 	sqlite3_finalize(st);
-	if (rc < 0) {
-		free(*keys);
-		*keys = NULL;
-	}
-	return rc;
+	return rc < 0 ? -1 : (int)n;
+}
+
+void queue_place_free(struct queue_place *at)
+{
+	free(at->text);
+	*at = (struct queue_place){0};
 }
 
 int queue_row(struct queue *q, int64_t key, struct queue_row *row, struct error *err)

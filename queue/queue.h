@@ -203,10 +203,19 @@ int queue_list(struct queue *q, const struct queue_filter *f, int64_t *key, stru
 void queue_row_free(struct queue_row *r);
 /* One message by its key, whatever its state: 1, 0 gone, -1. */
 int queue_row(struct queue *q, int64_t key, struct queue_row *row, struct error *err);
-/* The keys of all that the filter lets through: the oldest, the largest, the most often tried first; or by sender. *keys is
- * the caller's to free: eight bytes for each message. Equals come as they arrived. */
+/* The keys of what the filter lets through, in an order: the oldest, the largest, the most often tried first; or by sender.
+ * Equals come as they arrived. At most max after *at (zeroed to begin with), which moves: how many (fewer than max: that was
+ * all), -1. What is held meanwhile is of the size of max, not of the queue. A message whose attempts change between two calls
+ * may be missed. */
 enum queue_order { QUEUE_BY_AGE, QUEUE_BY_SIZE, QUEUE_BY_ATTEMPTS, QUEUE_BY_SENDER };
-int queue_sorted(struct queue *q, const struct queue_filter *f, enum queue_order by, int64_t **keys, size_t *n, struct error *err);
+struct queue_place {
+	bool begun;
+	int64_t number, came, row;
+	char *text;		/* by sender */
+};
+int queue_sorted(struct queue *q, const struct queue_filter *f, enum queue_order by, struct queue_place *at, int64_t *keys,
+		 size_t max, struct error *err);
+void queue_place_free(struct queue_place *at);	/* zeroed afterwards */
 
 struct queue_totals {
 	uint64_t queued, held, failed;		/* messages */

@@ -11,7 +11,7 @@
 #include "outpost/row.h"
 #include "outpost/select.h"
 
-enum { PAGE = 200, OUT_MAX = 8 << 20, FLUSH_AT = 64 << 10 };
+enum { PAGE = 200, SORT_PAGE = 200000, OUT_MAX = 8 << 20, FLUSH_AT = 64 << 10 };
 
 static int make_filter(struct context *c, struct queue_filter *f, struct error *err)
 {
@@ -80,7 +80,7 @@ static int print_rows(struct queue *q, const struct queue_filter *f, struct list
 	return rc;
 }
 
-/* ---- sorted: what is held is a number for each message, never its row. */
+/* ---- sorted: large pages, since each is a walk through the queue; a number for each message, never its row. */
 
 static bool find_order(const char *name, enum queue_order *by)
 {
@@ -95,23 +95,35 @@ static bool find_order(const char *name, enum queue_order *by)
 	return false;
 }
 
-static int print_sorted(struct queue *q, const struct queue_filter *f, enum queue_order by, struct listing *l, struct error *err)
+static int print_page(struct queue *q, const int64_t *keys, int n, struct listing *l, struct error *err)
 {
-	int64_t *keys;
-	size_t n;
-	int rc = queue_sorted(q, f, by, &keys, &n, err);
+	int rc = 0;
 
-	if (rc < 0)
-		return -1;
-	for (size_t i = 0; rc >= 0 && i < n; i++) {
+	for (int i = 0; rc >= 0 && i < n; i++) {
 		struct queue_row row;
 
 		rc = queue_row(q, keys[i], &row, err);
 		if (rc == 1)
 			rc = print_row(l, &row, err);
 	}
-	free(keys);
 	return rc < 0 ? -1 : 0;
+}
+
+static int print_sorted(struct queue *q, const struct queue_filter *f, enum queue_order by, struct listing *l, struct error *err)
+{
+	int64_t *keys = calloc(SORT_PAGE, sizeof(*keys));
+	struct queue_place at = {0};
+	int n = SORT_PAGE, rc = 0;
+
+	if (!keys)
+		return error_set(err, EX_OSERR, NULL, "no memory for the listing");
+	while (rc == 0 && n == SORT_PAGE) {
+		n = queue_sorted(q, f, by, &at, keys, SORT_PAGE, err);
+		rc = n < 0 ? -1 : print_page(q, keys, n, l, err);
+	}
+	queue_place_free(&at);
+	free(keys);
+	return rc;
 }
 
 static int print_listing(struct context *c, const struct queue_filter *f, const enum queue_order *by, struct listing *l,

@@ -84,7 +84,7 @@ class Million(harness.SystemTest):
         self.first_mail(n)
 
     def sorted(self, place, n):
-        """All of the queue by size: what is held in memory is a number for each message."""
+        """All of the queue by size: what is held in memory is of the size of a page, whatever the queue."""
         begin = time.monotonic()
         p = subprocess.Popen([harness.program("outpost"), "-C", place.conf, "queue", "--sort", "size"], stdout=subprocess.PIPE,
                              env=self.environ())
@@ -98,7 +98,7 @@ class Million(harness.SystemTest):
         took = time.monotonic() - begin
         bench.figure("%d queued: sorted by size, first line" % n, first, "s")
         bench.figure("%d queued: sorted by size, per 100,000" % n, took * 100000 / n, "s")
-        bench.figure("%d queued: sorted by size, memory" % n, whole / 1024, "MB", most=16 + n * 16 / 2 ** 20)
+        bench.figure("%d queued: sorted by size, memory" % n, whole / 1024, "MB", most=32)
 
     def first_mail(self, n):
         relay = self.start_relay("--quiet")
