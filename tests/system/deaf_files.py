@@ -7,7 +7,8 @@ the page was taken, and here nobody takes it. The file rests unread in a socket,
 drops it is the last to hold the file, and the sender has no close of his own to wait for.
 
 Prints "blocked" once somebody who read such a descriptor carelessly has not come back for a second (else "harmless"), then "sent"
-when one was given to the door. Exit status 77, and why, where there is no FUSE. All that is blocked is let go when this ends.
+when one was given to the door; whoever is there must not read it before that, so he has to be stopped. Exit status 77, and why,
+where there is no FUSE. All that is blocked is let go when this ends.
 """
 import array
 import ctypes
@@ -102,17 +103,21 @@ def hidden(path):
 
 
 def somebody_careless():
-    """Gets a descriptor as outpostd would, without looking: its socket, and a pipe that ends when it comes back."""
+    """Gets a descriptor as outpostd would, without looking: its socket, and a pipe that ends when it comes back. It looks
+    only when it is sent SIGCONT, so that the descriptor is nobody else's by then."""
     ours, theirs = socket.socketpair()
     r, w = os.pipe()
-    if os.fork() == 0:
+    pid = os.fork()
+    if pid == 0:
         ours.close()
         os.close(r)
+        os.kill(os.getpid(), signal.SIGSTOP)
         theirs.recv(1)
         os._exit(0)
     theirs.close()
     os.close(w)
-    return ours, r
+    os.waitpid(pid, os.WUNTRACED)
+    return pid, ours, r
 
 
 def comes_back(r):
@@ -132,7 +137,7 @@ def interrupted(*_):
 
 def visit(path, deaf, door):
     signal.signal(signal.SIGALRM, interrupted)
-    careless, end = somebody_careless()         # before there is anything that he would inherit
+    pid, careless, end = somebody_careless()    # before there is anything that he would inherit
     first, second = hidden(path), hidden(path)
     dirty = os.open(path, os.O_RDWR)
     os.pwrite(dirty, b"x" * 4096, 0)
@@ -144,6 +149,7 @@ def visit(path, deaf, door):
         send_fd(target, inner.fileno())
         inner.close()
         if target is careless:
+            os.kill(pid, signal.SIGCONT)
             print("harmless" if comes_back(end) else "blocked", flush=True)
         else:
             print("sent", flush=True)

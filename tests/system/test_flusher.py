@@ -256,8 +256,10 @@ class Door(Flusher):
         """A file of a FUSE that has stopped answering: it is not outpostd that waits for it."""
         self.configure(self.start_relay())
         service = self.start_outpostd()
+        service.signal(signal.SIGSTOP)      # were he to drop it first, it would be the guest who waits
         deaf = self.start(sys.executable, "-B", os.path.join(harness.SRC, "tests", "system", "deaf_files.py"), self.door)
         harness.wait_for("the attack", lambda: "sent\n" in deaf.output() or not deaf.alive(), 20)
+        service.signal(signal.SIGCONT)
         if not deaf.alive():
             self.skipTest("no file system of one's own: " + deaf.output().strip())
         if "harmless" in deaf.output():
