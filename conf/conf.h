@@ -143,6 +143,11 @@ int conf_credential(struct conf *c, const struct conf_relay *r, const char *send
 /* The relay refused what conf_credential gave (535): what a program or token endpoint said is not used again, the next
  * conf_credential asks anew. Returns whether that can help (a token, or a program's answer that was kept). */
 bool conf_credential_refused(struct conf *c, char kind);
+/* Whose credential a sender uses, with smtp_sender_dependent_authentication: the key of the password map that stands there for
+ * him (his address, or @domain); his address itself where a program would have to be asked, or the map can't be read; "" where
+ * there is nothing, so that he shares the relay's. *keys is the map without its passwords, kept between calls and read again
+ * when it has changed: NULL to begin with, freed before c is. The key is in out (LIMIT_ADDRESS + 1). */
+void conf_credential_owner(struct conf *c, const char *sender, struct conf_maps **keys, char *out, size_t size);
 /* Whether a program or a token endpoint may have to be asked, which takes seconds. */
 bool conf_credential_takes_time(struct conf *c);
 /* For whoever must not wait: 1, 0, -1 as conf_credential when it can be answered at once; 2: *q was started. Then

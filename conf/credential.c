@@ -201,6 +201,41 @@ static int look_up(struct conf *c, struct conf_maps *maps, const struct keys *k,
 	return rc;
 }
 
+static bool read_keys(struct conf *c, struct conf_maps **keys)
+{
+	struct error ignored = {0};
+
+	if (*keys && !conf_maps_changed(*keys))
+		return true;
+	conf_maps_free(*keys);
+	*keys = NULL;
+	if (conf_maps_open(c, P_smtp_sasl_password_maps, keys, &ignored) < 0)
+		return false;
+	conf_maps_forget_values(*keys);
+	return true;
+}
+
+void conf_credential_owner(struct conf *c, const char *sender, struct conf_maps **keys, char *out, size_t size)
+{
+	struct keys k = {.n = 0};
+	int rc = 0;
+
+	*out = '\0';
+	if (!*sender || !conf_bool(c, P_smtp_sender_dependent_authentication))
+		return;
+	if (!read_keys(c, keys)) {
+		snprintf(out, size, "%s", sender);
+		return;
+	}
+	add_sender_keys(c, &k, sender);
+	for (size_t i = 0; i < k.n && rc == 0; i++) {
+		rc = conf_maps_owner(*keys, k.list[i]);
+		if (rc == 1)
+			snprintf(out, size, "%s", k.list[i]);
+	}
+	free_keys(&k);
+}
+
 int conf_credential(struct conf *c, const struct conf_relay *r, const char *sender, struct conf_credential *out, struct error *err)
 {
 	struct conf_maps *maps = NULL;

@@ -90,6 +90,11 @@ int conf_each_line(struct span text, int (*each)(void *arg, struct span line, un
 /* Like conf_maps_get for the password maps: whatever answers, split into name and secret. */
 int conf_maps_secret(struct conf_maps *ms, const char *key, struct conf_credential *out, struct error *err);
 
+/* The passwords go, the keys stay; conf_maps_owner alone may be asked then: 1 this key stands there for itself, or nobody can say; 0
+ * not there; 2 an answer that is the same for every key. */
+void conf_maps_forget_values(struct conf_maps *ms);
+int conf_maps_owner(const struct conf_maps *ms, const char *key);
+
 void conf_credential_digest(struct conf_credential *cr, const struct conf_relay *r);
 
 /* "user:password" into out: 1 or -1. */

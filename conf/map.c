@@ -533,6 +533,21 @@ bool conf_maps_changed(const struct conf_maps *ms)
 	return false;
 }
 
+/* A pattern's are not taken out: it is thrown away as a whole. */
+void conf_maps_forget_values(struct conf_maps *ms)
+{
+	for (size_t i = 0; ms && i < ms->n; i++) {
+		struct map *m = &ms->maps[i];
+
+		for (size_t k = 0; k < m->npairs; k++)
+			explicit_bzero(m->text.data + m->pairs[k].value, strlen(m->text.data + m->pairs[k].value));
+		if (m->kind == MAP_STATIC || m->kind == MAP_INLINE)
+			explicit_bzero(m->source, strlen(m->source));
+		conf_regexp_free(m->regexp);
+		m->regexp = NULL;
+	}
+}
+
 /* ---- asking */
 
 /* Patterns are for whole addresses: callers also ask for user and @domain, which must not match by chance. */
@@ -586,6 +601,37 @@ static int get_one(struct conf_maps *ms, const struct map *m, const char *key, s
 		break;
 	}
 	return 0;
+}
+
+int conf_maps_owner(const struct conf_maps *ms, const char *key)
+{
+	struct buf ignored;
+	int rc = 0;
+
+	buf_init(&ignored, 1);
+	for (size_t i = 0; ms && i < ms->n && rc == 0; i++) {
+		const struct map *m = &ms->maps[i];
+
+		switch (m->kind) {
+		case MAP_TEXT:
+		case MAP_INLINE:
+			rc = get_pair(m, key, &ignored);
+			break;
+		case MAP_STATIC:
+		case MAP_OAUTH2:
+			rc = 2;
+			break;
+		case MAP_EXEC:
+		case MAP_REGEXP:
+		case MAP_PCRE:
+			rc = 1;
+			break;
+		case MAP_NOTHING:
+			break;
+		}
+	}
+	buf_free(&ignored);
+	return rc;
 }
 
 int conf_maps_get(struct conf_maps *ms, const char *key, struct buf *value, struct error *err)

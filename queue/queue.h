@@ -251,6 +251,7 @@ int queue_now(struct queue *q, const int64_t *rows, size_t n, int64_t now, struc
 int queue_delete(struct queue *q, int64_t row, int64_t now, struct error *err);
 
 /* ---- upkeep, by the flusher when it has nothing else to do. *more: call again soon. */
+/* Also forgets relays of a sender's own ("[h]:587 sender") that are up and were not used since events_before. */
 int queue_expire_history(struct queue *q, int64_t failed_before, int64_t events_before, bool *more, struct error *err);
 int queue_give_back_space(struct queue *q, bool *more, struct error *err);
 /* The wall clock jumped by by_us. What came at `before` or later was noted by another clock that was right already (a

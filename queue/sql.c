@@ -76,6 +76,9 @@ const char *const queue_sql[SQL_COUNT] = {
 	[SQL_RELAY_GET] = "SELECT " RELAY_COLUMNS " FROM relay WHERE nexthop = ?",
 	[SQL_RELAY_SET] = "INSERT OR REPLACE INTO relay (" RELAY_COLUMNS ") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
 	[SQL_RELAY_AFTER] = "SELECT " RELAY_COLUMNS " FROM relay WHERE nexthop > ? ORDER BY nexthop LIMIT 1",
+	[SQL_RELAY_FORGET] =
+		"DELETE FROM relay WHERE nexthop IN (SELECT nexthop FROM relay r WHERE instr(nexthop, ' ') AND down_until = 0 AND last_ok < ?"
+		" AND NOT EXISTS (SELECT 1 FROM pause WHERE relay = r.nexthop) LIMIT ?)",
 	[SQL_PAUSES] = "SELECT since, until FROM pause WHERE relay = ? ORDER BY since, until LIMIT ?",
 	[SQL_PAUSE_ADD] = "INSERT OR IGNORE INTO pause (relay, since, until) VALUES (?,?,?)",
 	[SQL_PAUSES_FORGET] = "DELETE FROM pause WHERE relay = ?",

@@ -40,6 +40,16 @@ static int forget_messages(struct queue *q, const char *state, int64_t before, b
 	return 0;
 }
 
+/* Of a relay that was used for one sender's login long ago, and is up, nothing is worth keeping: there may be as many as senders. */
+static int forget_logins(struct queue *q, int64_t before, bool *more, struct error *err)
+{
+	int gone = db_run(q, SQL_RELAY_FORGET, err, "ii", before, (int64_t)FORGET_EVENTS);
+
+	if (gone == FORGET_EVENTS)
+		*more = true;
+	return gone < 0 ? -1 : 0;
+}
+
 static int forget_all(struct queue *q, int64_t failed_before, int64_t events_before, bool *more, struct error *err)
 {
 	int gone;
@@ -53,7 +63,7 @@ static int forget_all(struct queue *q, int64_t failed_before, int64_t events_bef
 		return -1;
 	if (gone == FORGET_EVENTS)
 		*more = true;
-	return 0;
+	return forget_logins(q, events_before, more, err);
 }
 
 int queue_expire_history(struct queue *q, int64_t failed_before, int64_t events_before, bool *more, struct error *err)

@@ -52,6 +52,8 @@ enum {
 	CLIENT_STALL_MS = 30 * 1000,	/* without a byte */
 	CLIENT_CROWDED_MS = 2 * 1000,	/* the same while others of that user wait */
 	RELAYS_MAX = 16,		/* in one route */
+	RELAYS_KEPT = 64,		/* in memory, before those that nobody needs are freed, */
+	RELAYS_CEILING = 1024,		/* and at most: more wait */
 	AGENT_OUT_MAX = 8 << 20,	/* frames not yet taken by an agent */
 	AGENT_FEED = 512 << 10,		/* no new message while more than this is unsent */
 	CLAIM_RECIPIENTS = 1000,	/* of one message, at a time */
@@ -223,7 +225,7 @@ void incoming_close(struct outpostd *d);
 struct relay {
 	struct relay *next;
 	struct conf_relay at;
-	char sender[LIMIT_ADDRESS + 1];	/* sender-dependent authentication: whose; "" otherwise */
+	char sender[LIMIT_ADDRESS + 1];	/* sender-dependent authentication: whose credential, by conf_credential_owner; "" otherwise */
 	struct queue_relay state;
 	unsigned agents;
 	unsigned fruitless;		/* connections lost in a row before they had ended a transaction */
@@ -275,7 +277,9 @@ bool relay_needs_hands(const struct outpostd *d);
 void relay_shift(struct outpostd *d, int64_t before, int64_t by_us);	/* the clock was stepped */
 int relay_store(struct outpostd *d, struct error *err);			/* inside the transaction */
 void relay_stored(struct outpostd *d);
+bool relay_idle(const struct relay *r);	/* all there is to know of it stands in the queue */
 void relay_free_all(struct outpostd *d);
+void relay_forget_logins(struct outpostd *d);
 const char *relay_reason(struct outpostd *d, int *code, char dsn[12]);	/* why nothing moves, or NULL */
 int64_t relay_paused_us(struct outpostd *d, int64_t since, int64_t now);	/* does not count towards lifetimes */
 
@@ -519,6 +523,8 @@ struct outpostd {
 	struct incoming_state incoming;
 	struct schedule schedule;
 	struct relay *relays;
+	size_t nrelays;
+	struct conf_maps *logins;	/* whose credentials there are, see conf_credential_owner */
 	struct relay *route[RELAYS_MAX];
 	size_t nroute;
 	struct error route_error;	/* code 0: fine */

@@ -58,6 +58,12 @@ static bool is_down(const struct relay *r)
 	return r->state.down_until != 0;
 }
 
+bool relay_idle(const struct relay *r)
+{
+	return !r->agents && !r->dirty && !is_down(r) && !r->forced && !r->fruitless && !r->unproven && !r->renewed && relay_paced(r) &&
+	       clock_mono_ms() - r->second.start >= 1000;
+}
+
 bool relay_may_try(const struct outpostd *d, const struct relay *r)
 {
 	return r->forced || !is_down(r) || r->state.down_until <= clock_us(d);

@@ -85,6 +85,7 @@ void reload_now(struct outpostd *d)
 		return;
 	}
 	rules_close(&d->rules);
+	relay_forget_logins(d);
 	conf_free(d->conf);
 	d->conf = fresh;
 	d->rules = rules;

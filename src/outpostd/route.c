@@ -10,8 +10,10 @@
 /* A key too long for the table is cut: such relays share what is stored of them, nothing else. */
 static void relay_key(const struct conf_relay *at, const char *sender, char *key, size_t size)
 {
-	if (snprintf(key, size, "%s%s%s", at->written, *sender ? " " : "", sender) >= (int)size)
-		key[size - 1] = '\0';
+	char whole[sizeof(at->written) + LIMIT_ADDRESS + 2];
+
+	snprintf(whole, sizeof(whole), "%s%s%s", at->written, *sender ? " " : "", sender);
+	snprintf(key, size, "%.*s", (int)size - 1, whole);
 }
 
 /* Noted by a clock that was put right while nobody was there: it may be tried now. */
@@ -36,6 +38,10 @@ struct relay *relay_get(struct outpostd *d, const struct conf_relay *at, const c
 			r->at = *at;
 			return r;
 		}
+	if (d->nrelays >= RELAYS_CEILING) {
+		error_set(err, EX_TEMPFAIL, "4.3.2", "too many relays and logins are down or in use at a time");
+		return NULL;
+	}
 	r = calloc(1, sizeof(*r));
 	if (!r) {
 		error_set(err, EX_OSERR, "4.3.0", "no memory");
@@ -55,7 +61,33 @@ struct relay *relay_get(struct outpostd *d, const struct conf_relay *at, const c
 	r->code = strcmp(r->state.kind, "config") == 0 ? EX_CONFIG : EX_TEMPFAIL;
 	r->next = d->relays;
 	d->relays = r;
+	d->nrelays++;
 	return r;
+}
+
+static bool is_routed(const struct outpostd *d, const struct relay *r)
+{
+	for (size_t i = 0; i < d->nroute; i++)
+		if (d->route[i] == r)
+			return true;
+	return false;
+}
+
+/* Where senders have credentials of their own there may be any number of them: those that nobody needs now are read again from the
+ * queue when they are. */
+static void free_idle(struct outpostd *d)
+{
+	struct relay **p = &d->relays, *r;
+
+	while ((r = *p) != NULL) {
+		if (!relay_idle(r) || is_routed(d, r) || r == d->aging) {
+			p = &r->next;
+			continue;
+		}
+		*p = r->next;
+		free(r);
+		d->nrelays--;
+	}
 }
 
 void relay_free_all(struct outpostd *d)
@@ -66,22 +98,24 @@ void relay_free_all(struct outpostd *d)
 		d->relays = r->next;
 		free(r);
 	}
-	d->nroute = 0;
+	d->nroute = d->nrelays = 0;
+	relay_forget_logins(d);
 }
 
-/* Whose credential: the sender matters only where the configuration says so. */
-static const char *auth_sender(struct outpostd *d, const char *sender)
+void relay_forget_logins(struct outpostd *d)
 {
-	return conf_bool(d->conf, P_smtp_sender_dependent_authentication) ? sender : "";
+	conf_maps_free(d->logins);
+	d->logins = NULL;
 }
 
-static int add_all(struct outpostd *d, const struct conf_relay *at, int n, const char *sender, struct relay **list,
+/* owner: whose credential. */
+static int add_all(struct outpostd *d, const struct conf_relay *at, int n, const char *owner, struct relay **list,
 		   size_t max, struct error *err)
 {
 	int i;
 
 	for (i = 0; i < n && (size_t)i < max; i++) {
-		list[i] = relay_get(d, &at[i], auth_sender(d, sender), err);
+		list[i] = relay_get(d, &at[i], owner, err);
 		if (!list[i])
 			return -1;
 	}
@@ -130,13 +164,17 @@ static int sender_relay(struct outpostd *d, const char *sender, struct conf_rela
 int relay_route(struct outpostd *d, const char *sender, struct relay **list, size_t max, struct error *err)
 {
 	struct conf_relay at[RELAYS_MAX];
+	char owner[LIMIT_ADDRESS + 1];
 	int n = sender_relay(d, sender, &at[0], err);
 
-	if (n == 0 && !*auth_sender(d, sender)) {
+	if (d->nrelays > RELAYS_KEPT)
+		free_idle(d);
+	conf_credential_owner(d->conf, sender, &d->logins, owner, sizeof(owner));
+	if (n == 0 && !*owner) {
 		memcpy(list, d->route, d->nroute * sizeof(*list));
 		return (int)d->nroute;
 	}
 	if (n == 0)
 		n = conf_relays(d->conf, at, RELAYS_MAX, err);
-	return n <= 0 ? n : add_all(d, at, n, sender, list, max, err);
+	return n <= 0 ? n : add_all(d, at, n, owner, list, max, err);
 }

@@ -474,12 +474,35 @@ class Relays(Flusher):
         """Each sender with a credential of his own, and the relay's connections are counted together."""
         relay = self.start_relay("--rtt", "20")
         self.configure(relay, smtp_sender_dependent_authentication="yes")
+        self.write_secret("sasl_passwd", "".join("s%d@example.com %s:%s\n" % (i, harness.USER, harness.PASSWORD) for i in range(12)))
         self.start_outpostd()
         for i in range(12):
             self.assertRegex(self.submit(sender="s%d@example.com" % i), "^0 ")
         relay.wait_messages(12, timeout=25)
         # Three, and one that the relay has not yet seen leave.
         self.assertLessEqual(relay.counters()["connections_max"], 4)
+
+    def test_a_thousand_senders_without_a_login(self):
+        """They share the relay's; who has one, or whose domain has, is another relay. What nobody needs is not kept."""
+        relay = self.start_relay("--user", "one:first", "--user", "all:second")
+        self.configure(relay, smtp_sender_dependent_authentication="yes", minimal_backoff_time="1h")
+        self.write_secret("sasl_passwd", "one@own.example one:first\n@domain.example all:second\n[localhost]:%d %s:%s\n" %
+                          (relay.starttls, harness.USER, harness.PASSWORD))
+        self.start_outpostd()
+        senders = ["one@own.example"] + ["s%d@%s.example" % (i, ("own", "domain")[i % 2]) for i in range(1000)]
+        for begin in range(0, len(senders), 50):
+            clients = [self.knock(submission(sender=sender)) for sender in senders[begin:begin + 50]]
+            self.assertEqual({self.answer(c)[:2] for c in clients}, {"0 "})
+            for c in clients:
+                c.close()
+        taken = relay.wait_messages(len(senders), timeout=60)
+        logins = {m.sender: m.envelope["user"] for m in taken}
+        self.assertEqual(logins.pop("one@own.example"), "one")
+        self.assertEqual({(who.partition("@")[2], user) for who, user in logins.items()},
+                         {("own.example", harness.USER), ("domain.example", "all")})
+        self.assertLess(relay.counters()["connections"], 50)
+        self.assertEqual({name.partition(" ")[2] for name, in self.rows("SELECT nexthop FROM relay")},
+                         {"", "one@own.example", "@domain.example"})
 
     def test_fewer_connections_where_the_relay_says_so(self):
         relay = self.start_relay("--rtt", "20", dialogue="when greeting conn=2+ do reply \"421 4.3.2 too many connections\"; close\n")

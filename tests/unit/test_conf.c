@@ -14,6 +14,7 @@
 #include <cmocka.h>
 #include <gnutls/gnutls.h>
 
+#include "base/limits.h"
 #include "base/io.h"
 #include "conf/conf.h"
 #include "conf/internal.h"
@@ -860,6 +861,63 @@ static void sender_dependent(void **state)
 	conf_free(c);
 }
 
+/* Whose credential it is, without a look at any password. */
+static void owners(void **state)
+{
+	static const struct {
+		const char *conf, *sender, *owner;
+	} all[] = {
+		{"texthash:%D/sasl_passwd", "user1@a.example", "user1@a.example"},
+		{"texthash:%D/sasl_passwd", "user1+x@a.example", "user1@a.example"},
+		{"texthash:%D/sasl_passwd", "any@b.example", "@b.example"},
+		{"texthash:%D/sasl_passwd", "x@c.example", ""},
+		{"texthash:%D/sasl_passwd", "", ""},
+		{"static:all:pw", "user1@a.example", ""},
+		{"oauth2:%D/oauth2, texthash:%D/sasl_passwd", "user1@a.example", ""},
+		{"texthash:%D/sasl_passwd, static:all:pw", "user1@a.example", "user1@a.example"},
+		{"inline:{ user1@a.example=one:pw }", "user1@a.example", "user1@a.example"},
+		{"inline:{ user1@a.example=one:pw }", "user2@a.example", ""},
+		{"exec:/bin/true", "user1@a.example", "user1@a.example"},
+		{"texthash:%D/none", "user1@a.example", "user1@a.example"},
+	};
+	char text[300], owner[LIMIT_ADDRESS + 1];
+
+	(void)state;
+	put("sasl_passwd", "user1@a.example user1:" SECRET "\n@b.example b:pwb\n[h]:587 all:pw\n", 0600);
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		struct conf_maps *keys = NULL;
+		struct conf *c;
+
+		snprintf(text, sizeof(text), "smtp_sender_dependent_authentication = yes\nrecipient_delimiter = +\n"
+			 "smtp_sasl_password_maps = %s\n", all[i].conf);
+		c = load(text);
+		conf_credential_owner(c, all[i].sender, &keys, owner, sizeof(owner));
+		assert_string_equal(owner, all[i].owner);
+		conf_credential_owner(c, all[i].sender, &keys, owner, sizeof(owner));
+		assert_string_equal(owner, all[i].owner);
+		conf_maps_free(keys);
+		conf_free(c);
+	}
+}
+
+static void owners_of_a_map_that_changes(void **state)
+{
+	char owner[LIMIT_ADDRESS + 1];
+	struct conf_maps *keys = NULL;
+	struct conf *c;
+
+	(void)state;
+	put("sasl_passwd", "[h]:587 all:pw\n", 0600);
+	c = load("smtp_sender_dependent_authentication = yes\nsmtp_sasl_password_maps = texthash:%D/sasl_passwd\n");
+	conf_credential_owner(c, "a@a.example", &keys, owner, sizeof(owner));
+	assert_string_equal(owner, "");
+	put("sasl_passwd", "[h]:587 all:pw\na@a.example a:pw\n", 0600);
+	conf_credential_owner(c, "a@a.example", &keys, owner, sizeof(owner));
+	assert_string_equal(owner, "a@a.example");
+	conf_maps_free(keys);
+	conf_free(c);
+}
+
 static void static_password(void **state)
 {
 	struct conf_credential cr;
@@ -1359,7 +1417,7 @@ int main(void)
 		T(syntax), T(last_line_without_newline), T(bad_lines), T(bad_values), T(missing_and_rights), T(expansion),
 		T(own_names_are_not_unused), T(times_and_numbers), T(defaults_are_well_formed), T(origin), T(changed), T(set_one), T(editing),
 		T(nearest), T(tutorials), T(mistakes), T(relay_forms), T(relay_errors), T(several_relays), T(text_map), T(alias_map),
-		T(static_and_inline), T(regexp_map), T(password_forms), T(sender_dependent), T(static_password), T(no_password),
+		T(static_and_inline), T(regexp_map), T(password_forms), T(sender_dependent), T(owners), T(owners_of_a_map_that_changes), T(static_password), T(no_password),
 		T(open_password_files), T(mended_modes), T(exec_answers), T(exec_is_kept), T(exec_failures), T(credentials_directory),
 		T(oauth2_files), T(digests), T(tls_levels), T(tls_policy), T(priorities), T(missing_bundle),
 	};

@@ -848,6 +848,34 @@ static void test_relays(void **state)
 	assert_int_equal(got.npauses, 1);
 }
 
+static bool relay_is_there(const char *name)
+{
+	struct queue_relay got;
+
+	return queue_relay_get(q, name, &got, &err) == 1;
+}
+
+/* One for each sender's login: those that nobody uses go. */
+static void test_relays_are_forgotten(void **state)
+{
+	static const struct queue_relay all[] = {
+		{.nexthop = "[h]:587", .last_ok = NOW - 9},
+		{.nexthop = "[h]:587 old@example.com", .last_ok = NOW - 9},
+		{.nexthop = "[h]:587 new@example.com", .last_ok = NOW + 9},
+		{.nexthop = "[h]:587 down@example.com", .last_ok = NOW - 9, .down_since = NOW - 8, .down_until = NOW - 7},
+		{.nexthop = "[h]:587 pause@example.com", .last_ok = NOW - 9, .pauses = {{5, 7}}, .npauses = 1},
+	};
+	bool more;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		set_relay(&all[i]);
+	assert_int_equal(queue_expire_history(q, NOW, NOW, &more, &err), 0);
+	assert_false(more);
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		assert_int_equal(relay_is_there(all[i].nexthop), i != 1);
+}
+
 static int count_relay(void *arg, const struct queue_relay *r)
 {
 	(void)r;
@@ -1387,7 +1415,7 @@ static void test_backoff(void **state)
 /* Nothing that is asked often may walk through a table or sort. */
 static void test_query_plans(void **state)
 {
-	static const enum sql may_scan[] = {SQL_TOTALS, SQL_COUNT};
+	static const enum sql may_scan[] = {SQL_TOTALS, SQL_RELAY_FORGET}; /* few rows; once an hour */
 
 	(void)state;
 	for (int i = 0; i < SQL_COUNT; i++) {
@@ -1401,7 +1429,7 @@ static void test_query_plans(void **state)
 		while (sqlite3_step(st) == SQLITE_ROW) {
 			const char *plan = (const char *)sqlite3_column_text(st, 3);
 
-			if (i == (int)may_scan[0])
+			if (i == (int)may_scan[0] || i == (int)may_scan[1])
 				continue;
 			if (strncmp(plan, "SCAN", 4) == 0 || strstr(plan, "TEMP B-TREE"))
 				fail_msg("%s: %s", queue_sql[i], plan);
@@ -1438,6 +1466,7 @@ int main(void)
 		WITH_QUEUE(test_list_many_recipients),
 		WITH_QUEUE(test_find),
 		WITH_QUEUE(test_relays),
+		WITH_QUEUE(test_relays_are_forgotten),
 		WITH_QUEUE(test_relay_list),
 		WITH_QUEUE(test_expiry),
 		WITH_QUEUE(test_counters),
