@@ -9,7 +9,7 @@
 
 static const char states[] = "qhfs";
 
-void queue_row_free(struct queue_row *r)
+static void free_recipients(struct queue_row *r)
 {
 	for (size_t i = 0; i < r->nrecipients; i++) {
 		free(r->recipients[i].address);
@@ -18,6 +18,13 @@ void queue_row_free(struct queue_row *r)
 		free(r->recipients[i].text);
 	}
 	free(r->recipients);
+	r->recipients = NULL;
+	r->nrecipients = 0;
+}
+
+void queue_row_free(struct queue_row *r)
+{
+	free_recipients(r);
 	free(r->user);
 	free(r->sender);
 	memset(r, 0, sizeof(*r));
@@ -49,54 +56,62 @@ static bool complete(const struct queue_row_recipient *p, sqlite3_stmt *st, int 
 	       (p->text || sqlite3_column_type(st, text) == SQLITE_NULL);
 }
 
-static int take_waiting(sqlite3_stmt *st, struct queue_row *r, size_t *capacity)
+static bool take_waiting(sqlite3_stmt *st, const struct queue_row *r, struct queue_row_recipient *p)
 {
-	struct queue_row_recipient *p = more_room(r, capacity);
-
-	if (!p)
-		return -1;
-	p->address = db_text(st, 0, false);
-	p->original = db_text(st, sqlite3_column_type(st, 1) == SQLITE_NULL ? 0 : 1, false);
-	p->state = (char)sqlite3_column_text(st, 2)[0];
+	p->address = db_text(st, 1, false);
+	p->original = db_text(st, sqlite3_column_type(st, 2) == SQLITE_NULL ? 1 : 2, false);
+	p->state = (char)sqlite3_column_text(st, 3)[0];
 	if (p->state == 'q' && r->state == 'h')
 		p->state = 'h';
-	p->attempts = (unsigned)sqlite3_column_int(st, 3);
-	p->next_attempt = sqlite3_column_int64(st, 4);
-	p->last = sqlite3_column_int64(st, 5);
-	p->dsn = db_text(st, 6, true);
-	p->text = db_text(st, 7, true);
-	return complete(p, st, 6, 7) ? 0 : -1;
+	p->attempts = (unsigned)sqlite3_column_int(st, 4);
+	p->next_attempt = sqlite3_column_int64(st, 5);
+	p->last = sqlite3_column_int64(st, 6);
+	p->dsn = db_text(st, 7, true);
+	p->text = db_text(st, 8, true);
+	return complete(p, st, 7, 8);
 }
 
-static int take_sent(sqlite3_stmt *st, struct queue_row *r, size_t *capacity)
+static bool take_sent(sqlite3_stmt *st, struct queue_row_recipient *p)
 {
-	struct queue_row_recipient *p = more_room(r, capacity);
-
-	if (!p)
-		return -1;
-	p->address = db_text(st, 0, false);
-	p->original = db_text(st, 0, false);
+	p->address = db_text(st, 1, false);
+	p->original = db_text(st, 1, false);
 	p->state = 's';
-	p->last = sqlite3_column_int64(st, 1);
-	p->dsn = db_text(st, 2, true);
-	p->text = db_text(st, 3, true);
-	return complete(p, st, 2, 3) ? 0 : -1;
+	p->last = sqlite3_column_int64(st, 2);
+	p->dsn = db_text(st, 3, true);
+	p->text = db_text(st, 4, true);
+	return complete(p, st, 3, 4);
 }
 
-static int take_each(struct queue *q, enum sql which, struct queue_row *r, size_t *capacity,
-		     int (*take)(sqlite3_stmt *, struct queue_row *, size_t *), struct error *err)
+/* What was sent to left the table of recipients for the events. */
+static int add_recipients(struct queue *q, struct queue_row *r, struct error *err)
 {
-	sqlite3_stmt *st = db_bind(q, which, err, "i", r->row);
+	bool sent = r->state == 's';
+	sqlite3_stmt *st = db_bind(q, sent ? SQL_LIST_SENT : SQL_LIST_RECIPIENTS, err, "iii", r->row, r->last,
+				   (int64_t)QUEUE_ROW_RECIPIENTS);
+	size_t capacity = 0;
 	int rc;
 
 	if (!st)
 		return -1;
-	while ((rc = db_step(q, st, err)) > 0)
-		if (take(st, r, capacity) < 0) {
+	while ((rc = db_step(q, st, err)) > 0) {
+		struct queue_row_recipient *p = more_room(r, &capacity);
+
+		r->last = sqlite3_column_int64(st, 0);
+		if (!p || !(sent ? take_sent(st, p) : take_waiting(st, r, p))) {
 			db_done(st);
 			return no_memory(err);
 		}
+	}
+	r->more = r->nrecipients == QUEUE_ROW_RECIPIENTS;
 	return rc;
+}
+
+int queue_row_more(struct queue *q, struct queue_row *r, struct error *err)
+{
+	free_recipients(r);
+	if (!r->more)
+		return 0;
+	return add_recipients(q, r, err) < 0 ? -1 : r->nrecipients > 0;
 }
 
 static int take_row(sqlite3_stmt *st, struct queue_row *r, struct error *err)
@@ -134,8 +149,8 @@ static void write_branches(struct buf *sql, const struct queue_filter *f, const 
 	"m.id AS id, m.size, m.arrival, m.uid, m.state, m.sender, (SELECT text FROM word WHERE word.id = m.user)"
 
 /* The filter's messages with these columns, and what stands around them. */
-static sqlite3_stmt *prepare(struct queue *q, const struct queue_filter *f, int64_t key, const char *before, const char *columns,
-			     const char *behind, struct error *err)
+static sqlite3_stmt *prepare(struct queue *q, const struct queue_filter *f, int64_t key, const char *before,
+			     const char *columns, const char *behind, struct error *err)
 {
 	sqlite3_stmt *st = NULL;
 	struct buf sql;
@@ -170,17 +185,6 @@ static sqlite3_stmt *prepare_list(struct queue *q, const struct queue_filter *f,
 	if (st)
 		sqlite3_bind_int64(st, 5, (int64_t)max);
 	return st;
-}
-
-static int add_recipients(struct queue *q, struct queue_row *r, struct error *err)
-{
-	size_t capacity = 0;
-
-	if (take_each(q, SQL_LIST_RECIPIENTS, r, &capacity, take_waiting, err) < 0)
-		return -1;
-	if (r->state == 's')
-		return take_each(q, SQL_LIST_SENT, r, &capacity, take_sent, err);
-	return 0;
 }
 
 static int take_page(struct queue *q, sqlite3_stmt *st, struct queue_row *rows, size_t max, size_t *n, struct error *err)
@@ -219,8 +223,8 @@ int queue_list(struct queue *q, const struct queue_filter *f, int64_t *key, stru
 	return (int)n;
 }
 
-/* ---- sorted: pages as well, behind the last one of the page before. SQLite walks through all of the queue for each, but keeps
- * no more than a page. */
+/* ---- sorted: pages as well, behind the last one of the page before. SQLite walks through all of the queue for each,
+ * but keeps no more than a page. */
 
 static const char *const sort_keys[] = {
 	[QUEUE_BY_AGE] = "m.id AS id, m.arrival AS came, 0 AS k",

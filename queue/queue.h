@@ -187,6 +187,8 @@ struct queue_row {
 		char *dsn, *text;
 	} *recipients;
 	size_t nrecipients;
+	bool more;		/* these are not all: see queue_row_more */
+	int64_t last;		/* where they end */
 };
 struct queue_filter {
 	char states[8];		/* which of "qhfs" ; empty: "qh" */
@@ -198,9 +200,14 @@ struct queue_filter {
 };
 /* Up to max rows after *key (0 to begin with) into rows; returns how many (fewer than max where they have many recipients; 0 at
  * the end), moves *key. Free each. */
-enum { QUEUE_LIST_RECIPIENTS = 10000 };	/* of a page; the message with which there are more is the last */
+enum {
+	QUEUE_ROW_RECIPIENTS = 500,	/* of a row at once */
+	QUEUE_LIST_RECIPIENTS = 2000,	/* of a page; the message with which there are more is the last */
+};
 int queue_list(struct queue *q, const struct queue_filter *f, int64_t *key, struct queue_row *rows, size_t max, struct error *err);
 void queue_row_free(struct queue_row *r);
+/* Puts the next recipients of a row in the place of those it has: 1, 0 there are no more (and none are left), -1. */
+int queue_row_more(struct queue *q, struct queue_row *r, struct error *err);
 /* One message by its key, whatever its state: 1, 0 gone, -1. */
 int queue_row(struct queue *q, int64_t key, struct queue_row *row, struct error *err);
 /* The keys of what the filter lets through, in an order: the oldest, the largest, the most often tried first; or by sender.

@@ -88,9 +88,11 @@ const char *const queue_sql[SQL_COUNT] = {
 		"SELECT m.id, m.size, m.arrival, m.uid, m.state, m.sender, (SELECT text FROM word WHERE word.id = m.user)"
 		" FROM message m WHERE m.id = ? AND m.state <> 'x'",
 	[SQL_LIST_RECIPIENTS] =
-		"SELECT address, original, state, attempts, next, last, dsn, text FROM recipient WHERE message = ? ORDER BY n",
+		"SELECT n, address, original, state, attempts, next, last, dsn, text FROM recipient"
+		" WHERE message = ? AND n > ? ORDER BY n LIMIT ?",
 	[SQL_LIST_SENT] =
-		"SELECT e.recipient, e.time, e.dsn, e.text FROM event e WHERE e.message = ? AND e.kind = 1 ORDER BY e.id",
+		"SELECT e.id, e.recipient, e.time, e.dsn, e.text FROM event e"
+		" WHERE e.message = ? AND e.kind = 1 AND e.id > ? ORDER BY e.id LIMIT ?",
 	[SQL_TOTALS] = "SELECT state, messages, bytes, unasked FROM total",
 	[SQL_OLDEST] = "SELECT arrival FROM message INDEXED BY message_state WHERE state = 'q' ORDER BY id LIMIT 1",
 	[SQL_FIND] = "SELECT id FROM message WHERE id >= ? AND id <= ? ORDER BY id LIMIT 2",

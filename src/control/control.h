@@ -4,7 +4,8 @@
  *
  * A request is one line: "OUTPOST-ASK 1 VERB [ARG ...]\n", arguments percent-encoded
  * (control bytes, blank, '%', DEL). At most LIMIT_ADDRESS * 4 bytes. The answer is any number of lines, each with
- * one byte in front: '>' goes to standard output as it is, '!' to standard error, '#' is progress
+ * one byte in front: '>' goes to standard output as it is, '+' as well, but the line goes on (a long one comes in pieces),
+ * '!' to standard error, '#' is progress
  * ("#DONE SENT DEFERRED FAILED LEFT", or of wake "#CHOSEN", decimal numbers), and '=' is the last: "=CODE TEXT" with a
  * sysexits(3) code. A connection without an '=' line was cut off.
  */
@@ -19,7 +20,7 @@
 
 #define CONTROL_MAGIC "OUTPOST-ASK 1 "
 
-enum { CONTROL_ARGS = 64 };
+enum { CONTROL_ARGS = 64, CONTROL_PIECE = 64 << 10 };
 
 /* Writes a request line. */
 int control_put_request(struct buf *out, const char *const *words, size_t n);
@@ -31,6 +32,8 @@ void control_free_words(char **words, int n);
 
 /* Answer lines. Text may hold newlines: each line gets the prefix. */
 int control_put_text(struct buf *out, char prefix, const char *p, size_t n);
+/* What goes to standard output byte by byte: its last line may go on in the next call. */
+int control_put_bytes(struct buf *out, const char *p, size_t n);
 int control_put_end(struct buf *out, int code, const char *text);
 
 struct control_sink {

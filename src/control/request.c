@@ -123,6 +123,20 @@ int control_put_text(struct buf *out, char prefix, const char *p, size_t n)
 	return buf_ok(out) ? 0 : -1;
 }
 
+int control_put_bytes(struct buf *out, const char *p, size_t n)
+{
+	while (n) {
+		size_t most = n < CONTROL_PIECE ? n : CONTROL_PIECE;
+		const char *nl = memchr(p, '\n', most);
+		size_t len = nl ? (size_t)(nl - p) : most;
+
+		control_put_text(out, nl ? '>' : '+', p, nl ? len + 1 : len);
+		n -= nl ? len + 1 : len;
+		p += nl ? len + 1 : len;
+	}
+	return buf_ok(out) ? 0 : -1;
+}
+
 int control_put_end(struct buf *out, int code, const char *text)
 {
 	size_t start;

@@ -116,13 +116,17 @@ static void put_recipient(struct buf *out, const struct listing_row *r, size_t i
 	buf_adds(out, "\n");
 }
 
-void listing_text_row(struct buf *out, const struct listing_row *r)
+static void text_begin(struct buf *out, const struct listing_row *r)
 {
 	put_id(out, r);
 	put_size(out, r->size);
 	put_time(out, r->arrival);
 	put_address(out, r->sender, r->masked);
 	buf_adds(out, "\n");
+}
+
+static void text_recipients(struct buf *out, const struct listing_row *r)
+{
 	for (size_t i = 0; i < r->nrecipients; i++) {
 		const char *reason = r->recipients[i].reason;
 
@@ -130,7 +134,13 @@ void listing_text_row(struct buf *out, const struct listing_row *r)
 			put_reason(out, reason);
 		put_recipient(out, r, i);
 	}
-	buf_adds(out, "\n");
+}
+
+void listing_text_row(struct buf *out, const struct listing_row *r)
+{
+	text_begin(out, r);
+	text_recipients(out, r);
+	listing_end(out, false);
 }
 
 void listing_text_foot(struct buf *out, const struct listing_totals *t)
@@ -190,7 +200,7 @@ static const char *queue_name(const struct listing_row *r)
 	return r->held ? "hold" : r->failed ? "failed" : r->active ? "active" : was_tried(r) ? "deferred" : "incoming";
 }
 
-void listing_json_row(struct buf *out, const struct listing_row *r)
+static void json_begin(struct buf *out, const struct listing_row *r)
 {
 	buf_adds(out, "{");
 	put_string(out, "queue_name", queue_name(r));
@@ -200,10 +210,43 @@ void listing_json_row(struct buf *out, const struct listing_row *r)
 		 r->arrival / 1000000, r->size);
 	put_string(out, "sender", r->masked ? "(not shown)" : *r->sender ? r->sender : "MAILER-DAEMON");
 	buf_addf(out, ", \"uid\": %u, \"recipients\": [", r->uid);
+}
+
+static void json_recipients(struct buf *out, const struct listing_row *r)
+{
 	for (size_t i = 0; i < r->nrecipients; i++) {
-		if (i)
+		if (i || r->continued)
 			buf_adds(out, ", ");
 		json_recipient(out, &r->recipients[i], r->masked);
 	}
-	buf_adds(out, "]}\n");
+}
+
+void listing_json_row(struct buf *out, const struct listing_row *r)
+{
+	json_begin(out, r);
+	json_recipients(out, r);
+	listing_end(out, true);
+}
+
+/* ---- pieces of either */
+
+void listing_begin(struct buf *out, const struct listing_row *r, bool json)
+{
+	if (json)
+		json_begin(out, r);
+	else
+		text_begin(out, r);
+}
+
+void listing_recipients(struct buf *out, const struct listing_row *r, bool json)
+{
+	if (json)
+		json_recipients(out, r);
+	else
+		text_recipients(out, r);
+}
+
+void listing_end(struct buf *out, bool json)
+{
+	buf_adds(out, json ? "]}\n" : "\n");
 }

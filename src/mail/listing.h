@@ -32,6 +32,7 @@ struct listing_row {
 	uint32_t uid;
 	const struct listing_recipient *recipients;
 	size_t nrecipients;
+	bool continued;		/* these recipients follow others that were printed */
 	bool masked;		/* someone else's: addresses as "(not shown)" */
 };
 
@@ -43,5 +44,11 @@ void listing_text_head(struct buf *out);
 void listing_text_row(struct buf *out, const struct listing_row *r);
 void listing_text_foot(struct buf *out, const struct listing_totals *t);	/* "Mail queue is empty", or "-- N Kbytes in M Requests." */
 void listing_json_row(struct buf *out, const struct listing_row *r);		/* one line */
+
+/* A row in pieces, for one that has more recipients than anybody wants to hold: the head, then the recipients as often as there
+ * are some, then the end. Whether JSON calls it deferred is read off the first piece. */
+void listing_begin(struct buf *out, const struct listing_row *r, bool json);
+void listing_recipients(struct buf *out, const struct listing_row *r, bool json);
+void listing_end(struct buf *out, bool json);
 
 #endif

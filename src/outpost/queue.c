@@ -11,7 +11,7 @@
 #include "outpost/row.h"
 #include "outpost/select.h"
 
-enum { PAGE = 200, SORT_PAGE = 200000, OUT_MAX = 8 << 20, FLUSH_AT = 64 << 10 };
+enum { PAGE = 200, SORT_PAGE = 200000, OUT_MAX = 8 << 20 };
 
 static int make_filter(struct context *c, struct queue_filter *f, struct error *err)
 {
@@ -29,16 +29,6 @@ static int make_filter(struct context *c, struct queue_filter *f, struct error *
 	return select_filter(c, f, err);
 }
 
-static int print_out(struct buf *out, struct error *err)
-{
-	if (!buf_ok(out))
-		return error_set(err, EX_OSERR, NULL, "no memory for the listing");
-	if (fwrite(out->data ? out->data : "", 1, out->len, stdout) != out->len)
-		return error_sys(err, EX_IOERR, NULL, "cannot write the listing");
-	buf_reset(out);
-	return 0;
-}
-
 /* What a listing carries along. */
 struct listing {
 	struct active active;
@@ -48,17 +38,18 @@ struct listing {
 };
 
 /* Prints a row and frees it. */
-static int print_row(struct listing *l, struct queue_row *r, struct error *err)
+static int print_row(struct queue *q, struct listing *l, struct queue_row *r, struct error *err)
 {
 	struct row_style style = {l->json, active_has(&l->active, r->id), l->color, l->active.reason, l->active.dsn};
+	int rc;
 
 	if (!l->json && l->totals.messages == 0)
 		listing_text_head(&l->out);
 	l->totals.messages++;
 	l->totals.bytes += r->size;
-	row_print(&l->out, r, &style);
+	rc = row_print(q, &l->out, r, &style, err);
 	queue_row_free(r);
-	return l->out.len >= FLUSH_AT || !buf_ok(&l->out) ? print_out(&l->out, err) : 0;
+	return rc;
 }
 
 static int print_rows(struct queue *q, const struct queue_filter *f, struct listing *l, struct error *err)
@@ -72,7 +63,7 @@ static int print_rows(struct queue *q, const struct queue_filter *f, struct list
 			return -1;
 		for (int i = 0; i < n; i++) {
 			if (rc == 0)
-				rc = print_row(l, &rows[i], err);
+				rc = print_row(q, l, &rows[i], err);
 			else
 				queue_row_free(&rows[i]);
 		}
@@ -104,7 +95,7 @@ static int print_page(struct queue *q, const int64_t *keys, int n, struct listin
 
 		rc = queue_row(q, keys[i], &row, err);
 		if (rc == 1)
-			rc = print_row(l, &row, err);
+			rc = print_row(q, l, &row, err);
 	}
 	return rc < 0 ? -1 : 0;
 }
@@ -140,7 +131,7 @@ static int print_listing(struct context *c, const struct queue_filter *f, const 
 	queue_close(q);
 	if (rc == 0 && !l->json)
 		listing_text_foot(&l->out, &l->totals);
-	return rc == 0 ? print_out(&l->out, err) : -1;
+	return rc == 0 ? row_write_out(&l->out, err) : -1;
 }
 
 static int run(struct context *c)

@@ -1,12 +1,13 @@
 #include "config.h"
 #include "outpost/row.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "mail/listing.h"
 
-enum { ROW_MAX = 8 << 20 };
+enum { FLUSH_AT = 64 << 10 };
 
 /* NULL: none. Deferred means that some recipient was tried. */
 static const char *color_of(const struct listing_row *row)
@@ -23,30 +24,27 @@ static const char *color_of(const struct listing_row *row)
 	return NULL;
 }
 
-static void print_text(struct buf *out, const struct listing_row *row, bool color)
+/* The first line in the colour of the row's state. */
+static void print_begin(struct buf *out, const struct listing_row *row, const struct row_style *style)
 {
-	const char *begin = color ? color_of(row) : NULL;
-	struct buf text;
-	size_t first;
+	const char *begin = style->color ? color_of(row) : NULL;
 
-	if (!begin) {
-		listing_text_row(out, row);
-		return;
+	if (begin)
+		buf_adds(out, begin);
+	listing_begin(out, row, style->json);
+	if (begin && buf_ok(out)) {
+		out->len--;
+		buf_adds(out, "\033[0m\n");
 	}
-	buf_init(&text, ROW_MAX);
-	listing_text_row(&text, row);
-	first = strcspn(buf_str(&text), "\n");
-	buf_addf(out, "%s%.*s\033[0m%s", begin, (int)first, buf_str(&text), buf_str(&text) + first);
-	out->failed |= !buf_ok(&text);
-	buf_free(&text);
 }
 
-void row_print(struct buf *out, const struct queue_row *r, const struct row_style *style)
+/* The row with the recipients it has at the moment. */
+static void print_piece(struct buf *out, const struct queue_row *r, bool continued, const struct row_style *style)
 {
 	struct listing_recipient *to = calloc(r->nrecipients ? r->nrecipients : 1, sizeof(*to));
-	struct listing_row row = {.id = r->id, 
-				  .active = style->active && r->state == 'q', .held = r->state == 'h', .failed = r->state == 'f', .size = r->size,
-				  .arrival = r->arrival, .sender = r->sender, .uid = r->uid, .recipients = to};
+	struct listing_row row = {.id = r->id, .active = style->active && r->state == 'q', .held = r->state == 'h',
+				  .failed = r->state == 'f', .size = r->size, .arrival = r->arrival, .sender = r->sender,
+				  .uid = r->uid, .recipients = to, .continued = continued};
 
 	if (!to) {
 		out->failed = true;
@@ -64,11 +62,34 @@ void row_print(struct buf *out, const struct queue_row *r, const struct row_styl
 			.reason = own ? from->text : style->reason, .state = from->state,
 			.attempts = from->attempts, .next_attempt = from->next_attempt};
 	}
-	if (style->json)
-		listing_json_row(out, &row);
-	else
-		print_text(out, &row, style->color);
+	if (!continued)
+		print_begin(out, &row, style);
+	listing_recipients(out, &row, style->json);
 	free(to);
+}
+
+int row_write_out(struct buf *out, struct error *err)
+{
+	if (!buf_ok(out))
+		return error_set(err, EX_OSERR, NULL, "no memory for the listing");
+	if (fwrite(out->data ? out->data : "", 1, out->len, stdout) != out->len)
+		return error_sys(err, EX_IOERR, NULL, "cannot write the listing");
+	buf_reset(out);
+	return 0;
+}
+
+int row_print(struct queue *q, struct buf *out, struct queue_row *r, const struct row_style *style, struct error *err)
+{
+	int rc = 1;
+
+	for (bool continued = false; rc > 0; continued = true) {
+		print_piece(out, r, continued, style);
+		if ((out->len >= FLUSH_AT || !buf_ok(out)) && row_write_out(out, err) < 0)
+			return -1;
+		rc = queue_row_more(q, r, err);
+	}
+	listing_end(out, style->json);
+	return rc;
 }
 
 int row_get(struct queue *q, int64_t row, struct queue_row *out, struct error *err)

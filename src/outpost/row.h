@@ -7,14 +7,17 @@
 #include "base/buf.h"
 #include "queue/queue.h"
 
-/* Appends the row in mailq's layout or as a line of JSON. */
+/* How a row is printed, in mailq's layout or as a line of JSON. */
 struct row_style {
 	bool json;
 	bool active;	/* it is being delivered now */
 	bool color;	/* the first line in the colour of its state */
 	const char *reason, *dsn;	/* of recipients that wait and have none; NULL or empty: none */
 };
-void row_print(struct buf *out, const struct queue_row *r, const struct row_style *style);
+/* All of it to standard output, through out, which is written when much has come together: a row may have more recipients than
+ * anybody wants to hold. */
+int row_print(struct queue *q, struct buf *out, struct queue_row *r, const struct row_style *style, struct error *err);
+int row_write_out(struct buf *out, struct error *err);
 
 /* The message of this row, whatever its state. Free with queue_row_free. */
 int row_get(struct queue *q, int64_t row, struct queue_row *out, struct error *err);

@@ -56,35 +56,44 @@ static void print_recipient(const struct queue_row_recipient *r, const struct ac
 	}
 }
 
-static void print_advice(const struct queue_row *row)
+/* What can be done about the first trouble. */
+static void find_advice(struct buf *mend, const struct queue_row *row)
 {
-	struct buf mend;
-	struct span rest, line;
+	for (size_t i = 0; i < row->nrecipients && mend->len == 0; i++)
+		if (row->recipients[i].state != 's' && row->recipients[i].text && *row->recipients[i].text)
+			explain(mend, 0, row->recipients[i].text, NULL);
+}
+
+static void print_advice(const struct buf *mend)
+{
+	struct span rest = {buf_str(mend), mend->len}, line;
 	bool first = true;
 
-	buf_init(&mend, 8192);
-	for (size_t i = 0; i < row->nrecipients && mend.len == 0; i++)
-		if (row->recipients[i].state != 's' && row->recipients[i].text && *row->recipients[i].text)
-			explain(&mend, 0, row->recipients[i].text, NULL);
-	rest = (struct span){buf_str(&mend), mend.len};
 	while (span_word(&rest, "\n", &line)) {
 		printf("  %-10s %.*s\n", first ? "next" : "", (int)line.n, line.p);
 		first = false;
 	}
-	buf_free(&mend);
 }
 
-static void print_envelope(const struct queue_row *r, const struct active *a)
+static int print_envelope(struct queue *q, struct queue_row *r, const struct active *a, struct error *err)
 {
 	char when[32], size[32];
+	struct buf mend;
+	int rc = 1;
 
 	printf("%s  %s\n", r->id, state_word(r->state));
 	printf("  from       %s\n", *r->sender ? r->sender : "<> (a notice)");
 	printf("  by         %s (uid %u)\n", r->user, (unsigned)r->uid);
 	printf("  since      %s, %s\n", words_time(r->arrival, when, sizeof(when)), words_size(r->size, size, sizeof(size)));
-	for (size_t i = 0; i < r->nrecipients; i++)
-		print_recipient(&r->recipients[i], a);
-	print_advice(r);
+	buf_init(&mend, 8192);
+	for (; rc > 0; rc = queue_row_more(q, r, err)) {
+		find_advice(&mend, r);
+		for (size_t i = 0; i < r->nrecipients; i++)
+			print_recipient(&r->recipients[i], a);
+	}
+	print_advice(&mend);
+	buf_free(&mend);
+	return rc;
 }
 
 /* The header alone: up to the first empty line of what is written to memory. */
@@ -118,17 +127,18 @@ static int print_text(struct context *c, struct queue *q, int64_t row, const cha
 	return rc;
 }
 
-static int print_json(const struct queue_row *r, const struct active *a)
+static int print_json(struct queue *q, struct queue_row *r, const struct active *a, struct error *err)
 {
+	struct row_style style = {true, active_has(a, r->id), false, a->reason, a->dsn};
 	struct buf out;
-	int ok;
+	int rc;
 
-	buf_init(&out, 64 << 20);
-	row_print(&out, r, &(struct row_style){true, active_has(a, r->id), false, a->reason, a->dsn});
-	ok = buf_ok(&out);
-	fwrite(buf_str(&out), 1, out.len, stdout);
+	buf_init(&out, 8 << 20);
+	rc = row_print(q, &out, r, &style, err);
+	if (rc == 0)
+		rc = row_write_out(&out, err);
 	buf_free(&out);
-	return ok ? 0 : -1;
+	return rc;
 }
 
 static int show(struct context *c, struct queue *q, struct error *err)
@@ -148,12 +158,12 @@ static int show(struct context *c, struct queue *q, struct error *err)
 		return -1;
 	active_ask(c, q, &active);
 	if (option_given(c, "json"))
-		rc = print_json(&row, &active);
+		rc = print_json(q, &row, &active, err);
 	else
-		print_envelope(&row, &active);
+		rc = print_envelope(q, &row, &active, err);
 	active_free(&active);
 	queue_row_free(&row);
-	if (option_given(c, "json"))
+	if (option_given(c, "json") || rc < 0)
 		return rc;
 	rc = print_header(q, at, id, err);
 	printf("\n");

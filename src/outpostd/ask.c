@@ -66,8 +66,10 @@ bool ask_more(struct client *c)
 
 void ask_end(struct client *c)
 {
-	if (c->question)
+	if (c->question) {
 		free(c->question->text);
+		queue_row_free(&c->question->rest);
+	}
 	free(c->question);
 	c->question = NULL;
 }
@@ -100,14 +102,18 @@ static const char *shown_reason(const struct listing_row *row, const char *own, 
 	return row->masked && reason && strchr(reason, '@') ? NULL : reason;
 }
 
-static void put_row(struct client *c, const struct queue_row *r, const char *reason, const char *dsn, struct buf *page)
+/* The row with the recipients it has at the moment. */
+static void put_piece(struct client *c, const struct queue_row *r, bool continued, struct buf *page)
 {
 	struct listing_recipient *list = calloc(r->nrecipients + 1, sizeof(*list));
 	struct listing_row row = {
 		.id = r->id, .active = claim_known(c->d, r->row), .held = r->state == 'h', .failed = r->state == 'f',
 		.size = r->size, .arrival = r->arrival, .sender = r->sender, .uid = r->uid, .recipients = list,
-		.masked = !c->question->all && r->uid != c->uid,
+		.masked = !c->question->all && r->uid != c->uid, .continued = continued,
 	};
+	char dsn[12] = "";
+	int code;
+	const char *reason = relay_reason(c->d, &code, dsn);
 
 	if (!list)
 		return;
@@ -124,11 +130,43 @@ static void put_row(struct client *c, const struct queue_row *r, const char *rea
 			.next_attempt = r->recipients[i].next_attempt,
 		};
 	}
-	if (c->question->json)
-		listing_json_row(page, &row);
-	else
-		listing_text_row(page, &row);
+	if (!continued)
+		listing_begin(page, &row, c->question->json);
+	listing_recipients(page, &row, c->question->json);
+	if (!r->more)
+		listing_end(page, c->question->json);
 	free(list);
+}
+
+/* The next recipients of the message with many. Where they can't be read any more it ends here. */
+static void put_rest(struct client *c, struct buf *page)
+{
+	struct queue_row *rest = &c->question->rest;
+	struct error ignored;
+
+	if (queue_row_more(c->d->queue, rest, &ignored) <= 0)
+		rest->more = false;
+	put_piece(c, rest, true, page);
+	if (!rest->more)
+		queue_row_free(rest);
+}
+
+/* Prints these rows and frees them; one that goes on is the last, and its rest the next turn's. */
+static void put_rows(struct client *c, struct queue_row *rows, int n, struct buf *page)
+{
+	struct question *q = c->question;
+
+	for (int i = 0; i < n; i++) {
+		if (!q->rest.more) {
+			q->key = rows[i].row;
+			put_piece(c, &rows[i], false, page);
+			if (rows[i].more) {
+				q->rest = rows[i];
+				continue;
+			}
+		}
+		queue_row_free(&rows[i]);
+	}
 }
 
 static bool mailq_foot(struct client *c, struct buf *page)
@@ -140,7 +178,7 @@ static bool mailq_foot(struct client *c, struct buf *page)
 		return ask_ends(c, EX_TEMPFAIL, "%s", err.text);
 	if (!c->question->json)
 		listing_text_foot(page, &(struct listing_totals){t.queued + t.held, t.bytes});
-	control_put_text(&c->out, '>', page->data, page->len);
+	control_put_bytes(&c->out, page->data, page->len);
 	return ask_ends(c, EX_OK, "%llu messages", (unsigned long long)(t.queued + t.held));
 }
 
@@ -150,22 +188,24 @@ static bool mailq_page(struct client *c, struct buf *page)
 	struct queue_filter f = {.states = "qh"};
 	struct queue_row rows[PAGE];
 	struct error err = {0};
-	char dsn[12] = "";
-	int code, n = queue_list(c->d->queue, &f, &q->key, rows, PAGE, &err);
-	const char *reason = relay_reason(c->d, &code, dsn);
+	int64_t key = q->key;
+	int n;
 
+	if (q->rest.more) {
+		put_rest(c, page);
+		control_put_bytes(&c->out, page->data, page->len);
+		return true;
+	}
+	n = queue_list(c->d->queue, &f, &key, rows, PAGE, &err);
 	if (n < 0)
 		return ask_ends(c, EX_TEMPFAIL, "%s", err.text);
 	if (n && !q->head && !q->json)
 		listing_text_head(page);
 	q->head = true;
-	for (int i = 0; i < n; i++) {
-		put_row(c, &rows[i], reason, dsn, page);
-		queue_row_free(&rows[i]);
-	}
 	if (n == 0)
 		return mailq_foot(c, page);
-	control_put_text(&c->out, '>', page->data, page->len);
+	put_rows(c, rows, n, page);
+	control_put_bytes(&c->out, page->data, page->len);
 	return true;
 }
 
@@ -199,17 +239,31 @@ static bool holds(const char *s, const char *text)
 	return !*text;
 }
 
-static bool is_picked(const struct question *q, const struct queue_row *r)
+static bool goes_to(const struct queue_row *r, const char *text)
 {
+	for (size_t i = 0; i < r->nrecipients; i++) {
+		const struct queue_row_recipient *to = &r->recipients[i];
+
+		if (to->state == 'q' && (holds(to->address, text) || holds(to->original, text)))
+			return true;
+	}
+	return false;
+}
+
+static bool is_picked(struct client *c, struct queue_row *r)
+{
+	const struct question *q = c->question;
+	struct error ignored;
 	bool found = false;
 
 	if (q->pick == 'I')
 		found = holds(r->id, q->text);
 	else if (q->pick == 'S')
 		found = holds(r->sender, q->text);
-	for (size_t i = 0; q->pick == 'R' && i < r->nrecipients && !found; i++)
-		found = r->recipients[i].state == 'q' &&
-			(holds(r->recipients[i].address, q->text) || holds(r->recipients[i].original, q->text));
+	else
+		do
+			found = goes_to(r, q->text);
+		while (!found && queue_row_more(c->d->queue, r, &ignored) > 0);
 	return found != q->not;
 }
 
@@ -260,7 +314,7 @@ static bool wake_more(struct client *c)
 	int n = queue_list(c->d->queue, &f, &c->question->key, rows, PAGE, &err);
 
 	for (int i = 0; i < n; i++) {
-		if (is_picked(c->question, &rows[i]) && !claim_known(c->d, rows[i].row))
+		if (is_picked(c, &rows[i]) && !claim_known(c->d, rows[i].row))
 			fit[nfit++] = rows[i].row;
 		queue_row_free(&rows[i]);
 	}

@@ -12,6 +12,7 @@ struct question {
 	bool not;
 	char *text;
 	uint64_t picked;
+	struct queue_row rest;		/* mailq: a message whose recipients go on; none: no id */
 };
 
 struct verb {

@@ -28,12 +28,12 @@ static int complain(const struct error *err)
 
 static int take_line(void *arg, char prefix, const char *p, size_t n)
 {
-	FILE *to = prefix == '>' ? stdout : stderr;
+	FILE *to = prefix == '!' ? stderr : stdout;
 
 	(void)arg;
 	if (prefix == '#')
 		return 0;
-	return fwrite(p, 1, n, to) == n && fputc('\n', to) != EOF ? 0 : -1;
+	return fwrite(p, 1, n, to) == n && (prefix == '+' || fputc('\n', to) != EOF) ? 0 : -1;
 }
 
 /* The administrator's command does it: for the queue's owner, who needs no door. Comes back only if it can't. */

@@ -1,5 +1,7 @@
-"""Who may submit, how many messages, and how fast they go to the relay."""
+"""Who may submit, how many messages, how fast they go to the relay, and what a listing of many recipients costs."""
+import json
 import os
+import re
 import smtplib
 import socket
 import subprocess
@@ -88,6 +90,44 @@ class Limits(harness.SystemTest):
         self.sendmail("you@example.net")
         relay.wait_messages(1)
         harness.wait_for("the end of the connection", lambda: relay.counters()["connections_now"] == 0, 5)
+
+    def test_listings_of_many_recipients(self):
+        """Neither outpostd, which tells mailq, nor `outpost` holds them all; and the line of JSON is as long as it is."""
+        many = 60000
+        wanted = ["r%d@example.net" % i for i in range(many)]
+        self.configure(relayhost="[localhost]:%d" % harness.free_port())
+        service = self.start_outpostd()
+        told = self.sendmail("-bs", "-odq", input="EHLO x\r\nMAIL FROM:<s@example.com>\r\n" +
+                             "".join("RCPT TO:<%s>\r\n" % r for r in wanted) + "DATA\r\nSubject: x\r\n\r\nx\r\n.\r\nQUIT\r\n")
+        self.assertIn("\n250 2.", told.out[-200:])
+        self.sendmail("-odq", "last@example.net")
+        before = self.most_memory(service.pid, reset=True)
+        for listing in (self.mailq("-j"), self.outpost("queue", "--json")):
+            first, last = map(json.loads, listing.out.splitlines())
+            self.assertEqual([r["address"] for r in first["recipients"]], wanted)
+            self.assertEqual([r["address"] for r in last["recipients"]], ["last@example.net"])
+        for listing in (self.mailq(), self.outpost("queue")):
+            self.assertEqual(re.findall(r"^ +(\S+@example\.net)$", listing.out, re.M), wanted + ["last@example.net"])
+            self.assertIn("in 2 Requests.", listing.out)
+        shown = self.outpost("show", first["queue_id"])
+        self.assertEqual(re.findall(r"^  to +(\S+)", shown.out, re.M), wanted)
+        self.assertLess(self.most_memory(service.pid) - before, 6 * harness.SLOW, "megabytes")
+        self.assertLess(self.memory_of("queue") - self.memory_of("--version"), 10 * harness.SLOW, "megabytes")
+
+    def most_memory(self, pid, reset=False):
+        """The most it ever had resident, in megabytes; or what it has now, and from now on the most."""
+        if reset:
+            with open("/proc/%d/clear_refs" % pid, "w") as f:
+                f.write("5")
+        with open("/proc/%d/status" % pid) as f:
+            return next(int(line.split()[1]) // 1024 for line in f if line.startswith("VmHWM"))
+
+    def memory_of(self, *args):
+        process = subprocess.Popen([harness.program("outpost"), "-C", self.conf, *args], stdout=subprocess.DEVNULL, env=self.environ())
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = status
+        self.assertEqual(status, 0)
+        return usage.ru_maxrss // 1024
 
     def test_loopback_unit(self):
         """What outpost-loopback.socket does: a connection becomes sendmail -bs's standard input and output."""

@@ -55,12 +55,34 @@ static void answers(void **state)
 	buf_free(&b);
 }
 
+/* A long line comes in pieces, and goes on from one call to the next. */
+static void long_lines(void **state)
+{
+	static char text[CONTROL_PIECE + 10];
+	struct buf b;
+
+	(void)state;
+	memset(text, 'x', sizeof(text));
+	text[sizeof(text) - 1] = '\n';
+	buf_init(&b, 1 << 20);
+	control_put_bytes(&b, "one\n\nbegin", 10);
+	control_put_bytes(&b, " end\n", 5);
+	assert_string_equal(buf_str(&b), ">one\n>\n+begin\n> end\n");
+	buf_reset(&b);
+	control_put_bytes(&b, text, sizeof(text));
+	assert_int_equal(b.len, sizeof(text) + 3);
+	assert_memory_equal(b.data, "+x", 2);
+	assert_memory_equal(b.data + 1 + CONTROL_PIECE, "\n>xxxxxxxxx\n", 12);
+	buf_free(&b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(round_trip),
 		cmocka_unit_test(refused),
 		cmocka_unit_test(answers),
+		cmocka_unit_test(long_lines),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

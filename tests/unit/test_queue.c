@@ -766,14 +766,14 @@ static void test_sorted_pages(void **state)
 		}
 }
 
-/* Whoever lists a page of mass mailings must not hold all their recipients at once. */
+/* Whoever lists mass mailings must not hold all their recipients at once: neither those of a page nor those of a message. */
 static void test_list_many_recipients(void **state)
 {
-	enum { MANY = QUEUE_LIST_RECIPIENTS / 2 };
+	enum { MANY = QUEUE_ROW_RECIPIENTS * 2 + 200, PAGE = QUEUE_LIST_RECIPIENTS / QUEUE_ROW_RECIPIENTS };
 	struct queue_new_recipient *r = calloc(MANY, sizeof(*r));
 	struct queue_new m = message(1, r, MANY);
 	struct queue_filter f = {.states = ""};
-	struct queue_row rows[5];
+	struct queue_row rows[PAGE + 2];
 	char id[QUEUE_ID];
 	int64_t key = 0;
 
@@ -782,19 +782,89 @@ static void test_list_many_recipients(void **state)
 	for (size_t i = 0; i < MANY; i++)
 		r[i] = (struct queue_new_recipient){.address = "a@example.net", .original = "a@example.net"};
 	assert_int_equal(queue_begin(q, &err), 0);
-	for (int i = 0; i < 3; i++) {
+	for (int i = 0; i < PAGE + 1; i++) {
 		m.token[0]++;
 		assert_int_equal(put(&m, "Subject: x\n\nbody\n", id), 0);
 	}
 	assert_int_equal(queue_commit(q, &err), 0);
-	for (int want = 2; want >= 0; want--) {
-		int n = queue_list(q, &f, &key, rows, 5, &err);
+	for (int want = PAGE; want >= 0; want = want == PAGE ? 1 : want - 1) {
+		int n = queue_list(q, &f, &key, rows, PAGE + 2, &err);
 
 		assert_int_equal(n, want);
-		while (n)
-			queue_row_free(&rows[--n]);
+		while (n) {
+			assert_int_equal(rows[--n].nrecipients, QUEUE_ROW_RECIPIENTS);
+			queue_row_free(&rows[n]);
+		}
 	}
 	free(r);
+}
+
+static int64_t put_numbered(size_t many)
+{
+	struct queue_new_recipient *r = calloc(many, sizeof(*r));
+	struct queue_new m = message(1, r, many);
+	char (*to)[32] = calloc(many, sizeof(*to)), id[QUEUE_ID], full[QUEUE_ID];
+	int64_t row;
+
+	assert_true(r && to);
+	for (size_t i = 0; i < many; i++) {
+		snprintf(to[i], sizeof(to[i]), "r%zu@example.net", i);
+		r[i] = (struct queue_new_recipient){.address = to[i], .original = to[i]};
+	}
+	assert_int_equal(queue_begin(q, &err), 0);
+	assert_int_equal(put(&m, "Subject: x\n\nbody\n", id), 0);
+	assert_int_equal(queue_commit(q, &err), 0);
+	assert_int_equal(queue_find(q, id, true, &row, full, &err), 1);
+	free(r);
+	free(to);
+	return row;
+}
+
+/* All of a row's recipients, piece by piece, in order and each once: how many. */
+static size_t read_pieces(int64_t row, char state)
+{
+	struct queue_row r;
+	char want[32];
+	size_t seen = 0;
+	int rc;
+
+	assert_int_equal(queue_row(q, row, &r, &err), 1);
+	do {
+		assert_true(r.nrecipients <= QUEUE_ROW_RECIPIENTS);
+		for (size_t i = 0; i < r.nrecipients; i++) {
+			snprintf(want, sizeof(want), "r%zu@example.net", seen++);
+			assert_string_equal(r.recipients[i].address, want);
+			assert_int_equal(r.recipients[i].state, state);
+		}
+	} while ((rc = queue_row_more(q, &r, &err)) > 0);
+	assert_int_equal(rc, 0);
+	assert_int_equal(r.nrecipients, 0);
+	assert_int_equal(queue_row_more(q, &r, &err), 0);
+	queue_row_free(&r);
+	return seen;
+}
+
+static void test_recipients_in_pieces(void **state)
+{
+	static const size_t counts[] = {1, QUEUE_ROW_RECIPIENTS - 1, QUEUE_ROW_RECIPIENTS, QUEUE_ROW_RECIPIENTS + 1,
+					QUEUE_ROW_RECIPIENTS * 2};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
+		int64_t row = put_numbered(counts[i]);
+		bool done;
+
+		assert_int_equal(read_pieces(row, 'q'), counts[i]);
+		assert_int_equal(queue_begin(q, &err), 0);
+		for (size_t n = 1; n <= counts[i]; n++) {
+			struct queue_settle s = verdict(row, (int64_t)n, QUEUE_SENT);
+
+			assert_int_equal(queue_settle(q, &s, &done, &err), 0);
+		}
+		assert_int_equal(queue_commit(q, &err), 0);
+		assert_true(done);
+		assert_int_equal(read_pieces(row, 's'), counts[i]);
+	}
 }
 
 static void test_find(void **state)
@@ -1464,6 +1534,7 @@ int main(void)
 		WITH_QUEUE(test_list_pages),
 		WITH_QUEUE(test_sorted_pages),
 		WITH_QUEUE(test_list_many_recipients),
+		WITH_QUEUE(test_recipients_in_pieces),
 		WITH_QUEUE(test_find),
 		WITH_QUEUE(test_relays),
 		WITH_QUEUE(test_relays_are_forgotten),
