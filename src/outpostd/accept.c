@@ -1,7 +1,6 @@
 #include "config.h"
 #include "outpostd/outpostd.h"
 
-#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -114,23 +113,6 @@ static int rewrite_all(struct outpostd *d, const struct submission *s, struct li
 	return rc;
 }
 
-static const char *user_name(uid_t uid)
-{
-	static uid_t known = (uid_t)-1;
-	static char name[64];
-	struct passwd *pw;
-
-	if (known == uid)
-		return name;
-	pw = getpwuid(uid);
-	if (pw)
-		snprintf(name, sizeof(name), "%s", pw->pw_name);
-	else
-		snprintf(name, sizeof(name), "#%u", (unsigned)uid);
-	known = uid;
-	return name;
-}
-
 static int note_accepted(struct outpostd *d, const struct submission *s, uint64_t size, uid_t uid, size_t n,
 			 int64_t arrival, const char *id, bool repeated)
 {
@@ -172,12 +154,12 @@ static int note_delay(struct outpostd *d, const char *id, struct error *err)
 	return queue_note_reason(d->queue, row, "4.7.1", "it waits for an hour that has room (user_message_rate_limit)", err);
 }
 
-int accept_submission(struct outpostd *d, const struct submission *s, uint64_t size, uid_t uid, int64_t arrival,
+int accept_submission(struct outpostd *d, const struct submission *s, uint64_t size, const struct user *who, int64_t arrival,
 		      int64_t delay_us, queue_source source, void *arg, char id[QUEUE_ID], struct error *err)
 {
 	struct list l = {0};
 	struct queue_new n = {
-		.uid = uid, .user = user_name(uid), .sender = s->sender, .envid = s->envid, .ret = s->ret,
+		.uid = who->uid, .user = who->name, .sender = s->sender, .envid = s->envid, .ret = s->ret,
 		.body = s->body, .smtputf8 = s->smtputf8, .size = size, .header_size = s->header_size,
 		.arrival = arrival, .next_attempt = delay_us ? clock_us(d) + delay_us : s->queue_only ? later(d) : 0,
 	};
@@ -192,7 +174,7 @@ int accept_submission(struct outpostd *d, const struct submission *s, uint64_t s
 	}
 	if (rc == 0 && delay_us && note_delay(d, id, err) < 0)
 		rc = -1;
-	if (rc >= 0 && note_accepted(d, s, size, uid, l.n, arrival, id, rc == 1) < 0)
+	if (rc >= 0 && note_accepted(d, s, size, who->uid, l.n, arrival, id, rc == 1) < 0)
 		rc = error_set(err, EX_TEMPFAIL, "4.3.0", "no memory");
 	list_free(&l);
 	return rc < 0 ? -1 : 0;
@@ -250,12 +232,12 @@ static int list_as_they_came(const struct submission *s, struct list *l, struct 
 	return 0;
 }
 
-int accept_to_fail(struct outpostd *d, const struct submission *s, uint64_t size, uid_t uid, int64_t arrival, queue_source source,
-		   void *arg, const struct error *why, struct error *err)
+int accept_to_fail(struct outpostd *d, const struct submission *s, uint64_t size, const struct user *who, int64_t arrival,
+		   queue_source source, void *arg, const struct error *why, struct error *err)
 {
 	struct list l = {0};
 	struct queue_new n = {
-		.uid = uid, .user = user_name(uid), .sender = s->sender, .envid = s->envid, .ret = s->ret, .body = s->body,
+		.uid = who->uid, .user = who->name, .sender = s->sender, .envid = s->envid, .ret = s->ret, .body = s->body,
 		.smtputf8 = s->smtputf8, .size = size, .header_size = s->header_size, .arrival = arrival,
 	};
 	char id[QUEUE_ID], full[QUEUE_ID];
@@ -270,7 +252,7 @@ int accept_to_fail(struct outpostd *d, const struct submission *s, uint64_t size
 	list_free(&l);
 	if (rc != 0)
 		return rc < 0 ? -1 : 0; /* known already */
-	log_line(LOG_WARN, "pickup", 0, "%s: uid=%u from=<%s>: can't be sent: %s", id, (unsigned)uid, s->sender, why->text);
+	log_line(LOG_WARN, "pickup", 0, "%s: uid=%u from=<%s>: can't be sent: %s", id, (unsigned)who->uid, s->sender, why->text);
 	if (queue_find(d->queue, id, true, &row, full, err) != 1)
 		return error_set(err, EX_TEMPFAIL, "4.3.0", "%s is not there", id);
 	return fail_all(d, row, why, err);

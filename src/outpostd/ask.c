@@ -3,7 +3,6 @@
 #include "config.h"
 #include "outpostd/ask.h"
 
-#include <pwd.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -79,10 +78,14 @@ void ask_end(struct client *c)
 bool ask_allowed(struct client *c, enum conf_param p)
 {
 	gid_t groups[GROUPS_MAX + 1] = {c->gid};
-	const struct passwd *pw = getpwuid(c->uid);
-	int n = c->admin ? 0 : sock_peer_groups(c->watch.fd, groups + 1, GROUPS_MAX);
+	struct user who;
+	int n;
 
-	return c->admin || conf_names_user(c->d->conf, p, pw ? pw->pw_name : NULL, groups, n > 0 ? (size_t)n + 1 : 1);
+	if (c->admin)
+		return true;
+	n = sock_peer_groups(c->watch.fd, groups + 1, GROUPS_MAX);
+	user_of(c->d, c->uid, &who);
+	return conf_names_user(c->d->conf, p, who.known ? who.name : NULL, groups, n > 0 ? (size_t)n + 1 : 1);
 }
 
 static bool mailq_begin(struct client *c, char **args, int n)

@@ -242,6 +242,7 @@ static bool begin_submission(struct client *c)
 	uint64_t limit = (uint64_t)conf_int(c->d->conf, P_message_size_limit);
 
 	c->kind = CLIENT_SUBMITS;
+	user_of(c->d, c->uid, &c->who);
 	if (!ask_allowed(c, P_authorized_submit_users)) {
 		client_answer(c, EX_NOPERM, "5.7.1", "authorized_submit_users does not name you");
 		return false;
@@ -659,7 +660,7 @@ void door_write(struct outpostd *d)
 
 		c->refusal.code = 0;
 		body_rewind(&c->body);
-		if (accept_submission(d, s, size, c->uid, now, 0, body_read, &c->body, c->id, &c->refusal) == 0)
+		if (accept_submission(d, s, size, &c->who, now, 0, body_read, &c->body, c->id, &c->refusal) == 0)
 			c->refusal.code = 0;
 		else if (c->refusal.code == 0)
 			c->refusal.code = EX_SOFTWARE;

@@ -137,19 +137,75 @@ static long reread(void *arg, char *p, size_t n, struct error *err)
 	return (long)n;
 }
 
-/* As at the door. The groups of a process that is gone are not known: those of its user count. */
-static bool may_submit(struct outpostd *d, uid_t uid)
-{
-	const struct passwd *pw = getpwuid(uid);
-	gid_t groups[GROUPS_MAX];
-	int n = GROUPS_MAX;
+/* ---- before the transaction: whose files they are, and whether he may */
 
-	if (!strchr(conf_str(d->conf, P_authorized_submit_users), '%'))
-		n = 0; /* nobody asks for groups, which may come from far away */
-	else if (!pw || getgrouplist(pw->pw_name, pw->pw_gid, groups, &n) < 0)
-		n = 0;
-	return conf_names_user(d->conf, P_authorized_submit_users, pw ? pw->pw_name : NULL, groups, (size_t)n);
+/* As at the door. The groups of a process that is gone are not known: those of its user count. */
+static bool may_submit(struct outpostd *d, const struct user *who)
+{
+	gid_t groups[GROUPS_MAX];
+	int n = 0;
+
+	/* Where nobody asks for groups they are not looked up, which may go far away. */
+	if (who->known && strchr(conf_str(d->conf, P_authorized_submit_users), '%')) {
+		const struct passwd *pw = getpwuid(who->uid);
+
+		n = GROUPS_MAX;
+		if (!pw || getgrouplist(who->name, pw->pw_gid, groups, &n) < 0)
+			n = 0;
+	}
+	return conf_names_user(d->conf, P_authorized_submit_users, who->known ? who->name : NULL, groups, (size_t)n);
 }
+
+static int open_file(struct outpostd *d, const char *name)
+{
+	char path[1200];
+
+	if (dir_path(d, INCOMING_DIR, name, path, sizeof(path)) < 0) {
+		errno = ENOENT;
+		return -1;
+	}
+	return open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+}
+
+/* False: there is no owner to be seen, and no such file is taken. */
+static bool read_owner(struct outpostd *d, const char *name, uint32_t *uid)
+{
+	char head[INCOMING_HEAD];
+	struct incoming in;
+	int fd = open_file(d, name);
+	bool good = fd >= 0 && io_pread_full(fd, head, sizeof(head), 0) == (ssize_t)sizeof(head) && incoming_get_head(head, &in) == 0;
+
+	if (fd >= 0)
+		close(fd);
+	if (good)
+		*uid = in.uid;
+	return good;
+}
+
+/* Each user is looked up once, however many files of his there are. */
+struct owner {
+	bool known;
+	struct user who;
+	bool allowed;
+};
+static void look_up_owner(struct outpostd *d, const char *name, struct owner *all, size_t i)
+{
+	struct owner *o = &all[i];
+	uint32_t uid;
+
+	o->known = read_owner(d, name, &uid);
+	if (!o->known)
+		return;
+	for (size_t k = 0; k < i; k++)
+		if (all[k].known && all[k].who.uid == uid) {
+			*o = all[k];
+			return;
+		}
+	user_of(d, uid, &o->who);
+	o->allowed = may_submit(d, &o->who);
+}
+
+/* ---- within it */
 
 /* Unless the clock was wrong then. */
 static int64_t arrival_of(struct outpostd *d, const struct incoming *in)
@@ -166,23 +222,23 @@ static bool may_pass(int code)
 
 /* Without a limit: the submitter was told "taken", so a message_size_limit that was lowered since, or that the
  * drop, which reads no configuration, did not know, must not send it to corrupt/. */
-static int take_decoded(struct outpostd *d, int fd, const struct incoming *in, const struct submission *s, uint64_t size,
-			struct error *err)
+static int take_decoded(struct outpostd *d, int fd, const struct incoming *in, const struct user *who, const struct submission *s,
+			uint64_t size, struct error *err)
 {
 	struct reread body = {.fd = fd, .at = INCOMING_HEAD + sizeof(SUBMISSION_MAGIC) - 1}, again = body;
 	char id[QUEUE_ID];
 	struct error why = {0};
 
-	if (accept_submission(d, s, size, in->uid, arrival_of(d, in), budget_delay(d, in->uid), reread, &body, id, &why) == 0)
+	if (accept_submission(d, s, size, who, arrival_of(d, in), budget_delay(d, in->uid), reread, &body, id, &why) == 0)
 		return 0;
 	if (!may_pass(why.code))
-		return accept_to_fail(d, s, size, in->uid, arrival_of(d, in), reread, &again, &why, err);
+		return accept_to_fail(d, s, size, who, arrival_of(d, in), reread, &again, &why, err);
 	*err = why;
 	return -1;
 }
 
 /* *aside: it is no submission, and never will be, or of somebody who may not submit: not even a notification is sent for him. */
-static int take_file(struct outpostd *d, int fd, bool *aside, struct error *err)
+static int take_file(struct outpostd *d, int fd, const struct owner *o, bool *aside, struct error *err)
 {
 	struct submission_decoder *decoder = NULL;
 	struct incoming in;
@@ -190,14 +246,16 @@ static int take_file(struct outpostd *d, int fd, bool *aside, struct error *err)
 	int rc = incoming_read(fd, 0, ignore, NULL, &in, &decoder, err);
 
 	*aside = rc < 0 && !may_pass(err->code);
-	if (rc == 0 && !may_submit(d, in.uid)) {
+	if (rc == 0 && (!o->known || o->who.uid != in.uid)) {
+		rc = error_set(err, EX_TEMPFAIL, "4.3.0", "its owner could not be read before");
+	} else if (rc == 0 && !o->allowed) {
 		*aside = true;
 		rc = error_set(err, EX_NOPERM, "5.7.1", "authorized_submit_users does not name uid %u", (unsigned)in.uid);
 	}
 	if (rc == 0) {
 		const struct submission *s = submission_envelope(decoder, &size);
 
-		rc = take_decoded(d, fd, &in, s, size, err);
+		rc = take_decoded(d, fd, &in, &o->who, s, size, err);
 	}
 	submission_decoder_free(decoder);
 	return rc;
@@ -223,19 +281,15 @@ static bool stays(struct outpostd *d, const char *name, const char *why)
 }
 
 /* True: it is in the transaction. */
-static bool take_one(struct outpostd *d, const char *name)
+static bool take_one(struct outpostd *d, const char *name, const struct owner *o)
 {
 	struct error err = {0};
-	char path[1200];
+	int fd = open_file(d, name), rc;
 	bool aside;
-	int fd, rc;
 
-	if (dir_path(d, INCOMING_DIR, name, path, sizeof(path)) < 0)
-		return false;
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	if (fd < 0)
 		return errno != ENOENT && errno != ELOOP && stays(d, name, strerror(errno));
-	rc = take_file(d, fd, &aside, &err);
+	rc = take_file(d, fd, o, &aside, &err);
 	close(fd);
 	if (rc == 0)
 		return true;
@@ -345,11 +399,14 @@ static int take_some(struct outpostd *d, struct error *err)
 {
 	struct incoming_state *in = &d->incoming;
 	size_t first = in->next, end = first + TAKE_AT_ONCE < in->n ? first + TAKE_AT_ONCE : in->n;
+	struct owner owners[TAKE_AT_ONCE];
 
+	for (size_t i = first; i < end; i++)
+		look_up_owner(d, in->names[i], owners, i - first);
 	if (queue_begin(d->queue, err) < 0)
 		return -1;
 	for (size_t i = first; i < end; i++)
-		if (!take_one(d, in->names[i]))
+		if (!take_one(d, in->names[i], &owners[i - first]))
 			in->names[i][0] = '\0';
 	STEP("incoming-commit");
 	if (queue_commit(d->queue, err) < 0) {

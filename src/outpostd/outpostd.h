@@ -8,6 +8,7 @@
  *
  *   door.c      clients: bytes in, bytes out, limits          admin.c, ask.c   their questions
  *   accept.c    a decoded submission -> the queue             incoming.c       files of outpost-drop -> the queue
+ *   user.c      who a uid is
  *   schedule.c  which message next                            route.c          to which relays a message may go
  *   claim.c     messages under way                            secret.c         credentials for agents
  *   relay.c     which may be tried, and when                  pause.c, budget.c  time that does not count; rates
@@ -107,6 +108,20 @@ int body_add(void *arg, const char *p, size_t n, struct error *err);		/* a submi
 long body_read(void *arg, char *p, size_t n, struct error *err);		/* a queue_source */
 void body_rewind(struct body *b);
 
+/* ---- user.c */
+enum { USERS_KEPT = 64 };
+struct user {
+	uid_t uid;
+	bool known;
+	char name[256];		/* "#uid" where he is not known */
+	deadline until;		/* user.c's */
+};
+struct users {
+	struct user list[USERS_KEPT];
+	size_t n, next;
+};
+void user_of(struct outpostd *d, uid_t uid, struct user *out);	/* may take long: never inside a transaction */
+
 /* So many in so long, from the first of them on. */
 struct budget {
 	int64_t start;			/* monotonic ms */
@@ -131,6 +146,7 @@ struct client {
 	struct submission_decoder *decoder;
 	struct body body;
 	struct question *question;
+	struct user who;		/* of a submission */
 	char id[QUEUE_ID];		/* what the commit will answer */
 	struct error refusal;		/* code 0: none */
 };
@@ -192,11 +208,11 @@ struct accepted {
 };
 /* Inside a transaction. What was accepted is noted and logged by accept_committed. delay_us: the first attempt is not due
  * before so long from now. */
-int accept_submission(struct outpostd *d, const struct submission *s, uint64_t size, uid_t uid, int64_t arrival,
+int accept_submission(struct outpostd *d, const struct submission *s, uint64_t size, const struct user *who, int64_t arrival,
 		      int64_t delay_us, queue_source source, void *arg, char id[QUEUE_ID], struct error *err);
 /* The same of one that can't be: it comes in failed, and its sender is told why. */
-int accept_to_fail(struct outpostd *d, const struct submission *s, uint64_t size, uid_t uid, int64_t arrival, queue_source source,
-		   void *arg, const struct error *why, struct error *err);
+int accept_to_fail(struct outpostd *d, const struct submission *s, uint64_t size, const struct user *who, int64_t arrival,
+		   queue_source source, void *arg, const struct error *why, struct error *err);
 void accept_committed(struct outpostd *d);
 void accept_forget(struct outpostd *d);
 
@@ -519,6 +535,7 @@ struct outpostd {
 	struct loop loop;
 	struct door door;
 	struct hatch hatch;
+	struct users users;
 	struct watch signals;
 	struct incoming_state incoming;
 	struct schedule schedule;

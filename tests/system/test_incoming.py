@@ -2,9 +2,11 @@
 import os
 import random
 import resource
+import sqlite3
 import struct
 import subprocess
 import time
+import unittest
 
 import harness
 from test_drop import submission
@@ -102,6 +104,49 @@ class Incoming(harness.SystemTest):
         waits = [(address, round((due / 1e6 - time.time()) / 3600)) for address, due in
                  self.rows("SELECT address, next FROM recipient ORDER BY message")]
         self.assertEqual(waits, [("r2@example.net", 1), ("r3@example.net", 1), ("r4@example.net", 2)])
+
+    @unittest.skipIf(harness.ASAN, "nothing can be preloaded before the sanitizers")
+    def test_slow_user_database(self):
+        """Whoever else writes to the queue does not wait for it, and it is asked once for a user, not for each message."""
+        library, asked, may = (os.path.join(self.tmp, name) for name in ("slowusers.so", "asked", "may"))
+        subprocess.run(["cc", "-shared", "-fPIC", "-o", library, os.path.join(os.path.dirname(__file__), "slowusers.c")], check=True)
+        os.makedirs(self.incoming)
+        for n in range(6):
+            self.put(n, uid=(0, 65534, 65533)[n % 3])
+        for fifo in (asked, may):
+            os.mkfifo(fifo)
+        questions, go = os.open(asked, os.O_RDWR | os.O_NONBLOCK), os.open(may, os.O_RDWR)
+        uids, held = [], []
+
+        def answer():
+            try:
+                uids.append(int(os.read(questions, 100)))
+            except BlockingIOError:
+                return
+            base = sqlite3.connect(os.path.join(self.queue_dir, "queue.db"), timeout=0.1)
+            try:
+                base.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError as e:
+                held.append("%s while uid %d is looked up" % (e, uids[-1]))
+            base.close()
+            os.write(go, b"x")
+
+        def answered_until(what, predicate):
+            harness.wait_for(what, lambda: (answer(), predicate())[1])
+        self.start_outpostd(env={"LD_PRELOAD": library, "OUTPOST_ASKED": asked, "OUTPOST_MAY": may}, wait=False)
+        answered_until("what was left", lambda: self.relay.count() == 6)
+        answered_until("the door", self.door_answers)
+        self.assertEqual(sorted(uids), [0, 65533, 65534])
+        clients = [subprocess.Popen([harness.program("sendmail"), "-C", self.conf, "-f", "s@example.com", "you@example.net"],
+                                    stdin=subprocess.DEVNULL, env=self.environ()) for _ in range(4)]
+        answered_until("the submissions", lambda: all(c.poll() is not None for c in clients))
+        self.assertEqual([c.returncode for c in clients], [0] * 4)
+        self.assertEqual(held, [])
+        self.assertEqual(len(uids), 3, "asked again: %s" % uids)
+        self.relay.wait_messages(10)
+        self.assertIn("root", self.rows("SELECT text FROM word WHERE text = 'root'")[0])
+        os.close(questions)
+        os.close(go)
 
     def test_while_it_runs(self):
         self.start_outpostd()
