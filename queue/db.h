@@ -21,6 +21,7 @@ struct queue {
 	sqlite3 *db;
 	bool writer;
 	bool in_transaction, reading;		/* between queue_begin and queue_commit */
+	bool undone, careful;			/* see queue_again */
 	int64_t last_key;		/* of message or event */
 	bool rewound;			/* there are keys of a later time than that: one may be taken */
 	int64_t next_chunk;

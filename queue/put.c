@@ -113,8 +113,8 @@ static void undo(struct queue *q)
 		db_run(q, SQL_ROLLBACK, &ignored, "");
 }
 
-/* In many pieces: what gives them may fail when some are written. */
-static int put_large(struct queue *q, int64_t row, const struct queue_new *n, queue_source source, void *arg, long got,
+/* What gives the pieces may fail when some are written. */
+static int put_apart(struct queue *q, int64_t row, const struct queue_new *n, queue_source source, void *arg, long got,
 		     struct error *err)
 {
 	if (db_run(q, SQL_SAVEPOINT, err, "") < 0)
@@ -125,9 +125,9 @@ static int put_large(struct queue *q, int64_t row, const struct queue_new *n, qu
 	return -1;
 }
 
-/* All of it is here before anything is written, so what fails now is the database, for the whole group. A savepoint would
- * cost as much as all the rest: SQLite keeps a copy of each page that is changed after one. */
-static int put_small(struct queue *q, int64_t row, const struct queue_new *n, queue_source source, void *arg, long got,
+/* All of it is here before anything is written, so what fails now is the database, and that is rare enough to do the whole
+ * group again. A savepoint would cost as much as all the rest: SQLite keeps a copy of each page that is changed after one. */
+static int put_at_once(struct queue *q, int64_t row, const struct queue_new *n, queue_source source, void *arg, long got,
 		     struct error *err)
 {
 	struct error ignored;
@@ -136,10 +136,19 @@ static int put_small(struct queue *q, int64_t row, const struct queue_new *n, qu
 		return wrong_size(n, err);
 	if (put_all(q, row, n, source, arg, got, err) >= 0)
 		return 0;
+	q->undone = q->careful = true;
 	q->user.id = 0;
 	if (!sqlite3_get_autocommit(q->db))
 		db_run(q, SQL_ROLLBACK, &ignored, "");
 	return -1;
+}
+
+bool queue_again(struct queue *q)
+{
+	bool undone = q->undone;
+
+	q->undone = false;
+	return undone;
 }
 
 int queue_put(struct queue *q, const struct queue_new *n, queue_source source, void *arg, char id[QUEUE_ID],
@@ -162,7 +171,7 @@ int queue_put(struct queue *q, const struct queue_new *n, queue_source source, v
 	got = row < 0 ? -1 : fill_piece(q, source, arg, err);
 	if (got < 0)
 		return -1;
-	rc = ((size_t)got < sizeof(q->piece) ? put_small : put_large)(q, row, n, source, arg, got, err);
+	rc = ((size_t)got < sizeof(q->piece) && !q->careful ? put_at_once : put_apart)(q, row, n, source, arg, got, err);
 	if (rc == 0)
 		db_id_of(row, id);
 	return rc;

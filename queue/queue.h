@@ -71,8 +71,12 @@ void queue_rollback(struct queue *q);
 
 /* 0: new, id filled; 1: this uid and token are known, id is the first one's. A source that fails, or gives another size
  * than announced, undoes this put alone. Where the database fails the whole transaction may be undone: the puts after it
- * and queue_commit fail then as well. */
+ * and queue_commit fail then as well, and queue_again says so. */
 int queue_put(struct queue *q, const struct queue_new *n, queue_source source, void *arg, char id[QUEUE_ID], struct error *err);
+
+/* Whether a put has undone the whole transaction (once: then it is forgotten). The others of the group can be had in
+ * another try, in which a put that fails undoes itself alone, at twice the cost; so it is until the next commit. */
+bool queue_again(struct queue *q);
 
 /* Many reads in a row as one, which spares the locking of each. Nothing is written between the two, and nobody waited
  * for. Inside a write transaction they do nothing. */

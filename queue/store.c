@@ -232,6 +232,7 @@ int queue_begin(struct queue *q, struct error *err)
 	if (db_run(q, SQL_BEGIN, err, "") < 0)
 		return -1;
 	q->in_transaction = true;
+	q->undone = false;
 	q->touched = 0;
 	return 0;
 }
@@ -260,7 +261,7 @@ int queue_commit(struct queue *q, struct error *err)
 		queue_rollback(q);
 		return -1;
 	}
-	q->in_transaction = false;
+	q->in_transaction = q->careful = false;
 	return 0;
 }
 

@@ -99,6 +99,8 @@ void commit_turn(struct outpostd *d)
 	}
 	accept_forget(d);
 	settle_failed(d);
+	if (queue_again(d->queue))
+		return; /* one submission was the reason: in the next turn it fails alone */
 	door_failed(d, &err);
 	if (verdicts && reserve_use(d) && write_verdicts(d, &err) == 0)
 		return;

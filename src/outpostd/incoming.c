@@ -441,6 +441,12 @@ static void give_up(struct outpostd *d, const struct error *why)
 
 	accept_forget(d);
 	bounce_forget(d);
+	if (queue_again(d->queue)) { /* one file was the reason: in the next turn it fails alone */
+		in->next = in->n;
+		in->behind[0] = '\0';
+		in->look = true;
+		return;
+	}
 	log_line(LOG_FAIL, "pickup", 0, "cannot take " INCOMING_DIR "/ in: %s", why->text);
 	in->stays = incoming_count(d);
 	in->next = in->n;

@@ -119,6 +119,27 @@ class Door(Flusher):
         self.assertIn("hidden is full", self.mailq().out)
         self.assertEqual(*(self.submit_as(NOBODY, data=CONTROL_MAGIC + b"wake R %s\n" % text)[0] for text in (b"hidden", b"other")))
 
+    def test_one_that_the_database_refuses(self):
+        """The others of its transaction do not hear of it."""
+        relay = self.start_relay()
+        self.configure(relay)
+        service = self.start_outpostd()
+        base = sqlite3.connect(os.path.join(self.queue_dir, "queue.db"))
+        base.execute("CREATE TRIGGER refuse BEFORE INSERT ON recipient WHEN new.address LIKE 'poison@%' "
+                     "BEGIN SELECT RAISE(ABORT, 'no room for poison'); END")
+        base.commit()
+        base.close()
+        service.signal(signal.SIGSTOP)      # so that they come as one group
+        asked = [self.knock(submission(recipients=(who + "@example.net",))) for who in ("a", "poison", "b")]
+        service.signal(signal.SIGCONT)
+        answers = [self.answer(s) for s in asked]
+        for s in asked:
+            s.close()
+        self.assertRegex(answers[0], "^0 ")
+        self.assertRegex(answers[1], "^[1-9].*no room for poison")
+        self.assertRegex(answers[2], "^0 ")
+        relay.wait_messages(2)
+
     def test_refused(self):
         self.configure(self.start_relay())
         self.start_outpostd()

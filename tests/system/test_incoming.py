@@ -49,6 +49,22 @@ class Incoming(harness.SystemTest):
         messages = self.relay.wait_messages(100)
         self.assertEqual([m.header("Subject") for m in messages], ["m%d" % i for i in range(100)])
 
+    def test_one_that_the_database_refuses(self):
+        """It stays, and is told of; the others of its transaction are taken in all the same."""
+        self.start_outpostd().stop()
+        base = sqlite3.connect(os.path.join(self.queue_dir, "queue.db"))
+        base.execute("CREATE TRIGGER refuse BEFORE INSERT ON recipient WHEN new.address LIKE 'poison@%' "
+                     "BEGIN SELECT RAISE(ABORT, 'no room for poison'); END")
+        base.commit()
+        base.close()
+        for subject in ("one", "poison", "two"):
+            self.drop(subject)
+        self.start_outpostd()
+        self.relay.wait_messages(2)
+        self.assertEqual(self.subjects(), ["one", "two"])
+        harness.wait_for("the others to be taken out", lambda: len(os.listdir(self.incoming)) == 1)
+        self.wait_log("stays for now: .*no room for poison")
+
     def put(self, n, uid=0, recipient=None):
         """A file as outpost-drop writes it, the n-th to arrive."""
         arrival, digits = self.began + n, "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"

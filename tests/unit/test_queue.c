@@ -310,12 +310,14 @@ static void test_one_put_of_a_group_fails(void **state)
 	assert_sound();
 }
 
-/* A small message that can't be written takes its group with it, a large one goes alone; never is half of one there. */
+/* A small message that can't be written takes its group with it, but not when the group is tried again; a large one goes
+ * alone. Never is half of one there. */
 static void test_database_fails_within_a_group(void **state)
 {
 	static char large[LIMIT_CHUNK + 10];
 	struct queue_new_recipient good = {.address = "a@b"}, bad = {.address = "bad@b"};
-	struct queue_new a = message(1, &good, 1), b = message(1, &bad, 1), c = message(1, &good, 1);
+	struct queue_new a = message(1, &good, 1), b = message(1, &bad, 1), c = message(1, &good, 1),
+			 d = message(1, &good, 1);
 	struct queue_totals t;
 	char id[QUEUE_ID];
 
@@ -331,14 +333,21 @@ static void test_database_fails_within_a_group(void **state)
 	queue_rollback(q);
 	assert_int_equal(queue_totals(q, &t, &err), 0);
 	assert_int_equal(t.queued, 0);
+	assert_true(queue_again(q));
 	assert_int_equal(queue_begin(q, &err), 0);
 	assert_int_equal(put(&a, "x\n", id), 0);
-	assert_int_equal(put(&b, large, id), -1);
+	assert_int_equal(put(&b, "x\n", id), -1);
 	assert_int_equal(put(&c, "x\n", id), 0);
 	assert_int_equal(queue_commit(q, &err), 0);
+	assert_false(queue_again(q));
+	assert_int_equal(queue_begin(q, &err), 0);
+	assert_int_equal(put(&d, "x\n", id), 0);
+	assert_int_equal(put(&b, large, id), -1);
+	assert_int_equal(queue_commit(q, &err), 0);
+	assert_false(queue_again(q));
 	assert_int_equal(queue_totals(q, &t, &err), 0);
-	assert_int_equal(t.queued, 2);
-	assert_int_equal(t.bytes, 4);
+	assert_int_equal(t.queued, 3);
+	assert_int_equal(t.bytes, 6);
 	assert_sound();
 }
 
