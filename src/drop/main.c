@@ -80,6 +80,7 @@ static void settle(bool own_queue)
 	alarm(WHOLE_S);
 	raise_limits();
 	proc_settle();
+	proc_level();
 	if (!own_queue && chdir("/") < 0)
 		_exit(EX_OSFILE);
 #if !ENABLE_FAULT && !BUILT_WITH_ASAN

@@ -51,6 +51,7 @@ int rights_take(const char *queue_dir, struct error *err)
 
 	/* Root's groups would stay with us, and with the flusher; root once more, we can give them up. */
 	if (uid != 0 && getuid() == 0 && seteuid(0) == 0) {
+		proc_level();
 		if (proc_become(uid, gid, NULL, err) < 0)
 			return -1;
 	} else if (uid == 0) {

@@ -389,6 +389,8 @@ int main(int argc, char **argv)
 	if (io_standard_fds() < 0 || options(&d, argc, argv) < 0)
 		return usage();
 	proc_settle();
+	if (d.once && !d.foreground)
+		proc_level();
 	make_absolute(&d);
 	if (!d.foreground && detach(&report) < 0) {
 		fprintf(stderr, "outpostd: cannot go into the background: %s\n", strerror(errno));

@@ -235,10 +235,14 @@ class FullWindow(Crash):
         relay = self.fill()
 
         def kill(service):
+            died = len(self.log_lines("agent died"))
             for pid in harness.descendants(service.pid):
                 os.kill(pid, signal.SIGKILL)
+            self.wait_log("agent died", died + 1)
+            sent = len(self.log_lines("status=sent"))
             self.flushing = self.start(harness.program("outpost"), "-C", self.conf, "flush",
                                        log=os.path.join(self.tmp, "flush.log"))
+            self.wait_log("status=sent", sent + 1)  # one that is killed while it connects would be a failure of the relay
             return service
         self.finish(relay, self.kill_at(relay, (60, 110, 150), kill), 3)
 

@@ -30,7 +30,9 @@ for fd in range(1024):
     except OSError: continue
     fds.append(fd)
 text = "\n".join(["args " + " ".join(sys.argv[1:]), "env " + ",".join(sorted(os.environ)), "cwd " + os.getcwd(),
-                  "ids " + ids(), "groups " + str(os.getgroups()), "fds " + str(fds), "leader " + str(os.getsid(0) == os.getpid())]) + "\n"
+                  "ids " + ids(), "groups " + str(os.getgroups()), "fds " + str(fds), "leader " + str(os.getsid(0) == os.getpid()),
+                  "level %%d %%d %%s" %% (os.getpriority(os.PRIO_PROCESS, 0), os.sched_getscheduler(0),
+                                       os.popen("ionice -p %%d" %% os.getpid()).read().strip())]) + "\n"
 fd = os.open(out + ".new", os.O_CREAT | os.O_WRONLY, 0o644)
 os.write(fd, text.encode())
 os.rename(out + ".new", out)
@@ -196,6 +198,15 @@ class Drop(harness.SystemTest):
         self.assertEqual(got["ids"], "(%d, %d, %d) (%d, %d, %d)" % ((OWNER,) * 6))
         self.assertEqual(got["fds"], "[0, 1, 2]")
         self.assertEqual(got["leader"], "True")
+
+    def test_what_the_caller_made_of_himself(self):
+        """nice(1), chrt(1) and ionice(1) are for his job, not for the flusher that was born from it; a nice value takes root to undo."""
+        for uid, level in ((CALLER, min(os.getpriority(os.PRIO_PROCESS, 0) + 7, 19)), (0, 0)):
+            self.drop(None, "-n", "7", "ionice", "-c", "3", "chrt", "-b", "0", self.built, prog="nice", uid=uid)
+            got = self.once()
+            os.unlink(self.report)
+            self.assertEqual(got["level"].split()[:2], [str(level), "0"])
+            self.assertNotIn("idle", got["level"])
 
     def test_no_flusher_where_a_service_manager_has_the_door(self):
         open(self.rundir + "/managed", "w").close()
