@@ -12,8 +12,13 @@ enum { ENABLE_FAULT_BUILD = 0 };
 
 bool agent_sandbox_files(const struct delivery_session *s)
 {
+	/* What the resolver reads is named besides /etc: a rule is for the file itself, and often there is only a link to it
+	 * (/run/NetworkManager, /run/netconfig, /mnt/wsl). */
 	const struct sandbox_path paths[] = {
 		{"/etc", false, false}, {"/usr", false, true}, {"/lib", false, true}, {"/lib64", false, true},
+		{"/nix/store", false, true}, {"/gnu/store", false, true},
+		{"/etc/resolv.conf", false, false}, {"/etc/hosts", false, false}, {"/etc/nsswitch.conf", false, false},
+		{"/etc/host.conf", false, false}, {"/etc/gai.conf", false, false}, {"/etc/services", false, false},
 		{"/run/systemd/resolve", true, false}, {"/run/nscd", true, false}, {"/var/lib/ca-certificates", false, false},
 		{"/run/resolvconf", false, false}, {"/dev/urandom", false, false}, {"/dev/null", true, false},
 		{"/proc/sys/crypto", false, false},

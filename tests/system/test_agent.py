@@ -2,6 +2,7 @@
 addresses, TLS levels, login, and what is left of a password."""
 import os
 import re
+import shutil
 import socket
 import subprocess
 import threading
@@ -426,6 +427,19 @@ class Names(AgentTest):
         mounts = "".join("mount --bind %s/%s /etc/%s && " % (self.tmp, n, n)
                          for n in ("resolv.conf", "nsswitch.conf") if os.path.exists("/etc/" + n))
         return ["unshare", "-m", "sh", "-c", mounts + 'exec "$@"', "sh"]
+
+    def test_a_resolv_conf_that_lives_elsewhere(self):
+        """As on openSUSE, in WSL, and wherever NetworkManager makes it a link to its own."""
+        relay = self.start_relay()
+        before = self.resolver({("relay.test", "A"): ["127.0.0.1"]})
+        etc = os.path.join(self.tmp, "etc")
+        os.mkdir(etc)
+        for name in ("passwd", "group", "services", "hosts"):
+            shutil.copy("/etc/" + name, etc)
+        for name in ("resolv.conf", "nsswitch.conf"):
+            os.symlink(os.path.join(self.tmp, name), os.path.join(etc, name))
+        before[4] = 'mount --bind %s /etc && exec "$@"' % etc
+        self.all_sent(self.drive(relay, before=before, host="relay.test"), relay, 1)
 
     def test_mx_in_the_order_of_their_preference(self):
         relay, dead = self.start_relay(), harness.free_port()
