@@ -195,7 +195,7 @@ static int on_mail(struct transfer *t, const struct awaited *w)
 		return keeps_the_last(t, w->tx, "lost track of the session: in reply to MAIL FROM it said");
 	w->tx->mail_refused = true;
 	look_for_reproach(t, SLOWDOWN_MESSAGE, "MAIL FROM command");
-	verdict_of_reply(t->a, "MAIL FROM command", &v);
+	verdict_of_reply(t->a, SLOWDOWN_MESSAGE, "MAIL FROM command", &v);
 	settle_all(t, w->tx, &v);
 	return 0;
 }
@@ -241,7 +241,7 @@ static int on_rcpt(struct transfer *t, const struct awaited *w)
 		return 0;
 	}
 	look_for_reproach(t, SLOWDOWN_RECIPIENT, "RCPT TO command");
-	verdict_of_reply(t->a, "RCPT TO command", &v);
+	verdict_of_reply(t->a, SLOWDOWN_RECIPIENT, "RCPT TO command", &v);
 	settle_one(t, x, w->rcpt, &v);
 	return 0;
 }
@@ -260,7 +260,7 @@ static int on_data(struct transfer *t, const struct awaited *w)
 	if (!x->accepted)
 		return 0;
 	look_for_reproach(t, SLOWDOWN_MESSAGE, "DATA command");
-	verdict_of_reply(t->a, "DATA command", &v);
+	verdict_of_reply(t->a, SLOWDOWN_MESSAGE, "DATA command", &v);
 	settle_accepted(t, x, &v);
 	x->accepted = 0;
 	return 0;
@@ -309,7 +309,7 @@ static int on_end(struct transfer *t, const struct awaited *w)
 		return out_of_step(t, "answered the end of data with");
 	if (knows_no_chunks(t, x))
 		return without_chunks(t, x);
-	verdict_of_reply(t->a, what, &v);
+	verdict_of_reply(t->a, SLOWDOWN_MESSAGE, what, &v);
 	if (x->accepted && v.fate != FATE_SENT)
 		look_for_reproach(t, SLOWDOWN_MESSAGE, what);
 	if (x->body_open)

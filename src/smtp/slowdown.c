@@ -9,6 +9,14 @@ static const char *const wordings[] = {
 	"sending limit", "daily limit", "hourly limit", "submission limit", "exceeded the limit", "server busy",
 	"concurrent connections", "temporarily rate", "limit exceeded",
 };
+/* What hosters and providers say with 5xx when the account has sent enough for today; nothing is wrong with the message. */
+static const char *const limits[] = {
+	"sending limit", "sending quota", "sending rate", "send limit", "submission limit", "submission quota", "submissionquota",
+	"rate limit", "ratelimit", "rate-limit", "relay limit", "daily limit", "hourly limit", "daily user sending",
+	"emails per hour", "emails per day", "messages per hour", "messages per day", "exceeded threshold",
+	"unusual sending activity", "too many messages", "too many emails", "too many mails", "throttl",
+};
+static const char *const mailbox[] = {"mailbox", "over quota", "user quota", "disk quota"};
 static const char *const greylist[] = {"greylist", "graylist", "grey-list", "gray-list"};
 
 /* Finds a word without regard to case; the position behind it, or NULL. */
@@ -30,8 +38,27 @@ static bool says(const struct reply *r, const char *const *words, size_t n)
 
 #define SAYS(r, list) says(r, list, sizeof(list) / sizeof(list[0]))
 
+/* A recipient's mailbox is full, or gets too much: that is between him and the relay. */
+static bool of_mailbox(const struct reply *r, enum slowdown_stage stage)
+{
+	if (stage == SLOWDOWN_SESSION)
+		return false;
+	if (strncmp(r->dsn, "4.2.", 4) == 0)
+		return true;
+	if (stage != SLOWDOWN_RECIPIENT)
+		return false;
+	return strncmp(r->dsn, "5.2.", 4) == 0 || (!r->dsn[0] && SAYS(r, mailbox));
+}
+
+bool slowdown_limit(const struct reply *r, enum slowdown_stage stage)
+{
+	return r->code >= 550 && r->code <= 554 && !of_mailbox(r, stage) && SAYS(r, limits);
+}
+
 bool slowdown_asked(const struct reply *r, enum slowdown_stage stage)
 {
+	if (slowdown_limit(r, stage))
+		return true;
 	switch (r->code) {
 	case 421:
 	case 432:
@@ -40,7 +67,7 @@ bool slowdown_asked(const struct reply *r, enum slowdown_stage stage)
 	case 451:
 	case 452:
 	case 454:
-		if (SAYS(r, greylist))
+		if (SAYS(r, greylist) || of_mailbox(r, stage))
 			return false;
 		if (SAYS(r, wordings))
 			return true;

@@ -11,17 +11,20 @@ static enum delivery_fate fate_of(char class)
 	return class == '2' ? FATE_SENT : class == '4' ? FATE_DEFERRED : FATE_FAILED;
 }
 
-void verdict_of_reply(const struct agent *a, const char *what, struct delivery_verdict *v)
+void verdict_of_reply(const struct agent *a, enum slowdown_stage stage, const char *what, struct delivery_verdict *v)
 {
 	const struct reply *r = &a->reply;
+	bool ours = verdict_is_login(r) || slowdown_limit(r, stage);
 	char class = (char)('0' + r->code / 100);
 	struct buf words;
 
 	memset(v, 0, sizeof(*v));
-	v->fate = verdict_is_login(r) ? FATE_DEFERRED : fate_of(class);
+	v->fate = ours ? FATE_DEFERRED : fate_of(class);
 	v->smtp_code = r->code;
-	if (verdict_is_login(r))
+	if (verdict_is_login(r) || (ours && !r->dsn[0]))
 		snprintf(v->dsn, sizeof(v->dsn), "4.7.0");
+	else if (ours)
+		snprintf(v->dsn, sizeof(v->dsn), "4%s", r->dsn + 1);
 	else if (r->dsn[0])
 		snprintf(v->dsn, sizeof(v->dsn), "%s", r->dsn);
 	else

@@ -6,9 +6,11 @@
 #define SMTP_VERDICT_H
 
 #include "smtp/agent.h"
+#include "smtp/slowdown.h"
 
-/* From a->reply to WHAT ("RCPT TO command"): 2xx sent, 4xx deferred, 5xx failed, but for those that speak of our login. */
-void verdict_of_reply(const struct agent *a, const char *what, struct delivery_verdict *v);
+/* From a->reply to WHAT ("RCPT TO command"): 2xx sent, 4xx deferred, 5xx failed, but for those that speak of us: our login, our
+ * account's limits. */
+void verdict_of_reply(const struct agent *a, enum slowdown_stage stage, const char *what, struct delivery_verdict *v);
 
 /* Without a reply; the class of dsn says what becomes of it. */
 void verdict_of_words(struct delivery_verdict *v, const char *dsn, const char *fmt, ...)

@@ -174,12 +174,12 @@ static void verdicts_on_the_login(void **state)
 	reply_init(&a.reply);
 	for (size_t i = 0; i < COUNT(wires); i++) {
 		assert_int_equal(parse(&a.reply, wires[i], strlen(wires[i])), 1);
-		verdict_of_reply(&a, "DATA command", &v);
+		verdict_of_reply(&a, SLOWDOWN_MESSAGE, "DATA command", &v);
 		assert_int_equal(v.fate, FATE_DEFERRED);
 		assert_string_equal(v.dsn, "4.7.0");
 	}
 	assert_int_equal(parse(&a.reply, "550 5.7.1 no\r\n", 14), 1);
-	verdict_of_reply(&a, "DATA command", &v);
+	verdict_of_reply(&a, SLOWDOWN_MESSAGE, "DATA command", &v);
 	assert_int_equal(v.fate, FATE_FAILED);
 	reply_free(&a.reply);
 }
@@ -370,11 +370,23 @@ static void slow_down(void **state)
 		{"451 4.7.1 please try again later\r\n", SLOWDOWN_MESSAGE, true, 0},
 		{"451 4.7.1 please try again later\r\n", SLOWDOWN_RECIPIENT, false, 0},
 		{"450 4.7.1 Greylisted, retry in 60 seconds\r\n", SLOWDOWN_MESSAGE, false, 60},
-		{"450 4.2.1 The user is receiving mail too fast, sending rate\r\n", SLOWDOWN_RECIPIENT, true, 0},
+		{"450 4.2.1 The user is receiving mail too fast, sending rate\r\n", SLOWDOWN_RECIPIENT, false, 0},
 		{"454 Throttling failure: Maximum sending rate exceeded.\r\n", SLOWDOWN_MESSAGE, true, 0},
 		{"452 4.2.2 mailbox full\r\n", SLOWDOWN_RECIPIENT, false, 0},
 		{"452 4.5.3 too many recipients\r\n", SLOWDOWN_RECIPIENT, false, 0},
-		{"550 5.7.1 rate limit\r\n", SLOWDOWN_MESSAGE, false, 0},
+		{"452 4.2.2 <b@example.com> Quota exceeded (mailbox for user is full)\r\n", SLOWDOWN_RECIPIENT, false, 0},
+		{"452 4.2.2 <b@example.com> Quota exceeded (mailbox for user is full)\r\n", SLOWDOWN_MESSAGE, false, 0},
+		{"452 <b@example.com> Quota exceeded (mailbox for user is full)\r\n", SLOWDOWN_RECIPIENT, false, 0},
+		{"450 Requested mail action not taken: mailbox unavailable Mail send limit exceeded.\r\n", SLOWDOWN_MESSAGE, true, 0},
+		{"550 5.7.1 no such user\r\n", SLOWDOWN_MESSAGE, false, 0},
+		{"550-5.4.5 Daily user sending limit exceeded. For more\r\n550 5.4.5 information on limits\r\n", SLOWDOWN_MESSAGE, true, 0},
+		{"550 5.7.1 Daily SMTP relay limit exceeded for customer.\r\n", SLOWDOWN_MESSAGE, true, 0},
+		{"554 5.2.0 STOREDRV.Submission.Exception:SubmissionQuotaExceededException\r\n", SLOWDOWN_MESSAGE, true, 0},
+		{"550 Domain example.com has exceeded the max emails per hour (250/200 (125%)) allowed.\r\n", SLOWDOWN_RECIPIENT, true, 0},
+		{"552 5.2.2 <b@example.com> Quota exceeded (mailbox for user is full)\r\n", SLOWDOWN_RECIPIENT, false, 0},
+		{"552 5.2.2 Quota exceeded (mailbox for user is full)\r\n", SLOWDOWN_MESSAGE, false, 0},
+		{"552 5.3.4 message size limit exceeded\r\n", SLOWDOWN_MESSAGE, false, 0},
+		{"550 5.2.1 The user is receiving mail too fast, sending rate\r\n", SLOWDOWN_RECIPIENT, false, 0},
 		{"450 4.3.2 retry after 2 hours\r\n", SLOWDOWN_MESSAGE, false, 7200},
 		{"421 wait 99999999 hours\r\n", SLOWDOWN_SESSION, true, 86400},
 	};
