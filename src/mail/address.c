@@ -327,9 +327,27 @@ static int bare(struct scan *s, const char *entry, const char *end)
 	return give(s, entry, end);
 }
 
-/* After '>': whatever stands before the next separator is no address, unless it has angles of its own. */
+static int entry(struct scan *s);
+
+/* Between a '>' and the separator: addresses, if somebody forgot the comma between. */
+static int left_over(struct scan *s, const char *from, const char *end)
+{
+	struct scan one = *s;
+	int rc;
+
+	one.p = from;
+	one.end = end;
+	rc = entry(&one);
+	s->spec = one.spec;	/* it may have grown */
+	return rc;
+}
+
+/* After '>': what stands before the next separator belongs to angles of its own, or has an '@', or is an argument's word;
+ * all else is no address. */
 static int after_angle(struct scan *s)
 {
+	const char *from = s->p;
+	bool more = false;
 	int rc;
 
 	for (;;) {
@@ -339,14 +357,17 @@ static int after_angle(struct scan *s)
 		if (token_is(s, ';'))
 			s->in_group = false;
 		if (s->token == T_END || token_is(s, ',') || token_is(s, ';'))
-			return 0;
+			return more ? left_over(s, from, s->at) : 0;
 		if (s->token == T_BAD)
 			return refuse(s, s->at, s->end, s->why);
 		entry = s->at;
+		more = more || token_is(s, '@') || (s->token == T_WORD && s->flags & ADDRESS_BLANKS);
 		if (token_is(s, '<')) {
 			rc = angle(s, entry);
 			if (rc)
 				return rc;
+			from = s->p;
+			more = false;
 		}
 	}
 }

@@ -80,6 +80,24 @@ static void test_names(void **state)
 	check("[list] Name <a@b>", "a@b|");
 }
 
+/* A comma that was left out between two addresses, the first of which has angle brackets: neither is lost without a word. */
+static void test_behind_angles(void **state)
+{
+	(void)state;
+	check("A <a@b> c@d", "a@b|c@d|");
+	check("A <a@b>\n c@d e@f, g@h", "a@b|c@d|e@f|g@h|");
+	check("A <a@b> B <c@d> (x) e@f; g@h", "a@b|c@d|e@f|g@h|");
+	check("A <a@b>\n B c@d", "!");
+	check("A <a@b> \"B\" c@d", "!");
+	check("A <a@b> c@@d", "!");
+	check_flags("A <a@b>\n B c@d, e@f", ADDRESS_SKIP_BAD, "a@b|e@f|");
+	check("G: A <a@b> c@d; e@f", "a@b|c@d|e@f|");
+	check("A <a@b> (c@d), e@f", "a@b|e@f|");
+	check("A <a@b>>, e@f", "a@b|e@f|");
+	check_flags("<a@b> root c@d", ADDRESS_BLANKS, "a@b|root|c@d|");
+	check_flags("<a@b>> <c@d>", ADDRESS_BLANKS, "a@b|c@d|");
+}
+
 static void test_comments(void **state)
 {
 	(void)state;
@@ -196,10 +214,10 @@ static void test_same(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_plain), cmocka_unit_test(test_names), cmocka_unit_test(test_comments),
-		cmocka_unit_test(test_quoted), cmocka_unit_test(test_groups_and_routes), cmocka_unit_test(test_bad),
-		cmocka_unit_test(test_blanks), cmocka_unit_test(test_nul_and_length), cmocka_unit_test(test_positions),
-		cmocka_unit_test(test_same),
+		cmocka_unit_test(test_plain), cmocka_unit_test(test_names), cmocka_unit_test(test_behind_angles),
+		cmocka_unit_test(test_comments), cmocka_unit_test(test_quoted), cmocka_unit_test(test_groups_and_routes),
+		cmocka_unit_test(test_bad), cmocka_unit_test(test_blanks), cmocka_unit_test(test_nul_and_length),
+		cmocka_unit_test(test_positions), cmocka_unit_test(test_same),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
