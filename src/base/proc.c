@@ -195,4 +195,5 @@ void proc_settle(void)
 {
 	umask(077);
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* a file that may grow no more is an error like a full disk */
 }

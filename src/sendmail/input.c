@@ -1,6 +1,7 @@
 #include "config.h"
 #include "sendmail/input.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -112,6 +113,8 @@ static bool all_blank(const char *p, size_t n)
 
 static int keep(struct input *in, const char *p, size_t n, struct error *err)
 {
+	if (!in->known && in->header.len + n > LIMIT_HEADER) /* a log, all of whose lines have a colon */
+		return begin_body(in, false, err) < 0 ? -1 : body(in, p, n, err);
 	if (buf_add(&in->header, p, n) < 0)
 		return error_set(err, EX_DATAERR, "5.3.4", "the header is longer than %u bytes", LIMIT_HEADER);
 	return 0;
@@ -370,6 +373,8 @@ static int read_pieces(struct input *in, int fd, char *piece, struct error *err)
 	while (!in->ended) {
 		ssize_t got = io_read(fd, piece, PIECE);
 
+		if (got < 0 && errno == EAGAIN && io_wait(fd, POLLIN, DEADLINE_NEVER) > 0)
+			continue; /* what we share with the caller may be his non-blocking descriptor */
 		if (got < 0)
 			return error_sys(err, EX_IOERR, "4.3.0", "cannot read the message");
 		if (got == 0)

@@ -28,6 +28,17 @@ void letter_free(struct letter *l)
 	buf_free(&l->header);
 }
 
+/* The caller's own address. Where users come from a directory, a login name can be one already ("ann@ad.example.com"). */
+static int put_caller(struct buf *out)
+{
+	const char *login = caller_login();
+	struct error none;
+
+	if (strchr(login, '@') && address_one(login, strlen(login), out, &none) == 0)
+		return 0;
+	return address_put_local(out, login, strlen(login));
+}
+
 int letter_sender(struct letter *l, const char *text, struct error *err)
 {
 	struct buf spec;
@@ -35,7 +46,7 @@ int letter_sender(struct letter *l, const char *text, struct error *err)
 
 	buf_init(&spec, LIMIT_ADDRESS * 2);
 	if (!text)
-		rc = address_put_local(&spec, caller_login(), strlen(caller_login()));
+		rc = put_caller(&spec);
 	else if (span_trim(span_of(text)).n)
 		rc = address_one(text, strlen(text), &spec, err);
 	if (rc < 0 && text)
@@ -118,25 +129,56 @@ static void see(struct seen *s, const struct field *f)
 
 /* ---- what it lacks */
 
+static void put_person(struct letter *l, const char *field, struct span name, const char *address)
+{
+	buf_addf(&l->header, "%s: ", field);
+	if (span_trim(name).n) {
+		header_put_name(&l->header, name.p, name.n);
+		buf_addf(&l->header, " <%s>\n", address);
+	} else {
+		buf_addf(&l->header, "%s\n", address);
+	}
+}
+
 /* "From: Name <address>". Without a full name, or when somebody else is the sender, the address alone. */
 static void put_from(struct letter *l, const char *field, struct span text)
 {
-	bool mine = !*l->sender || strcmp(l->sender, caller_login()) == 0;
-	struct buf name;
+	struct buf name, own;
 
 	buf_init(&name, LIMIT_HEADER_LINE);
+	buf_init(&own, LIMIT_ADDRESS * 2);
+	put_caller(&own);
 	if (text.n)
 		buf_add(&name, text.p, text.n);
-	else if (l->full_name || mine)
+	else if (l->full_name || !*l->sender || strcmp(l->sender, buf_str(&own)) == 0)
 		caller_full_name(l->full_name, &name);
-	buf_addf(&l->header, "%s: ", field);
-	if (span_trim((struct span){buf_str(&name), name.len}).n) {
-		header_put_name(&l->header, buf_str(&name), name.len);
-		buf_addf(&l->header, " <%s>\n", *l->sender ? l->sender : caller_login());
-	} else {
-		buf_addf(&l->header, "%s\n", *l->sender ? l->sender : caller_login());
-	}
+	put_person(l, field, (struct span){buf_str(&name), name.len}, *l->sender ? l->sender : buf_str(&own));
 	buf_free(&name);
+	buf_free(&own);
+}
+
+/* A name and an address without angle brackets: "Web shop shop@example.com". */
+static bool put_name_and_address(struct letter *l, struct span text)
+{
+	struct span name = text, word;
+	struct error none;
+	struct buf spec;
+	bool good;
+
+	while (name.n && !ascii_space(name.p[name.n - 1]))
+		name.n--;
+	word = (struct span){text.p + name.n, text.n - name.n};
+	name = span_trim(name);
+	if (name.n > 1 && name.p[0] == '"' && name.p[name.n - 1] == '"')
+		name = (struct span){name.p + 1, name.n - 2};
+	if (!name.n || memchr(name.p, '<', name.n) || memchr(name.p, '@', name.n) || !memchr(word.p, '@', word.n))
+		return false;
+	buf_init(&spec, LIMIT_ADDRESS * 2);
+	good = address_one(word.p, word.n, &spec, &none) == 0 && spec.len && !text_8bit(spec.data, spec.len);
+	if (good)
+		put_person(l, "From", name, spec.data);
+	buf_free(&spec);
+	return good;
 }
 
 static void put_date(struct letter *l, const char *field)
@@ -191,6 +233,19 @@ static void put_mime(struct letter *l, const struct seen *s)
 
 /* ---- */
 
+/* "To : ann": RFC 5322 4.5 has it read but never sent, and there are receivers for whom the header ends there. */
+static void put_without_blanks(struct letter *l, const struct field *f)
+{
+	struct buf t;
+
+	buf_init(&t, LIMIT_HEADER);
+	buf_add(&t, f->name.p, f->name.n);
+	buf_addc(&t, ':');
+	buf_add(&t, f->body.p, (size_t)(f->raw.p + f->raw.n - f->body.p));
+	header_put(&l->header, (struct span){buf_str(&t), t.len});
+	buf_free(&t);
+}
+
 /* A From that names nobody ("From: Backup job") is given the sender's address; an empty one goes; text that is not 7bit is
  * not called so, since there are receivers who take it at its word. */
 static void put_field(struct letter *l, const struct seen *s, const struct field *f)
@@ -205,14 +260,16 @@ static void put_field(struct letter *l, const struct seen *s, const struct field
 	if (kind == FIELD_FROM && !s->from) {
 		if (text.n && !memchr(text.p, '<', text.n) && !memchr(text.p, '\n', text.n) && !memchr(text.p, '@', text.n))
 			put_from(l, "From", text);
-		else
+		else if (!put_name_and_address(l, text))
 			put_from(l, "From", (struct span){"", 0});
 		return;
 	}
 	if (kind == FIELD_CTE && l->in.eight_bit && span_iscase(text, "7bit"))
 		buf_adds(&l->header, "Content-Transfer-Encoding: 8bit\n");
-	else
+	else if (f->body.p - f->raw.p == (ptrdiff_t)f->name.n + 1)
 		header_put(&l->header, f->raw);
+	else
+		put_without_blanks(l, f);
 }
 
 int letter_compose(struct letter *l, struct error *err)

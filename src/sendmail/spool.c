@@ -55,15 +55,16 @@ static int open_in(const char *dir)
 
 static int open_file(struct error *err)
 {
-	const char *dirs[] = {getenv("TMPDIR"), "/tmp", "/var/tmp"};
+	/* the last for callers to whom all but /dev is read-only (ProtectSystem=strict) */
+	const char *dirs[] = {getenv("TMPDIR"), "/tmp", "/var/tmp", "/dev/shm"};
 
-	for (size_t i = 0; i < 3; i++) {
+	for (size_t i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++) {
 		int fd = dirs[i] && dirs[i][0] == '/' ? open_in(dirs[i]) : -1;
 
 		if (fd >= 0)
 			return fd;
 	}
-	return error_sys(err, EX_TEMPFAIL, "4.3.1", "cannot make a temporary file in TMPDIR, /tmp or /var/tmp");
+	return error_sys(err, EX_TEMPFAIL, "4.3.1", "cannot make a temporary file in TMPDIR, /tmp, /var/tmp or /dev/shm");
 }
 
 static int write_out(struct spool *s, const char *p, size_t n, struct error *err)

@@ -2,9 +2,12 @@
 import os
 import pty
 import re
+import resource
 import subprocess
+import unittest
 
 import harness
+import test_agent
 
 
 class Input(harness.SystemTest):
@@ -184,6 +187,74 @@ class Input(harness.SystemTest):
         m = self.through(b"From: root@localhost\n\nx\n")
         self.assertEqual(m.header("From"), "root@example.com")
 
+    @unittest.skipUnless(test_agent.can_unshare(), "no mount namespace here for a passwd of its own")
+    def test_login_names_of_a_directory(self):
+        """sssd gives names that are addresses, winbind names with a backslash; in both, the From that is made is one."""
+        for login, address in (("ann@ad.example.org", "ann@ad.example.org"), ("AD\\ann", '"AD\\\\ann"@example.com'),
+                               ("ann@", '"ann@"@example.com')):
+            with open(os.path.join(self.tmp, "passwd"), "w") as f:
+                f.write(login + ":x:0:0:Ann Other:/root:/bin/sh\n")
+            for args, sender in (((), address), (("-f", "<>"), "")):
+                argv = ["unshare", "-m", "sh", "-c", 'mount --bind "$0" /etc/passwd && exec "$@"', f.name,
+                        harness.program("sendmail"), "-C", self.conf, *args, "you@example.net"]
+                subprocess.run(argv, input=b"Subject: x\n\nx\n", env=self.environ(), check=True, timeout=30)
+                self.sent += 1
+                m = self.relay.wait_messages(self.sent)[-1]
+                self.assertEqual(m.sender, sender)
+                self.assertIn(("\nFrom: Ann Other <%s>\n" % address).encode(), m.data)
+
+    def test_from_without_angle_brackets(self):
+        """The address that somebody wrote is the one that is answered to."""
+        for said, want in (("Web shop shop@example.net", "Web shop <shop@example.net>"),
+                           ('"Shop, Web" shop@example.net', '"Shop, Web" <shop@example.net>'),
+                           ("=?utf-8?q?J=C3=B6rg?= shop@example.net", "J\u00f6rg <shop@example.net>"),
+                           ("Web shop <shop@example.net", "root <root@example.com>"),
+                           ("shop@ example.net x@@y", "root <root@example.com>")):
+            m = self.through(("From: %s\n\nx\n" % said).encode())
+            self.assertEqual(m.header("From"), want)
+
+    def test_blanks_before_the_colon(self):
+        m = self.body(b"To : a@b.example\nSubject \t: x\n y\nX-Any: a : b\n\nx : y\n", b"x : y\n")
+        for line in (b"To: a@b.example\n", b"Subject: x\n y\n", b"X-Any: a : b\n"):
+            self.assertIn(b"\n" + line, m.data)
+        self.body(b"Error : disk full\n\nx\n", b"Error : disk full\n\nx\n")
+
+    def test_a_log_is_no_header(self):
+        """However long, and whatever stands before its colons."""
+        text = b"kernel: something happened somewhere\n" * 130000
+        m = self.body(text, text)
+        self.assertLess(len(m.data) - len(text), 1000)
+
+    def test_nonblocking_input(self):
+        """Who runs us may have made what we share with him non-blocking."""
+        ours, theirs = os.pipe()
+        os.set_blocking(ours, False)
+        p = subprocess.Popen([harness.program("sendmail"), "-C", self.conf, "you@example.net"], stdin=ours, env=self.environ())
+        os.close(ours)
+        harness.wait_for("sendmail to read", lambda: self.sleeps(p) or p.poll() is not None)
+        os.write(theirs, b"Subject: x\n\nlate\n")
+        os.close(theirs)
+        self.assertEqual(p.wait(20), 0)
+        self.assertEqual(self.relay.wait_messages(1)[0].body, b"late\n")
+
+    def sleeps(self, p):
+        with open("/proc/%d/stat" % p.pid) as f:
+            return f.read().rsplit(")", 1)[1].split()[0] == "S"
+
+    @unittest.skipUnless(test_agent.can_unshare(), "no mount namespace here to make it read-only")
+    def test_read_only_temporary_directories(self):
+        """What ProtectSystem=strict makes of them, without PrivateTmp."""
+        script = "for d in /tmp /var/tmp; do mount --bind $d $d && mount -o remount,bind,ro $d || exit 99; done; exec \"$@\""
+        subprocess.run(["unshare", "-m", "sh", "-c", script, "sh", harness.program("sendmail"), "-C", self.conf, "you@example.net"],
+                       input=b"Subject: x\n\n" + b"x\n" * 100000, env=self.environ(), check=True, timeout=30)
+        self.assertEqual(self.relay.wait_messages(1)[0].body, b"x\n" * 100000)
+
+    def test_file_size_limit(self):
+        """A temporary file that may not grow is said in words; a signal would say nothing."""
+        done = self.sendmail("you@example.net", input=b"x\n" * 100000, code=75,
+                             preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000)))
+        self.assertRegex(done.err, r"\Asendmail: cannot write the temporary file: File too large\n\Z")
+
     def test_resent(self):
         m = self.through(b"Resent-To: r@example.net\nTo: old@example.net\nBcc: b@example.net\nFrom: w@example.org\n"
                          b"Date: Mon, 16 Nov 2026 10:00:00 +0000\nMessage-ID: <1@x>\n\nx\n", "-t")
@@ -204,6 +275,11 @@ class Input(harness.SystemTest):
         self.assertNotIn(b"e@example.net", m.data)
         m = self.through("To: jürgen@exämple.de\n\nx\n".encode(), "-t")
         self.assertTrue(m.recipients[0].startswith("jürgen@"))
+
+    def test_recipients_without_a_comma(self):
+        m = self.through(b"To: A <a@example.net>\n b@example.net\nCc: c@example.net\n\nx\n", "-t", "<d@example.net> e")
+        self.assertEqual(sorted(m.recipients), ["a@example.net", "b@example.net", "c@example.net", "d@example.net", "e@example.com"])
+        self.sendmail("-t", input=b"To: A <a@example.net>\n B b@example.net\n\nx\n", code=65)
 
     def test_refused(self):
         for args, data, code, words in (
