@@ -9,9 +9,11 @@
 
 #include "base/deadline.h"
 #include "base/sock.h"
+#include "submission/incoming.h"
 
 size_t state_count_files(const char *dir, const char *sub)
 {
+	bool incoming = strcmp(sub, INCOMING_DIR) == 0;	/* where not all is mail */
 	char path[PATH_MAX];
 	struct dirent *e;
 	size_t n = 0;
@@ -20,7 +22,7 @@ size_t state_count_files(const char *dir, const char *sub)
 	snprintf(path, sizeof(path), "%s/%s", dir, sub);
 	d = opendir(path);
 	while (d && (e = readdir(d)) != NULL)
-		n += e->d_name[0] != '.';
+		n += incoming ? incoming_is_name(e->d_name) : e->d_name[0] != '.';
 	if (d)
 		closedir(d);
 	return n;

@@ -25,7 +25,7 @@
 #include "base/step.h"
 #include "submission/incoming.h"
 
-enum { TAKE_AT_ONCE = 64, KEPT_MAX = 4096, AGAIN_MS = 5000, AGAIN_MAX_MS = 3600 * 1000, GROUPS_MAX = 256 };
+enum { TAKE_AT_ONCE = 64, KEPT_MAX = 4096, AGAIN_MS = 5000, AGAIN_MAX_MS = 3600 * 1000, GROUPS_MAX = 256, LEFT_S = 86400 };
 
 static int dir_path(const struct outpostd *d, const char *dir, const char *name, char *buf, size_t size)
 {
@@ -306,8 +306,10 @@ static void remove_taken(struct outpostd *d, const char *name)
 	if (!*name || dir_path(d, INCOMING_DIR, name, path, sizeof(path)) < 0)
 		return;
 	STEP("incoming-unlink");
-	if (unlink(path) < 0)
-		log_line(LOG_FAIL, "pickup", 0, "cannot remove %s: %s", path, strerror(errno));
+	if (unlink(path) == 0)
+		return;
+	d->incoming.stays++; /* taken again it is known by its token; nobody is to begin another life for it */
+	log_line(LOG_FAIL, "pickup", 0, "cannot remove %s: %s", path, strerror(errno));
 }
 
 /* ---- which files: the oldest, found in one walk through the directory with a heap whose top is the youngest kept */
@@ -358,6 +360,29 @@ static int keep(struct incoming_state *in, const char *name)
 	return 0;
 }
 
+/* A drop takes ten minutes at most, and what it did not finish it did not acknowledge. */
+static void remove_old(struct outpostd *d, const char *name)
+{
+	char path[1200];
+	struct stat st;
+
+	if (dir_path(d, INCOMING_DIR, name, path, sizeof(path)) < 0 || lstat(path, &st) < 0 ||
+	    clock_us(d) / 1000000 - st.st_mtime < LEFT_S)
+		return;
+	if (unlink(path) == 0)
+		log_line(LOG_INFORMATION, "pickup", 0, INCOMING_DIR "/%s was never finished by its writer, and is removed", name);
+}
+
+static void look_at(struct outpostd *d, const char *name)
+{
+	struct incoming_state *in = &d->incoming;
+
+	if (incoming_is_unfinished(name))
+		remove_old(d, name);
+	else if (incoming_is_name(name) && strcmp(name, in->behind) > 0 && keep(in, name) < 0)
+		stays(d, name, "no memory");
+}
+
 static void look(struct outpostd *d)
 {
 	struct incoming_state *in = &d->incoming;
@@ -375,8 +400,7 @@ static void look(struct outpostd *d)
 	if (!dir)
 		stays(d, "", strerror(errno));
 	while (dir && (e = readdir(dir)) != NULL)
-		if (incoming_is_name(e->d_name) && strcmp(e->d_name, in->behind) > 0 && keep(in, e->d_name) < 0)
-			stays(d, e->d_name, "no memory");
+		look_at(d, e->d_name);
 	if (dir)
 		closedir(dir);
 	if (in->n)
@@ -491,7 +515,14 @@ void incoming_take(struct outpostd *d)
 
 void incoming_close(struct outpostd *d)
 {
-	forget(&d->incoming);
+	struct incoming_state *in = &d->incoming;
+
+	forget(in);
+	if (in->watch.fd < 0)
+		return;
+	loop_remove(&d->loop, &in->watch);
+	close(in->watch.fd);
+	in->watch.fd = -1;
 }
 
 size_t incoming_count(struct outpostd *d)

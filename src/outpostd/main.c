@@ -22,7 +22,7 @@
 #include "base/proc.h"
 #include "base/step.h"
 
-enum { LOCK_WAIT_MS = 20 * 1000, LINGER_MS = 1000, STOP_MS = 5 * 1000 };
+enum { LOCK_WAIT_MS = 20 * 1000, LIFE_WAIT_MS = 1000, LINGER_MS = 1000, STOP_MS = 5 * 1000 };
 
 static int usage(void)
 {
@@ -78,10 +78,10 @@ static void make_absolute(struct outpostd *d)
 		d->conf_dir = path;
 }
 
-/* The queue, ours alone. Whoever had it before is waited for. */
+/* The queue, ours alone. Whoever had it before is waited for; in another life, the agents that were just killed. */
 static int open_queue(struct outpostd *d, struct error *err)
 {
-	d->lock = queue_lock(d->queue_dir, d->once || d->take_in ? 0 : LOCK_WAIT_MS, err);
+	d->lock = queue_lock(d->queue_dir, d->again ? LIFE_WAIT_MS : d->once || d->take_in ? 0 : LOCK_WAIT_MS, err);
 	if (d->lock < 0)
 		return -1;
 	if (queue_open(d->queue_dir, QUEUE_WRITE | QUEUE_CREATE, &d->queue, err) == 0)
@@ -308,6 +308,7 @@ static int leave(struct outpostd *d)
 	give_queue_back(d);
 	again = d->once && !d->leaving && incoming_waits(d);
 	incoming_close(d);
+	close(d->signals.fd);
 	free_all(d);
 	return again ? 1 : 0;
 }
@@ -397,7 +398,7 @@ int main(int argc, char **argv)
 		return EX_OSERR;
 	}
 	while ((rc = one_life(&d, &report)) == 1)
-		d = (struct outpostd){.lock = -1, .conf_dir = d.conf_dir, .foreground = d.foreground, .once = true};
+		d = (struct outpostd){.lock = -1, .conf_dir = d.conf_dir, .foreground = d.foreground, .once = true, .again = true};
 	log_line(LOG_INFORMATION, "outpostd", 0, "done");
 	return rc < 0 ? -rc : EX_OK;
 }

@@ -527,6 +527,7 @@ struct outpostd {
 	struct listener listener;
 	const char *conf_dir;
 	bool foreground, once, take_in, on_stderr;
+	bool again;			/* another life of the same process */
 	char queue_dir[1024];
 	struct conf *conf;
 	struct rules rules;

@@ -65,6 +65,11 @@ bool incoming_is_name(const char *name)
 	return strspn(name, alphabet) == INCOMING_NAME && strcmp(name + INCOMING_NAME, ".msg") == 0;
 }
 
+bool incoming_is_unfinished(const char *name)
+{
+	return strspn(name, alphabet) == INCOMING_NAME && strcmp(name + INCOMING_NAME, ".tmp") == 0;
+}
+
 static int read_head(int fd, struct incoming *in, struct error *err)
 {
 	char head[INCOMING_HEAD];

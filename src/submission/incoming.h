@@ -38,6 +38,8 @@ int incoming_get_head(const char *p, struct incoming *in);
 int incoming_name(int64_t arrival, char *buf, size_t size);
 /* Whether a directory entry is a finished file. */
 bool incoming_is_name(const char *name);
+/* Whether it is one that is being written, where the file system has no files without a name; or was when its writer was killed. */
+bool incoming_is_unfinished(const char *name);
 
 /* Reads a finished file to its end: head, then the submission through the one strict decoder into sink.
  * On success *d is the COMPLETE decoder (the caller frees it). -1: EX_DATAERR and the like when what is in the file can

@@ -2,6 +2,7 @@
 import os
 import random
 import resource
+import signal
 import sqlite3
 import struct
 import subprocess
@@ -169,6 +170,54 @@ class Incoming(harness.SystemTest):
         self.drop("late")
         self.relay.wait_messages(1)
         self.wait_log(r"outpost/pickup\[\d+\]: [0-9A-F]+: uid=\d+ from=<s@example.com>")
+
+    def test_another_life(self):
+        """What comes while a flusher of one errand leaves finds nobody to wake, so it begins again: with no more descriptors than before."""
+        self.drop("early")
+        service = self.start(harness.program("outpostd"), "-C", self.conf, "-f", "--once", log=os.path.join(self.tmp, "outpostd.log"))
+        self.relay.wait_messages(1)
+        self.wait_log(": removed")
+
+        def descriptors():
+            place = "/proc/%d/fd" % service.pid
+            return sorted(os.readlink(os.path.join(place, fd)).split(":")[-1] for fd in os.listdir(place)
+                          if "anon_inode" in os.readlink(os.path.join(place, fd)))
+        before = descriptors()
+        agent, = harness.children(service.pid)
+        os.kill(agent, signal.SIGSTOP)      # it is waited for, a second long
+        admin = os.path.join(self.queue_dir, "admin")
+        harness.wait_for("it to leave", lambda: not os.path.exists(admin))
+        self.drop("late")
+        self.wait_log("version", 2)
+        self.relay.wait_messages(2)
+        self.assertEqual(descriptors(), before)
+        self.assertEqual(service.wait(20), 0)
+
+    def test_what_a_killed_drop_left(self):
+        """Where there is no O_TMPFILE a file has a name while it is written. After a day nobody writes it any more."""
+        os.makedirs(self.incoming)
+        now = time.time()
+        ages = {"A" * 24 + ".tmp": 25, "B" * 24 + ".tmp": 23, "C" * 23 + ".tmp": 25, "notes": 25, "D" * 24 + ".tmp": -25}
+        for name, hours in ages.items():
+            with open(os.path.join(self.incoming, name), "w") as f:
+                f.write("OUTDROP1")
+            os.utime(os.path.join(self.incoming, name), (now - hours * 3600,) * 2)
+        self.assertNotIn("incoming", self.outpost("status", code=None).out)
+        self.start_outpostd()
+        self.drop("m")
+        self.relay.wait_messages(1)
+        self.assertEqual(sorted(os.listdir(self.incoming)), sorted(set(ages) - {"A" * 24 + ".tmp"}))
+        self.assertEqual(len(self.log_lines("A{24}.tmp.*removed")), 1)
+
+    def test_one_that_can_not_be_removed(self):
+        """It is taken in once, and nobody goes round in circles over it."""
+        path = self.drop("stuck")
+        if subprocess.run(["chattr", "+i", path], stderr=subprocess.DEVNULL).returncode != 0:
+            self.skipTest("nothing can be made immutable here")
+        self.addCleanup(subprocess.run, ["chattr", "-i", path], check=True)
+        self.start(harness.program("outpostd"), "-C", self.conf, "-f", "--once").wait(20)
+        self.assertEqual(self.relay.count(), 1)
+        self.assertEqual(len(self.log_lines("cannot remove")), 1)
 
     def test_one_that_took_long_is_not_overlooked(self):
         """It came before what was sent meanwhile, by the time that outpost-drop wrote down, and is there later."""
