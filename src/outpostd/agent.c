@@ -318,6 +318,7 @@ static bool on_verdict(struct agent *a, struct frame *f)
 	if (delivery_get_verdict(f, &v) < 0)
 		return false;
 	STEP("verdict");
+	a->spoke = true;
 	if (v.smtp_code && v.fate != FATE_DEFERRED)
 		relay_answered(a->d, a->relay);
 	a->answered |= v.smtp_code && v.fate == FATE_DEFERRED;
@@ -364,10 +365,7 @@ static bool on_bye(struct agent *a, struct frame *f)
 		return false;
 	a->state = AGENT_OVER;
 	a->idle = deadline_in_ms(QUIT_MS);
-	if (a->used)
-		a->relay->fruitless = 0;
-	if (a->answered)
-		relay_answered(a->d, a->relay);
+	relay_agent_bye(a->d, a);
 	settle_abandon(a->d, a, &none, false);
 	schedule_reset(a->d);
 	return true;

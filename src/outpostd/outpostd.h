@@ -285,6 +285,7 @@ void relay_agent_down(struct outpostd *d, struct agent *a, const struct delivery
  * is tried at growing distances like any other. */
 void relay_came_up(struct outpostd *d, struct relay *r, const struct delivery_ready *ready);
 void relay_answered(struct outpostd *d, struct relay *r);
+void relay_agent_bye(struct outpostd *d, struct agent *a);		/* before what it had goes back */
 void relay_learn(struct outpostd *d, struct relay *r, const struct delivery_known *said);
 void relay_known(struct outpostd *d, struct relay *r, char text[KNOWN_TEXT]);	/* for a session */
 void relay_force(struct outpostd *d, bool refused);			/* flush: may be tried at once; refused: even with a credential that was */
@@ -370,6 +371,7 @@ struct agent {
 	struct claim *first, **last;	/* claims without DONE */
 	size_t outstanding;
 	unsigned used;			/* messages done over this connection */
+	bool spoke;			/* a verdict came */
 	bool answered;			/* 4xx for a message; whether that was meant for us shows how the session ends */
 	bool alive;			/* its names are looked up: from here on it gives signs of life */
 	int64_t heard;			/* monotonic ms: when it last said anything, or got something to do */

@@ -241,6 +241,25 @@ void relay_agent_down(struct outpostd *d, struct agent *a, const struct delivery
 	relay_went_down(d, r, why);
 }
 
+/* Ended in order, and yet one that had mail and brought nothing of it to an end is fruitless: a relay that lets us in and closes would
+ * be logged in to as fast as it does. */
+void relay_agent_bye(struct outpostd *d, struct agent *a)
+{
+	struct delivery_down down = {0};
+	struct relay *r = a->relay;
+
+	if (a->used || a->spoke)
+		r->fruitless = 0;
+	else if (a->outstanding)
+		r->fruitless++;
+	if (a->answered)
+		relay_answered(d, r);
+	if (!a->outstanding || r->fruitless < FRUITLESS_MAX)
+		return;
+	delivery_say_down(&down, DOWN_NETWORK, EX_TEMPFAIL, "4.4.2", "%s lets us in and closes the connection before any mail is sent", a->where);
+	relay_went_down(d, r, &down);
+}
+
 void relay_learn(struct outpostd *d, struct relay *r, const struct delivery_known *said)
 {
 	if (delivery_learn(&r->known, said, clock_us(d) / 1000000))

@@ -128,6 +128,29 @@ class Routes(harness.SystemTest):
                 service.stop()
                 self.assertEqual(relay.counters()["connections"], connections, "it was knocked at meanwhile")
 
+    def test_a_relay_that_lets_us_in_and_closes(self):
+        """Each time before any mail could be sent: it is down, not logged in to sixty times a second."""
+        relay = self.start_relay("--auth", "PLAIN", dialogue="when auth do normal; close\n")
+        self.configure(relay)
+        self.start_outpostd()
+        for _ in range(5):
+            self.sendmail("you@example.net")
+        self.wait_log("is down, its mail waits.*(before any mail is sent|while sending MAIL FROM)")   # whoever was quicker
+        connections = relay.counters()["connections"]
+        self.assertLessEqual(connections, 8)
+        self.sendmail("you@example.net")
+        self.assertEqual(relay.counters()["connections"], connections, "it was knocked at meanwhile")
+
+    def test_a_relay_that_closes_now_and_then(self):
+        """Every second connection serves."""
+        relay = self.start_relay("--auth", "PLAIN", dialogue="when auth total=1 do normal; close\n"
+                                 "when auth total=3 do normal; close\nwhen eod do normal; close\n")
+        self.configure(relay)
+        for _ in range(3):
+            self.sendmail("-odq", "you@example.net")
+        self.outpost("flush")
+        self.assertEqual(relay.count(), 3)
+
 
 if __name__ == "__main__":
     harness.main()
