@@ -227,7 +227,9 @@ int queue_check(struct queue *q, bool thorough, struct error *err)
 	if (ask(q, thorough ? "PRAGMA integrity_check(1)" : "PRAGMA quick_check(1)", &ignored, word, sizeof(word), err) < 0)
 		return err->code == EX_IOERR || err->code == EX_DATAERR ? 1 : -1;
 	if (strcmp(word, "ok") != 0) {
-		error_set(err, EX_DATAERR, "4.3.0", "queue: the database is damaged: %s", word);
+		const char *line = strrchr(word, '\n'); /* above it stands which of our one database */
+
+		error_set(err, EX_DATAERR, "4.3.0", "queue: the database is damaged: %s", line ? line + 1 : word);
 		return 1;
 	}
 	return thorough ? check_sums(q, err) : 0;

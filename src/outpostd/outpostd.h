@@ -333,6 +333,8 @@ struct schedule {
 	int64_t due, looked;		/* wall us: when something more falls due, INT64_MAX never; of the last look */
 	bool due_known;
 	deadline wait;			/* the queue could not be read: again then */
+	struct error trouble;		/* why; no code: it can be read */
+	deadline told;			/* and until when that is not logged again */
 	struct claim **claims;
 	size_t nclaims, capclaims;
 	int64_t *tried;			/* rows deferred in this flush */

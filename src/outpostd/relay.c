@@ -436,6 +436,11 @@ const char *relay_reason(struct outpostd *d, int *code, char dsn[12])
 {
 	const struct relay *r;
 
+	if (d->schedule.trouble.code) { /* then no relay is asked at all */
+		*code = EX_TEMPFAIL;
+		snprintf(dsn, 12, "4.3.0");
+		return d->schedule.trouble.text;
+	}
 	if (d->route_error.code) {
 		*code = d->route_error.code;
 		snprintf(dsn, 12, "%s", d->route_error.dsn);

@@ -14,7 +14,7 @@
 #include "base/log.h"
 #include "base/step.h"
 
-enum { HAND_OUT = 64, SKIPS = 50, FULL_MS = 200, STEPPED_MS = 500 };
+enum { HAND_OUT = 64, SKIPS = 50, FULL_MS = 200, STEPPED_MS = 500, TELL_AGAIN_MS = 60 * 1000 };
 
 /* ---- lanes */
 
@@ -93,8 +93,14 @@ void schedule_free(struct outpostd *d)
 
 static void schedule_fail(struct outpostd *d, const struct error *err)
 {
-	log_line(LOG_FAIL, "qmgr", 0, "the queue can't be read: %s", err->text);
-	d->schedule.wait = deadline_in_ms(5000);
+	struct schedule *s = &d->schedule;
+
+	if (deadline_over(s->told) || strcmp(s->trouble.text, err->text) != 0) {
+		log_line(LOG_FAIL, "qmgr", 0, "the queue can't be read: %s", err->text);
+		s->told = deadline_in_ms(TELL_AGAIN_MS);
+	}
+	s->trouble = *err;
+	s->wait = deadline_in_ms(5000);
 }
 
 /* Whose mail is due. */
@@ -393,6 +399,7 @@ static bool work(struct outpostd *d)
 		return false;
 	if (all_dry(&d->schedule))
 		schedule_reset(d); /* a time has come */
+	d->schedule.trouble.code = 0;
 	queue_read_begin(d->queue);
 	more = hand_out(d);
 	queue_read_end(d->queue);
@@ -439,6 +446,8 @@ bool schedule_waits(struct outpostd *d)
 bool schedule_idle(struct outpostd *d)
 {
 	if (d->stalled)
+		return true;
+	if (d->schedule.trouble.code && !d->schedule.nclaims && !d->nverdicts)
 		return true;
 	if (d->schedule.nclaims || d->nverdicts || d->relay_dirty || one_starts(d, NULL))
 		return false;
