@@ -164,6 +164,8 @@ void conf_question_free(struct conf_question *q);
 int conf_question_answer(const char *dir, const char *relay, const char *sender, bool fresh, struct buf *answer);
 /* The name of the OAuth2 file of smtp_sasl_password_maps that is for this user (NULL: the first), and its token file. */
 int conf_oauth2_file(struct conf *c, const char *user, char *file, size_t fsize, char *tokens, size_t tsize, struct error *err);
+/* The n-th (from 0) oauth2: map's token file; "" where its FILE can't be read. False: there are no more. */
+bool conf_oauth2_tokens(struct conf *c, size_t n, char *tokens, size_t size);
 void conf_credential_wipe(struct conf_credential *cr);
 
 /* Who but root can write main.cf; 0: nobody. */

@@ -234,3 +234,19 @@ int conf_oauth2_file(struct conf *c, const char *user, char *file, size_t fsize,
 		return error_set(err, EX_CONFIG, NULL, "no oauth2: map in smtp_sasl_password_maps is for user %s", user);
 	return error_set(err, EX_CONFIG, NULL, "smtp_sasl_password_maps names no oauth2: map");
 }
+
+bool conf_oauth2_tokens(struct conf *c, size_t n, char *tokens, size_t size)
+{
+	struct span rest = span_of(conf_str(c, P_smtp_sasl_password_maps)), one;
+	struct error ignored = {0};
+	char file[4096];
+
+	while (conf_list_next(&rest, &one)) {
+		if (!conf_map_oauth2(c, one, file, sizeof(file)) || n-- > 0)
+			continue;
+		if (try_file(c, file, NULL, tokens, size, &ignored) < 0)
+			tokens[0] = '\0';
+		return true;
+	}
+	return false;
+}

@@ -36,14 +36,14 @@ static void add(struct list *l, const char *path, size_t len, bool parent)
 static bool add_maps(struct outpostd *d, struct list *l)
 {
 	struct span rest = span_of(conf_str(d->conf, P_smtp_sasl_password_maps)), word;
-	static const char tokens[] = "oauth2:", program[] = "exec:";
+	static const char program[] = "exec:";
+	char tokens[1200];
 
-	while (span_word(&rest, ", \t\n", &word)) {
+	while (span_word(&rest, ", \t\n", &word))
 		if (word.n > sizeof(program) - 1 && memcmp(word.p, program, sizeof(program) - 1) == 0)
 			return false;
-		if (word.n > sizeof(tokens) - 1 && memcmp(word.p, tokens, sizeof(tokens) - 1) == 0)
-			add(l, word.p + sizeof(tokens) - 1, word.n - sizeof(tokens) + 1, true);
-	}
+	for (size_t i = 0; conf_oauth2_tokens(d->conf, i, tokens, sizeof(tokens)); i++)
+		add(l, tokens, strlen(tokens), true);
 	return true;
 }
 

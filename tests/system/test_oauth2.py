@@ -4,8 +4,10 @@ import hashlib
 import http.server
 import json
 import os
+import shutil
 import ssl
 import subprocess
+import tempfile
 import threading
 import time
 import unittest
@@ -383,6 +385,16 @@ class Delivery(OAuth2Base):
 
     def test_oauthbearer(self):
         self.go("OAUTHBEARER")
+
+    def test_tokens_kept_elsewhere(self):
+        """In no directory that outpostd may write to anyhow."""
+        place = tempfile.mkdtemp(prefix="outpost-test-", dir="/var/tmp")
+        self.addCleanup(shutil.rmtree, place)
+        owner = os.stat(self.queue_dir)
+        os.chown(place, owner.st_uid, owner.st_gid)
+        self.write(token_file=place + "/tokens")
+        self.go("XOAUTH2")
+        self.assertIn("tokens", os.listdir(place))
 
     def test_renewed_once_on_535(self):
         self.answer("/token", token(1), token(2))
