@@ -213,12 +213,31 @@ static int refuse(struct scan *s, const char *from, const char *to, const char *
 	return -1;
 }
 
+static bool in_domain(char c)
+{
+	return ascii_alpha(c) || ascii_digit(c) || c == '-' || c == '.' || c == '_' || (unsigned char)c > 127;
+}
+
+/* A whole address within quotes: "\"ann@example.com\"". Nobody's local part here is called like this. */
+static bool is_quoted_address(const struct scan *s)
+{
+	const char *at = s->quoted && !s->has_at && s->spec.len ? memchr(s->spec.data, '@', s->spec.len) : NULL;
+	const char *end = s->spec.data + s->spec.len;
+
+	for (const char *p = at ? s->spec.data : end; p < end; p++)
+		if (p < at ? !is_atom(*p) : p > at && !in_domain(*p))
+			return false;
+	return at && at > s->spec.data && at + 1 < end;
+}
+
 /* The spec is whole: its last touches, and out with it. */
 static int give(struct scan *s, const char *entry, const char *end)
 {
 	struct address a;
 	struct error why;
 
+	a.bare = !is_quoted_address(s);
+	s->has_at = s->has_at || !a.bare;
 	if (!s->has_at)
 		requote(s);
 	if (s->has_at && s->spec.len > 2 && s->spec.data[s->spec.len - 1] == '.' && s->spec.data[s->spec.len - 2] != '.')
@@ -342,12 +361,12 @@ static int left_over(struct scan *s, const char *from, const char *end)
 	return rc;
 }
 
-/* After '>': what stands before the next separator belongs to angles of its own, or has an '@', or is an argument's word;
- * all else is no address. */
+/* After '>': what stands before the next separator belongs to angles of its own, or is a word with an '@', or an argument's
+ * word; all else is no address. */
 static int after_angle(struct scan *s)
 {
 	const char *from = s->p;
-	bool more = false;
+	bool word = false, at = s->flags & ADDRESS_BLANKS;
 	int rc;
 
 	for (;;) {
@@ -357,17 +376,19 @@ static int after_angle(struct scan *s)
 		if (token_is(s, ';'))
 			s->in_group = false;
 		if (s->token == T_END || token_is(s, ',') || token_is(s, ';'))
-			return more ? left_over(s, from, s->at) : 0;
+			return word && at ? left_over(s, from, s->at) : 0;
 		if (s->token == T_BAD)
 			return refuse(s, s->at, s->end, s->why);
 		entry = s->at;
-		more = more || token_is(s, '@') || (s->token == T_WORD && s->flags & ADDRESS_BLANKS);
+		at = at || token_is(s, '@');
+		word = word || s->token == T_WORD;
 		if (token_is(s, '<')) {
 			rc = angle(s, entry);
 			if (rc)
 				return rc;
 			from = s->p;
-			more = false;
+			word = false;
+			at = s->flags & ADDRESS_BLANKS;
 		}
 	}
 }

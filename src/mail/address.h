@@ -19,6 +19,7 @@ struct address {
 	struct span name;	/* display name as written; empty: none */
 	struct span entry;	/* from the display name to the '>' */
 	bool angle;
+	bool bare;		/* false: all of it stands in quotes, out of which it was taken */
 };
 
 enum {

@@ -59,7 +59,7 @@ static int edit_address(void *arg, const struct address *a, struct error *err)
 		return 0;
 	buf_init(&t, LIMIT_ADDRESS * 2);
 	rc = map_all(w->r, w->role, a->spec, &t, err);
-	if (rc > 0) {
+	if (rc > 0 || (rc == 0 && !a->bare)) {
 		buf_add(&w->line, w->done, (size_t)(a->text.p - w->done));
 		buf_adds(&w->line, buf_str(&t));
 		w->done = a->text.p + a->text.n;

@@ -13,6 +13,7 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "base/proc.h"
+#include "base/text.h"
 #include "sendmail/ask.h"
 #include "sendmail/hand.h"
 #include "sendmail/letter.h"
@@ -44,10 +45,14 @@ static int help(void)
 		       ? EX_IOERR : EX_OK;
 }
 
+/* An empty argument beside others is a variable of somebody's script that was not set: sendmail "$TO" "$CC". */
 static int take_recipients(struct letter *l, const struct options *o, struct error *err)
 {
+	bool alone = !o->extract && o->nrecipients == 1;
+
 	for (size_t i = 0; i < o->nrecipients; i++)
-		if (recipients_argument(&l->recipients, o->recipients[i], o->notify, err) < 0)
+		if ((alone || span_trim(span_of(o->recipients[i])).n) &&
+		    recipients_argument(&l->recipients, o->recipients[i], o->notify, err) < 0)
 			return -1;
 	return 0;
 }

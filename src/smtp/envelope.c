@@ -20,8 +20,16 @@ static bool is_host_name(const char *ascii)
 	return true;
 }
 
-/* What stands in an envelope is the address as stored, except that without SMTPUTF8 a domain becomes A-labels. -1: it can't be
- * written for this relay. */
+/* "a..b" is somebody's mailbox, but RFC 5321 4.1.2 has it in quotes, and relays refuse it without. */
+static int put_local(struct buf *out, struct span local)
+{
+	if (!local.n || local.p[0] == '"')
+		return buf_add(out, local.p, local.n);
+	return address_put_local(out, local.p, local.n);
+}
+
+/* What stands in an envelope is the address as stored, except that a local part has the quotes it needs, and that without
+ * SMTPUTF8 a domain becomes A-labels. -1: it can't be written for this relay. */
 static int put_address(struct buf *out, const char *spec, const struct ehlo *e)
 {
 	struct span local;
@@ -29,15 +37,17 @@ static int put_address(struct buf *out, const char *spec, const struct ehlo *e)
 	uint8_t *ascii = NULL;
 	int rc = -1;
 
-	if (e->smtputf8 || !text_8bit(spec, strlen(spec)))
-		return buf_adds(out, spec);
 	address_split(spec, &local, &domain);
+	if (e->smtputf8 || !text_8bit(spec, strlen(spec))) {
+		put_local(out, local);
+		return buf_adds(out, local.p + local.n);
+	}
 	if (text_8bit(local.p, local.n))
 		return -1;
 	if (idn2_lookup_u8((const uint8_t *)domain, &ascii, IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL) != IDN2_OK)
 		return -1;
 	if (is_host_name((const char *)ascii)) {
-		buf_add(out, local.p, local.n);
+		put_local(out, local);
 		buf_addc(out, '@');
 		buf_adds(out, (const char *)ascii);
 		rc = 0;

@@ -276,6 +276,18 @@ class Input(harness.SystemTest):
         m = self.through("To: jürgen@exämple.de\n\nx\n".encode(), "-t")
         self.assertTrue(m.recipients[0].startswith("jürgen@"))
 
+    def test_empty_arguments(self):
+        """A variable of somebody's script that was not set is nobody."""
+        self.assertEqual(self.through(b"x\n", "", "a@example.net", " ").recipients, ["a@example.net"])
+        self.assertEqual(self.through(b"To: a@example.net\n\nx\n", "-t", "").recipients, ["a@example.net"])
+        self.assertIn("an empty argument", self.sendmail("", code=65).err)
+        self.assertIn("no recipient", self.sendmail("", "", code=64).err)
+
+    def test_quoted_whole(self):
+        m = self.through(b'To: "a@example.net"\nFrom: "Shop" <"b@example.net">\n\nx\n', "-t", "-f", '"c@example.net"')
+        self.assertEqual((m.sender, m.recipients), ("c@example.net", ["a@example.net"]))
+        self.assertIn(b'To: a@example.net\nFrom: "Shop" <b@example.net>\n', m.data)
+
     def test_recipients_without_a_comma(self):
         m = self.through(b"To: A <a@example.net>\n b@example.net\nCc: c@example.net\n\nx\n", "-t", "<d@example.net> e")
         self.assertEqual(sorted(m.recipients), ["a@example.net", "b@example.net", "c@example.net", "d@example.net", "e@example.com"])

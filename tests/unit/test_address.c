@@ -93,7 +93,8 @@ static void test_behind_angles(void **state)
 	check_flags("A <a@b>\n B c@d, e@f", ADDRESS_SKIP_BAD, "a@b|e@f|");
 	check("G: A <a@b> c@d; e@f", "a@b|c@d|e@f|");
 	check("A <a@b> (c@d), e@f", "a@b|e@f|");
-	check("A <a@b>>, e@f", "a@b|e@f|");
+	check("A <a@b> me@x <c@d> trailing words", "a@b|c@d|");
+	check("A <a@b>>, e@f, G <g@h>@@", "a@b|e@f|g@h|");
 	check_flags("<a@b> root c@d", ADDRESS_BLANKS, "a@b|root|c@d|");
 	check_flags("<a@b>> <c@d>", ADDRESS_BLANKS, "a@b|c@d|");
 }
@@ -120,6 +121,10 @@ static void test_quoted(void **state)
 	check("\"not closed@b", "!");
 	check("\"a..b\"@c", "\"a..b\"@c|");
 	check("\"-oQ/tmp\"@c", "-oQ/tmp@c|");
+	check("\"a@b.example\", <\"c@d.example\">, \"x\" <\"e.f@g\">", "a@b.example|c@d.example|e.f@g|");
+	check("\"a b@c\", \"@a\", \"a@\", \"a@b@c\"", "\"a b@c\"|\"@a\"|\"a@\"|\"a@b@c\"|");
+	check("\"'a@b'\", \"a@b..c\" <d@e>", "\"'a@b'\"|d@e|");
+	check("\"a@b..c\"", "!");
 }
 
 static void test_groups_and_routes(void **state)

@@ -572,6 +572,9 @@ static void rcpt_lines(void **state)
 		const char *plain, *dsn;
 	} cases[] = {
 		{{1, "a@b.example", NULL, 0}, "RCPT TO:<a@b.example>\r\n", "RCPT TO:<a@b.example>\r\n"},
+		{{1, "a..b@c.example", NULL, 0}, "RCPT TO:<\"a..b\"@c.example>\r\n", NULL},
+		{{1, "a.@b\xc3\xbc" "cher.example", NULL, 0}, "RCPT TO:<\"a.\"@xn--bcher-kva.example>\r\n", NULL},
+		{{1, "\"a b\"@c.example", NULL, 0}, "RCPT TO:<\"a b\"@c.example>\r\n", NULL},
 		{{1, "a@b.example", "rfc822;x+y@z", 1}, "RCPT TO:<a@b.example>\r\n", "RCPT TO:<a@b.example> NOTIFY=NEVER ORCPT=rfc822;x+2By@z\r\n"},
 		{{1, "a@b.example", "x-y z;a", 0}, "RCPT TO:<a@b.example>\r\n", "RCPT TO:<a@b.example> ORCPT=x-y+20z;a\r\n"},
 		{{1, "a@b.example", NULL, 2 | 8}, "RCPT TO:<a@b.example>\r\n", "RCPT TO:<a@b.example> NOTIFY=SUCCESS,DELAY\r\n"},
