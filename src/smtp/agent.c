@@ -147,8 +147,12 @@ void agent_transcript(struct agent *a, char direction, const char *p, size_t n)
 	buf_free(&line);
 }
 
+/* In TLS 1.3 the relay judges our certificate, or that we have none, when the handshake is over for us. */
 static int lost(struct agent *a, const char *what)
 {
+	if (a->ch.alert)
+		return agent_down(a, DOWN_TLS, EX_TEMPFAIL, "4.7.5", "TLS with %s failed: the relay refused it: %s%s", agent_peer(a),
+				  a->ch.trouble, a->set.certfile[0] ? "" : " (does it want a client certificate? then smtp_tls_cert_file)");
 	if (a->ch.trouble[0])
 		return agent_down(a, DOWN_NETWORK, EX_TEMPFAIL, "4.4.2", "lost connection with %s while %s (%s)", agent_peer(a),
 				  what, a->ch.trouble);

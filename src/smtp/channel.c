@@ -153,6 +153,14 @@ int channel_flush(struct channel *c)
 	return 0;
 }
 
+static int alerted(struct channel *c)
+{
+	const char *name = gnutls_alert_get_name(gnutls_alert_get(c->tls));
+
+	c->alert = true;
+	return lost(c, name ? name : "an alert of a kind that is not known");
+}
+
 static ssize_t receive_tls(struct channel *c, char *p, size_t n)
 {
 	ssize_t got = gnutls_record_recv(c->tls, p, n);
@@ -166,6 +174,8 @@ static ssize_t receive_tls(struct channel *c, char *p, size_t n)
 		return lost(c, "the relay asked for TLS renegotiation"), 0;
 	case GNUTLS_E_PREMATURE_TERMINATION:
 		return 0;
+	case GNUTLS_E_FATAL_ALERT_RECEIVED:
+		return alerted(c), 0;
 	default:
 		if (got < 0)
 			return lost(c, gnutls_strerror((int)got)), 0;

@@ -27,6 +27,7 @@ struct channel {
 	uint64_t sent;		/* bytes the socket took */
 	bool eof;		/* the peer ended; in may still hold bytes */
 	char trouble[200];	/* why, when it was not an orderly end */
+	bool alert;		/* it was a fatal alert of the relay's TLS, named in trouble */
 };
 
 void channel_init(struct channel *c);

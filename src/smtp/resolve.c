@@ -172,14 +172,17 @@ static void add_all(struct endpoints *e, const char *host, unsigned group, const
 				add_endpoint(e, host, group, ai);
 }
 
-static int resolver_down(struct delivery_down *d, const char *host, int rc)
+static int resolver_down(struct delivery_down *d, const char *host, const char *protocols, int rc)
 {
 	switch (rc) {
 	case EAI_NONAME:
-#ifdef EAI_NODATA
-	case EAI_NODATA:
-#endif
 		return dns_down(d, host, "A", HOST_NOT_FOUND);
+#if defined(EAI_NODATA) && defined(EAI_ADDRFAMILY)
+	case EAI_NODATA:
+	case EAI_ADDRFAMILY:
+		return delivery_say_down(d, DOWN_DNS, EX_NOHOST, "4.4.4", "host %s has no address that inet_protocols = %s allows", host,
+					 protocols);
+#endif
 	case EAI_AGAIN:
 		return dns_down(d, host, "A", TRY_AGAIN);
 	case EAI_SYSTEM:
@@ -217,7 +220,7 @@ static int look_up_host(const struct delivery_session *s, const char *host, unsi
 	if (rc && is_localhost(host))
 		rc = getaddrinfo(NULL, port, &hints, &list);
 	if (rc)
-		return resolver_down(d, host, rc);
+		return resolver_down(d, host, s->inet_protocols, rc);
 	add_all(e, host, group, list, s->address_preference);
 	freeaddrinfo(list);
 	return 0;

@@ -486,7 +486,8 @@ class Names(AgentTest):
                                 ("six.test", "AAAA"): ["::1"]})
         for host, mx, words in (("none.test", 0, "down dns 4.4.4 (host none.test not found"), ("none.test", 1, "down dns 4.4.4"),
                                 ("null.test", 1, "null MX"), ("bad.test", 0, "down dns 4.4.3"), ("mute.test", 0, "down dns 4.4.3"),
-                                ("mute.test", 1, "down dns 4.4.3"), ("six.test", 0, "down ")):
+                                ("mute.test", 1, "down dns 4.4.3"), ("six.test", 0, "no address that inet_protocols = ipv4 allows"),
+                                ("six.test", 1, "no address that")):
             driven = self.drive(587, before=before, host=host, mx=mx)
             self.assertIn(words, driven.text, host)
 
@@ -524,8 +525,10 @@ class Tls(AgentTest):
         relay = self.start_relay("--client-ca", at("myca.pem"), "--client-cert-required")
         driven = self.drive(relay, certfile=at("me.pem"), keyfile=at("me.key"))
         self.all_sent(driven, relay, 1)
-        driven = self.drive(relay)
-        self.assertIsNotNone(driven.down, driven)
+        for tls in (False, True):
+            driven = self.drive(relay, tls=tls)
+            self.assertTrue(driven.down.startswith("tls 4.7.5"), driven)
+            self.assertIn("client certificate", driven.down)
 
     def test_a_revoked_certificate(self):
         at = self.make("myca ca=yes", "good issuer=myca dns=localhost", "gone issuer=myca dns=localhost", "crl list issuer=myca revoke=gone")
