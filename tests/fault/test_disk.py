@@ -2,6 +2,7 @@
 remount), of memory (a control group of 64 MB and a message of 50), of descriptors, of file size.
 
 Whatever happens: no exit status 0 without the message, each failure one clear line, and all goes on once there is room."""
+import errno
 import os
 import resource
 import subprocess
@@ -140,31 +141,64 @@ class Disk(Scarce):
 
 class Memory(Scarce):
     def setUp(self):
-        self.groups = []
+        self.groups, self.passed_on = [], []
         self.addCleanup(self.remove_groups)     # comes first and so runs last, when nobody is left in them
         super().setUp()
 
     def remove_groups(self):
         for path in self.groups:
             os.rmdir(path)
+        for path in self.passed_on:
+            self.write(path, "-memory")
+
+    # base, the limit, the same with swap in it (version 1) or that of swap alone (version 2), what is used
+    PLACES = (("/sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.memsw.limit_in_bytes", "memory.usage_in_bytes"),
+              ("/sys/fs/cgroup", "memory.max", "memory.swap.max", "memory.current"),
+              ("/sys/fs/cgroup/unified", "memory.max", "memory.swap.max", "memory.current"))
 
     def group(self, limit):
-        """A control group with this memory limit: the path of its list of processes."""
-        for base, name in (("/sys/fs/cgroup/memory", "memory.limit_in_bytes"), ("/sys/fs/cgroup", "memory.max"),
-                           ("/sys/fs/cgroup/unified", "memory.max")):
+        """The path of a control group with this memory limit, and the name of the file that tells what is used of it."""
+        reasons = []
+        for place in self.PLACES:
             try:
-                # Version 2 gives a group what the one above it passes on.
-                if name == "memory.max":
-                    self.write(os.path.join(base, "cgroup.subtree_control"), "+memory")
-                path = os.path.join(base, "outpost-test-%d" % os.getpid())
-                os.mkdir(path)
-                harness.write_down(path)
-                self.groups.append(path)
-                self.write(os.path.join(path, name), str(limit))
-                return os.path.join(path, "cgroup.procs")
-            except OSError:
-                continue
-        self.skipTest("no memory control group can be made here")
+                return self.make_group(*place, limit)
+            except OSError as e:
+                reasons.append("%s: %s" % (place[0], e.strerror))
+        return self.skipTest("no memory control group can be made here: " + "; ".join(reasons))
+
+    def make_group(self, base, name, swap, used, limit):
+        if name == "memory.max":
+            self.pass_on(base)
+        elif not os.path.exists(os.path.join(base, name)):
+            raise FileNotFoundError(errno.ENOENT, "no control groups of version 1 for memory")
+        path = os.path.join(base, "outpost-test-%d" % os.getpid())
+        os.mkdir(path)
+        harness.write_down(path)
+        self.groups.append(path)
+        self.write(os.path.join(path, name), str(limit))
+        if os.path.exists(os.path.join(path, swap)):        # not where the kernel counts no swap
+            self.write(os.path.join(path, swap), "0" if name == "memory.max" else str(limit))
+        with open(os.path.join(path, name)) as f:
+            self.assertEqual(int(f.read()), limit)
+        return path, used
+
+    def pass_on(self, base):
+        """Version 2 gives a group what the one above it passes on, which only one without processes may do, and the first."""
+        with open(os.path.join(base, "cgroup.controllers")) as f:
+            there = f.read().split()
+        with open(os.path.join(base, "cgroup.subtree_control")) as f:
+            passed = f.read().split()
+        if "memory" not in there:
+            raise OSError(errno.ENODEV, "version 2 has no memory controller here, but " + (" ".join(there) or "none"))
+        if "memory" in passed:
+            return
+        try:
+            self.write(os.path.join(base, "cgroup.subtree_control"), "+memory")
+        except OSError as e:
+            if e.errno == errno.EBUSY:
+                raise OSError(e.errno, "it has processes of its own, so it may pass no memory on") from None
+            raise
+        self.passed_on.append(os.path.join(base, "cgroup.subtree_control"))
 
     @staticmethod
     def write(path, text):
@@ -174,12 +208,12 @@ class Memory(Scarce):
     def test_50_mb_in_64(self):
         if harness.ASAN:
             self.skipTest("sanitizers need more memory than that")
-        procs = self.group(64 << 20)
+        group, used = self.group(64 << 20)
         relay = self.start_relay()
         self.configure(relay, message_size_limit="0")
 
         def enter():
-            self.write(procs, "0")
+            self.write(os.path.join(group, "cgroup.procs"), "0")    # whoever writes it
         self.outpostd_service = self.start(harness.program("outpostd"), "-C", self.conf, "-f",
                                            log=os.path.join(self.tmp, "outpostd.log"), preexec_fn=enter)
         harness.wait_for("the door", self.door_answers)
@@ -190,6 +224,11 @@ class Memory(Scarce):
         self.assertEqual(len(message.body), len(body) + 1)
         self.assertTrue(self.outpostd_service.alive())
         self.wait_queue_empty()
+        # nothing was shown unless they were in the group, and it was counted
+        with open("/proc/%d/cgroup" % self.outpostd_service.pid) as f:
+            self.assertIn("/" + os.path.basename(group) + "\n", f.read())
+        with open(os.path.join(group, used)) as f:
+            self.assertGreater(int(f.read()), 1 << 20)
         self.outpostd_service.stop()
 
 
