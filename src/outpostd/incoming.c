@@ -25,7 +25,7 @@
 #include "base/step.h"
 #include "submission/incoming.h"
 
-enum { TAKE_AT_ONCE = 64, KEPT_MAX = 4096, AGAIN_MS = 5000, AGAIN_MAX_MS = 3600 * 1000, GROUPS_MAX = 256, LEFT_S = 86400 };
+enum { TAKE_AT_ONCE = 64, KEPT_MAX = 4096, AGAIN_MS = 5000, AGAIN_MAX_MS = 3600 * 1000, GROUPS_MAX = 256, LEFT_S = 86400, ASIDE_MAX = 1000, ASIDE_BYTES = 64 << 20 };
 
 static int dir_path(const struct outpostd *d, const char *dir, const char *name, char *buf, size_t size)
 {
@@ -261,11 +261,66 @@ static int take_file(struct outpostd *d, int fd, const struct owner *o, bool *as
 	return rc;
 }
 
+/* What is set aside already. */
+static void count_aside(struct outpostd *d)
+{
+	struct incoming_state *in = &d->incoming;
+	struct dirent *e;
+	char path[1200];
+	struct stat st;
+	DIR *dir = dir_path(d, "corrupt", NULL, path, sizeof(path)) < 0 ? NULL : opendir(path);
+
+	in->aside = 1;	/* the one that comes */
+	in->aside_bytes = 0;
+	while (dir && (e = readdir(dir)) != NULL)
+		if (e->d_name[0] != '.' && fstatat(dirfd(dir), e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0) {
+			in->aside++;
+			in->aside_bytes += (uint64_t)st.st_size;
+		}
+	if (dir)
+		closedir(dir);
+}
+
+/* Whether one more file of this size has room there. */
+static bool has_room_aside(struct outpostd *d, uint64_t size)
+{
+	struct incoming_state *in = &d->incoming;
+
+	if (in->aside)
+		in->aside++;
+	else
+		count_aside(d);
+	in->aside_bytes += size;
+	if (in->aside <= ASIDE_MAX && in->aside_bytes <= ASIDE_BYTES) {
+		in->full = false;
+		return true;
+	}
+	in->aside--;
+	in->aside_bytes -= size;
+	return false;
+}
+
+/* Anybody can have outpost-drop write submissions, as often as he likes. Of those who may not submit no more is kept than
+ * shows what goes on. */
+static bool remove_excess(struct outpostd *d, const char *path, const struct error *why)
+{
+	struct stat st;
+
+	if (why->code != EX_NOPERM || lstat(path, &st) < 0 || has_room_aside(d, (uint64_t)st.st_size))
+		return false;
+	if (!d->incoming.full)
+		log_line(LOG_FAIL, "pickup", 0, "corrupt/ is full: what is submitted by users whom authorized_submit_users does not name is "
+			 "removed until you have emptied it (%s)", why->text);
+	d->incoming.full = true;
+	return unlink(path) == 0;
+}
+
 static void set_aside(struct outpostd *d, const char *name, const struct error *why)
 {
 	char from[1200], to[1200];
 
-	if (dir_path(d, INCOMING_DIR, name, from, sizeof(from)) < 0 || dir_path(d, "corrupt", name, to, sizeof(to)) < 0)
+	if (dir_path(d, INCOMING_DIR, name, from, sizeof(from)) < 0 || dir_path(d, "corrupt", name, to, sizeof(to)) < 0 ||
+	    remove_excess(d, from, why))
 		return;
 	log_line(LOG_FAIL, "pickup", 0, INCOMING_DIR "/%s can't be taken in, moved to corrupt/: %s", name, why->text);
 	if (rename(from, to) < 0)
@@ -395,6 +450,7 @@ static void look(struct outpostd *d)
 	if (!in->behind[0]) {
 		in->look = false;
 		in->stays = 0;
+		in->aside = 0;
 	}
 	dir = dir_path(d, INCOMING_DIR, NULL, path, sizeof(path)) < 0 ? NULL : opendir(path);
 	if (!dir)

@@ -225,6 +225,9 @@ struct incoming_state {
 	size_t n, cap, next;
 	incoming_file behind;		/* the last look left younger ones out than this; "" when it did not */
 	size_t stays;			/* could not be taken for now */
+	size_t aside;			/* files in corrupt/, counted at the first that goes there after a look; 0: not yet */
+	uint64_t aside_bytes;
+	bool full;			/* and it was said that they are too many */
 	deadline again;			/* and are tried again then */
 	int64_t pause;			/* ms, between such tries */
 };

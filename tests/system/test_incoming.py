@@ -105,6 +105,43 @@ class Incoming(harness.SystemTest):
         self.assertIn("set aside", self.outpost("status", code=None).out)
         self.assertEqual(self.rows("SELECT count(*) FROM message"), [(0,)])
 
+    def test_corrupt_has_a_ceiling(self):
+        """Who may not submit can run outpost-drop all the same, as often as he likes: the first thousand are kept."""
+        corrupt = os.path.join(self.queue_dir, "corrupt")
+        os.makedirs(self.incoming)
+        os.makedirs(corrupt)
+        for n in range(998):
+            with open(os.path.join(corrupt, "before%d" % n), "w"):
+                pass
+        self.configure(self.relay, authorized_submit_users="root")
+        for n in range(70):
+            self.put(n, uid=4711)
+        bad = os.path.join(self.incoming, "M" * 24 + ".msg")        # nobody's fault but the disk's: never removed
+        with open(bad, "wb") as f:
+            f.write(b"OUTDROP1" + bytes(60))
+        self.put(100)
+        self.start_outpostd()
+        self.relay.wait_messages(1)
+        harness.wait_for("the others to be taken out", lambda: not os.listdir(self.incoming))
+        kept = os.listdir(corrupt)
+        self.assertEqual(len(kept), 1001)
+        self.assertEqual(len([name for name in kept if name.startswith("before")]), 998)
+        self.assertIn(os.path.basename(bad), kept)
+        self.assertEqual(len(self.log_lines("corrupt/ is full")), 1)
+        self.assertEqual(len(self.log_lines("moved to corrupt/")), 3)
+
+    def test_corrupt_has_a_ceiling_of_bytes(self):
+        corrupt = os.path.join(self.queue_dir, "corrupt")
+        os.makedirs(self.incoming)
+        os.makedirs(corrupt)
+        with open(os.path.join(corrupt, "before"), "wb") as f:
+            f.truncate(64 << 20)
+        self.configure(self.relay, authorized_submit_users="root")
+        self.put(1, uid=4711)
+        self.start_outpostd()
+        self.wait_log("corrupt/ is full")
+        self.assertEqual((os.listdir(self.incoming), os.listdir(corrupt)), ([], ["before"]))
+
     def test_user_message_rate_limit(self):
         """It is acknowledged already: what is too much for this hour goes in the next ones."""
         self.configure(self.relay, user_message_rate_limit="2")
