@@ -11,17 +11,19 @@
 bool sandbox_calls(const char *const *names, size_t n, bool kill)
 {
 	scmp_filter_ctx ctx = seccomp_init(kill ? SCMP_ACT_KILL_PROCESS : SCMP_ACT_ERRNO(EPERM));
-	bool held;
+	bool held = true;
 
 	if (!ctx)
 		return false;
-	for (size_t i = 0; i < n; i++) {
-		int nr = seccomp_syscall_resolve_name(names[i]);
+	/* None at all is better than one that lacks a call: poll, refused, would be asked again and again. */
+	for (size_t i = 0; i < n && held; i++) {
+		int nr = seccomp_syscall_resolve_name(names[i]), rc = 0;
 
 		if (nr != __NR_SCMP_ERROR)
-			seccomp_rule_add(ctx, SCMP_ACT_ALLOW, nr, 0);
+			rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, nr, 0);
+		held = rc >= 0 || rc == -EEXIST || rc == -EDOM;
 	}
-	held = seccomp_load(ctx) == 0;
+	held = held && seccomp_load(ctx) == 0;
 	seccomp_release(ctx);
 	return held;
 }

@@ -237,7 +237,7 @@ static int listen_to(struct live *l, struct error *err)
 			break;
 		}
 		char *room = buf_room(&in, 16384);
-		ssize_t n = room ? io_read(l->fd, room, 16384) : -1;
+		ssize_t n = room ? io_read(l->fd, room, 16384) : 0;
 
 		if (n > 0)
 			in.len += (size_t)n;

@@ -99,9 +99,14 @@ static int flush(struct handing *h)
 
 	while (sent < h->out.len && !h->gone && !have_answer(h)) {
 		struct pollfd p = {.fd = h->fd, .events = POLLIN | POLLOUT};
+		int ready = poll(&p, 1, deadline_poll(h->until));
 		ssize_t n;
 
-		if (poll(&p, 1, deadline_poll(h->until)) <= 0 && deadline_over(h->until))
+		if (ready < 0 && errno != EINTR) {
+			h->broken = errno;
+			break;
+		}
+		if (ready <= 0 && deadline_over(h->until))
 			return -1;
 		if (p.revents & (POLLIN | POLLHUP | POLLERR))
 			receive(h);

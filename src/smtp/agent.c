@@ -78,7 +78,9 @@ int agent_wait(struct agent *a, deadline until)
 	do
 		n = poll(p, 2, deadline_poll(deadline_first(until, sign)));
 	while (n < 0 && errno == EINTR);
-	if (n <= 0)
+	if (n < 0)
+		return agent_down(a, DOWN_LOCAL, EX_OSERR, "4.3.0", "poll: %s", strerror(errno));
+	if (n == 0)
 		return deadline_over(until) ? 0 : 1;
 	if ((p[0].revents & (POLLIN | POLLHUP | POLLERR)) && link_fill(&a->link) < 0)
 		return -1;

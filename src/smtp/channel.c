@@ -203,8 +203,11 @@ int channel_fill(struct channel *c)
 		return 0;
 	while (!c->eof && c->in.len < CHANNEL_FULL) {
 		char *room = buf_room(&c->in, PIECE);
-		ssize_t n = room ? receive(c, room, PIECE) : -1;
+		ssize_t n;
 
+		if (!room)
+			return lost(c, "no memory");
+		n = receive(c, room, PIECE);
 		if (n < 0)
 			return any;
 		if (n == 0)

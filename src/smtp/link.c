@@ -248,7 +248,7 @@ int link_fill(struct link *l)
 {
 	while (link_hungry(l)) {
 		char *room = buf_room(&l->in, PIECE);
-		ssize_t n = room ? recv(l->fd, room, PIECE, MSG_DONTWAIT) : -1;
+		ssize_t n = room ? recv(l->fd, room, PIECE, MSG_DONTWAIT) : 0;
 
 		if (n < 0 && (errno == EAGAIN || errno == EINTR))
 			return 0;

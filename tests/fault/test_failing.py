@@ -144,6 +144,7 @@ class Life(Failing):
         self.assert_twice_is_announced(relay)
         again.stop()
         relay.stop()
+        harness.children()      # those that ended are reaped: a long run has tens of thousands
         self.services = [s for s in self.services if s.alive()]
 
     def round(self, prog, kind, n, on=False):

@@ -242,7 +242,8 @@ class FullWindow(Crash):
             sent = len(self.log_lines("status=sent"))
             self.flushing = self.start(harness.program("outpost"), "-C", self.conf, "flush",
                                        log=os.path.join(self.tmp, "flush.log"))
-            self.wait_log("status=sent", sent + 1)  # one that is killed while it connects would be a failure of the relay
+            harness.wait_for("the next agent to send", lambda: len(self.log_lines("status=sent")) > sent or not self.queue(), 10)
+            # one that is killed while it connects would be a failure of the relay
             return service
         self.finish(relay, self.kill_at(relay, (60, 110, 150), kill), 3)
 

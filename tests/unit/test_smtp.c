@@ -528,6 +528,25 @@ static void channel_last_words(void **state)
 	channel_close(&c);
 }
 
+/* What can't be read for want of memory is not waited for: it is there already. */
+static void channel_without_memory(void **state)
+{
+	struct channel c;
+	int pair[2];
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	channel_init(&c);
+	assert_int_equal(channel_open(&c, pair[0]), 0);
+	assert_int_equal(write(pair[1], "220 x\r\n", 7), 7);
+	c.in.failed = true;
+	assert_int_equal(channel_fill(&c), -1);
+	assert_true(c.eof);
+	assert_string_equal(c.trouble, "no memory");
+	channel_close(&c);
+	close(pair[1]);
+}
+
 /* ---- envelope */
 
 static struct delivery_recipient one = {1, "a@example.com", NULL, 0};
@@ -648,6 +667,7 @@ int main(void)
 		cmocka_unit_test(certificate_addresses),
 		cmocka_unit_test(certificate_with_many_names),
 		cmocka_unit_test(channel_last_words),
+		cmocka_unit_test(channel_without_memory),
 		cmocka_unit_test(mail_lines),
 		cmocka_unit_test(rcpt_lines),
 		cmocka_unit_test(what_cannot_go),
