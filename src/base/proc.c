@@ -172,6 +172,20 @@ int proc_become_owner(const char *dir, uid_t *owner, struct error *err)
 	return proc_become(st.st_uid, pw ? pw->pw_gid : st.st_gid, pw ? pw->pw_name : NULL, err);
 }
 
+const struct passwd *proc_user(uid_t uid, bool *failed)
+{
+	static const int nobody[] = {0, ENOENT, ESRCH, EBADF, EPERM};	/* as getpwuid(3) has it */
+	const struct passwd *pw;
+
+	errno = 0;
+	pw = getpwuid(uid);
+	*failed = !pw;
+	for (size_t i = 0; i < sizeof(nobody) / sizeof(nobody[0]); i++)
+		if (errno == nobody[i])
+			*failed = false;
+	return pw;
+}
+
 void proc_hide(void)
 {
 	struct rlimit none = {0, 0};

@@ -38,6 +38,10 @@ int proc_become(uid_t uid, gid_t gid, const char *name, struct error *err);
  * are the owner. EX_NOPERM for everybody else. *st of dir's owner is given back if owner is not NULL. */
 int proc_become_owner(const char *dir, uid_t *owner, struct error *err);
 
+/* getpwuid, which tells nobody of this number from a user database that did not answer (*failed). */
+struct passwd;
+const struct passwd *proc_user(uid_t uid, bool *failed);
+
 /* PR_SET_DUMPABLE 0, no core files. */
 void proc_hide(void);
 

@@ -244,7 +244,10 @@ static bool begin_submission(struct client *c)
 	c->kind = CLIENT_SUBMITS;
 	user_of(c->d, c->uid, &c->who);
 	if (!ask_allowed(c, P_authorized_submit_users)) {
-		client_answer(c, EX_NOPERM, "5.7.1", "authorized_submit_users does not name you");
+		if (c->who.failed)
+			client_answer(c, EX_TEMPFAIL, "4.3.0", "your name cannot be looked up for authorized_submit_users");
+		else
+			client_answer(c, EX_NOPERM, "5.7.1", "authorized_submit_users does not name you");
 		return false;
 	}
 	c->decoder = submission_decoder_new(limit, body_add, &c->body);

@@ -248,6 +248,8 @@ static int take_file(struct outpostd *d, int fd, const struct owner *o, bool *as
 	*aside = rc < 0 && !may_pass(err->code);
 	if (rc == 0 && (!o->known || o->who.uid != in.uid)) {
 		rc = error_set(err, EX_TEMPFAIL, "4.3.0", "its owner could not be read before");
+	} else if (rc == 0 && !o->allowed && o->who.failed) {
+		rc = error_set(err, EX_TEMPFAIL, "4.3.0", "uid %u cannot be looked up for authorized_submit_users", (unsigned)in.uid);
 	} else if (rc == 0 && !o->allowed) {
 		*aside = true;
 		rc = error_set(err, EX_NOPERM, "5.7.1", "authorized_submit_users does not name uid %u", (unsigned)in.uid);

@@ -113,6 +113,7 @@ enum { USERS_KEPT = 64 };
 struct user {
 	uid_t uid;
 	bool known;
+	bool failed;		/* it can't be known now: the user database does not answer */
 	char name[256];		/* "#uid" where he is not known */
 	deadline until;		/* user.c's */
 };

@@ -7,7 +7,9 @@
 
 #include <pwd.h>
 
-enum { KNOWN_MS = 60 * 1000 };
+#include "base/proc.h"
+
+enum { KNOWN_MS = 60 * 1000, FAILED_MS = 2000 };
 
 static struct user *entry_of(struct users *u, uid_t uid)
 {
@@ -25,9 +27,10 @@ void user_of(struct outpostd *d, uid_t uid, struct user *out)
 	struct user *e = entry_of(&d->users, uid);
 
 	if (e->uid != uid || deadline_over(e->until)) {
-		const struct passwd *pw = getpwuid(uid);
+		bool failed;
+		const struct passwd *pw = proc_user(uid, &failed);
 
-		*e = (struct user){.uid = uid, .until = deadline_in_ms(KNOWN_MS), .known = pw != NULL};
+		*e = (struct user){.uid = uid, .until = deadline_in_ms(failed ? FAILED_MS : KNOWN_MS), .known = pw != NULL, .failed = failed};
 		if (pw)
 			snprintf(e->name, sizeof(e->name), "%s", pw->pw_name);
 		else

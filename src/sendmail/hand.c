@@ -2,6 +2,7 @@
 #include "sendmail/hand.h"
 
 #include <errno.h>
+#include <grp.h>
 #include <poll.h>
 #include <pwd.h>
 #include <signal.h>
@@ -276,15 +277,24 @@ static bool may_retry(struct handing *h, int *pause)
 	return !deadline_over(h->until);
 }
 
-/* What the door would say. The drop reads no configuration, and whoever takes its files in would only set this one aside. */
-static bool may_submit(const struct place *p)
+/* The drop reads no configuration, and whoever takes its files in would only set this one aside. He knows the user, and by then
+ * nothing of this process: so no group counts that is not the user's. */
+static int may_submit(const struct place *p, struct error *err)
 {
-	const struct passwd *pw = getpwuid(getuid());
-	gid_t groups[GROUPS_MAX + 1] = {getegid()};
-	int n = getgroups(GROUPS_MAX, groups + 1);
+	bool failed;
+	const struct passwd *pw = proc_user(getuid(), &failed);
+	gid_t groups[GROUPS_MAX];
+	int n = GROUPS_MAX;
 
-	return p->conf_error.code ||
-	       conf_names_user(p->conf, P_authorized_submit_users, pw ? pw->pw_name : NULL, groups, n > 0 ? (size_t)n + 1 : 1);
+	if (p->conf_error.code)
+		return 0;
+	if (!pw || !strchr(conf_str(p->conf, P_authorized_submit_users), '%') || getgrouplist(pw->pw_name, pw->pw_gid, groups, &n) < 0)
+		n = 0;
+	if (conf_names_user(p->conf, P_authorized_submit_users, pw ? pw->pw_name : NULL, groups, (size_t)n))
+		return 0;
+	if (failed)
+		return error_set(err, EX_TEMPFAIL, "4.3.0", "your name cannot be looked up for authorized_submit_users");
+	return error_set(err, EX_NOPERM, "5.7.1", "authorized_submit_users does not name you");
 }
 
 /* Nobody is at the door: the drop. If it fails as well, both reasons are worth a line. */
@@ -292,10 +302,8 @@ static void drop_instead(struct handing *h, struct error *answer)
 {
 	enum outcome what;
 
-	if (!may_submit(h->place)) {
-		error_set(answer, EX_NOPERM, "5.7.1", "authorized_submit_users does not name you");
+	if (may_submit(h->place, answer) < 0)
 		return;
-	}
 	what = at_drop(h, answer);
 	if (what == FAILED)
 		error_prefix(answer, "no outpostd listens at %s; outpost-drop", h->place->door);

@@ -1,7 +1,9 @@
 /* slowusers.c: a library to be preloaded that asks before it says who a uid is: it writes the uid to the FIFO that OUTPOST_ASKED names
- * and reads a byte from OUTPOST_MAY. So a test sees each question, and what is held up while a user database takes its time. */
+ * and reads a byte from OUTPOST_MAY. So a test sees each question, and what is held up while a user database takes its time.
+ * Or, while there is a file of the name OUTPOST_DOWN, the user database does not answer. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <pwd.h>
 #include <stdio.h>
@@ -24,6 +26,13 @@ struct passwd *getpwuid(uid_t uid)
 {
 	struct passwd *(*real)(uid_t) = (struct passwd *(*)(uid_t))dlsym(RTLD_NEXT, "getpwuid");
 
-	ask(uid);
+	if (getenv("OUTPOST_DOWN")) {
+		if (access(getenv("OUTPOST_DOWN"), F_OK) == 0) {
+			errno = ECONNREFUSED;
+			return NULL;
+		}
+	} else {
+		ask(uid);
+	}
 	return real ? real(uid) : NULL;
 }

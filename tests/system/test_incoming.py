@@ -6,6 +6,7 @@ import signal
 import sqlite3
 import struct
 import subprocess
+import sys
 import time
 import unittest
 
@@ -158,6 +159,34 @@ class Incoming(harness.SystemTest):
         waits = [(address, round((due / 1e6 - time.time()) / 3600)) for address, due in
                  self.rows("SELECT address, next FROM recipient ORDER BY message")]
         self.assertEqual(waits, [("r2@example.net", 1), ("r3@example.net", 1), ("r4@example.net", 2)])
+
+    @unittest.skipIf(harness.ASAN, "nothing can be preloaded before the sanitizers")
+    def test_user_database_that_does_not_answer(self):
+        """No answer is no refusal: what was acknowledged waits for one, and who submits is asked to try again."""
+        library, down = os.path.join(self.tmp, "slowusers.so"), os.path.join(self.tmp, "down")
+        subprocess.run(["cc", "-shared", "-fPIC", "-o", library, os.path.join(os.path.dirname(__file__), "slowusers.c")], check=True)
+        env = {"LD_PRELOAD": library, "OUTPOST_DOWN": down}
+        self.configure(self.relay, authorized_submit_users="root, daemon")
+        self.drop("waits")
+        open(down, "w").close()
+        words = "sendmail: your name cannot be looked up for authorized_submit_users\n"
+        self.assertEqual(self.sendmail("you@example.net", code=75, env=env).err, words)
+        self.start_outpostd(env=env)
+        self.wait_log("stays for now: uid %d cannot be looked up" % os.getuid())
+        self.assertEqual(self.sendmail("you@example.net", code=75).err, words)
+        os.unlink(down)
+        self.assertEqual(self.relay.wait_messages(1)[0].sender, "s@example.com")
+
+    @unittest.skipUnless(os.geteuid() == 0, "needs root, for a group that its user does not have")
+    def test_group_of_the_process_alone(self):
+        """Who takes the file in knows the user's groups only: the drop is not begun, rather than set aside unseen."""
+        with open("/etc/group") as f:
+            others = [line.split(":")[0] for line in f if not line.startswith("root:") and "root" not in line.split(":")[3]]
+        self.configure(self.relay, authorized_submit_users="%" + others[0])
+        script = 'import grp, os, sys; os.setgroups([grp.getgrnam(sys.argv[1]).gr_gid]); os.execv(sys.argv[2], sys.argv[2:])'
+        done = subprocess.run([sys.executable, "-c", script, others[0], harness.program("sendmail"), "-C", self.conf, "you@example.net"],
+                              input=b"x\n", stderr=subprocess.PIPE, env=self.environ(), timeout=30)
+        self.assertEqual((done.returncode, done.stderr), (77, b"sendmail: authorized_submit_users does not name you\n"))
 
     @unittest.skipIf(harness.ASAN, "nothing can be preloaded before the sanitizers")
     def test_slow_user_database(self):
