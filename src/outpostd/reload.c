@@ -114,6 +114,17 @@ void reload_tick(struct outpostd *d)
 		reload_if_changed(d);
 }
 
+/* What main.cf says may be right, and the relay's state only could not be read from the queue when it was asked for. */
+static void route_again(struct outpostd *d)
+{
+	struct error err = {0};
+
+	if (!d->route_error.code || relay_routes(d, &err) < 0)
+		return;
+	log_line(LOG_INFORMATION, "qmgr", 0, "mail can be sent again");
+	schedule_reset(d);
+}
+
 /* A few stat calls; not for each commit of a storm of submissions, but soon enough that nobody who edits main.cf and
  * sends a message then sees it go out by the old one. */
 void reload_if_changed(struct outpostd *d)
@@ -123,8 +134,10 @@ void reload_if_changed(struct outpostd *d)
 	if (now - d->reload_checked < RELOAD_STORM_MS)
 		return;
 	d->reload_checked = now;
-	if (conf_changed(d->conf) || rules_changed(&d->rules))
+	if (conf_changed(d->conf) || rules_changed(&d->rules)) {
 		reload_now(d);
-	else
-		relay_changed(d, false);
+		return;
+	}
+	route_again(d);
+	relay_changed(d, false);
 }

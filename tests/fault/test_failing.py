@@ -9,6 +9,7 @@ import glob
 import os
 import re
 import shutil
+import signal
 import struct
 import subprocess
 import sys
@@ -166,7 +167,7 @@ class Life(Failing):
         after a second (a commit) has the time for it. Where nothing can succeed any more there is no such event."""
         accepted = sum(code == 0 for code in outcome.values())
         end = time.monotonic() + limit
-        while time.monotonic() < end and service.alive() and not self.log_lines(r" is down|queue can't be read"):
+        while time.monotonic() < end and service.alive() and not self.log_lines(r" is down|queue can't be read|no mail can be sent"):
             if len(set(re.findall(r" ([0-9A-F]+): to=.* status=", self.log_text()))) >= accepted:
                 return
             time.sleep(0.01)
@@ -309,6 +310,20 @@ class NoCommits(Life):
                 self.assertEqual(set(self.subjects(relay).values()), {1})
                 service.stop()
                 self.end(relay, outcome)
+
+    def test_a_relay_that_could_not_be_looked_up(self):
+        """The disk failed just when main.cf named another relay: when it is well again, nobody need touch main.cf."""
+        self.begin("route")
+        service = self.start_failing(self.failing("outpostd", "step", 0))
+        relay = self.start_relay(name="relay.second")
+        self.configure(relay)
+        self.set_failed(1)
+        service.signal(signal.SIGHUP)
+        self.wait_log("no mail can be sent")
+        self.set_failed(0)
+        self.submit_all(None)
+        relay.wait_messages(self.count)
+        self.assertTrue(self.log_lines("mail can be sent again"))
 
     def set_failed(self, n):
         with open(self.fired, "r+b") as f:
