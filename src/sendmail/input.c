@@ -39,9 +39,11 @@ void input_free(struct input *in)
 void input_reset(struct input *in)
 {
 	bool dots = in->dots, stuffed = in->stuffed;
+	uint64_t limit = in->limit;
 
 	input_free(in);
 	input_init(in, dots, stuffed);
+	in->limit = limit;
 }
 
 /* ---- the body */
@@ -68,6 +70,9 @@ static int body(struct input *in, const char *p, size_t n, struct error *err)
 {
 	if (!n)
 		return 0;
+	if (in->limit && spool_size(&in->body) + n > in->limit)
+		return error_set(err, EX_UNAVAILABLE, "5.3.4", "the message is larger than message_size_limit (%llu bytes)",
+				 (unsigned long long)in->limit);
 	look(in, p, n);
 	return spool_add(&in->body, p, n, err);
 }

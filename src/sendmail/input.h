@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/buf.h"
 #include "base/error.h"
@@ -23,6 +24,7 @@ struct input {
 	bool utf8;		/* the body's 8-bit bytes are well-formed UTF-8 */
 	bool had_nul, had_cr;	/* told once, in the log */
 	bool discard;		/* set by the caller: look for the end, keep nothing */
+	uint64_t limit;		/* set by the caller: more bytes of text are refused (EX_UNAVAILABLE 5.3.4); 0: none */
 	/* private */
 	bool dots;		/* a dot alone ends the input */
 	bool stuffed;		/* SMTP: a leading dot is taken off lines that have more */

@@ -91,6 +91,7 @@ static int submit(struct place *p, const struct options *o, struct letter *l, st
 	l->body = o->body;
 	l->queue_only = o->queue_only;
 	input_init(&l->in, dots, false);
+	l->in.limit = place_size_limit(p);
 	if (!o->extract && !o->nrecipients)
 		return take_header_recipients(l, o, err);
 	if (take_recipients(l, o, err) < 0 || letter_sender(l, o->sender, err) < 0)

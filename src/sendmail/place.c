@@ -75,6 +75,11 @@ int place_find(struct place *p, const char *config, struct error *err)
 	return set_door(p, err);
 }
 
+uint64_t place_size_limit(const struct place *p)
+{
+	return p->conf_error.code ? 0 : (uint64_t)conf_int(p->conf, P_message_size_limit);
+}
+
 void place_free(struct place *p)
 {
 	if (p->conf)

@@ -5,6 +5,7 @@
 #define SENDMAIL_PLACE_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/error.h"
 #include "conf/conf.h"
@@ -20,5 +21,8 @@ struct place {
 /* config: -C's argument, a directory or a main.cf in it, or NULL. EX_CONFIG for paths that can't be. */
 int place_find(struct place *p, const char *config, struct error *err);
 void place_free(struct place *p);
+
+/* message_size_limit, as far as it is known here (outpostd looks as well): 0: none. */
+uint64_t place_size_limit(const struct place *p);
 
 #endif

@@ -86,7 +86,7 @@ static void reply_error(struct smtpd *s, const struct error *e)
 	bool temporary = e->code == EX_TEMPFAIL || e->code == EX_OSERR || e->code == EX_IOERR || e->code == EX_OSFILE ||
 			 (e->code == EX_UNAVAILABLE && e->dsn[0] == '4');
 
-	reply(s, "%s %s %s", temporary ? "451" : "554", e->dsn[0] == (temporary ? '4' : '5') ? e->dsn : temporary ? "4.3.0" : "5.0.0",
+	reply(s, "%s %s %s", temporary ? "451" : strcmp(e->dsn, "5.3.4") == 0 ? "552" : "554", e->dsn[0] == (temporary ? '4' : '5') ? e->dsn : temporary ? "4.3.0" : "5.0.0",
 	      e->text);
 }
 
@@ -167,6 +167,7 @@ static void transaction_begin(struct smtpd *s)
 {
 	letter_init(&s->l);
 	input_init(&s->l.in, true, true);
+	s->l.in.limit = place_size_limit(s->place);
 	s->mail = s->smtputf8 = false;
 	s->envid = NULL;
 	s->l.hostname = conf_myhostname(s->place->conf);

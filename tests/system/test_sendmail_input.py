@@ -255,6 +255,18 @@ class Input(harness.SystemTest):
                              preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000)))
         self.assertRegex(done.err, r"\Asendmail: cannot write the temporary file: File too large\n\Z")
 
+    def test_input_without_end(self):
+        """What will be refused does not fill the disk before."""
+        self.configure(self.relay, message_size_limit="1000000")
+        endless = subprocess.Popen(["yes"], stdout=subprocess.PIPE)
+        argv = [harness.program("sendmail"), "-C", self.conf, "you@example.net"]
+        done = subprocess.run(argv, stdin=endless.stdout, stderr=subprocess.PIPE, env=self.environ(), timeout=60,
+                              preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (2000000, 2000000)))
+        endless.stdout.close()
+        endless.wait(20)
+        self.assertEqual((done.returncode, done.stderr),
+                         (69, b"sendmail: the message is larger than message_size_limit (1000000 bytes)\n"))
+
     def test_resent(self):
         m = self.through(b"Resent-To: r@example.net\nTo: old@example.net\nBcc: b@example.net\nFrom: w@example.org\n"
                          b"Date: Mon, 16 Nov 2026 10:00:00 +0000\nMessage-ID: <1@x>\n\nx\n", "-t")

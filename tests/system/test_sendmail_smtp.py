@@ -67,7 +67,7 @@ class Session(harness.SystemTest):
         self.outpostd_service.signal(1)
         codes = self.codes(b"MAIL FROM:<a@b.example>\r\nRCPT TO:<a@b.example>\r\nDATA\r\n\r\n" + b"x" * 70 * 3000 +
                            b"\r\n.\r\nQUIT\r\n")
-        self.assertEqual(codes, ["220", "250", "250", "354", "554", "221"])
+        self.assertEqual(codes, ["220", "250", "250", "354", "552", "221"])
 
     def test_cut_off(self):
         self.assertEqual(self.codes(b"MAIL FROM:<a@b.example>\r\nRCPT TO:<a@b.example>\r\nDATA\r\nhalf a mess"),
