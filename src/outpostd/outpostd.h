@@ -250,6 +250,8 @@ struct relay {
 	unsigned agents;
 	unsigned fruitless;		/* connections lost in a row before they had ended a transaction */
 	deadline full_since;		/* when another agent may be started; NEVER while one has room */
+	unsigned fewer;			/* connections at a time, since one more was refused while so many served, */
+	deadline fewer_until;		/* and until when */
 	deadline not_before;		/* smtp_destination_rate_delay */
 	bool dirty;			/* state is not stored yet */
 	bool forced;			/* a person wants a try now */

@@ -81,6 +81,8 @@ unsigned relay_limit(struct outpostd *d, const struct relay *r)
 		return 1;
 	if (limit < 1)
 		limit = 1;
+	if (!deadline_over(r->fewer_until) && (!allows || r->fewer < allows))
+		allows = r->fewer;
 	return allows && allows < limit ? allows : (unsigned)limit;
 }
 
@@ -221,6 +223,25 @@ static bool worth_another(struct relay *r, const struct agent *a, const struct d
 	return why->kind == DOWN_NETWORK && a->used > 0 && ++r->fruitless < FRUITLESS_MAX;
 }
 
+/* While others are let in and served, what keeps one more out is no trouble of the relay's: it, or a firewall, counts connections and
+ * says so by refusing them, closing them, or "535 too many sessions". */
+static bool is_one_too_many(struct outpostd *d, const struct agent *a, const struct delivery_down *why)
+{
+	enum conf_param pause = why->kind == DOWN_AUTH ? P_maximal_backoff_time : P_minimal_backoff_time;
+	struct relay *r = a->relay;
+	unsigned others = 0;
+
+	for (const struct agent *b = d->agents; b; b = b->next)
+		others += b != a && b->relay == r && b->state == AGENT_READY && b->used > 0;
+	if (!others || a->where[0] || why->kind == DOWN_CONFIG)
+		return false;
+	r->fewer = others;
+	r->fewer_until = deadline_in_ms(conf_seconds(d->conf, pause) * 1000);
+	log_line(LOG_INFORMATION, "smtp", a->pid, "%s: %s; going on with %u connection%s", r->at.written, why->text, others,
+		 others == 1 ? "" : "s");
+	return true;
+}
+
 /* A session ended. A relay that refuses the n-th connection says how many it allows. */
 void relay_agent_down(struct outpostd *d, struct agent *a, const struct delivery_down *why)
 {
@@ -232,6 +253,8 @@ void relay_agent_down(struct outpostd *d, struct agent *a, const struct delivery
 		log_line(LOG_INFORMATION, "smtp", a->pid, "%s allows %u connections: %s", r->at.written, r->agents - 1, why->text);
 		return;
 	}
+	if (is_one_too_many(d, a, why))
+		return;
 	if (worth_another(r, a, why)) {
 		log_line(LOG_INFORMATION, "smtp", a->pid, "%s: %s; connecting again", r->at.written, why->text);
 		return;
@@ -411,6 +434,8 @@ deadline relay_deadline(struct outpostd *d)
 			first = deadline_first(first, deadline_in_ms((r->state.down_until - now) / 1000 + 1));
 		if (r->agents && r->agents < relay_limit(d, r) && !deadline_over(r->full_since))
 			first = deadline_first(first, r->full_since);
+		if (r->agents && !deadline_over(r->fewer_until))
+			first = deadline_first(first, r->fewer_until);
 		if (r->not_before > clock_mono_ms())
 			first = deadline_first(first, r->not_before);
 	}

@@ -141,6 +141,25 @@ class Routes(harness.SystemTest):
         self.sendmail("you@example.net")
         self.assertEqual(relay.counters()["connections"], connections, "it was knocked at meanwhile")
 
+    def test_a_relay_that_wants_one_connection_and_does_not_say_so(self):
+        """A second one is closed, or its login refused, while the first serves: that goes on, and the relay is not down."""
+        for n, rule in enumerate(("accept conn=2+ do close", 'auth conn=2+ do reply "535 5.7.8 too many sessions"')):
+            with self.subTest(rule=rule):
+                relay = self.start_relay("--rtt", "20", dialogue="when %s\n" % rule, name="alone%d" % n)
+                self.queue_dir = os.path.join(self.tmp, "alone-queue%d" % n)
+                self.configure(relay, smtp_pipeline_window="1")
+                for _ in range(30):
+                    self.sendmail("-odq", "you@example.net")
+                service = self.start_outpostd()
+                self.outpost("flush")
+                self.wait_log("going on with 1 connection$", count=n + 1)
+                self.assertEqual(relay.count(), 30)
+                self.sendmail("you@example.net")
+                relay.wait_messages(31)
+                self.assertEqual(relay.counters()["connections"], 2)
+                self.assertFalse(self.log_lines("is down"))
+                service.stop()
+
     def test_a_relay_that_closes_now_and_then(self):
         """Every second connection serves."""
         relay = self.start_relay("--auth", "PLAIN", dialogue="when auth total=1 do normal; close\n"
