@@ -38,6 +38,8 @@ static const char head[] =
 	"A line is\n"
 	".Dl name = value\n"
 	"A line that begins with a blank continues the one before.\n"
+	"A comment has a line of its own; # behind a value, and quotes around it, are a\n"
+	"part of it.\n"
 	"Empty lines, and lines whose first visible character is\n"
 	".Ql # ,\n"
 	"are ignored, also between continued lines.\n"

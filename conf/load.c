@@ -47,6 +47,18 @@ static bool only_map_names(const char *raw)
 	return true;
 }
 
+/* What people write around values, out of habit from other programs: here it is a part of them. */
+static const char *around(const char *raw)
+{
+	size_t n = strlen(raw);
+
+	if (n > 1 && (raw[0] == '"' || raw[0] == '\'') && raw[n - 1] == raw[0])
+		return "the quotes are taken as part of the value; remove them";
+	if (strstr(raw, " #") || strstr(raw, "\t#"))
+		return "what follows # is taken as part of the value; a comment wants a line of its own";
+	return NULL;
+}
+
 int conf_fail_at(const struct conf *c, enum conf_param p, struct error *err, const char *fmt, ...)
 {
 	const char *raw = conf_raw(c, p);
@@ -58,6 +70,8 @@ int conf_fail_at(const struct conf *c, enum conf_param p, struct error *err, con
 	va_start(ap, fmt);
 	vsnprintf(words, sizeof(words), fmt, ap);
 	va_end(ap);
+	if (around(raw) && p != P_smtp_sasl_password_maps)
+		snprintf(words + strlen(words), sizeof(words) - strlen(words), " (%s)", around(raw));
 	buf_init(&shown, 4096);
 	if (p == P_smtp_sasl_password_maps && !only_map_names(raw))
 		buf_adds(&shown, "...");
@@ -197,6 +211,15 @@ static int add_entry(struct conf *c, struct span name, struct span value, unsign
 	return 0;
 }
 
+struct span conf_without_mark(struct span text)
+{
+	static const char mark[] = "\xef\xbb\xbf";
+
+	if (text.n >= 3 && memcmp(text.p, mark, 3) == 0)
+		text = (struct span){text.p + 3, text.n - 3};
+	return text;
+}
+
 static bool is_name(struct span s)
 {
 	for (size_t i = 0; i < s.n; i++)
@@ -229,6 +252,9 @@ static int take_line(struct conf *c, struct span text, unsigned line, struct err
 		return bad_line(c, text, line, err);
 	if (add_entry(c, name, value, line, err) < 0)
 		return -1;
+	before = &c->entries[c->nentries - 1];
+	if (before->param >= 0 && before->param != P_smtp_sasl_password_maps && around(before->raw))
+		conf_note(c, "%s:%u: %s: %s", c->path, line, before->name, around(before->raw));
 	before = NULL;
 	for (size_t i = 0; i + 1 < c->nentries; i++)
 		if (strcmp(c->entries[i].name, c->entries[c->nentries - 1].name) == 0)
@@ -281,7 +307,7 @@ static bool next_line(struct span *rest, struct span *line)
 static int parse(struct conf *c, struct span text, struct error *err)
 {
 	unsigned line = 0, first = 0;
-	struct span rest = text, l;
+	struct span rest = conf_without_mark(text), l;
 	struct buf logical;
 	int rc = 0;
 

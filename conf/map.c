@@ -116,6 +116,7 @@ int conf_each_line(struct span text, int (*each)(void *arg, struct span line, un
 	struct buf logical;
 	int rc = 0;
 
+	text = conf_without_mark(text);
 	buf_init(&logical, LIMIT_MAP_FILE);
 	while (rc == 0 && text.n) {
 		const char *nl = memchr(text.p, '\n', text.n);

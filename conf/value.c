@@ -299,18 +299,22 @@ static int check_maps(struct conf *c, enum conf_param p, struct error *err)
 	return 0;
 }
 
-static int check_any(struct conf *c, enum conf_param p, struct error *err)
+/* These go into every address: with anything odd in them the relay would refuse every message for good. */
+static int check_string(struct conf *c, enum conf_param p, struct error *err)
 {
-	(void)c;
-	(void)p;
-	(void)err;
+	static const enum conf_param domains[] = {P_myhostname, P_mydomain, P_myorigin};
+	const char *v = conf_str(c, p);
+
+	for (size_t i = 0; i < sizeof(domains) / sizeof(domains[0]); i++)
+		if (p == domains[i] && strpbrk(v, " \t#\"'<>@,;"))
+			return conf_fail_at(c, p, err, "a domain is wanted");
 	return 0;
 }
 
 int conf_check_value(struct conf *c, enum conf_param p, struct error *err)
 {
 	static int (*const checks[])(struct conf *, enum conf_param, struct error *) = {
-		[T_STR] = check_any, [T_BOOL] = check_bool, [T_INT] = check_number, [T_SIZE] = check_number,
+		[T_STR] = check_string, [T_BOOL] = check_bool, [T_INT] = check_number, [T_SIZE] = check_number,
 		[T_TIME] = check_time, [T_PATH] = check_path, [T_LIST] = check_list, [T_MAPS] = check_maps,
 		[T_WORD] = check_word,
 	};
