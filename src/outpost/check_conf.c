@@ -396,6 +396,22 @@ static bool is_whole(struct context *c, struct report *r, struct queue *q, const
 	return false;
 }
 
+/* outpostd opens it with our rights; a file that is not there is made if its directory may be written. */
+static void log_file(struct context *c, struct report *r)
+{
+	const char *path = conf_str(c->conf, P_maillog_file), *slash = strrchr(path, '/');
+	char dir[PATH_MAX], mend[PATH_MAX + 100];
+	struct stat st;
+
+	if (!slash || strncmp(path, "/dev/", 5) == 0)
+		return;
+	snprintf(dir, sizeof(dir), "%.*s", slash == path ? 1 : (int)(slash - path), path);
+	if (access(path, W_OK) == 0 || (stat(path, &st) < 0 && errno == ENOENT && access(dir, W_OK | X_OK) == 0))
+		return;
+	snprintf(mend, sizeof(mend), "touch %s && chown %s %s   (or remove maillog_file)", path, conf_str(c->conf, P_mail_owner), path);
+	report_linef(r, REPORT_WARN, "maillog_file", mend, "%s cannot be written by outpostd: its lines go to syslog", path);
+}
+
 static void queue_state(struct context *c, struct report *r)
 {
 	const char *dir = conf_str(c->conf, P_queue_directory);
@@ -440,6 +456,7 @@ size_t check_configuration(struct context *c, struct report *r, struct conf_rela
 	login(c, r, out, n);
 	aliases(c, r);
 	origin(c, r);
+	log_file(c, r);
 	queue_state(c, r);
 	return n;
 }

@@ -49,10 +49,17 @@ static const struct {
 	 "the relay wants TLS first: remove\n"
 	 "smtp_tls_security_level = none (or may) from main.cf"},
 
+	{REFUSAL, "greylist|graylist|said: 450 4.2.0|said: 451 4.7.1",
+	 "the relay asks to try later; outpost does so by itself"},
 	{REFUSAL, "user unknown|no such user|5.1.1 |5.1.10|mailbox unavailable|does not exist|recipient address rejected",
 	 "check the recipient's address"},
 
 	/* Logging in. */
+	{DOWN_AUTH, "; type: chown",
+	 "let nobody but root and outpost read the password map, by the\ncommands above"},
+	{DOWN_AUTH, "smtp_sasl_password_maps: cannot open",
+	 "make that file, or write the path of the one that you made:\n"
+	 "smtp_sasl_password_maps = hash:/etc/outpost/sasl_passwd"},
 	{DOWN_AUTH, "no entry|no credential|keys",
 	 "put this line into the password map: [{host}]:{port} user:password"},
 	{DOWN_AUTH, "mechanism",
@@ -118,8 +125,8 @@ static const struct {
 	 "relayhost = [{host}]:465, or on another port\n"
 	 "smtp_tls_wrappermode = yes"},
 	{DOWN_NETWORK, "refused",
-	 "nothing listens at port {port}: try\n"
-	 "relayhost = [{host}]:587\n"
+	 "nothing listens at port {port}: is the relay running, and is this\n"
+	 "its port? Usual ones: relayhost = [{host}]:587\n"
 	 "or relayhost = [{host}]:465"},
 	{DOWN_NETWORK, "timed out|timeout|no answer",
 	 "many hosting providers block outgoing mail ports: try\n"

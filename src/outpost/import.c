@@ -19,12 +19,13 @@ enum { NOTES_MAX = 64 << 10 };
 
 static const struct {
 	const char *name, *path;
+	bool is_file;		/* the path: otherwise a directory */
 	import_reader read;
 } programs[] = {
-	{"postfix", "/etc/postfix", import_postfix},
-	{"msmtp", "/etc/msmtprc", import_msmtp},
-	{"nullmailer", "/etc/nullmailer", import_nullmailer},
-	{"ssmtp", "/etc/ssmtp", import_ssmtp},
+	{"postfix", "/etc/postfix", false, import_postfix},
+	{"msmtp", "/etc/msmtprc", true, import_msmtp},
+	{"nullmailer", "/etc/nullmailer", false, import_nullmailer},
+	{"ssmtp", "/etc/ssmtp", false, import_ssmtp},
 };
 
 /* ---- for the readers */
@@ -265,8 +266,25 @@ static int show_and_write(struct context *c, struct import *im, struct error *er
 	return 0;
 }
 
+/* Whoever names the file in the directory means the directory. */
+static const char *directory_of(const char *given, char *room, size_t size)
+{
+	struct stat st;
+	char *slash;
+
+	if (stat(given, &st) < 0 || S_ISDIR(st.st_mode) || snprintf(room, size, "%s", given) >= (int)size)
+		return given;
+	slash = strrchr(room, '/');
+	if (!slash)
+		return ".";
+	slash[slash == room] = 0;
+	return room;
+}
+
 static int run(struct context *c)
 {
+	char directory[PATH_MAX];
+	const char *path;
 	size_t n = sizeof(programs) / sizeof(programs[0]), i = 0;
 	struct import im = {.dir = c->dir};
 	struct error err = {0};
@@ -281,7 +299,10 @@ static int run(struct context *c)
 		buf_init(&im.files[k].text, LIMIT_CONF_FILE);
 	buf_init(&im.notes, NOTES_MAX);
 	buf_addf(&im.main_cf, "# made by `outpost import %s`; see main.cf(5)\n", programs[i].name);
-	rc = programs[i].read(&im, c->argc > 1 ? c->argv[1] : programs[i].path, &err);
+	path = c->argc > 1 ? c->argv[1] : programs[i].path;
+	if (!programs[i].is_file)
+		path = directory_of(path, directory, sizeof(directory));
+	rc = programs[i].read(&im, path, &err);
 	if (rc == 0)
 		rc = show_and_write(c, &im, &err);
 	for (size_t k = 0; k < IMPORT_FILES; k++)

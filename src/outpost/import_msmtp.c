@@ -219,8 +219,19 @@ static void add_accounts(struct msmtp *m)
 	explicit_bzero(&r, sizeof(r));
 }
 
-static void add_rest(struct import *im, const struct account *a)
+/* defaults alone are no account. */
+static bool any_evaluated(const struct msmtp *m)
 {
+	for (size_t i = 1; i < m->n; i++)
+		if (*m->accounts[i].host && m->accounts[i].evaluated)
+			return true;
+	return m->chosen->evaluated;
+}
+
+static void add_rest(const struct msmtp *m)
+{
+	const struct account *a = m->chosen;
+	struct import *im = m->im;
 	char maps[1100];
 
 	import_set(im, "smtp_helo_name", a->domain);
@@ -228,7 +239,7 @@ static void add_rest(struct import *im, const struct account *a)
 		snprintf(maps, sizeof(maps), "hash:%s", a->aliases);
 		import_set(im, "alias_maps", maps);
 	}
-	if (a->evaluated)
+	if (any_evaluated(m))
 		import_note(im, "passwordeval: write smtp_sasl_password_maps = exec:/path/of/a/program that prints the password "
 			    "(sasl_passwd(5)), or put the password into sasl_passwd");
 }
@@ -249,7 +260,7 @@ int import_msmtp(struct import *im, const char *path, struct error *err)
 		rc = error_set(err, EX_DATAERR, NULL, "%s names no account with a host", path);
 	if (rc == 0) {
 		add_accounts(m);
-		add_rest(im, m->chosen);
+		add_rest(m);
 	}
 	explicit_bzero(m, sizeof(*m));
 	free(m);

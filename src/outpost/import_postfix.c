@@ -105,9 +105,25 @@ static void add_parameter(struct import *im, struct conf *c, int p, const char *
 		import_note(im, "%s still names a file under %s: move it before Postfix is purged", name, from);
 }
 
-int import_postfix(struct import *im, const char *given, struct error *err)
+/* By name: among them may be one that somebody relied on, header_checks for instance. */
+static void note_left_behind(struct import *im, struct conf *c)
 {
 	const struct conf_unused *unused;
+	size_t n = conf_unused(c, &unused);
+	struct buf names;
+
+	if (!n)
+		return;
+	buf_init(&names, LIMIT_CONF_FILE);
+	for (size_t i = 0; i < n; i++)
+		buf_addf(&names, "%s%s", i ? ", " : "", unused[i].name);
+	import_note(im, "%zu %s no use here and %s left behind: %s", n, n == 1 ? "line has" : "lines have", n == 1 ? "is" : "are",
+		    buf_str(&names));
+	buf_free(&names);
+}
+
+int import_postfix(struct import *im, const char *given, struct error *err)
+{
 	char path[PATH_MAX];
 	struct conf *c;
 	size_t n;
@@ -120,9 +136,7 @@ int import_postfix(struct import *im, const char *given, struct error *err)
 	for (int p = 0; p < CONF_PARAMS; p++)
 		if (conf_is_set(c, p) && !stays_behind(p))
 			add_parameter(im, c, p, path);
-	n = conf_unused(c, &unused);
-	if (n)
-		import_note(im, "%zu %s no use here and %s left behind.", n, n == 1 ? "line has" : "lines have", n == 1 ? "is" : "are");
+	note_left_behind(im, c);
 	conf_free(c);
 	return 0;
 }

@@ -239,6 +239,7 @@ static int mend_modes(struct context *c)
 /* The map is opened as one that holds no passwords, so that its mode does not matter here. */
 static int try_map(const char *dir, const char *map, const char *key, bool with_key, struct error *err)
 {
+	static const char as[] = "canonical_maps: ";	/* a name that nobody has typed */
 	struct conf_maps *maps = NULL;
 	struct conf *conf = NULL;
 	char text[PATH_MAX + 16];
@@ -250,6 +251,8 @@ static int try_map(const char *dir, const char *map, const char *key, bool with_
 	if (conf_defaults(dir, &conf, err) == 0 && conf_set(conf, "canonical_maps", text, err) == 0 &&
 	    conf_maps_open(conf, P_canonical_maps, &maps, err) == 0)
 		rc = conf_maps_get(maps, key ? key : "postmap", &value, err);
+	if (rc < 0 && strncmp(err->text, as, strlen(as)) == 0)
+		memmove(err->text, err->text + strlen(as), strlen(err->text + strlen(as)) + 1);
 	if (rc > 0 && key)
 		printf("%s%s%s\n", with_key ? key : "", with_key ? "\t" : "", buf_str(&value));
 	conf_maps_free(maps);

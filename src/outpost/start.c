@@ -19,7 +19,7 @@
 #include "base/step.h"
 #include "base/text.h"
 
-enum { PATIENCE_MS = 30000, LOOK_EVERY_MS = 20, TAKE_IN_MS = 1000, WORDS_MAX = 64 << 10 };
+enum { PATIENCE_MS = 30000, LOOK_EVERY_MS = 20, TAKE_IN_MS = 1000, LOOKS_BETWEEN = 15, WORDS_MAX = 64 << 10 };
 
 static pid_t start(const char *conf_dir, bool take_in, int stderr_fd, struct error *err)
 {
@@ -150,21 +150,31 @@ int start_once(struct context *c, struct error *err)
 	return rc;
 }
 
-/* A flusher that answers takes them in itself, but for one that is leaving: it may be gone before it looks. */
+static bool any_incoming(struct context *c)
+{
+	return state_count_files(conf_str(c->conf, P_queue_directory), "incoming") > 0;
+}
+
+/* A flusher that answers takes them in itself, but for one that is leaving: it may be gone before it looks. One that has
+ * the queue and does not answer is starting, or leaving: it is given time before it is ours to try again. */
 void start_take_in(struct context *c)
 {
 	deadline until = deadline_in_ms(TAKE_IN_MS);
 	struct error ignored = {0};
+	int status = 0;
 	pid_t pid;
 
-	while (state_count_files(conf_str(c->conf, P_queue_directory), "incoming") > 0 && !deadline_over(until)) {
+	while (any_incoming(c) && !deadline_over(until)) {
 		if (answers(c)) {
 			poll(NULL, 0, LOOK_EVERY_MS);
 			continue;
 		}
 		pid = start(conf_dir(c->conf), true, -1, &ignored);
-		while (pid > 0 && waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
 			;
-		return;
+		if (pid <= 0 || !WIFEXITED(status) || WEXITSTATUS(status) != EX_TEMPFAIL)
+			return;
+		for (int i = 0; i < LOOKS_BETWEEN && any_incoming(c); i++)
+			poll(NULL, 0, LOOK_EVERY_MS);
 	}
 }

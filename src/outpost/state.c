@@ -49,10 +49,12 @@ static bool has_timer(const struct context *c)
 		"/etc/systemd/system/timers.target.wants/outpost-run.timer",
 		"/etc/cron.d/outpost",
 	};
+	/* A package enables its timer where no systemd runs, too: in a container, under another init. */
+	bool systemd = access("/run/systemd/system", F_OK) == 0;
 
 	if (sock_managed(conf_str(c->conf, P_door_socket)))
 		return true;
-	for (size_t i = 0; !c->own && i < sizeof(paths) / sizeof(paths[0]); i++) {
+	for (size_t i = systemd ? 0 : 1; !c->own && i < sizeof(paths) / sizeof(paths[0]); i++) {
 		struct stat st;
 
 		if (lstat(paths[i], &st) == 0)
@@ -95,6 +97,7 @@ static int take_relay(void *arg, const struct queue_relay *r)
 
 int state_collect(struct context *c, struct state *s, struct error *err)
 {
+	struct conf_relay relays[STATE_RELAYS];
 	const char *dir;
 	struct queue *q;
 	int rc = 0;
@@ -103,6 +106,8 @@ int state_collect(struct context *c, struct state *s, struct error *err)
 	if (context_read_queue(c, &q, err) < 0)
 		return -1;
 	dir = conf_str(c->conf, P_queue_directory);
+	if (conf_route(c->conf, relays, STATE_RELAYS, &s->no_route) >= 0)
+		s->no_route.code = EX_OK;
 	s->running = is_running(c);
 	s->timer = has_timer(c);
 	s->by_sender = *conf_str(c->conf, P_sender_dependent_relayhost_maps) ||

@@ -17,6 +17,7 @@ struct state {
 	struct queue_relay relays[STATE_RELAYS];
 	size_t nrelays;
 	size_t corrupt, incoming;	/* files */
+	struct error no_route;		/* code 0, or why main.cf lets nothing be sent */
 };
 
 /* Whether mail may go by this relay (its key in the queue) as main.cf stands; what an earlier one named is history. */

@@ -27,11 +27,13 @@ static bool no_way_out(const struct state *s)
 	return down && (down == s->nrelays || s->by_sender);
 }
 
-/* 0 well; 75 mail waits for a relay that is down, or has waited long; 69 mail waits and nothing would send it. */
+/* 78 nothing can be sent as main.cf stands; 0 well; 75 mail waits for a relay that is down, or has waited long; 69 mail waits and nothing would send it. */
 static int health(const struct state *s)
 {
 	bool waiting = s->totals.queued > 0 || s->incoming > 0;
 
+	if (s->no_route.code)
+		return s->no_route.code;
 	if (waiting && !s->running && !s->timer && s->totals.oldest && s->now - s->totals.oldest > 60 * (int64_t)US)
 		return EX_UNAVAILABLE;
 	if (waiting && no_way_out(s))
@@ -182,6 +184,8 @@ static void advise(struct context *c, const struct state *s)
 	unsigned n = 0;
 
 	printf("\n");
+	if (s->no_route.code)
+		say_next(&n, "nothing can be sent before main.cf is mended: `outpost check`");
 	advise_configuration(c, &n);
 	for (size_t i = 0; i < s->nrelays; i++) {
 		int64_t left = s->relays[i].cert_expires - s->now / US;
@@ -191,7 +195,8 @@ static void advise(struct context *c, const struct state *s)
 			say_next(&n, "the relay's certificate ends soon: tell its administrator");
 	}
 	if (health(s) == EX_UNAVAILABLE)
-		say_next(&n, "nothing would send what waits: `outpost flush`, or enable outpost's units");
+		say_next(&n, "nothing would send what waits: `outpost flush`; for good enable outpost's units, or "
+			 "without systemd: echo '*/10 * * * * root " SBINDIR "/sendmail -q' > /etc/cron.d/outpost");
 	if (s->totals.failed)
 		say_next(&n, "`outpost queue --failed` shows what failed and why");
 	if (s->corrupt)
@@ -244,29 +249,29 @@ static void print_json(const struct state *s)
 	buf_free(&b);
 }
 
-/* The relay that main.cf names, or why there is none. */
+/* The relay that main.cf names. */
 static void print_unused_relay(struct context *c)
 {
 	struct conf_relay relay;
-	struct error err;
-	int n = conf_route(c->conf, &relay, 1, &err);
+	struct error ignored;
 
-	printf("  relay      ");
-	if (n > 0)
-		printf("%s, not used yet\n", relay.written);
-	else if (n == 0)
-		printf("by sender, none used yet\n");
+	if (conf_relays(c->conf, &relay, 1, &ignored) > 0)
+		printf("  relay      %s, not used yet\n", relay.written);
 	else
-		words_wrap(err.text, MARGIN, MARGIN);
+		printf("  relay      by sender, none used yet\n");
 }
 
 static void print_screen(struct context *c, const struct state *s)
 {
 	printf("outpost %s on %s\n\n", PACKAGE_VERSION, conf_myhostname(c->conf));
 	print_flusher(s);
-	for (size_t i = 0; i < s->nrelays; i++)
+	if (s->no_route.code) {
+		printf("  relay      ");
+		words_wrap(s->no_route.text, MARGIN, MARGIN);
+	}
+	for (size_t i = 0; !s->no_route.code && i < s->nrelays; i++)
 		print_relay(s, &s->relays[i]);
-	if (!s->nrelays)
+	if (!s->no_route.code && !s->nrelays)
 		print_unused_relay(c);
 	print_queue(s);
 	print_plot(s);
@@ -305,7 +310,8 @@ const struct command command_status = {
 	.args = "",
 	.help = "one screen: flusher, relay, queue, the last day, what to do next",
 	.more = "Exit status: 0 all is well; 75 mail waits because the relay is down, or has waited for over an\n"
-		"hour; 69 mail waits and nothing would send it; 78 the configuration.\n",
+		"hour; 69 mail waits and nothing would send it; 78 nothing can be sent as\n"
+		"main.cf stands.\n",
 	.options = options,
 	.max_args = 0,
 	.run = run,

@@ -5,6 +5,7 @@
 #include "config.h"
 #include "outpostd/outpostd.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -37,19 +38,24 @@ static void apply(struct outpostd *d)
 		log_line(LOG_FAIL, "qmgr", 0, "no mail can be sent: %s", err.text);
 }
 
-/* *maillog_file*, syslog, or stderr in the foreground without either. */
+/* *maillog_file*; without it, or when it cannot be opened, syslog, or stderr in the foreground. */
 void reload_log(struct outpostd *d)
 {
 	const char *file = conf_str(d->conf, P_maillog_file), *name = conf_str(d->conf, P_syslog_name);
 
 	/* Under a service manager too the mail log is syslog's; it goes to stderr where there is none. */
 	bool terminal = d->foreground && !d->take_in && !getenv("NOTIFY_SOCKET");
+	int why;
 
-	d->on_stderr = !*file && terminal;
-	if (*file && log_open(LOG_TO_FILE, name, file) < 0)
-		log_line(LOG_WARN, "outpostd", 0, "cannot open maillog_file %s", file);
-	else if (!*file)
-		log_open(terminal ? LOG_TO_STDERR : LOG_TO_SYSLOG, name, NULL);
+	d->on_stderr = false;
+	if (*file && log_open(LOG_TO_FILE, name, file) == 0)
+		return;
+	why = errno;
+	d->on_stderr = terminal;
+	log_open(terminal ? LOG_TO_STDERR : LOG_TO_SYSLOG, name, NULL);
+	if (*file)
+		log_line(LOG_WARN, "outpostd", 0, "cannot open maillog_file %s: %s; its lines go to %s", file, strerror(why),
+			 terminal ? "standard error" : "syslog");
 }
 
 int reload_first(struct outpostd *d, struct error *err)

@@ -148,6 +148,45 @@ class Check(harness.SystemTest):
         self.assertNotEqual(done.returncode, 0)
         self.names(done, r"quotes around", r"no quotes")
 
+    def test_what_stands_around_a_value(self):
+        """Quotes and comments behind a value are a part of it: never silently, and a domain with them sends nothing."""
+        relay = self.start_relay()
+        for value, words in (('"[localhost]:%d"', "quotes are taken as part"), ("[localhost]:%d  # ours", "a comment wants a line of its own")):
+            self.configure(relay, relayhost=value % relay.starttls)
+            self.names(self.check("--offline", code=78), r"line 1\d? .*" + words)
+        for name, value in (("myorigin", "example.com # mine"), ("myhostname", '"host.example.com"'), ("smtp_sasl_auth_enable", '"yes"')):
+            self.configure(relay, **{name: value})
+            self.names(self.check("--offline", code=78), r"wanted \((the quotes|what follows #)")
+
+    def test_mark_of_an_editor_of_windows(self):
+        """The byte-order mark that nobody sees."""
+        self.configure(self.start_relay())
+        for name in ("main.cf", "sasl_passwd"):
+            path = os.path.join(self.conf, name)
+            with open(path, "rb") as f:
+                text = f.read()
+            with open(path, "wb") as f:
+                f.write(b"\xef\xbb\xbf" + text)
+        self.check(code=0)
+        self.assertIn("relayhost", self.outpost("config", "relayhost").out)
+
+    def test_maillog_file_that_cannot_be_written(self):
+        """check says so, and what outpostd says is not lost."""
+        place = os.path.join(self.tmp, "no", "such", "directory", "log")
+        self.configure(self.start_relay(), maillog_file=place)
+        self.names(self.check("--offline", code=0), r"warn maillog_file .*cannot be written", r"touch " + place)
+        done = subprocess.Popen([harness.program("outpostd"), "-C", self.conf, "-f", "--once"], stderr=subprocess.PIPE, env=self.environ())
+        said = done.communicate(timeout=30)[1].decode()
+        self.assertIn("cannot open maillog_file %s: No such file or directory; its lines go to standard error" % place, said)
+        self.assertRegex(said, r"version .*, queue ")
+
+    def test_the_mend_is_for_the_map_not_for_the_password(self):
+        self.configure(self.start_relay())
+        os.chmod(os.path.join(self.conf, "sasl_passwd"), 0o644)
+        done = self.check(code=78)
+        self.names(done, r"auth .*chmod 0640 .*let nobody but root and outpost read")
+        self.assertNotIn("application password", done.flat)
+
     def test_ca_file_not_there(self):
         self.configure(self.start_relay(), smtp_tls_CAfile="/etc/postfix/cacert.pem")
         done = self.check("--offline", code=78)
@@ -405,6 +444,17 @@ class Faces(harness.SystemTest):
         state = json.loads(self.outpost("status", "--json", code=75).out)
         self.assertEqual((state["queued"], state["relays"][0]["up"]), (1, False))
 
+    def test_status_when_main_cf_names_no_relay(self):
+        """A health check does not say that all is well while nothing can be sent."""
+        relay = self.start_relay()
+        for changes in ({"relayhost": None}, {"relayhost": "[localhost]:%d  # ours" % relay.starttls}):
+            self.configure(relay, **changes)
+            done = self.outpost("status", code=78)
+            self.assertRegex(done.out, r"relay +.*relayhost")
+            self.assertRegex(done.out, r"next +nothing can be sent before main\.cf is mended")
+            self.outpost("status", "--quiet", code=78)
+            self.assertEqual(json.loads(self.outpost("status", "--json", code=78).out)["health"], 78)
+
     def test_status_when_all_is_well(self):
         self.configure(self.start_relay())
         self.sendmail("-odq", "you@example.net")
@@ -422,6 +472,14 @@ class Faces(harness.SystemTest):
         self.assertEqual(message.recipients, ["you@example.net"])
         self.assertRegex(self.outpost("test", "reject@example.net", code=69).out, r"FAIL +refused")
         self.assertRegex(self.outpost("test", "tempfail@example.net", code=75).out, r"FAIL +waits")
+        if os.geteuid() == 0:
+            self.assertRegex(message.sender, r"^root@")     # whom a bounce reaches, and what check tried
+
+    def test_test_greylisted(self):
+        self.configure(self.start_relay(dialogue='when rcpt do reply "450 4.2.0 <you@example.net>: Recipient address rejected: Greylisted"\n'))
+        done = self.outpost("test", "you@example.net", code=75)
+        self.assertRegex(done.out, r"the relay asks to try later")
+        self.assertNotIn("check the recipient", done.out)
 
     def test_test_when_the_relay_was_down(self):
         port = harness.free_port()
@@ -733,7 +791,7 @@ class PostfixNames(harness.SystemTest):
         done = self.call("postmap", "hash:" + passwd)
         self.assertIn("nothing needs to be built", done.out)
         self.assertEqual(os.listdir(self.conf).count("sasl_passwd.db"), 0)
-        self.assertNotEqual(self.call("postmap", "/nonexistent/map", code=None).returncode, 0)
+        self.assertRegex(self.call("postmap", "/nonexistent/map", code=78).err, r"^\w+: cannot open /nonexistent/map: No such file")
         with open(os.path.join(self.conf, "generic"), "w") as f:
             f.write("root ops@example.com\n")
         self.assertEqual(self.call("postmap", "-q", "root", "hash:" + os.path.join(self.conf, "generic")).out, "ops@example.com\n")

@@ -246,7 +246,21 @@ smtp_tls_CAfile = {0}/cacert.pem
         self.assertEqual(main_cf["alias_maps"], "hash:/etc/aliases")
         self.assertNotIn("default-secret", shown)
         self.assertIn("smtp_tls_CAfile still names a file under", shown)
-        self.assertRegex(shown, r"\d lines have no use here")
+        self.assertIn("4 lines have no use here and are left behind: smtpd_banner, biff, compatibility_level, smtpd_tls_cert_file\n", shown)
+
+    def test_the_file_in_place_of_its_directory(self):
+        path = self.write("postfix/main.cf", "relayhost = [smtp.example.com]:587\n")
+        self.assertIn("+relayhost = [smtp.example.com]:587", self.outpost("import", "--dry-run", "postfix", path).out)
+        path = self.write("ssmtp/ssmtp.conf", "mailhub=smtp.example.com:587\nUseSTARTTLS=YES\n")
+        self.assertIn("+relayhost = [smtp.example.com]:587", self.outpost("import", "--dry-run", "ssmtp", path).out)
+        path = self.write("nm/remotes", "smtp.example.com smtp --port=587 --starttls\n")
+        self.assertIn("+relayhost = [smtp.example.com]:587", self.outpost("import", "--dry-run", "nullmailer", path).out)
+
+    def test_msmtp_whose_second_account_asks_a_program(self):
+        path = self.write("msmtprc", "account a\nhost a.example.com\ntls on\nauth on\nfrom a@example.com\nuser a\npassword x\n"
+                          "account b\nhost b.example.com\ntls on\nauth on\nfrom b@example.com\nuser b\npasswordeval pass b\n"
+                          "account default : a\n")
+        self.assertIn("passwordeval: write", self.outpost("import", "--dry-run", "msmtp", path).out)
 
     def test_postfix_whose_text_was_removed(self):
         """Many tutorials end with rm sasl_passwd: then the words say where the lines still are."""

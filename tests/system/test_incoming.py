@@ -1,4 +1,5 @@
 """incoming/: what the drop took is taken in once, whatever lies beside it; what can't be taken goes to corrupt/."""
+import fcntl
 import os
 import random
 import resource
@@ -93,6 +94,16 @@ class Incoming(harness.SystemTest):
                          ["r%d@example.net" % n for n in range(many)])
         if not harness.ASAN:
             self.assertLess(usage.ru_maxrss, 32 * 1024)
+
+    def test_listing_while_a_flusher_starts(self):
+        """It has the lock and does not answer yet: the listing waits for what it takes in, and is never empty in vain."""
+        self.start_outpostd().stop()
+        self.drop("early")
+        with open(os.path.join(self.queue_dir, "lock"), "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            listing = subprocess.Popen([harness.program("outpost"), "-C", self.conf, "queue"], env=self.environ(), stdout=subprocess.PIPE)
+            self.wait_log("a flusher is at work")
+        self.assertIn("early@example.net", listing.communicate(timeout=20)[0].decode())
 
     def test_authorized_submit_users(self):
         """outpost-drop reads no configuration: what it took from others is set aside, and sendmail says so before."""
