@@ -168,14 +168,20 @@ int queue_next(struct queue *q, uint32_t uid, int64_t now, bool force, size_t li
 	}
 }
 
-/* The next user above, with when the first of their messages is due (of those due after `late`). */
-static int user_above(struct queue *q, int64_t after, int64_t late, int64_t *uid, int64_t *due, struct error *err)
+static int64_t any_time(void *arg, uint32_t uid)
 {
-	if (db_number(q, uid, -1, SQL_USER_ABOVE, err, "i", after) < 0)
+	(void)arg, (void)uid;
+	return INT64_MIN;
+}
+
+/* The next user above, with when the first of their messages is due (of those due after `late`). */
+static int user_above(struct queue *q, int64_t above, queue_after late, void *arg, int64_t *uid, int64_t *due, struct error *err)
+{
+	if (db_number(q, uid, -1, SQL_USER_ABOVE, err, "i", above) < 0)
 		return -1;
 	if (*uid < 0)
 		return 0;
-	return db_number(q, due, INT64_MAX, SQL_USER_DUE, err, "ii", *uid, late) < 0 ? -1 : 1;
+	return db_number(q, due, INT64_MAX, SQL_USER_DUE, err, "ii", *uid, late(arg, (uint32_t)*uid)) < 0 ? -1 : 1;
 }
 
 int queue_next_user(struct queue *q, int64_t after, int64_t now, bool force, uint32_t *uid, struct error *err)
@@ -183,7 +189,7 @@ int queue_next_user(struct queue *q, int64_t after, int64_t now, bool force, uin
 	int64_t at = after, due;
 	int rc;
 
-	while ((rc = user_above(q, at, INT64_MIN, &at, &due, err)) > 0)
+	while ((rc = user_above(q, at, any_time, NULL, &at, &due, err)) > 0)
 		if (force || due <= now) {
 			*uid = (uint32_t)at;
 			return 1;
@@ -193,15 +199,15 @@ int queue_next_user(struct queue *q, int64_t after, int64_t now, bool force, uin
 
 int queue_next_due(struct queue *q, int64_t *when, struct error *err)
 {
-	return queue_due_after(q, INT64_MIN, when, err);
+	return queue_due_after(q, any_time, NULL, when, err);
 }
 
-int queue_due_after(struct queue *q, int64_t after, int64_t *when, struct error *err)
+int queue_due_after(struct queue *q, queue_after after, void *arg, int64_t *when, struct error *err)
 {
 	int64_t at = -1, due, first = INT64_MAX;
 	int rc;
 
-	while ((rc = user_above(q, at, after, &at, &due, err)) > 0)
+	while ((rc = user_above(q, at, after, arg, &at, &due, err)) > 0)
 		if (due < first)
 			first = due;
 	if (rc == 0)

@@ -120,8 +120,9 @@ int queue_fetch(struct queue *q, int64_t row, int64_t now, bool force, size_t li
 int queue_next_user(struct queue *q, int64_t after, int64_t now, bool force, uint32_t *uid, struct error *err);
 /* When the next queued recipient is due (us), INT64_MAX: nothing queued. */
 int queue_next_due(struct queue *q, int64_t *when, struct error *err);
-/* The same, of those that fall due after this time. */
-int queue_due_after(struct queue *q, int64_t after, int64_t *when, struct error *err);
+/* The same, of those that fall due after a time that is asked for each user. */
+typedef int64_t (*queue_after)(void *arg, uint32_t uid);
+int queue_due_after(struct queue *q, queue_after after, void *arg, int64_t *when, struct error *err);
 
 /* The message's bytes from offset: n, or those up to the end, -1. Chunk by chunk; keeps nothing open. */
 long queue_read(struct queue *q, int64_t row, uint64_t offset, char *p, size_t n, struct error *err);

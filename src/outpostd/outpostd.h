@@ -329,12 +329,15 @@ struct lane {
 	uint32_t uid;
 	struct queue_cursor cursor;
 	bool dry;
+	int64_t dried;			/* wall us: all of his that was due then was seen */
 };
 struct schedule {
 	struct lane *lanes;
 	size_t nlanes, turn;
 	bool look;			/* lanes have to be looked up again */
-	bool skipped;			/* something was passed over that another relay may take later */
+	bool skipped;			/* something was passed over for want of room */
+	bool paced;			/* something was passed over because of its relay's rate */
+	int64_t again;			/* wall us: when a relay for which something was passed over may be tried, or given more; INT64_MAX */
 	bool force;
 	int64_t due, looked;		/* wall us: when something more falls due, INT64_MAX never; of the last look */
 	bool due_known;

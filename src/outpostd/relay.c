@@ -322,6 +322,7 @@ void relay_changed(struct outpostd *d, bool conf)
 			r->state.down_until = 1; /* down still, but it may be tried at once */
 			r->state.failures = 0;
 			mark(d, r);
+			schedule_reset(d);
 		}
 	}
 }
@@ -398,6 +399,12 @@ bool relay_has_place(struct outpostd *d, const struct relay *r)
 	return n < (limit < 1 ? 1 : limit);
 }
 
+/* The sender decides about the relay, or about the login there, which is one here. */
+static bool by_sender(const struct outpostd *d)
+{
+	return d->rules.maps[MAP_SENDER_RELAYS] || conf_bool(d->conf, P_smtp_sender_dependent_authentication);
+}
+
 static bool startable(struct outpostd *d, const struct relay *r)
 {
 	if (!relay_may_try(d, r) || !relay_has_place(d, r))
@@ -412,7 +419,7 @@ bool relay_any_startable(struct outpostd *d)
 	for (const struct relay *r = d->relays; r; r = r->next)
 		if (startable(d, r))
 			return true;
-	return d->rules.maps[MAP_SENDER_RELAYS] && !d->agents;
+	return by_sender(d) && !d->agents; /* there may be relays that nobody has asked for yet */
 }
 
 bool relay_any_usable(struct outpostd *d)
@@ -420,7 +427,7 @@ bool relay_any_usable(struct outpostd *d)
 	for (const struct relay *r = d->relays; r; r = r->next)
 		if (relay_may_try(d, r))
 			return true;
-	return false;
+	return by_sender(d);
 }
 
 /* When a relay may be tried again, or another agent started; only times that are to come. */
@@ -445,7 +452,7 @@ deadline relay_deadline(struct outpostd *d)
 /* The relay that keeps mail from moving; what an earlier main.cf named keeps none. Where the sender decides, any may. */
 static const struct relay *in_the_way(struct outpostd *d)
 {
-	if (d->rules.maps[MAP_SENDER_RELAYS] || conf_bool(d->conf, P_smtp_sender_dependent_authentication)) {
+	if (by_sender(d)) {
 		for (const struct relay *r = d->relays; r; r = r->next)
 			if (is_down(r))
 				return r;

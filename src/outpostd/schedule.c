@@ -14,7 +14,7 @@
 #include "base/log.h"
 #include "base/step.h"
 
-enum { HAND_OUT = 64, SKIPS = 50, FULL_MS = 200, STEPPED_MS = 500, TELL_AGAIN_MS = 60 * 1000 };
+enum { HAND_OUT = 64, SKIPS = 50, FULL_MS = 200, STEPPED_MS = 500, TELL_AGAIN_MS = 60 * 1000, NO_ROUTE_US = 60 * 1000000 };
 
 /* ---- lanes */
 
@@ -101,9 +101,10 @@ static void schedule_fail(struct outpostd *d, const struct error *err)
 	}
 	s->trouble = *err;
 	s->wait = deadline_in_ms(5000);
+	schedule_reset(d); /* nobody knows what was not seen */
 }
 
-/* Whose mail is due. */
+/* Whose mail is due. Those who have a lane go on where they were. */
 static void look(struct outpostd *d)
 {
 	struct schedule *s = &d->schedule;
@@ -112,15 +113,27 @@ static void look(struct outpostd *d)
 	uint32_t uid;
 	int rc;
 
-	s->nlanes = 0;
-	s->look = false;
+	for (size_t i = 0; i < s->nlanes; i++)
+		s->lanes[i].dry = false;
 	s->looked = now;
 	while ((rc = queue_next_user(d->queue, after, now, s->force, &uid, &err)) == 1) {
-		lane_add(s, uid);
+		if (!lane_of(s, uid))
+			lane_add(s, uid);
 		after = uid;
 	}
 	if (rc < 0)
 		schedule_fail(d, &err);
+}
+
+/* From the start: also what was passed over. */
+static void look_afresh(struct outpostd *d)
+{
+	struct schedule *s = &d->schedule;
+
+	s->nlanes = 0;
+	s->look = s->paced = false;
+	s->again = INT64_MAX;
+	look(d);
 }
 
 static int by_number(const void *a, const void *b)
@@ -192,7 +205,7 @@ static struct lane *next_message(struct outpostd *d, struct queue_message *m, st
 	struct error err = {0};
 
 	if (s->look)
-		look(d);
+		look_afresh(d);
 	for (size_t tried = 0; tried < s->nlanes; tried++) {
 		struct lane *l = &s->lanes[s->turn++ % s->nlanes];
 		int rc;
@@ -204,14 +217,23 @@ static struct lane *next_message(struct outpostd *d, struct queue_message *m, st
 		if (rc == 1)
 			return l;
 		l->dry = true;
+		l->dried = now;
 		if (rc < 0)
 			schedule_fail(d, &err);
 	}
 	return NULL;
 }
 
-/* Nothing that was due at the last look can be had now: who has a claim on it will say when it is over. So only what
- * falls due after that look is of interest. */
+static int64_t seen_until(void *arg, uint32_t uid)
+{
+	struct schedule *s = arg;
+	const struct lane *l = lane_of(s, uid);
+
+	return l ? l->dried : s->looked;
+}
+
+/* Nothing that was seen can be had now: who has a claim on it will say when it is over. So only what has fallen due since
+ * is of interest, and what its relay keeps back. A flush does not wait for a relay that is down. */
 int64_t schedule_due(struct outpostd *d)
 {
 	struct schedule *s = &d->schedule;
@@ -223,15 +245,15 @@ int64_t schedule_due(struct outpostd *d)
 		if (!s->lanes[i].dry)
 			return 0;
 	if (s->force)
-		return INT64_MAX;
+		return s->paced ? s->again : INT64_MAX;
 	if (!s->due_known) {
-		if (queue_due_after(d->queue, s->looked, &s->due, &err) < 0) {
+		if (queue_due_after(d->queue, seen_until, s, &s->due, &err) < 0) {
 			schedule_fail(d, &err);
 			s->due = INT64_MAX;
 		}
 		s->due_known = true;
 	}
-	return s->due;
+	return s->due < s->again ? s->due : s->again;
 }
 
 /* ---- agents */
@@ -289,29 +311,55 @@ static void maybe_start(struct outpostd *d, struct relay *r, const char *sender)
 		send_idle_home(d, r);
 }
 
-/* Gives m to an agent of the first relay of its route that can be tried; false: it has to wait. */
-static bool place(struct outpostd *d, struct queue_message *m)
+static void again_at(struct schedule *s, int64_t when)
+{
+	if (when < s->again)
+		s->again = when;
+}
+
+/* The first relay of a route that can be tried; NULL: none, and it is noted when one can. */
+static struct relay *first_up(struct outpostd *d, struct relay *const *route, int n)
+{
+	for (int i = 0; i < n; i++)
+		if (relay_may_try(d, route[i]))
+			return route[i];
+	for (int i = 0; i < n; i++)
+		again_at(&d->schedule, route[i]->state.down_until);
+	if (n < 0)
+		again_at(&d->schedule, clock_us(d) + NO_ROUTE_US);
+	return NULL;
+}
+
+static void note_pace(struct outpostd *d, const struct relay *r)
+{
+	if (relay_paced(r))
+		return;
+	d->schedule.paced = true;
+	again_at(&d->schedule, clock_us(d) + (r->not_before - clock_mono_ms()) * 1000);
+}
+
+/* Gives m to an agent of the first relay of its route that can be tried. NO_ROOM: it goes when an agent has room; LATER: at a time that
+ * was noted. */
+enum placed { PLACED, NO_ROOM, LATER };
+static enum placed place(struct outpostd *d, struct queue_message *m)
 {
 	struct relay *route[RELAYS_MAX];
 	struct error err = {0};
-	struct agent *a = NULL;
-	struct claim *c;
-	int n = relay_route(d, m->sender, route, RELAYS_MAX, &err);
+	struct relay *r = first_up(d, route, relay_route(d, m->sender, route, RELAYS_MAX, &err));
+	struct agent *a = r ? with_room(d, r) : NULL;
+	struct claim *c = a ? claim_new(d, m) : NULL;
 
-	for (int i = 0; i < n; i++) {
-		if (!relay_may_try(d, route[i]))
-			continue;
-		a = with_room(d, route[i]);
-		if (!a)
-			maybe_start(d, route[i], m->sender);
-		break;
+	if (!r)
+		return LATER;
+	if (!a) {
+		maybe_start(d, r, m->sender);
+		note_pace(d, r);
 	}
-	c = a ? claim_new(d, m) : NULL;
 	if (!c)
-		return false;
+		return NO_ROOM;
 	relay_took(d, a->relay);
 	agent_give(a, c);
-	return true;
+	return PLACED;
 }
 
 static bool all_full(const struct outpostd *d, const struct relay *r)
@@ -341,20 +389,28 @@ static void peek(struct outpostd *d)
 	struct queue_message m;
 	struct lane *l;
 
-	memset(&m, 0, sizeof(m));
 	if (!relay_any_startable(d))
 		return;
 	reload_if_changed(d);
-	l = next_message(d, &m, &undo);
-	if (!l)
+	for (int skips = 0; skips < SKIPS; skips++) {
+		enum placed how;
+
+		memset(&m, 0, sizeof(m));
+		l = next_message(d, &m, &undo);
+		if (!l)
+			return;
+		how = place(d, &m);
+		if (how == PLACED)
+			return;
+		queue_message_free(&m);
+		if (how == LATER)
+			continue;
+		if (d->agents && one_starts(d, NULL))
+			l->cursor = undo; /* its agent is coming */
+		else
+			d->schedule.skipped = true;
 		return;
-	if (place(d, &m))
-		return;
-	queue_message_free(&m);
-	if (d->agents && one_starts(d, NULL))
-		l->cursor = undo; /* its agent is coming */
-	else
-		d->schedule.skipped = true;
+	}
 }
 
 static bool all_dry(const struct schedule *s)
@@ -373,6 +429,7 @@ static bool hand_out(struct outpostd *d)
 	for (int i = 0; i < HAND_OUT; i++) {
 		struct queue_cursor undo;
 		struct queue_message m;
+		enum placed how;
 
 		if (!with_room(d, NULL)) {
 			peek(d);
@@ -381,14 +438,28 @@ static bool hand_out(struct outpostd *d)
 		memset(&m, 0, sizeof(m));
 		if (!next_message(d, &m, &undo))
 			return false;
-		if (place(d, &m))
+		how = place(d, &m);
+		if (how == PLACED)
 			continue;
 		queue_message_free(&m);
-		d->schedule.skipped = true;
+		d->schedule.skipped |= how == NO_ROOM;
 		if (++skips == SKIPS)
 			return true;
 	}
 	return true;
+}
+
+/* A relay's, then all that was passed over may go; or a message's. */
+static void a_time_has_come(struct outpostd *d)
+{
+	struct schedule *s = &d->schedule;
+
+	if (s->force || s->again <= clock_us(d)) {
+		schedule_reset(d);
+		return;
+	}
+	s->due_known = false;
+	look(d);
 }
 
 static bool work(struct outpostd *d)
@@ -398,7 +469,7 @@ static bool work(struct outpostd *d)
 	if (schedule_due(d) > clock_us(d))
 		return false;
 	if (all_dry(&d->schedule))
-		schedule_reset(d); /* a time has come */
+		a_time_has_come(d);
 	d->schedule.trouble.code = 0;
 	queue_read_begin(d->queue);
 	more = hand_out(d);
@@ -449,7 +520,7 @@ bool schedule_idle(struct outpostd *d)
 		return true;
 	if (d->schedule.trouble.code && !d->schedule.nclaims && !d->nverdicts)
 		return true;
-	if (d->schedule.nclaims || d->nverdicts || d->relay_dirty || one_starts(d, NULL))
+	if (d->schedule.nclaims || d->nverdicts || d->relay_dirty || d->schedule.paced || one_starts(d, NULL))
 		return false;
 	return schedule_due(d) > clock_us(d) || !relay_any_usable(d);
 }

@@ -73,6 +73,71 @@ class Routes(harness.SystemTest):
         self.assertEqual({m.sender: m.envelope["user"] for m in relay.messages()},
                          {"one@example.com": "one", "two@example.com": "two", "other@example.com": USER})
 
+    def two(self, **params):
+        """A relay for most senders, and another one for a@example.com."""
+        here, there = self.start_relay(name="here"), self.start_relay(name="there", back=True)
+        self.configure(here, sender_dependent_relayhost_maps="inline:{ a@example.com=%s }" % self.written(there), **params)
+        with open(os.path.join(self.conf, "sasl_passwd"), "a") as f:
+            f.write("%s %s:%s\n" % (self.written(there), USER, PASSWORD))
+        return here, there
+
+    def test_one_of_two_comes_back(self):
+        """Its next attempt comes by itself, though the other one has room all the time and nothing else happens."""
+        here, there = self.two(minimal_backoff_time="1s", maximal_backoff_time="1s")
+        there.stop()
+        self.start_outpostd()
+        self.sendmail("-f", "a@example.com", "you@example.net")
+        self.wait_log("is down")
+        self.sendmail("-f", "b@example.com", "you@example.net")
+        here.wait_messages(1)
+        back = self.start_relay("--port587", str(there.starttls), name="back")
+        back.wait_messages(1)
+
+    def test_one_of_two_is_slow(self):
+        """smtp_destination_rate_delay makes the mail of one relay wait, for no longer than it says."""
+        here, there = self.two(smtp_destination_rate_delay="1s")
+        self.start_outpostd()
+        for sender in ("b", "a", "a", "a"):
+            self.sendmail("-odq", "-f", sender + "@example.com", "you@example.net")
+        self.outpost("flush")
+        there.wait_messages(3)
+        for sender in ("b", "a", "a"):
+            self.sendmail("-f", sender + "@example.com", "you@example.net")
+        there.wait_messages(5)
+        here.wait_messages(2)
+
+    def test_a_password_mended_for_one_of_two(self):
+        """It is tried at once, as where there is one relay only."""
+        here, there = self.two()
+        path = os.path.join(self.conf, "sasl_passwd")
+        with open(path) as f:
+            good = f.read()
+        self.write_secret("sasl_passwd", good.replace("%s %s:%s" % (self.written(there), USER, PASSWORD), "%s %s:wrong" % (self.written(there), USER)))
+        self.start_outpostd()
+        self.sendmail("-f", "a@example.com", "you@example.net")
+        self.wait_log("is down")
+        self.sendmail("-f", "b@example.com", "you@example.net")
+        here.wait_messages(1)
+        self.write_secret("sasl_passwd", good)
+        self.sendmail("-f", "b@example.com", "you@example.net")
+        here.wait_messages(2)
+        there.wait_messages(1)
+
+    def test_the_relays_password_is_wrong_and_a_senders_is_right(self):
+        relay = self.start_relay("--user", "one:first")
+        self.configure(relay, smtp_sender_dependent_authentication="yes", password="wrong")
+        with open(os.path.join(self.conf, "sasl_passwd"), "a") as f:
+            f.write("one@example.com one:first\n")
+        self.start_outpostd()
+        self.sendmail("-f", "other@example.com", "you@example.net")
+        self.wait_log("is down")
+        self.sendmail("-f", "one@example.com", "you@example.net")
+        self.assertEqual(relay.wait_messages(1)[0].sender, "one@example.com")
+        self.outpostd_service.stop()
+        self.sendmail("-odq", "-f", "one@example.com", "you@example.net")
+        self.outpost("flush", code=75)
+        self.assertEqual([m.sender for m in relay.messages()], ["one@example.com"] * 2)
+
     def test_an_address_of_ipv6(self):
         try:
             with socket.socket(socket.AF_INET6) as s:

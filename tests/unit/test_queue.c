@@ -1062,18 +1062,24 @@ static void test_space_goes_back(void **state)
 	assert_sound();
 }
 
+static int64_t that_time(void *arg, uint32_t uid)
+{
+	return uid == 1 ? *(int64_t *)arg : INT64_MAX;
+}
+
 static void test_shifted_clock(void **state)
 {
 	char id[QUEUE_ID];
-	int64_t due;
+	int64_t due, now = NOW;
 
 	(void)state;
 	put_one(1, NOW, id);
 	put_one(1, NOW + 1000 * SECOND, id);
+	put_one(2, NOW + SECOND, id);
 	assert_int_equal(queue_shift_times(q, NOW + SECOND, -100 * SECOND, &err), 0);
 	assert_int_equal(queue_next_due(q, &due, &err), 0);
 	assert_int_equal(due, NOW - 100 * SECOND);
-	assert_int_equal(queue_due_after(q, NOW, &due, &err), 0);
+	assert_int_equal(queue_due_after(q, that_time, &now, &due, &err), 0);
 	assert_int_equal(due, NOW + 1000 * SECOND);
 }
 
