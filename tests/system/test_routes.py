@@ -173,7 +173,9 @@ class Routes(harness.SystemTest):
         """The time that it asks for is kept, and told."""
         for n, (event, reply, pause) in enumerate((("mail", "451 4.7.0 Temporary rate limit, try again in 900 seconds", 900),
                                                    ("eod", "432 4.3.2 Concurrent connections limit exceeded, retry after 1 hour", 3600),
-                                                   ("mail", "450 4.7.1 sending too fast", 300))):
+                                                   ("mail", "450 4.7.1 sending too fast", 300),
+                                                   ("eod", "550 5.4.5 Daily user sending limit exceeded", 300),
+                                                   ("auth", "435 Unable to authenticate at present", 300))):
             with self.subTest(reply=reply):
                 relay = self.start_relay(dialogue='when %s do reply "%s"\n' % (event, reply), name="pause%d" % n)
                 self.queue_dir = os.path.join(self.tmp, "queue%d" % n)
@@ -188,6 +190,7 @@ class Routes(harness.SystemTest):
                 number, unit = wait.group(1).split()
                 seconds = float(number) * {"s": 1, "m": 60, "h": 3600}[unit[0]]
                 self.assertTrue(pause * 0.55 <= seconds <= pause * 1.5, wait.group(0))
+                self.assertFalse(self.log_lines("mend the password map"))
                 connections = relay.counters()["connections"]
                 self.sendmail("you@example.net")
                 service.stop()
