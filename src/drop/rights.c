@@ -16,15 +16,16 @@ static bool set_id_took_hold(void)
 	return geteuid() != getuid() || getegid() != getgid();
 }
 
-/* Says why a set-id program may have been started without its rights. */
-static int not_ours(const char *dir, uid_t owner, struct error *err)
+/* Says why a set-id program may have been started without its rights, or that the directory changed hands (a restored
+ * backup). */
+static int not_ours(const char *dir, uid_t owner, bool set_id, struct error *err)
 {
-	if (!set_id_took_hold())
+	if (!set_id)
 		return error_set(err, EX_TEMPFAIL, "4.3.0",
 				 "outpost-drop runs without its set-id rights (NoNewPrivileges, nosuid, or installed without them), "
 				 "and no flusher listens");
-	return error_set(err, EX_TEMPFAIL, "4.3.0", "outpost-drop runs as uid %u, but %s belongs to uid %u",
-			 (unsigned)geteuid(), dir, (unsigned)owner);
+	return error_set(err, EX_TEMPFAIL, "4.3.0", "outpost-drop runs as uid %u, but %s belongs to uid %u; as root type: chown -R %u:%u %s", (unsigned)geteuid(),
+			 dir, (unsigned)owner, (unsigned)geteuid(), (unsigned)getegid(), dir);
 }
 
 /* incoming/ within the queue directory; that one too in a queue of one's own. */
@@ -45,6 +46,7 @@ static int make_dirs(const char *dir, bool parent, struct error *err)
 
 int rights_take(const char *queue_dir, struct error *err)
 {
+	bool set_id = set_id_took_hold();	/* asked later, the ids are all the same */
 	uid_t uid = geteuid();
 	gid_t gid = getegid();
 	struct stat st;
@@ -66,7 +68,7 @@ int rights_take(const char *queue_dir, struct error *err)
 	if (stat(queue_dir, &st) < 0)
 		return error_sys(err, EX_TEMPFAIL, "4.3.0", "queue directory %s", queue_dir);
 	if (st.st_uid != uid)
-		return not_ours(queue_dir, st.st_uid, err);
+		return not_ours(queue_dir, st.st_uid, set_id, err);
 	return make_dirs(queue_dir, false, err);
 }
 

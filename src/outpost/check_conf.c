@@ -86,21 +86,36 @@ static bool queue_directory(struct context *c, struct report *r, struct stat *st
 	return false;
 }
 
+/* As after a backup was restored: all else would be judged as if root were the owner. */
+static void fail_roots(struct report *r, const char *dir, const struct stat *helper)
+{
+	struct passwd *p = getpwuid(helper->st_uid);
+	const char *owner = p ? p->pw_name : OWNER;
+	char text[PATH_MAX + 200], mend[PATH_MAX + 200];
+
+	snprintf(text, sizeof(text), "queue directory %s belongs to root, not to %s: no mail can be submitted", dir, owner);
+	snprintf(mend, sizeof(mend), "chown -R %s:%s %s", owner, owner, dir);
+	report_fail(r, EX_CONFIG, "queue", -1, text, mend);
+}
+
 /* The system's queue is written by the set-id helper where no daemon listens. */
-static void helper_rights(struct context *c, struct report *r, const struct stat *queue)
+static bool helper_rights(struct context *c, struct report *r, const struct stat *queue)
 {
 	static const char path[] = HELPERDIR "/outpost-drop";
 	char mend[400];
 	struct stat st;
 
 	if (c->own || strcmp(conf_str(c->conf, P_queue_directory), QUEUEDIR) != 0)
-		return;
+		return true;
 	snprintf(mend, sizeof(mend), "chown %s:%s %s && chmod 6711 %s", OWNER, OWNER, path, path);
 	if (stat(path, &st) < 0)
 		report_linef(r, REPORT_WARN, "outpost-drop", "make install", "%s: %s", path, strerror(errno));
+	else if ((st.st_mode & 06111) == 06111 && st.st_uid != 0 && queue->st_uid == 0)
+		return fail_roots(r, QUEUEDIR, &st), false;
 	else if ((st.st_mode & 06111) != 06111 || st.st_uid != queue->st_uid)
 		report_linef(r, REPORT_WARN, "outpost-drop", mend,
 			     "%s is not set-id %s: programs can submit mail only while outpostd runs", path, OWNER);
+	return true;
 }
 
 static void foreign_sendmail(struct context *c, struct report *r)
@@ -127,7 +142,8 @@ bool check_as_root(struct context *c, struct report *r)
 	if (!queue_directory(c, r, &st))
 		return false;
 	mend_modes(c, r, &st);
-	helper_rights(c, r, &st);
+	if (!helper_rights(c, r, &st))
+		return false;
 	foreign_sendmail(c, r);
 	if (context_become(c, &err) == 0)
 		return true;

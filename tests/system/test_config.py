@@ -71,6 +71,17 @@ class Config(harness.SystemTest):
         self.ask("mydomain=$myhostname", "myhostname=$mydomain", code=78)
         self.assertEqual(self.read(), before)
 
+    def test_relayhost_is_judged(self):
+        """By config, too, not only when mail is to be sent."""
+        self.main_cf("myhostname = h.example\n")
+        for value in ("[a.example:587]", "smtps://a.example", "me@a.example"):
+            done = self.ask("relayhost=" + value, code=78)
+            self.assertIn("write: relayhost = [a.example]:", done.err)
+            self.assertEqual(self.read(), "myhostname = h.example\n")
+        self.assertIn("not a host's name", self.ask("relayhost=[a.example]:587  # ours", code=78).err)
+        self.ask("relayhost=[a.example]:587, [b.example]:465", "smtp_fallback_relay=[c.example]")
+        self.ask("relayhost=")
+
     def test_mends_a_broken_file(self):
         self.main_cf("smtp_pipeline_window = x\n")
         self.assertIn("main.cf:1: a number is wanted", self.ask(code=78).err)

@@ -588,6 +588,13 @@ except PermissionError: pass
         self.assertIn(b"NoNewPrivileges", done.stdout)
         self.assertEqual(self.files(), [])
 
+    def test_a_queue_of_another(self):
+        """Not the set-id bits are to blame when the directory changed hands."""
+        os.chown(self.spool, 0, 0)
+        p = self.drop(None, code=os.EX_TEMPFAIL)
+        self.assertNotIn("set-id rights", p.text)
+        self.assertIn("belongs to uid 0; as root type: chown -R %d:%d %s" % (OWNER, OWNER, self.spool), p.text)
+
     def test_root_becomes_the_owner(self):
         for prog in (self.built, self.place + "/plain"):
             shutil.rmtree(self.spool + "/incoming", ignore_errors=True)

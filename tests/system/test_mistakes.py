@@ -114,6 +114,18 @@ class Mistakes(machine.Machine):
         if os.path.exists(self.log):
             os.unlink(self.log)
 
+    # -- others
+
+    def test_a_queue_restored_as_root(self):
+        """All of the mail that is submitted is refused: the words lead to the directory, not to what is in order."""
+        self.configure()
+        self.type("chown -R 0:0 /var/spool/outpost")
+        said = self.said("outpost check --offline")
+        self.holds("check", said, ["FAIL queue .*belongs to root, not to outpost", "chown -R outpost:outpost /var/spool/outpost"])
+        self.assertNotIn("6711", said)
+        refused = self.type("echo hello | sendmail you@example.net", uid=machine.ALICE, code=75).flat
+        self.assertIn("chown -R %d:%d /var/spool/outpost" % (machine.UID, machine.UID), refused)
+
     # -- the mistakes, by their number in the file
 
     def mistake_1_port_465_without_wrappermode(self):
