@@ -146,7 +146,7 @@ static void look_for_reproach(struct transfer *t, enum slowdown_stage stage, con
 {
 	if (t->closing != OPEN)
 		return;
-	if (verdict_is_login(&t->a->reply))
+	if (verdict_wants_login(t->a))
 		agent_refused(t->a, DOWN_AUTH, "4.7.0", what);
 	else if (slowdown_asked(&t->a->reply, stage))
 		agent_refused(t->a, DOWN_BUSY, "4.7.0", what);

@@ -14,14 +14,14 @@ static enum delivery_fate fate_of(char class)
 void verdict_of_reply(const struct agent *a, enum slowdown_stage stage, const char *what, struct delivery_verdict *v)
 {
 	const struct reply *r = &a->reply;
-	bool ours = verdict_is_login(r) || slowdown_limit(r, stage);
+	bool login = verdict_wants_login(a), ours = login || slowdown_limit(r, stage);
 	char class = (char)('0' + r->code / 100);
 	struct buf words;
 
 	memset(v, 0, sizeof(*v));
 	v->fate = ours ? FATE_DEFERRED : fate_of(class);
 	v->smtp_code = r->code;
-	if (verdict_is_login(r) || (ours && !r->dsn[0]))
+	if (login || (ours && !r->dsn[0]))
 		snprintf(v->dsn, sizeof(v->dsn), "4.7.0");
 	else if (ours)
 		snprintf(v->dsn, sizeof(v->dsn), "4%s", r->dsn + 1);
@@ -64,4 +64,22 @@ bool verdict_is_login(const struct reply *r)
 	default:
 		return false;
 	}
+}
+
+bool verdict_wants_login(const struct agent *a)
+{
+	static const char *const words[] = {"authentication required", "authentication is required", "requires authentication",
+					    "not authenticated", "must authenticate", "must be authenticated", "please authenticate",
+					    "turn on smtp authentication", "auth first"};
+	const struct reply *r = &a->reply;
+
+	if (verdict_is_login(r))
+		return true;
+	if (a->authenticated || r->code < 550 || r->code > 554)
+		return false;
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		for (const char *p = buf_str(&r->text); *p; p++)
+			if (ascii_case_prefix(p, words[i]))
+				return true;
+	return false;
 }
