@@ -101,6 +101,7 @@ void commit_turn(struct outpostd *d)
 	settle_failed(d);
 	if (queue_again(d->queue))
 		return; /* one submission was the reason: in the next turn it fails alone */
+	err.code = EX_TEMPFAIL;
 	door_failed(d, &err);
 	if (verdicts && reserve_use(d) && write_verdicts(d, &err) == 0)
 		return;

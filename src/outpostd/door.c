@@ -667,6 +667,8 @@ void door_write(struct outpostd *d)
 			c->refusal.code = 0;
 		else if (c->refusal.code == 0)
 			c->refusal.code = EX_SOFTWARE;
+		else if (c->refusal.code == EX_IOERR)
+			c->refusal.code = EX_TEMPFAIL; /* it is not the message's fault: another day it is taken */
 	}
 }
 
