@@ -141,8 +141,9 @@ static size_t cut_at(const char *p, size_t max)
 	for (size_t i = max; i > max / 4; i--)
 		if (p[i - 1] == ',')
 			return i;
-	while (max > 4 && ((unsigned char)p[max] & 0xc0) == 0x80)
-		max--;
+	for (size_t i = max; i + 4 > max; i--)
+		if (((unsigned char)p[i] & 0xc0) != 0x80)
+			return i;
 	return max;
 }
 

@@ -163,7 +163,7 @@ static void put_field(struct buf *out, const struct field *f)
 		buf_add(out, f->raw.p, f->raw.n);
 		return;
 	}
-	buf_init(&t, LIMIT_HEADER * 4);
+	buf_init(&t, LIMIT_HEADER * 8);
 	if (addresses)
 		address_each(f->body.p, f->body.n, ADDRESS_SKIP_BAD, encode_name, &n, &none);
 	buf_add(&t, n.done, (size_t)(end - n.done));

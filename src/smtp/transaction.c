@@ -251,7 +251,7 @@ static int put_wire(struct tx *x, struct buf *out, const char *p, size_t n)
 
 	if (!x->recode)
 		return wire_add(&x->wire, out, p, n);
-	buf_init(&seven, BODY_MAX);
+	buf_init(&seven, BODY_MAX + LIMIT_HEADER * 8);	/* a header comes in one piece, when its end is there */
 	rc = recode_add(x->recode, &seven, p, n);
 	if (rc == 0)
 		rc = wire_add(&x->wire, out, buf_str(&seven), seven.len);
@@ -264,7 +264,7 @@ static int end_wire(struct tx *x, struct buf *out)
 	struct buf seven;
 	int rc = 0;
 
-	buf_init(&seven, BODY_MAX);
+	buf_init(&seven, BODY_MAX + LIMIT_HEADER * 8);
 	if (x->recode)
 		rc = recode_end(x->recode, &seven);
 	if (rc == 0 && seven.len)

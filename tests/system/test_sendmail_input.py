@@ -376,6 +376,15 @@ class SevenBit(harness.SystemTest):
         self.assertTrue(m.wire.isascii())
         self.assertEqual(m.header("Subject"), "Grüße")
 
+    def test_the_largest_header(self):
+        """Longer in 7 bits than any buffer for text: it must not take the session down with it, again and again."""
+        for n, subject in enumerate((b"\x80" * 4000000, b"word " * 800000), 1):
+            self.sendmail("you@example.net", input=b"Subject: " + subject + b"\n\n\xc3\xa4\n")
+            m = self.relay.wait_messages(n, timeout=60)[-1]
+            self.assertTrue(m.wire.isascii())
+            self.assertLessEqual(max(len(line) for line in m.wire.split(b"\r\n")), 998)
+            self.assertEqual(m.wire.count(b"=80") if n == 1 else m.wire.count(b"word"), len(subject) // (1, 5)[n - 1])
+
 
 class Memory(harness.SystemTest):
     needs = ("sendmail", "outpost-drop")
