@@ -56,10 +56,16 @@ void settle_message(struct transfer *t, struct message *m, const struct delivery
 		m->abandoned = m->asked;
 }
 
+/* What a relay dies of, having answered all that was asked, must not be the first thing that it is given again. */
+static struct tx *begun(struct tx *x)
+{
+	return x && x->step > TX_MAIL ? x : NULL;
+}
+
 void settle_broken(struct transfer *t)
 {
 	struct awaited *w = awaited_head(t);
-	struct tx *speaking = w && w->command != CMD_RSET ? w->tx : NULL;
+	struct tx *speaking = !w ? begun(t->first) : w->command != CMD_RSET ? w->tx : NULL;
 	struct delivery_verdict v;
 
 	for (struct tx *x = t->first; x; x = x->next) {

@@ -68,12 +68,18 @@ void awaited_pop(struct transfer *t)
 	t->since = clock_mono_ms();
 }
 
+/* All is answered, and the next step is still to be written. */
+static const char *const between_words[] = {
+	[TX_RSET] = "sending RSET", [TX_MAIL] = "sending MAIL FROM", [TX_RCPT] = "sending RCPT TO", [TX_DATA] = "sending DATA command",
+	[TX_BODY] = "sending message body", [TX_STREAM] = "sending message body", [TX_WRITTEN] = "sending RSET",
+};
+
 const char *awaited_words(const struct transfer *t)
 {
 	const struct awaited *w = t->count ? &t->queue[t->head] : NULL;
 
 	if (!w)
-		return "waiting for mail to send";
+		return t->first ? between_words[t->first->step] : "waiting for mail to send";
 	if (w->tx && w->tx->body_open)
 		return "sending message body";
 	return commands[w->command].words;
