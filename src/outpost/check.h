@@ -24,8 +24,18 @@ struct check_live {
 /* One relay, step by step. True when it would take our mail. */
 bool check_live(struct context *c, struct report *r, const struct conf_relay *relay, const struct check_live *how);
 
-/* Whether root's mail would go to a name that nobody answers to; then why, in text. As the queue's owner. */
-bool check_root_is_lost(struct context *c, char *text, size_t size);
-#define CHECK_ROOT_MEND "echo 'root: you@example.com' >> /etc/aliases"
+/* Where root's mail would go, through aliases and maps. As the queue's owner. */
+struct check_root {
+	bool aliased;		/* there is an alias for root */
+	bool lost;		/* to names alone that nobody answers to; then why, and the line that mends it */
+	char to[600];		/* the addresses in the end */
+	char text[700], mend[300];
+	char note[300];		/* what aliases say in vain; "" nothing */
+};
+/* -1: a map can't be read. */
+int check_root(struct context *c, struct check_root *root, struct error *err);
+
+/* A domain that no other host can answer to. */
+bool check_is_local_name(const char *domain);
 
 #endif

@@ -311,81 +311,31 @@ static void login(struct context *c, struct report *r, const struct conf_relay *
 		credential(c, r, &relays[i]);
 }
 
-/* A domain that no other host can answer to. */
-static bool is_local_name(const char *domain)
-{
-	static const char *const ends[] = {".localdomain", ".local", ".lan", ".internal", ".localhost", ".home", ".home.arpa"};
-	size_t n = strlen(domain);
-
-	if (!strchr(domain, '.'))
-		return true;
-	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
-		size_t e = strlen(ends[i]);
-
-		if (n > e && ascii_case_equal(domain + n - e, ends[i]))
-			return true;
-	}
-	return false;
-}
-
-/* 1 there is an alias for root (its text in value), 0 none, -1 the map can't be read. */
-static int root_alias(struct context *c, struct buf *value, struct error *err)
-{
-	struct conf_maps *maps = NULL;
-	int rc;
-
-	if (conf_maps_open(c->conf, P_alias_maps, &maps, err) < 0)
-		return -1;
-	if (!maps)
-		return 0;
-	rc = conf_maps_get(maps, "root", value, err);
-	conf_maps_free(maps);
-	return rc;
-}
-
-bool check_root_is_lost(struct context *c, char *text, size_t size)
-{
-	const char *domain = conf_myorigin(c->conf);
-	struct error ignored = {0};
-	struct buf value;
-	bool lost = false;
-
-	buf_init(&value, LIMIT_ADDRESS * 8);
-	if (is_local_name(domain) && root_alias(c, &value, &ignored) == 0)
-		lost = snprintf(text, size, "mail for root (cron's, for instance) would go to root@%s, which no relay can deliver",
-				domain) > 0;
-	buf_free(&value);
-	return lost;
-}
-
 static void aliases(struct context *c, struct report *r)
 {
 	struct error err = {0};
-	struct buf value;
-	char text[500];
-	int rc;
+	struct check_root root;
 
-	if (check_root_is_lost(c, text, sizeof(text))) {
-		report_line(r, REPORT_WARN, "aliases", -1, text, CHECK_ROOT_MEND);
+	if (check_root(c, &root, &err) < 0) {
+		report_linef(r, REPORT_WARN, "aliases", NULL, "%s", err.text);
 		return;
 	}
-	buf_init(&value, LIMIT_ADDRESS * 8);
-	rc = root_alias(c, &value, &err);
-	if (rc < 0)
-		report_linef(r, REPORT_WARN, "aliases", NULL, "%s", err.text);
-	else if (rc == 1)
-		report_linef(r, REPORT_OK, "aliases", NULL, "mail for root goes to %.*s", (int)value.len, buf_str(&value));
+	if (*root.note)
+		report_linef(r, REPORT_WARN, "aliases", NULL, "%s", root.note);
+	if (root.lost)
+		report_line(r, REPORT_WARN, "aliases", -1, root.text, root.mend);
+	else if (root.aliased)
+		report_linef(r, REPORT_OK, "aliases", NULL, "mail for root goes to %s", root.to);
 	else
-		report_linef(r, REPORT_NOTE, "aliases", CHECK_ROOT_MEND, "there is no alias for root: its mail goes to root@%s",
-			     conf_myorigin(c->conf));
-	buf_free(&value);
+		report_linef(r, REPORT_NOTE, "aliases", "echo 'root: you@example.com' >> /etc/aliases",
+			     "there is no alias for root: its mail goes to %s", root.to);
 }
 
 static void origin(struct context *c, struct report *r)
 {
 	const char *domain = conf_myorigin(c->conf);
 
-	if (is_local_name(domain) && !*conf_str(c->conf, P_from_address))
+	if (check_is_local_name(domain) && !*conf_str(c->conf, P_from_address))
 		report_linef(r, REPORT_WARN, "myorigin", "myorigin = example.com\nor from_address = server@example.com",
 			     "mail is sent from user@%s, which most relays refuse", domain);
 	else

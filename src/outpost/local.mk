@@ -12,7 +12,7 @@ outpost_files = \
 	src/outpost/select.h src/outpost/select.c \
 	src/outpost/state.h src/outpost/state.c \
 	src/outpost/start.h src/outpost/start.c \
-	src/outpost/check.h src/outpost/check.c src/outpost/check_conf.c src/outpost/check_live.c \
+	src/outpost/check.h src/outpost/check.c src/outpost/check_conf.c src/outpost/check_live.c src/outpost/check_root.c \
 	src/outpost/complete.c src/outpost/config.c src/outpost/delete.c src/outpost/export.c src/outpost/flush.c src/outpost/hold.c src/outpost/log.c src/outpost/login.c \
 	src/outpost/metrics.c src/outpost/queue.c \
 	src/outpost/release.c src/outpost/retry.c src/outpost/salvage.c src/outpost/diff.h src/outpost/diff.c src/outpost/import.h src/outpost/import.c src/outpost/import_postfix.c \

@@ -170,13 +170,15 @@ static void advise_configuration(struct context *c, unsigned *n)
 {
 	const struct conf_unused *list;
 	size_t lines = conf_unused(c->conf, &list);
+	struct error ignored = {0};
+	struct check_root root;
 	char text[600];
 
 	for (size_t i = 0; i < lines; i++)
 		if (!list[i].postfix)
 			say_next(n, "line %u of main.cf: %s", list[i].line, conf_unused_words(&list[i], text, sizeof(text)));
-	if (check_root_is_lost(c, text, sizeof(text)))
-		say_next(n, "%s: %s", text, CHECK_ROOT_MEND);
+	if (check_root(c, &root, &ignored) == 0 && root.lost)
+		say_next(n, "%s: %s", root.text, root.mend);
 }
 
 static void advise(struct context *c, const struct state *s)

@@ -240,6 +240,23 @@ class Check(harness.SystemTest):
         self.configure(self.start_relay(), alias_maps="hash:" + os.path.join(self.conf, "aliases"))
         self.names(self.check("--offline", code=0), r"mail for root goes to ops@example\.com")
 
+    def test_alias_for_root_that_leads_nowhere(self):
+        """As Debian's installer leaves it, root's mail goes to the first user: whose mail nobody gets either."""
+        place = os.path.join(self.conf, "aliases")
+        for text, lost, mend in (("root: alice\n", "alice@host.localdomain", "echo 'alice: you@example.com' >> /etc/aliases"),
+                                 ("root: alice\nalice: |/bin/cat\n", "root@host.localdomain",
+                                  "in place of the line for root: root: you@example.com")):
+            with open(place, "w") as f:
+                f.write(text)
+            self.configure(self.start_relay(name="relay%d" % len(text)), myorigin="host.localdomain", myhostname="host.localdomain",
+                           alias_maps="hash:" + place)
+            said = self.check("--offline", code=0)
+            self.names(said, "warn aliases .*mail for root .* would go to " + re.escape(lost), re.escape(mend))
+            self.assertRegex(re.sub(r"\s+", " ", self.outpost("status").out), "next .*would go to " + re.escape(lost))
+        with open(place, "w") as f:
+            f.write("root: alice, ops@example.com\n")
+        self.names(self.check("--offline", code=0), r"mail for root goes to alice@host\.localdomain, ops@example\.com")
+
     def test_no_mechanism_in_common(self):
         relay = self.start_relay("--auth", "CRAM-MD5")
         self.configure(relay, smtp_sasl_mechanism_filter="plain, login")
