@@ -34,7 +34,7 @@ static const struct field session_fields[] = {
 	TEXT(security_options), TEXT(tls_security_options),
 	TEXT(helo), TEXT(inet_protocols), TEXT(address_preference), TEXT(bind4), TEXT(bind6),
 	INT(t_connect), INT(t_helo), INT(t_starttls), INT(t_mail), INT(t_rcpt), INT(t_data_init),
-	INT(t_data_xfer), INT(t_data_done), INT(t_rset), INT(t_quit),
+	INT(t_data_xfer), INT(t_data_done), INT(t_rset), INT(t_quit), INT(t_secret),
 	INT(recipient_limit), INT(pipeline_window), TEXT(known),
 	BOOL(check_only), TEXT(check_sender), BOOL(transcript),
 };

@@ -11,7 +11,6 @@
 
 enum {
 	AUTH_LINE = 510,		/* an AUTH command with its initial response, without CR LF */
-	SECRET_WAIT = 120,		/* seconds for outpostd to find the credential (a program may be asked) */
 	ITERATIONS_MAX = 2000000,	/* SCRAM: a hostile relay would keep us busy for hours */
 	ROUNDS = 10,
 	SASL_LINE = LIMIT_SECRET * 2,
@@ -415,7 +414,7 @@ static void need_secret(struct agent *a)
 
 static int get_secret(struct agent *a)
 {
-	deadline until = deadline_in_ms(SECRET_WAIT * 1000);
+	deadline until = deadline_in_ms((int64_t)a->set.t_secret * 1000);
 
 	if (a->link.have_secret)
 		return 0;
@@ -426,7 +425,7 @@ static int get_secret(struct agent *a)
 		if (rc < 0)
 			return agent_down(a, DOWN_LOCAL, EX_TEMPFAIL, "4.3.0", "%s", "outpostd is gone");
 		if (rc == 0)
-			return agent_down(a, DOWN_AUTH, EX_TEMPFAIL, "4.7.0", "no credential came within %d seconds", SECRET_WAIT);
+			return agent_down(a, DOWN_AUTH, EX_TEMPFAIL, "4.7.0", "no credential came within %d seconds", a->set.t_secret);
 		if (a->ch.eof || a->ch.in.len)
 			return agent_reply(a, 1, PHASE) < 0 ? -1 : agent_refused(a, DOWN_GREETING, "4.5.0", "nothing: no command was sent");
 	}

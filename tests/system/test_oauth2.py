@@ -480,6 +480,15 @@ class Delivery(OAuth2Base):
         self.wait_log(r"outpost/credential\[\d+\]: warning: %s: asked 1" % path)
         self.assertNotIn(harness.PASSWORD, self.log_text())
 
+    def test_exec_that_hangs_with_who_asks(self):
+        """Nobody is left to look at sasl_exec_timeout: the agent does."""
+        relay = self.start_relay()
+        self.configure(relay, smtp_sasl_password_maps="exec:" + self.program("kill -STOP $PPID\nsleep 0\n"), sasl_exec_timeout="1s")
+        self.start_outpostd()
+        self.sendmail("you@example.net")
+        self.wait_log("no credential came within 12 seconds", timeout=20)
+        harness.wait_for("all of them to go", lambda: not harness.children(self.outpostd_service.pid))
+
     def test_exec_fails(self):
         relay = self.start_relay()
         path = self.program("echo no key in the ring >&2\nexit 2\n")
