@@ -279,7 +279,8 @@ void relay_agent_bye(struct outpostd *d, struct agent *a)
 		relay_answered(d, r);
 	if (!a->outstanding || r->fruitless < FRUITLESS_MAX)
 		return;
-	delivery_say_down(&down, DOWN_NETWORK, EX_TEMPFAIL, "4.4.2", "%s lets us in and closes the connection before any mail is sent", a->where);
+	delivery_say_down(&down, DOWN_NETWORK, EX_TEMPFAIL, "4.4.2", "%s lets us in and closes the connection before any mail is sent",
+			  a->where);
 	relay_went_down(d, r, &down);
 }
 
