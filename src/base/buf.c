@@ -29,7 +29,7 @@ void buf_wipe(struct buf *b)
 void buf_reset(struct buf *b)
 {
 	b->len = 0;
-	b->failed = false;
+	b->failed = b->starved = false;
 	if (b->data)
 		b->data[0] = '\0';
 }
@@ -67,8 +67,10 @@ char *buf_room(struct buf *b, size_t n)
 {
 	if (b->failed || n > b->max || b->len > b->max - n)
 		goto fail;
-	if (b->len + n + 1 > b->cap && buf_grow(b, b->len + n) < 0)
+	if (b->len + n + 1 > b->cap && buf_grow(b, b->len + n) < 0) {
+		b->starved = true;
 		goto fail;
+	}
 	return b->data + b->len;
 fail:
 	b->failed = true;

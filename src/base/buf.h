@@ -19,6 +19,7 @@ struct buf {
 	size_t cap;
 	size_t max;
 	bool failed;
+	bool starved;	/* and that was for lack of memory: nothing is too long */
 };
 
 /* Makes b empty with a ceiling of max bytes. Allocates nothing. */
@@ -30,7 +31,7 @@ void buf_free(struct buf *b);
 /* The same for secrets: what was held is wiped first. (Growing wipes what it moves from as well.) */
 void buf_wipe(struct buf *b);
 
-/* Empties b, keeps its memory, clears failed. */
+/* Empties b, keeps its memory, clears failed and starved. */
 void buf_reset(struct buf *b);
 
 /* Whether every append since the last reset succeeded. */

@@ -33,6 +33,7 @@ struct scan {
 	bool in_group;
 	const char *open;	/* its '<'; NULL: none */
 	const char *bad;	/* why the entry is no bare address */
+	bool no_memory;
 };
 
 static bool is_special(char c)
@@ -170,14 +171,28 @@ static void spec_token(struct scan *s)
 	s->joined = s->token == T_WORD && s->p[-1] == '.';
 }
 
+/* Nothing is wrong with the address. */
+static int no_memory(struct error *err)
+{
+	return error_set(err, EX_TEMPFAIL, "4.3.0", "out of memory");
+}
+
+int address_buf(struct buf *b, struct error *err)
+{
+	buf_init(b, LIMIT_ADDRESS * 2);
+	return buf_room(b, LIMIT_ADDRESS * 2) ? 0 : no_memory(err);
+}
+
 /* The local part is whole: put back in the form it needs. */
 static void requote(struct scan *s)
 {
+	struct error none;
 	struct buf local;
 
 	if (!s->quoted)
 		return;
-	buf_init(&local, LIMIT_ADDRESS * 2);
+	if (address_buf(&local, &none) < 0)
+		s->no_memory = true;
 	address_put_local(&local, buf_str(&s->spec), s->spec.len);
 	buf_reset(&s->spec);
 	buf_add(&s->spec, buf_str(&local), local.len);
@@ -242,6 +257,8 @@ static int give(struct scan *s, const char *entry, const char *end)
 		requote(s);
 	if (s->has_at && s->spec.len > 2 && s->spec.data[s->spec.len - 1] == '.' && s->spec.data[s->spec.len - 2] != '.')
 		buf_cut(&s->spec, s->spec.len - 1);
+	if (s->no_memory)
+		return no_memory(s->err);
 	if (s->bad)
 		return refuse(s, entry, end, s->bad);
 	if (!buf_ok(&s->spec))
@@ -332,7 +349,7 @@ static int words(struct scan *s, const char *entry, const char *end)
 		}
 		rc = give(&one, word.p, word.p + word.n);
 	}
-	s->spec = one.spec;	/* it may have grown */
+	s->spec = one.spec;
 	return rc;
 }
 
@@ -357,7 +374,7 @@ static int left_over(struct scan *s, const char *from, const char *end)
 	one.p = from;
 	one.end = end;
 	rc = entry(&one);
-	s->spec = one.spec;	/* it may have grown */
+	s->spec = one.spec;
 	return rc;
 }
 
@@ -438,7 +455,8 @@ int address_each(const char *p, size_t n, unsigned flags, address_each_fn each, 
 	struct scan s = {.p = p, .end = p + n, .flags = flags, .each = each, .arg = arg, .err = err};
 	int rc = 0;
 
-	buf_init(&s.spec, LIMIT_ADDRESS * 2);
+	if (address_buf(&s.spec, err) < 0)
+		return -1;
 	while (rc == 0 && s.p < s.end)
 		rc = entry(&s);
 	buf_free(&s.spec);

@@ -32,6 +32,10 @@ enum {
 typedef int (*address_each_fn)(void *arg, const struct address *a, struct error *err);
 int address_each(const char *p, size_t n, unsigned flags, address_each_fn each, void *arg, struct error *err);
 
+/* A buffer for one address, with all the room that one may take: what then does not fit is too long, and never for lack of memory
+ * another address. -1: no memory (EX_TEMPFAIL); buf_free does no harm then. */
+int address_buf(struct buf *b, struct error *err);
+
 /* Exactly one address (which may be <>): its spec appended to out. */
 int address_one(const char *p, size_t n, struct buf *out, struct error *err);
 

@@ -133,8 +133,10 @@ static int give(struct expansion *e, const char *spec)
 	struct buf t, out;
 	int rc = -1;
 
-	buf_init(&t, LIMIT_ADDRESS * 2);
-	buf_init(&out, LIMIT_ADDRESS * 2);
+	if (address_buf(&t, e->err) < 0)
+		return -1;
+	if (address_buf(&out, e->err) < 0)
+		goto end;
 	map_complete(e->r, spec, &t);
 	if (map_generic(e->r, buf_str(&t), &out, e->err) < 0)
 		goto end;
@@ -251,7 +253,8 @@ static int one_member(struct expansion *e, const char *name, struct span m)
 	if (first == '\\') {
 		struct buf spec;
 
-		buf_init(&spec, LIMIT_ADDRESS * 2);
+		if (address_buf(&spec, e->err) < 0)
+			return -1;
 		rc = address_one(m.p + 1, m.n - 1, &spec, &why) == 0 && spec.len ? give(e, buf_str(&spec)) : 0;
 		if (!spec.len)
 			note(e, name, "this is no address:", m);
@@ -332,7 +335,8 @@ static int expand_local(struct expansion *e, const char *spec, struct span local
 	struct buf key, value;
 	int rc;
 
-	buf_init(&key, LIMIT_ADDRESS * 2);
+	if (address_buf(&key, e->err) < 0)
+		return -1;
 	buf_init(&value, LIMIT_VALUE);
 	rc = ask_alias(e, local, &key, &value);
 	if (rc > 0)
@@ -352,8 +356,12 @@ static int expand(struct expansion *e, const char *spec)
 	bool bare;
 	int rc;
 
-	buf_init(&full, LIMIT_ADDRESS * 2);
-	buf_init(&t, LIMIT_ADDRESS * 2);
+	if (address_buf(&full, e->err) < 0)
+		return -1;
+	if (address_buf(&t, e->err) < 0) {
+		buf_free(&full);
+		return -1;
+	}
 	address_split(spec, &local, &domain);
 	bare = !*domain;
 	map_complete(e->r, spec, &full);
@@ -377,7 +385,8 @@ int rewrite_recipient(const struct rewrite_rules *r, const char *address,
 	struct buf spec;
 	int rc;
 
-	buf_init(&spec, LIMIT_ADDRESS * 2);
+	if (address_buf(&spec, err) < 0)
+		return -1;
 	buf_init(&e.path, LIMIT_SEEN);
 	buf_init(&e.given.text, LIMIT_SEEN);
 	buf_init(&e.done.text, LIMIT_SEEN);

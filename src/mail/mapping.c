@@ -97,7 +97,8 @@ static int ask(const struct rewrite_map *m, struct span local, const char *domai
 	struct buf key;
 	int rc;
 
-	buf_init(&key, LIMIT_ADDRESS * 2);
+	if (address_buf(&key, err) < 0)
+		return -1;
 	add_lower(&key, local.p, local.n);
 	if (domain) {
 		buf_addc(&key, '@');
@@ -119,7 +120,8 @@ static int take_value(const struct rewrite_rules *r, struct span local, size_t c
 	const char *domain;
 	int rc = -1;
 
-	buf_init(&spec, LIMIT_ADDRESS * 2);
+	if (address_buf(&spec, err) < 0)
+		return -1;
 	buf_reset(out);
 	if (to.n > 1 && to.p[0] == '@') {
 		buf_add(out, local.p, local.n);
@@ -184,7 +186,8 @@ static int canonical(const struct rewrite_rules *r, const struct rewrite_map *m,
 
 	if (!m->get || !*spec)
 		return set(out, spec);
-	buf_init(&was, LIMIT_ADDRESS * 2);
+	if (address_buf(&was, err) < 0)
+		return -1;
 	set(&was, spec);
 	for (int i = 0; rc > 0 && i < CANONICAL_ROUNDS; i++) {
 		rc = map_once(r, m, buf_str(&was), out, err);
@@ -219,7 +222,8 @@ int map_canonicals(const struct rewrite_rules *r, enum map_role role, const char
 	struct buf t;
 	int rc, again;
 
-	buf_init(&t, LIMIT_ADDRESS * 2);
+	if (address_buf(&t, err) < 0)
+		return -1;
 	rc = canonical(r, applies(classes, role) ? own : &none, spec, &t, err);
 	again = rc < 0 ? -1 : canonical(r, applies(r->canonical_classes, role) ? &r->canonical : &none, buf_str(&t), out, err);
 	buf_free(&t);
@@ -276,7 +280,8 @@ int map_all(const struct rewrite_rules *r, enum map_role role, const char *spec,
 
 	if (!*spec)
 		return set(out, spec);
-	buf_init(&t, LIMIT_ADDRESS * 2);
+	if (address_buf(&t, err) < 0)
+		return -1;
 	map_complete(r, spec, &t);
 	rc = map_canonicals(r, role, buf_str(&t), out, err);
 	if (rc >= 0) {

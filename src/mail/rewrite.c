@@ -21,13 +21,17 @@ int rewrite_sender(const struct rewrite_rules *r, const char *sender, struct buf
 		return 0;
 	if (has_from_address(r))
 		return address_one(r->from_address, strlen(r->from_address), out, err);
-	buf_init(&spec, LIMIT_ADDRESS * 2);
-	buf_init(&t, LIMIT_ADDRESS * 2);
+	if (address_buf(&spec, err) < 0)
+		return -1;
+	if (address_buf(&t, err) < 0) {
+		buf_free(&spec);
+		return -1;
+	}
 	rc = address_one(sender, strlen(sender), &spec, err);
 	if (rc == 0)
 		rc = map_all(r, ENVELOPE_SENDER, buf_str(&spec), &t, err);
 	if (rc >= 0)
-		rc = buf_adds(out, buf_str(&t)) < 0 ? error_set(err, EX_DATAERR, "5.1.7", "the sender is too long") : 0;
+		rc = buf_adds(out, buf_str(&t)) < 0 ? error_set(err, EX_TEMPFAIL, "4.3.0", "no room for the sender") : 0;
 	buf_free(&spec);
 	buf_free(&t);
 	return rc < 0 ? -1 : 0;
@@ -57,7 +61,8 @@ static int edit_address(void *arg, const struct address *a, struct error *err)
 
 	if (!*a->spec)
 		return 0;
-	buf_init(&t, LIMIT_ADDRESS * 2);
+	if (address_buf(&t, err) < 0)
+		return -1;
 	rc = map_all(w->r, w->role, a->spec, &t, err);
 	if (rc > 0 || (rc == 0 && !a->bare)) {
 		buf_add(&w->line, w->done, (size_t)(a->text.p - w->done));
@@ -141,7 +146,8 @@ static int replace_sender(struct rewriting *w, const struct field *f, enum field
 	struct buf spec;
 	int differs;
 
-	buf_init(&spec, LIMIT_ADDRESS * 2);
+	if (address_buf(&spec, w->err) < 0)
+		return -1;
 	if (edit_field(w, f, HEADER_SENDER) < 0 ||
 	    address_one(w->r->from_address, strlen(w->r->from_address), &spec, w->err) < 0) {
 		buf_free(&spec);
@@ -204,6 +210,8 @@ static int put_field(struct rewriting *w, const struct field *f)
 		rc = replace_sender(w, f, kind);
 	else
 		rc = edit_field(w, f, class & CLASS_SENDER ? HEADER_SENDER : HEADER_RECIPIENT);
+	if (rc == 0 && !buf_ok(&w->line))
+		rc = error_set(w->err, EX_TEMPFAIL, "4.3.0", "the header has no room");
 	if (rc == 0)
 		header_put(w->out, (struct span){buf_str(&w->line), w->line.len});
 	return rc;

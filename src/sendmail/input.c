@@ -116,12 +116,19 @@ static bool all_blank(const char *p, size_t n)
 	return true;
 }
 
+static int has_no_room(const struct buf *b, const char *what, struct error *err)
+{
+	if (b->starved)
+		return error_set(err, EX_TEMPFAIL, "4.3.0", "out of memory");
+	return error_set(err, EX_DATAERR, "5.3.4", "%s is longer than %u bytes", what, LIMIT_HEADER);
+}
+
 static int keep(struct input *in, const char *p, size_t n, struct error *err)
 {
 	if (!in->known && in->header.len + n > LIMIT_HEADER) /* a log, all of whose lines have a colon */
 		return begin_body(in, false, err) < 0 ? -1 : body(in, p, n, err);
 	if (buf_add(&in->header, p, n) < 0)
-		return error_set(err, EX_DATAERR, "5.3.4", "the header is longer than %u bytes", LIMIT_HEADER);
+		return has_no_room(&in->header, "the header", err);
 	return 0;
 }
 
@@ -182,7 +189,7 @@ static int header_bytes(struct input *in, const char *p, size_t n, struct error 
 		size_t take = nl ? (size_t)(nl - p) + 1 : n;
 
 		if (buf_add(&in->line, p, take) < 0)
-			return error_set(err, EX_DATAERR, "5.3.4", "a header line is longer than %u bytes", LIMIT_HEADER);
+			return has_no_room(&in->line, "a header line", err);
 		p += take;
 		n -= take;
 		if (!nl && in->line.len > LINE_LOOK && !header_is_field(in->line.data, in->line.len, &colon) &&

@@ -44,7 +44,8 @@ int letter_sender(struct letter *l, const char *text, struct error *err)
 	struct buf spec;
 	int rc = 0;
 
-	buf_init(&spec, LIMIT_ADDRESS * 2);
+	if (address_buf(&spec, err) < 0)
+		return -1;
 	if (!text)
 		rc = put_caller(&spec);
 	else if (span_trim(span_of(text)).n)
@@ -144,9 +145,13 @@ static void put_person(struct letter *l, const char *field, struct span name, co
 static void put_from(struct letter *l, const char *field, struct span text)
 {
 	struct buf name, own;
+	struct error none;
 
+	if (address_buf(&own, &none) < 0) {
+		l->header.failed = l->header.starved = true;
+		return;
+	}
 	buf_init(&name, LIMIT_HEADER_LINE);
-	buf_init(&own, LIMIT_ADDRESS * 2);
 	put_caller(&own);
 	if (text.n)
 		buf_add(&name, text.p, text.n);
@@ -308,7 +313,9 @@ int letter_compose(struct letter *l, struct error *err)
 	buf_adds(&l->header, "\n");
 	l->eight_bit = l->in.eight_bit || text_8bit(buf_str(&l->header), l->header.len);
 	l->smtputf8 = s.eight_bit_address || l->recipients.eight_bit || text_8bit(l->sender, strlen(l->sender));
-	if (rc == 0 && !buf_ok(&l->header))
+	if (rc == 0 && l->header.starved)
+		rc = error_set(err, EX_TEMPFAIL, "4.3.0", "out of memory");
+	else if (rc == 0 && !buf_ok(&l->header))
 		rc = error_set(err, EX_DATAERR, "5.3.4", "the header is too long");
 	return rc;
 }

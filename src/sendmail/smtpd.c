@@ -214,6 +214,12 @@ static int path(struct span *rest, struct buf *spec, struct error *err)
 	return 0;
 }
 
+/* What went wrong only here is not the address's fault. */
+static const char *address_fault(const struct error *err, const char *malformed)
+{
+	return err->code == EX_TEMPFAIL ? "452 4.3.0 out of memory" : malformed;
+}
+
 static bool next_param(struct span *rest, struct span *name, struct span *value)
 {
 	struct span word;
@@ -319,12 +325,12 @@ static void cmd_mail(struct smtpd *s, struct span args)
 	args = (struct span){args.p + 5, args.n - 5};
 	buf_init(&spec, LIMIT_ADDRESS * 2);
 	if (path(&args, &spec, &err) < 0) {
-		refuse(s, "553 5.1.7 the sender's address is malformed");
+		refuse(s, address_fault(&err, "553 5.1.7 the sender's address is malformed"));
 	} else {
 		while (!fault && next_param(&args, &name, &value))
 			fault = take_mail_param(s, name, value);
 		if (!fault && letter_sender(&s->l, buf_str(&spec), &err) < 0)
-			fault = "553 5.1.7 the sender's address is malformed";
+			fault = address_fault(&err, "553 5.1.7 the sender's address is malformed");
 		if (fault)
 			transaction_reset(s);
 		if (fault)
@@ -403,7 +409,7 @@ static void cmd_rcpt(struct smtpd *s, struct span args)
 	buf_init(&spec, LIMIT_ADDRESS * 2);
 	buf_init(&orcpt, LIMIT_ORCPT);
 	if (path(&args, &spec, &err) < 0 || !spec.len)
-		fault = "553 5.1.3 the recipient's address is malformed";
+		fault = address_fault(&err, "553 5.1.3 the recipient's address is malformed");
 	else
 		fault = rcpt_params(args, &notify, &orcpt);
 	if (!fault && recipients_add(&s->l.recipients, buf_str(&spec), notify, orcpt.len ? buf_str(&orcpt) : NULL, &err) < 0)

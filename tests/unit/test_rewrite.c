@@ -5,10 +5,26 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/buf.h"
 #include "mail/rewrite.h"
+
+/* ---- the n-th malloc fails */
+static long fails_at;	/* 0: none does */
+
+#if defined(__GLIBC__) && !BUILT_WITH_ASAN
+enum { CAN_FAIL = 1 };
+extern void *__libc_malloc(size_t n);
+void *malloc(size_t n)
+{
+	return fails_at && --fails_at == 0 ? NULL : __libc_malloc(n);
+}
+#else
+enum { CAN_FAIL = 0 };
+#endif
 
 /* A map in memory: "key value" pairs, NULL ends. */
 static int get(void *arg, const char *key, struct buf *value, struct error *err)
@@ -65,6 +81,45 @@ static void recipient(const struct rewrite_rules *r, const char *in, const char 
 		assert_non_null(strstr(buf_str(&note), told));
 	else
 		assert_string_equal(buf_str(&note), "");
+	buf_free(&out);
+	buf_free(&note);
+}
+
+/* Without memory there is no other address, and nothing is wrong with the one there is. */
+static void test_no_memory(void **state)
+{
+	static const char *const addresses[] = {"m0@example.net", "\"a b\"@example.net", "Bob <bob@example.com>", "bob"};
+	struct rewrite_rules r = rules();
+	struct buf out, note;
+
+	(void)state;
+	if (!CAN_FAIL)
+		skip();
+	buf_init(&out, 10000);
+	buf_init(&note, 10000);
+	for (size_t i = 0; i < sizeof(addresses) / sizeof(addresses[0]); i++) {
+		char want[100];
+		long n = 0;
+
+		buf_reset(&out);
+		assert_int_equal(rewrite_recipient(&r, addresses[i], each, &out, &note, &(struct error){0}), 0);
+		snprintf(want, sizeof(want), "%s", buf_str(&out));
+		for (bool failed = true; failed;) {
+			struct error err = {0};
+			int rc;
+
+			buf_reset(&out);
+			fails_at = ++n;
+			rc = rewrite_recipient(&r, addresses[i], each, &out, &note, &err);
+			failed = fails_at == 0;
+			fails_at = 0;
+			if (rc < 0)
+				assert_int_equal(err.code, EX_TEMPFAIL);
+			else
+				assert_string_equal(buf_str(&out), want);
+		}
+		assert_true(n > 3);
+	}
 	buf_free(&out);
 	buf_free(&note);
 }
@@ -262,7 +317,7 @@ static void test_always_bcc(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_recipients), cmocka_unit_test(test_aliases), cmocka_unit_test(test_maps),
+		cmocka_unit_test(test_recipients), cmocka_unit_test(test_no_memory), cmocka_unit_test(test_aliases), cmocka_unit_test(test_maps),
 		cmocka_unit_test(test_senders), cmocka_unit_test(test_header), cmocka_unit_test(test_classes), cmocka_unit_test(test_from_address),
 		cmocka_unit_test(test_always_bcc),
 	};
