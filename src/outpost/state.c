@@ -5,11 +5,14 @@
 #include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/deadline.h"
 #include "base/sock.h"
 #include "submission/incoming.h"
+
+enum { FULL_BYTES = 1 << 20 };
 
 size_t state_count_files(const char *dir, const char *sub)
 {
@@ -95,6 +98,13 @@ static int take_relay(void *arg, const struct queue_relay *r)
 	return 0;
 }
 
+static bool is_full(const char *dir)
+{
+	struct statvfs fs;
+
+	return statvfs(dir, &fs) == 0 && (uint64_t)fs.f_bavail * fs.f_frsize < FULL_BYTES;
+}
+
 int state_collect(struct context *c, struct state *s, struct error *err)
 {
 	struct conf_relay relays[STATE_RELAYS];
@@ -112,6 +122,7 @@ int state_collect(struct context *c, struct state *s, struct error *err)
 	s->timer = has_timer(c);
 	s->by_sender = *conf_str(c->conf, P_sender_dependent_relayhost_maps) ||
 		       conf_bool(c->conf, P_smtp_sender_dependent_authentication);
+	s->full = is_full(dir);
 	s->corrupt = state_count_files(dir, "corrupt");
 	s->incoming = state_count_files(dir, "incoming");
 	if (!q)

@@ -17,6 +17,7 @@ struct state {
 	struct queue_relay relays[STATE_RELAYS];
 	size_t nrelays;
 	size_t corrupt, incoming;	/* files */
+	bool full;			/* the queue's disk: what comes in next may be refused */
 	struct error no_route;		/* code 0, or why main.cf lets nothing be sent */
 };
 

@@ -27,7 +27,7 @@ static bool no_way_out(const struct state *s)
 	return down && (down == s->nrelays || s->by_sender);
 }
 
-/* 78 nothing can be sent as main.cf stands; 0 well; 75 mail waits for a relay that is down, or has waited long; 69 mail waits and nothing would send it. */
+/* 78 nothing can be sent as main.cf stands; 0 well; 75 mail waits for a relay that is down, or has waited long, or the disk is full; 69 mail waits and nothing would send it. */
 static int health(const struct state *s)
 {
 	bool waiting = s->totals.queued > 0 || s->incoming > 0;
@@ -36,7 +36,7 @@ static int health(const struct state *s)
 		return s->no_route.code;
 	if (waiting && !s->running && !s->timer && s->totals.oldest && s->now - s->totals.oldest > 60 * (int64_t)US)
 		return EX_UNAVAILABLE;
-	if (waiting && no_way_out(s))
+	if (s->full || (waiting && no_way_out(s)))
 		return EX_TEMPFAIL;
 	if (s->totals.oldest && s->now - s->totals.oldest > WORRY_S * (int64_t)US)
 		return EX_TEMPFAIL;
@@ -201,6 +201,8 @@ static void advise(struct context *c, const struct state *s)
 			 "without systemd: echo '*/10 * * * * root " SBINDIR "/sendmail -q' > /etc/cron.d/outpost");
 	if (s->totals.failed)
 		say_next(&n, "`outpost queue --failed` shows what failed and why");
+	if (s->full)
+		say_next(&n, "the disk of %s is full: new mail is refused; make room", conf_str(c->conf, P_queue_directory));
 	if (s->corrupt)
 		say_next(&n, "look into %s/corrupt", conf_str(c->conf, P_queue_directory));
 	if (!n)
@@ -312,7 +314,7 @@ const struct command command_status = {
 	.args = "",
 	.help = "one screen: flusher, relay, queue, the last day, what to do next",
 	.more = "Exit status: 0 all is well; 75 mail waits because the relay is down, or has waited for over an\n"
-		"hour; 69 mail waits and nothing would send it; 78 nothing can be sent as\n"
+		"hour, or the queue's disk is full; 69 mail waits and nothing would send it; 78 nothing can be sent as\n"
 		"main.cf stands.\n",
 	.options = options,
 	.max_args = 0,

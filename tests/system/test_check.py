@@ -5,6 +5,7 @@ import pty
 import re
 import socket
 import subprocess
+import unittest
 
 import harness
 
@@ -471,6 +472,14 @@ class Faces(harness.SystemTest):
             self.assertRegex(done.out, r"next +nothing can be sent before main\.cf is mended")
             self.outpost("status", "--quiet", code=78)
             self.assertEqual(json.loads(self.outpost("status", "--json", code=78).out)["health"], 78)
+
+    @unittest.skipUnless(os.geteuid() == 0, "needs a disk of its own")
+    def test_status_when_the_disk_is_full(self):
+        self.configure(self.start_relay())
+        os.makedirs(self.queue_dir, mode=0o700, exist_ok=True)
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=512k,mode=700", "tmpfs", self.queue_dir], check=True)
+        self.addCleanup(subprocess.run, ["umount", "-l", self.queue_dir])
+        self.assertRegex(self.outpost("status", code=75).out, r"the disk of .* is full: new mail\s+is\s+refused")
 
     def test_status_when_all_is_well(self):
         self.configure(self.start_relay())
