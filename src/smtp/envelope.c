@@ -29,13 +29,13 @@ static int put_local(struct buf *out, struct span local)
 }
 
 /* What stands in an envelope is the address as stored, except that a local part has the quotes it needs, and that without
- * SMTPUTF8 a domain becomes A-labels. -1: it can't be written for this relay. */
+ * SMTPUTF8 a domain becomes A-labels. -1: it can't be written for this relay, or for lack of memory (out->starved). */
 static int put_address(struct buf *out, const char *spec, const struct ehlo *e)
 {
 	struct span local;
 	const char *domain;
 	uint8_t *ascii = NULL;
-	int rc = -1;
+	int rc = -1, idn;
 
 	address_split(spec, &local, &domain);
 	if (e->smtputf8 || !text_8bit(spec, strlen(spec))) {
@@ -44,7 +44,10 @@ static int put_address(struct buf *out, const char *spec, const struct ehlo *e)
 	}
 	if (text_8bit(local.p, local.n))
 		return -1;
-	if (idn2_lookup_u8((const uint8_t *)domain, &ascii, IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL) != IDN2_OK)
+	idn = idn2_lookup_u8((const uint8_t *)domain, &ascii, IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL);
+	if (idn == IDN2_MALLOC)
+		out->failed = out->starved = true;
+	if (idn != IDN2_OK)
 		return -1;
 	if (is_host_name((const char *)ascii)) {
 		put_local(out, local);
@@ -85,7 +88,11 @@ static int check_address(const char *spec, const struct ehlo *e, const char *pee
 	}
 	buf_init(&b, LIMIT_ADDRESS * 4);
 	if (put_address(&b, spec, e) < 0) {
-		verdict_of_words(v, "5.6.7", "host %s does not offer SMTPUTF8, which the address %s needs", peer, spec);
+		if (b.starved)
+			verdict_of_words(v, "4.3.0", "out of memory");
+		else
+			verdict_of_words(v, "5.6.7", "host %s does not offer SMTPUTF8, which the address %s needs", peer,
+					 spec);
 		rc = -1;
 	}
 	buf_free(&b);

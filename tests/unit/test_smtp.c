@@ -549,6 +549,47 @@ static void channel_without_memory(void **state)
 
 /* ---- envelope */
 
+static long fails_at;	/* the n-th malloc fails; 0: none does */
+
+#if defined(__GLIBC__) && !BUILT_WITH_ASAN
+enum { CAN_FAIL = 1 };
+extern void *__libc_malloc(size_t n);
+void *malloc(size_t n)
+{
+	return fails_at && --fails_at == 0 ? NULL : __libc_malloc(n);
+}
+#else
+enum { CAN_FAIL = 0 };
+#endif
+
+/* Without memory an address is not the relay's trouble, and not for good. */
+static void envelope_without_memory(void **state)
+{
+	static const char *const addresses[] = {"a@example.net", "a@b\xc3\xbc" "cher.example"};
+	static const struct ehlo none;
+
+	(void)state;
+	if (!CAN_FAIL)
+		skip();
+	for (size_t i = 0; i < COUNT(addresses); i++) {
+		struct delivery_recipient r = {.address = (char *)(uintptr_t)addresses[i]};
+		struct delivery_verdict v;
+		bool failed = true;
+
+		assert_int_equal(envelope_check_recipient(&r, &none, "relay", &v), 0);
+		for (long n = 1; failed; n++) {
+			int rc;
+
+			fails_at = n;
+			rc = envelope_check_recipient(&r, &none, "relay", &v);
+			failed = fails_at == 0;
+			fails_at = 0;
+			if (rc < 0)
+				assert_int_equal(v.fate, FATE_DEFERRED);
+		}
+	}
+}
+
 static struct delivery_recipient one = {1, "a@example.com", NULL, 0};
 
 static struct message plain_message(void)
@@ -649,6 +690,7 @@ static void what_cannot_go(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(envelope_without_memory),
 		cmocka_unit_test(replies_of_every_shape),
 		cmocka_unit_test(replies_that_are_nonsense),
 		cmocka_unit_test(replies_in_pieces),
