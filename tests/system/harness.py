@@ -391,10 +391,14 @@ class Relay(Service):
         return found
 
 
-def read_terminal(master):
-    """All that was written to a pseudo-terminal whose other side belongs to a program, until that ends; closes it."""
+def read_terminal(master, answer=b"", prompt=b"] "):
+    """All that was written to a pseudo-terminal whose other side belongs to a program, until that ends; closes it. The answer is typed
+    when the prompt has come: what is typed before is echoed at any time."""
     out = b""
     while True:
+        if answer and out.endswith(prompt):
+            os.write(master, answer)
+            answer = b""
         try:
             piece = os.read(master, 4096)
         except OSError:

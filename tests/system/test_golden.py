@@ -50,11 +50,10 @@ class Golden(harness.SystemTest):
         """What a terminal of 80 columns was sent; colours as words, of a line that was drawn again and again the first."""
         master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
-        os.write(master, answer)
         process = subprocess.Popen([harness.program("outpost"), "-C", self.conf, *args], stdin=slave, stdout=slave, stderr=slave,
                                    env=self.environ({"TERM": "xterm"}), start_new_session=True)
         os.close(slave)
-        out = harness.read_terminal(master)
+        out = harness.read_terminal(master, answer)
         text = out.decode().replace("\r\n", "\n")
         text = re.sub(r"(\r\[[#.]{24}\] [^\r]*\x1b\[K)+", lambda m: re.sub(r"[#.]{24}", "####....................", re.sub(
             r"\d+", "N", m.group(0).split("\r")[1].replace("\x1b[K", ""))).rstrip() + "\n", text)

@@ -20,12 +20,12 @@ REFUSED = ["-a", "-aume", "-E", "-g", "-H", "-J", "-k", "-K", "-l", "-P", "-S", 
 # Operation Guide (5.9, D) of Sendmail 8.17. What is 0 here submits, or answers a question.
 POSTFIX = """-Ac 0|-Am 0|-B 8BITMIME 0|-bd 69|-bh 69|-bH 69|-bi 0|-bl 69|-bm 0|-bp 0|-bs 0|-bv 0|-C CONF 0|-D /dev/null 0|-F Name 0
 -f me@example.org 0|-G 0|-h 5 0|-I 0|-i 0|-L label 0|-m 0|-N never 0|-n 0|-oA/etc/aliases 0|-O Name=value 0|-o7 0|-o8 0|-oi 0|-om 0
--oee 0|-q 0|-q30m 0|-qIABC 65|-qRsite 0|-qSsite 0|-r me@example.org 0|-R hdrs 0|-t 0|-U 0|-V id 0|-XV 0|-XV+= 0|-v 0|-X log 0
+-oee 0|-q 0|-q30m 0|-qIXYZ 65|-qRsite 0|-qSsite 0|-r me@example.org 0|-R hdrs 0|-t 0|-U 0|-V id 0|-XV 0|-XV+= 0|-v 0|-X log 0
 -c 0|-e m 0|-s 0|-x 0""".replace("\n", "|").split("|")
 SENDMAIL = """-Ac 0|-Am 0|-B7BIT 0|-ba 0|-bC 0|-bd 69|-bD 69|-bh 69|-bH 69|-bi 0|-bm 0|-bp 0|-bP 0|-bs 0|-bt 69|-bv 0|-CCONF 0
 -D /dev/null 0|-d0.1 0|-d 0|-d21.12 0|-FName 0|-fme@example.org 0|-G 0|-h1 0|-L tag 0|-Mxvalue 0|-N success,delay 0|-n 0
 -ODeliveryMode=i 0|-OTimeout.queuereturn=2d 0|-odi 0|-odb 0|-odq 0|-odd 0|-oeq 0|-oep 0|-oew 0|-oem 0|-oQ/var/spool 0|-oT5d 0|-ov 0
--p smtp:host 0|-q 0|-q1h30m 0|-qp15m 0|-qf 0|-qGgroup 0|-qIABC 65|-q!IABC 0|-qRsub 0|-q!Rsub 0|-qSsub 0|-q!Ssub 0
+-p smtp:host 0|-q 0|-q1h30m 0|-qp15m 0|-qf 0|-qGgroup 0|-qIXYZ 65|-q!IXYZ 0|-qRsub 0|-q!Rsub 0|-qSsub 0|-q!Ssub 0
 -qQreason 69|-q!Qreason 69|-qL 69|-Q 69|-Qreason 69|-Rfull 0|-rme@example.org 0|-t 0|-U 0|-Vid 0|-v 0|-X/dev/null 0
 -c 0|-em 0|-I 0|-m 0|-s 0""".replace("\n", "|").split("|")
 
