@@ -812,7 +812,7 @@ static int64_t put_numbered(size_t many)
 {
 	struct queue_new_recipient *r = calloc(many, sizeof(*r));
 	struct queue_new m = message(1, r, many);
-	char (*to)[32] = calloc(many, sizeof(*to)), id[QUEUE_ID], full[QUEUE_ID];
+	char (*to)[40] = calloc(many, sizeof(*to)), id[QUEUE_ID], full[QUEUE_ID];
 	int64_t row;
 
 	assert_true(r && to);
@@ -833,7 +833,7 @@ static int64_t put_numbered(size_t many)
 static size_t read_pieces(int64_t row, char state)
 {
 	struct queue_row r;
-	char want[32];
+	char want[40];
 	size_t seen = 0;
 	int rc;
 
