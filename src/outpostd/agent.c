@@ -438,6 +438,14 @@ static bool take_frames(struct agent *a)
 	return rc == 0;
 }
 
+/* What it said last can't be read: any of what it has may be at the relay whole. */
+static void agent_unread(struct agent *a, const char *why)
+{
+	for (struct claim *c = a->first; c; c = c->next)
+		c->lastbyte = true;
+	agent_lost(a, why);
+}
+
 static void agent_ready(void *arg, short revents)
 {
 	struct agent *a = arg;
@@ -445,13 +453,17 @@ static void agent_ready(void *arg, short revents)
 	ssize_t n;
 
 	(void)revents;
-	n = room ? recv(a->watch.fd, room, AGENT_READ, MSG_DONTWAIT) : 0;
+	if (!room) {
+		agent_unread(a, "no memory for what the delivery agent says");
+		return;
+	}
+	n = recv(a->watch.fd, room, AGENT_READ, MSG_DONTWAIT);
 	if (n > 0) {
 		a->in.len += (size_t)n;
 		a->heard = a->d->active = clock_mono_ms();
 		a->doubt = 0;
 		if (!take_frames(a)) {
-			agent_lost(a, "the delivery agent sent what is no frame of ours");
+			agent_unread(a, "the delivery agent sent what is no frame of ours, or there is no memory to read it");
 			return;
 		}
 	} else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {

@@ -125,13 +125,15 @@ class Life(Failing):
 
     def submit_all(self, env, *flags):
         """{subject: exit status}"""
-        outcome = {}
+        outcome, crashes = {}, ()
+        if env and ":malloc:" in env["OUTPOST_FAIL_NTH"]:       # libc itself, in its name services
+            crashes = (-signal.SIGABRT, -signal.SIGSEGV)
         for i in range(self.count):
             subject = "m%d" % i
             done = self.run_program("sendmail", "-C", self.conf, "-f", "s@example.com", *flags, subject + "@example.net",
                                     input="Subject: %s\n\nbody of %s\n" % (subject, subject), code=None, timeout=60, env=env)
-            # nothing is refused for good that only went wrong here; libc itself may abort, in its name services
-            self.assertIn(done.returncode, (0, 71, 73, 74, 75, 78, 127, -signal.SIGABRT), (self.log, done.err))
+            # nothing is refused for good that only went wrong here
+            self.assertIn(done.returncode, (0, 71, 73, 74, 75, 78, 127, *crashes), (self.log, done.err))
             outcome[subject] = done.returncode
         return outcome
 
