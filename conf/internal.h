@@ -129,9 +129,10 @@ int conf_secret_file(struct conf *c, const char *path, const struct stat *st, st
 /* The words when it can't be opened. */
 int conf_secret_unreadable(struct conf *c, const char *path, struct error *err);
 
-/* Same file, unchanged? */
 /* Without the byte-order mark that editors of Windows put in front: nobody sees it. */
 struct span conf_without_mark(struct span text);
+
+/* Same file, unchanged? */
 bool conf_same_file(const struct stat *a, const struct stat *b);
 
 #endif

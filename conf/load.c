@@ -242,7 +242,7 @@ static int take_line(struct conf *c, struct span text, unsigned line, struct err
 {
 	const char *eq = memchr(text.p, '=', text.n);
 	struct span name, value;
-	const struct conf_entry *before;
+	const struct conf_entry *now, *before = NULL;
 
 	if (!eq)
 		return bad_line(c, text, line, err);
@@ -252,12 +252,11 @@ static int take_line(struct conf *c, struct span text, unsigned line, struct err
 		return bad_line(c, text, line, err);
 	if (add_entry(c, name, value, line, err) < 0)
 		return -1;
-	before = &c->entries[c->nentries - 1];
-	if (before->param >= 0 && before->param != P_smtp_sasl_password_maps && around(before->raw))
-		conf_note(c, "%s:%u: %s: %s", c->path, line, before->name, around(before->raw));
-	before = NULL;
+	now = &c->entries[c->nentries - 1];
+	if (now->param >= 0 && now->param != P_smtp_sasl_password_maps && around(now->raw))
+		conf_note(c, "%s:%u: %s: %s", c->path, line, now->name, around(now->raw));
 	for (size_t i = 0; i + 1 < c->nentries; i++)
-		if (strcmp(c->entries[i].name, c->entries[c->nentries - 1].name) == 0)
+		if (strcmp(c->entries[i].name, now->name) == 0)
 			before = &c->entries[i];
 	if (before)
 		conf_note(c, "%s:%u: %s is set again; line %u has no effect", c->path, line, before->name, before->line);
