@@ -27,7 +27,7 @@ void flush_start(struct outpostd *d, enum flush_reach reach)
 	d->incoming.look = true;
 	if (queue_totals(d->queue, &t, &err) < 0)
 		log_line(LOG_FAIL, "qmgr", 0, "%s", err.text);
-	d->flush = (struct flush){.on = true, .total = t.queued};
+	d->flush = (struct flush){.on = true, .reach = reach, .since = clock_mono_ms(), .total = t.queued};
 	if (reach != FLUSH_MAIL)
 		relay_force(d, reach == FLUSH_ALL);
 	schedule_force(d, true);

@@ -448,15 +448,17 @@ void ask_begin(struct client *c, char **words, int n);
 bool ask_more(struct client *c);	/* appends to c->out; false when the answer is complete */
 void ask_end(struct client *c);
 bool ask_allowed(struct client *c, enum conf_param p);
-struct flush {
-	bool on;
-	uint64_t total, done, sent, deferred, failed, told_done;
-	deadline told;
-};
 enum flush_reach {
 	FLUSH_MAIL,		/* mail that waits; pauses of relays stand */
 	FLUSH_RELAYS,		/* and relays that are down, but for a refused credential */
 	FLUSH_ALL,
+};
+struct flush {
+	bool on;
+	enum flush_reach reach;
+	deadline since;		/* monotonic ms */
+	uint64_t total, done, sent, deferred, failed, told_done;
+	deadline told;
 };
 void flush_start(struct outpostd *d, enum flush_reach reach);
 void flush_check(struct outpostd *d);

@@ -242,6 +242,12 @@ static bool is_one_too_many(struct outpostd *d, const struct agent *a, const str
 	return true;
 }
 
+static void force(struct relay *r, bool refused)
+{
+	if (is_down(r) && (refused || strcmp(r->state.kind, "auth") != 0))
+		r->forced = true;
+}
+
 /* A session ended. A relay that refuses the n-th connection says how many it allows. */
 void relay_agent_down(struct outpostd *d, struct agent *a, const struct delivery_down *why)
 {
@@ -262,6 +268,9 @@ void relay_agent_down(struct outpostd *d, struct agent *a, const struct delivery
 	if (renew_credential(d, a, why))
 		return;
 	relay_went_down(d, r, why);
+	/* It began before somebody mended something and asked for a flush: that was not the try he asked for. */
+	if (d->flush.on && d->flush.reach != FLUSH_MAIL && a->since <= d->flush.since)
+		force(r, d->flush.reach == FLUSH_ALL);
 }
 
 /* Ended in order, and yet one that had mail and brought nothing of it to an end is fruitless: a relay that lets us in and closes would
@@ -299,8 +308,7 @@ void relay_known(struct outpostd *d, struct relay *r, char text[KNOWN_TEXT])
 void relay_force(struct outpostd *d, bool refused)
 {
 	for (struct relay *r = d->relays; r; r = r->next)
-		if (is_down(r) && (refused || strcmp(r->state.kind, "auth") != 0))
-			r->forced = true;
+		force(r, refused);
 	schedule_reset(d);
 }
 

@@ -596,7 +596,7 @@ class SystemTest(unittest.TestCase):
         found = re.compile(pattern, flags)
         return [line for line in self.log_text().splitlines() if found.search(line)]
 
-    def wait_log(self, pattern, count=1, timeout=10.0):
+    def wait_log(self, pattern, count=1, timeout=30.0):
         """Waits until count lines of the log match; returns the match objects."""
         found = re.compile(pattern)
 
@@ -622,7 +622,7 @@ class SystemTest(unittest.TestCase):
                          "\n".join(line for key in silent[:1] for line in self.log_lines(key[0])))
         return sum(len(copies) - 1 for copies in arrived.values())
 
-    def wait_queue_empty(self, timeout=15.0):
+    def wait_queue_empty(self, timeout=30.0):
         wait_for("an empty queue", lambda: not self.queue(), timeout)
 
     # -- the end

@@ -73,7 +73,7 @@ class RoundTrips(AgentTest):
 
     def about(self, run, n):
         """Never fewer; and, on a machine that is not busy with something else, hardly more."""
-        for attempt in range(3):
+        for attempt in range(8):
             driven = run()
             trips = self.trips(driven)
             self.assertGreaterEqual(trips, n, driven)
@@ -316,7 +316,7 @@ class Bodies(AgentTest):
             thread.join(10)
         self.assertIn("timed out while sending message body", driven.down, driven)
         self.assertEqual(driven.total["lastbytes"], 0, driven)
-        self.assertLess(time.monotonic() - start, 15 * harness.SLOW)
+        self.assertLess(time.monotonic() - start, 60 * harness.SLOW)
 
     def read_slowly(self, listener, over):
         connection = listener.accept()[0]
@@ -510,7 +510,7 @@ class Names(AgentTest):
             for s in full:
                 s.close()
         self.all_sent(driven, relay, 1)
-        self.assertTrue(0.9 < took < 4 * harness.SLOW, took)
+        self.assertTrue(0.9 < took < 20 * harness.SLOW, took)
 
 
 class Tls(AgentTest):

@@ -164,10 +164,12 @@ class Door(Flusher):
     def test_who_stalls_delays_nobody(self):
         self.configure(self.start_relay())
         self.start_outpostd()
-        stalled = [self.knock(submission()[:i % 60]) for i in range(300)]
-        text, seconds = self.submit_as(NOBODY)
-        self.assertRegex(text, "^0 ")
-        self.assertLess(seconds, 2 * harness.SLOW)
+        stalled = [self.knock(submission()[:i % 60]) for i in range(1, 31)]
+        self.assertRegex(self.submit_as(NOBODY)[0], "^0 ")
+        for s in stalled:       # it did not wait for an end of these
+            self.assertRaises(BlockingIOError, s.recv, 1, socket.MSG_DONTWAIT)
+        stalled += [self.knock(submission()[:i % 60]) for i in range(300)]
+        self.assertRegex(self.submit_as(NOBODY)[0], "^0 ")
         # His own next one gets in as well, once the stalled ones have had their time.
         self.assertRegex(self.submit(), "^0 ")
         for s in stalled:
@@ -202,7 +204,7 @@ class Door(Flusher):
                 self.assertEqual(flood.stdout.readline(), word)
                 begin = time.monotonic()
                 self.assertRegex(self.submit(), "^0 ")
-                self.assertLess(time.monotonic() - begin, 3 * harness.SLOW)
+                self.assertLess(time.monotonic() - begin, 15 * harness.SLOW)
         finally:
             flood.stdin.close()
             flood.wait()
@@ -267,7 +269,7 @@ class Door(Flusher):
             said = ""
         self.assertEqual(said, "", "it was served")
         self.assertRegex(self.submit(), "^0 ")
-        self.assertLess(time.monotonic() - begin, 3 * harness.SLOW)
+        self.assertLess(time.monotonic() - begin, 15 * harness.SLOW)
         s.close()
         harness.wait_for("no descriptors of the stranger's", lambda: held() <= before + 2)
         far.close()
@@ -307,7 +309,7 @@ class Door(Flusher):
         self.assertEqual(flood.wait(60), 0)
         begin = time.monotonic()
         self.assertRegex(self.submit(), "^0 ")
-        self.assertLess(time.monotonic() - begin, 2 * harness.SLOW)
+        self.assertLess(time.monotonic() - begin, 15 * harness.SLOW)
         self.assertLess(len(harness.children(service.pid)), 10)
         self.assertEqual(len(self.log_lines("sent a file descriptor")), 1)
 
@@ -358,6 +360,17 @@ class Relays(Flusher):
         self.assertFalse(self.log_lines("queue active"))
         again = self.start_relay("--port587", str(relay.starttls), name="again")
         again.wait_messages(20)
+
+    def test_flush_is_not_answered_by_an_older_attempt(self):
+        """What was mended just now is tried; an attempt that was under way before does not speak for it."""
+        relay = self.start_relay(dialogue='when greeting conn=1 do wait 2000; reply "421 4.3.2 not now"; close\n')
+        self.configure(relay, minimal_backoff_time="3600s", maximal_backoff_time="3600s")
+        self.start_outpostd()
+        self.sendmail("-f", "me@example.com", "you@example.net")
+        harness.wait_for("the first connection", lambda: relay.counters()["connections"] == 1)
+        self.assertRegex(self.outpost("flush").out, "1 sent")
+        relay.wait_messages(1)
+        self.assertEqual(relay.counters()["connections"], 2)
 
     def test_a_relay_that_fails_after_each_login(self):
         """Its login says nothing about the mail: the distances grow, and it is up when it has answered for a message."""

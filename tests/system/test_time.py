@@ -265,6 +265,8 @@ class Hung(Stepped):
         harness.wait_for("the last byte", lambda: "BDAT" in open(relay.commands).read())
         agent = self.agent(service)
         os.kill(agent, signal.SIGSTOP)
+        self.later(0)       # outpostd has read all that the agent had said
+        self.later(0)
         self.later(self.SILENT)
         self.assertFalse(self.log_lines("said nothing"), "there is a moment of doubt")
         self.later(self.DOUBT)
@@ -305,7 +307,7 @@ class Hung(Stepped):
         self.later(self.DOUBT)
         self.wait_log(r"\[mute.test\]:587 is down, .*said nothing for \d+ s .*getent ahosts mute.test")
         harness.wait_for("its end", lambda: agent not in harness.children(service.pid))
-        self.assertEqual(self.rows("SELECT failures FROM relay"), [(1,)])
+        harness.wait_for("the commit", lambda: self.rows("SELECT failures FROM relay") == [(1,)])
         self.assertEqual(self.rows("SELECT sum(attempts) FROM recipient"), [(0,)])
         self.assertRegex(self.outpost("status", code=None).out, "getent ahosts mute.test")
 
@@ -346,9 +348,7 @@ class Frozen(Times):
 
     def others_go_on(self, p, relay):
         try:
-            begin = time.monotonic()
             self.sendmail("-f", "me@example.com", "you@example.net")
-            self.assertLess(time.monotonic() - begin, 3 * harness.SLOW)
             relay.wait_messages(1)
         finally:
             self.state("THAWED")
