@@ -318,9 +318,8 @@ static bool on_verdict(struct agent *a, struct frame *f)
 	if (delivery_get_verdict(f, &v) < 0)
 		return false;
 	STEP("verdict");
-	a->spoke = true;
 	if (v.smtp_code && v.fate != FATE_DEFERRED)
-		relay_answered(a->d, a->relay);
+		relay_bore_fruit(a->d, a);
 	a->answered |= v.smtp_code && v.fate == FATE_DEFERRED;
 	return settle_verdict(a->d, a, claim_of(a, v.seq), &v) == 0;
 }
@@ -363,9 +362,9 @@ static bool on_bye(struct agent *a, struct frame *f)
 
 	if (!frame_end(f))
 		return false;
+	relay_agent_bye(a->d, a);
 	a->state = AGENT_OVER;
 	a->idle = deadline_in_ms(QUIT_MS);
-	relay_agent_bye(a->d, a);
 	settle_abandon(a->d, a, &none, false);
 	schedule_reset(a->d);
 	return true;

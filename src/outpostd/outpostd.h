@@ -248,7 +248,8 @@ struct relay {
 	char sender[LIMIT_ADDRESS + 1];	/* sender-dependent authentication: whose credential, by conf_credential_owner; "" otherwise */
 	struct queue_relay state;
 	unsigned agents;
-	unsigned fruitless;		/* connections lost in a row before they had ended a transaction */
+	unsigned fruitless;		/* connections that ended in a row without fruit (struct agent) */
+	int64_t fruitless_at;		/* mono ms: the last of them */
 	deadline full_since;		/* when another agent may be started; NEVER while one has room */
 	unsigned fewer;			/* connections at a time, since one more was refused while so many served, */
 	deadline fewer_until;		/* and until when */
@@ -291,6 +292,7 @@ void relay_agent_down(struct outpostd *d, struct agent *a, const struct delivery
  * is tried at growing distances like any other. */
 void relay_came_up(struct outpostd *d, struct relay *r, const struct delivery_ready *ready);
 void relay_answered(struct outpostd *d, struct relay *r);
+void relay_bore_fruit(struct outpostd *d, struct agent *a);		/* it took a message, or refused it for good */
 void relay_agent_bye(struct outpostd *d, struct agent *a);		/* before what it had goes back */
 void relay_learn(struct outpostd *d, struct relay *r, const struct delivery_known *said);
 void relay_known(struct outpostd *d, struct relay *r, char text[KNOWN_TEXT]);	/* for a session */
@@ -382,7 +384,7 @@ struct agent {
 	struct claim *first, **last;	/* claims without DONE */
 	size_t outstanding;
 	unsigned used;			/* messages done over this connection */
-	bool spoke;			/* a verdict came */
+	bool fruit;			/* a message was taken, or refused for good */
 	bool answered;			/* 4xx for a message; whether that was meant for us shows how the session ends */
 	bool alive;			/* its names are looked up: from here on it gives signs of life */
 	int64_t heard;			/* monotonic ms: when it last said anything, or got something to do */

@@ -11,7 +11,7 @@
 
 #include "base/log.h"
 
-enum { AUTH_BACKOFF_MAX_S = 8 * 3600, LOCAL_RETRY_S = 60, FRUITLESS_MAX = 3 };
+enum { AUTH_BACKOFF_MAX_S = 8 * 3600, LOCAL_RETRY_S = 60, FRUITLESS_MAX = 3, FRUITLESS_MS = 300 * 1000 };
 
 static const struct {
 	enum delivery_down_kind kind;
@@ -170,6 +170,13 @@ void relay_came_up(struct outpostd *d, struct relay *r, const struct delivery_re
 	mark(d, r);
 }
 
+void relay_bore_fruit(struct outpostd *d, struct agent *a)
+{
+	a->fruit = true;
+	a->relay->fruitless = 0;
+	relay_answered(d, a->relay);
+}
+
 void relay_answered(struct outpostd *d, struct relay *r)
 {
 	struct queue_relay *s = &r->state;
@@ -207,20 +214,27 @@ static void allow_fewer(struct outpostd *d, struct relay *r)
 	mark(d, r);
 }
 
+/* One more connection that brought nothing but "not now", or nothing. Whether the relay is to be logged in to once more all the same:
+ * one message's fault it may be, and that waits now; but several in a row, soon after one another, are the relay's. */
+static bool fruitless(struct relay *r)
+{
+	if (!r->unproven && clock_mono_ms() - r->fruitless_at > FRUITLESS_MS)
+		r->fruitless = 0;
+	r->fruitless_at = clock_mono_ms();
+	return ++r->fruitless < FRUITLESS_MAX;
+}
+
 /* A connection that brought something to its end and was then lost, or lost count, is no sign that the relay is down: the next will
- * find out. One that was lost over its first message may be that message's fault, which now waits: others are tried, but not for
- * ever. */
+ * find out. */
 static bool worth_another(struct relay *r, const struct agent *a, const struct delivery_down *why)
 {
 	if (why->kind == DOWN_MESSAGE)
 		return true;
 	if (why->kind != DOWN_NETWORK && why->kind != DOWN_GREETING)
 		return false;
-	if (why->served) {
-		r->fruitless = 0;
+	if (why->served && a->fruit)
 		return true;
-	}
-	return why->kind == DOWN_NETWORK && a->used > 0 && ++r->fruitless < FRUITLESS_MAX;
+	return (why->served || (why->kind == DOWN_NETWORK && a->used > 0)) && fruitless(r);
 }
 
 /* While others are let in and served, what keeps one more out is no trouble of the relay's: it, or a firewall, counts connections and
@@ -273,23 +287,22 @@ void relay_agent_down(struct outpostd *d, struct agent *a, const struct delivery
 		force(r, d->flush.reach == FLUSH_ALL);
 }
 
-/* Ended in order, and yet one that had mail and brought nothing of it to an end is fruitless: a relay that lets us in and closes would
- * be logged in to as fast as it does. */
+/* Ended in order, and yet one that brought nothing of its mail to an end is fruitless, unless it was us who ended it: a relay that lets us
+ * in and closes would be logged in to as fast as it does. */
 void relay_agent_bye(struct outpostd *d, struct agent *a)
 {
+	bool had = a->outstanding || a->answered, barren = had && !a->fruit && a->state != AGENT_QUITTING;
 	struct delivery_down down = {0};
 	struct relay *r = a->relay;
 
-	if (a->used || a->spoke)
-		r->fruitless = 0;
-	else if (a->outstanding)
-		r->fruitless++;
-	if (a->answered)
-		relay_answered(d, r);
-	if (!a->outstanding || r->fruitless < FRUITLESS_MAX)
+	if (!barren || fruitless(r)) {
+		if (a->answered)
+			relay_answered(d, r);
 		return;
-	delivery_say_down(&down, DOWN_NETWORK, EX_TEMPFAIL, "4.4.2", "%s lets us in and closes the connection before any mail is sent",
-			  a->where);
+	}
+	delivery_say_down(&down, DOWN_NETWORK, EX_TEMPFAIL, "4.4.2", a->answered ?
+			  "%s refuses all mail for now, and closes the connection" :
+			  "%s lets us in and closes the connection before any mail is sent", a->where);
 	relay_went_down(d, r, &down);
 }
 
