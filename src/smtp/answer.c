@@ -2,6 +2,7 @@
 #include "smtp/transaction.h"
 #include "smtp/slowdown.h"
 #include "smtp/verdict.h"
+#include "smtp/wording.h"
 #include "base/step.h"
 
 #include <stdio.h>
@@ -112,23 +113,11 @@ static int out_of_step(struct transfer *t, const char *why)
 	return -1;
 }
 
-static bool says(const struct reply *r, const char *word)
-{
-	for (const char *p = buf_str(&r->text); *p; p++)
-		if (ascii_case_prefix(p, word))
-			return true;
-	return false;
-}
-
 /* "421 ... timeout", "421 too many messages on this connection": the end of this connection, no reproach. */
 static bool ends_connection_only(const struct reply *r)
 {
-	static const char *const words[] = {"this connection", "per connection", "this session", "per session", "idle", "timeout",
-					    "timed out", "time-out"};
-
-	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-		if (says(r, words[i]))
-			return true;
+	if (wording_says(r, WORDS_CONNECTION))
+		return true;
 	return r->dsn[0] && strncmp(r->dsn, "4.7.", 4) != 0 && strncmp(r->dsn, "4.3.2", 5) != 0;
 }
 
@@ -197,7 +186,7 @@ static int on_mail(struct transfer *t, const struct awaited *w)
 
 	if (reply_ok(&t->a->reply))
 		return 0;
-	if (t->a->reply.code == 503 || t->a->reply.code / 100 == 3)
+	if ((t->a->reply.code == 503 && !verdict_wants_login(t->a)) || t->a->reply.code / 100 == 3)
 		return keeps_the_last(t, w->tx, "lost track of the session: in reply to MAIL FROM it said");
 	w->tx->mail_refused = true;
 	look_for_reproach(t, SLOWDOWN_MESSAGE, "MAIL FROM command");
@@ -213,7 +202,7 @@ static bool too_many(const struct transfer *t, const struct tx *x)
 
 	if ((r->code != 452 && r->code != 552) || !x->accepted)
 		return false;
-	return !r->dsn[0] || strcmp(r->dsn + 1, ".5.3") == 0 || says(r, "too many recipients");
+	return !r->dsn[0] || strcmp(r->dsn + 1, ".5.3") == 0 || wording_says(r, WORDS_RECIPIENTS);
 }
 
 static void again_later(struct transfer *t, struct tx *x, size_t i)

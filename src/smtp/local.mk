@@ -22,7 +22,8 @@ libsmtp_a_SOURCES = \
 	src/smtp/transaction.c src/smtp/transaction.h \
 	src/smtp/transfer.c src/smtp/transfer.h \
 	src/smtp/verdict.c src/smtp/verdict.h \
-	src/smtp/window.c src/smtp/window.h
+	src/smtp/window.c src/smtp/window.h \
+	src/smtp/wording.c src/smtp/wording.h
 libsmtp_a_CPPFLAGS = $(AM_CPPFLAGS) $(GNUTLS_CFLAGS) $(GSASL_CFLAGS) $(IDN2_CFLAGS)
 
 SMTP_LIBS = libsmtp.a libmail.a libdelivery.a libbase.a \

@@ -295,14 +295,6 @@ static const struct {
 	{535, NULL, NULL, "user name or password is wrong: see the relay's line in the password map"},
 };
 
-static bool contains(const char *text, const char *word)
-{
-	for (; *text; text++)
-		if (ascii_case_prefix(text, word))
-			return true;
-	return false;
-}
-
 const char *sasl_advice(const struct reply *r)
 {
 	for (size_t i = 0; i < sizeof(meanings) / sizeof(meanings[0]); i++) {
@@ -310,7 +302,7 @@ const char *sasl_advice(const struct reply *r)
 			continue;
 		if (meanings[i].dsn && strcmp(meanings[i].dsn, r->dsn) != 0)
 			continue;
-		if (meanings[i].word && !contains(buf_str(&r->text), meanings[i].word))
+		if (meanings[i].word && !strcasestr(buf_str(&r->text), meanings[i].word))
 			continue;
 		if (r->code / 100 == 5)
 			return meanings[i].advice;

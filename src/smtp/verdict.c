@@ -1,5 +1,6 @@
 #include "config.h"
 #include "smtp/verdict.h"
+#include "smtp/wording.h"
 #include "base/limits.h"
 
 #include <stdarg.h>
@@ -68,18 +69,8 @@ bool verdict_is_login(const struct reply *r)
 
 bool verdict_wants_login(const struct agent *a)
 {
-	static const char *const words[] = {"authentication required", "authentication is required", "requires authentication",
-					    "not authenticated", "must authenticate", "must be authenticated", "please authenticate",
-					    "turn on smtp authentication", "auth first"};
 	const struct reply *r = &a->reply;
+	bool refused = r->code == 503 || (r->code >= 550 && r->code <= 554);
 
-	if (verdict_is_login(r))
-		return true;
-	if (a->authenticated || r->code < 550 || r->code > 554)
-		return false;
-	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-		for (const char *p = buf_str(&r->text); *p; p++)
-			if (ascii_case_prefix(p, words[i]))
-				return true;
-	return false;
+	return verdict_is_login(r) || (!a->authenticated && refused && wording_says(r, WORDS_LOGIN));
 }

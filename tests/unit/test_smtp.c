@@ -378,6 +378,7 @@ static void slow_down(void **state)
 		{"452 4.2.2 <b@example.com> Quota exceeded (mailbox for user is full)\r\n", SLOWDOWN_MESSAGE, false, 0},
 		{"452 <b@example.com> Quota exceeded (mailbox for user is full)\r\n", SLOWDOWN_RECIPIENT, false, 0},
 		{"450 Requested mail action not taken: mailbox unavailable Mail send limit exceeded.\r\n", SLOWDOWN_MESSAGE, true, 0},
+		{"451 4.3.0 500 messages per hour are enough\r\n", SLOWDOWN_MESSAGE, true, 0},
 		{"550 5.7.1 no such user\r\n", SLOWDOWN_MESSAGE, false, 0},
 		{"550-5.4.5 Daily user sending limit exceeded. For more\r\n550 5.4.5 information on limits\r\n", SLOWDOWN_MESSAGE, true, 0},
 		{"550 5.7.1 Daily SMTP relay limit exceeded for customer.\r\n", SLOWDOWN_MESSAGE, true, 0},

@@ -1,0 +1,78 @@
+#include "config.h"
+#include "smtp/wording.h"
+
+#include <string.h>
+
+static const struct {
+	const char *word;
+	enum wording kind;
+} words[] = {
+	{"rate limit", WORDS_SPENT},
+	{"ratelimit", WORDS_SPENT},
+	{"rate-limit", WORDS_SPENT},
+	{"sending rate", WORDS_SPENT},
+	{"sending limit", WORDS_SPENT},
+	{"sending quota", WORDS_SPENT},
+	{"send limit", WORDS_SPENT},
+	{"submission limit", WORDS_SPENT},
+	{"submission quota", WORDS_SPENT},
+	{"submissionquota", WORDS_SPENT},
+	{"relay limit", WORDS_SPENT},
+	{"daily limit", WORDS_SPENT},
+	{"hourly limit", WORDS_SPENT},
+	{"daily user sending", WORDS_SPENT},
+	{"emails per hour", WORDS_SPENT},
+	{"emails per day", WORDS_SPENT},
+	{"messages per hour", WORDS_SPENT},
+	{"messages per day", WORDS_SPENT},
+	{"exceeded threshold", WORDS_SPENT},
+	{"unusual sending activity", WORDS_SPENT},
+	{"too many messages", WORDS_SPENT},
+	{"too many emails", WORDS_SPENT},
+	{"too many mails", WORDS_SPENT},
+	{"throttl", WORDS_SPENT},
+	{"too many connections", WORDS_FAST},
+	{"concurrent connections", WORDS_FAST},
+	{"too fast", WORDS_FAST},
+	{"slow down", WORDS_FAST},
+	{"server busy", WORDS_FAST},
+	{"rate exceeded", WORDS_FAST},
+	{"temporarily rate", WORDS_FAST},
+	{"quota exceeded", WORDS_FAST},
+	{"limit exceeded", WORDS_FAST},
+	{"exceeded the limit", WORDS_FAST},
+	{"mailbox", WORDS_MAILBOX},
+	{"over quota", WORDS_MAILBOX},
+	{"user quota", WORDS_MAILBOX},
+	{"disk quota", WORDS_MAILBOX},
+	{"greylist", WORDS_GREYLIST},
+	{"graylist", WORDS_GREYLIST},
+	{"grey-list", WORDS_GREYLIST},
+	{"gray-list", WORDS_GREYLIST},
+	{"authentication required", WORDS_LOGIN},
+	{"authentication is required", WORDS_LOGIN},
+	{"requires authentication", WORDS_LOGIN},
+	{"not authenticated", WORDS_LOGIN},
+	{"must authenticate", WORDS_LOGIN},
+	{"must be authenticated", WORDS_LOGIN},
+	{"please authenticate", WORDS_LOGIN},
+	{"turn on smtp authentication", WORDS_LOGIN},
+	{"auth first", WORDS_LOGIN},
+	{"this connection", WORDS_CONNECTION},
+	{"per connection", WORDS_CONNECTION},
+	{"this session", WORDS_CONNECTION},
+	{"per session", WORDS_CONNECTION},
+	{"idle", WORDS_CONNECTION},
+	{"timeout", WORDS_CONNECTION},
+	{"timed out", WORDS_CONNECTION},
+	{"time-out", WORDS_CONNECTION},
+	{"too many recipients", WORDS_RECIPIENTS},
+};
+
+bool wording_says(const struct reply *r, unsigned kinds)
+{
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if ((words[i].kind & kinds) && strcasestr(buf_str(&r->text), words[i].word))
+			return true;
+	return false;
+}

@@ -1,0 +1,24 @@
+/*
+ * wording.h: what the words of a reply speak of, where the codes alone don't tell. One table for all who ask. Pure.
+ */
+#ifndef SMTP_WORDING_H
+#define SMTP_WORDING_H
+
+#include <stdbool.h>
+
+#include "smtp/reply.h"
+
+enum wording {
+	WORDS_FAST = 1,		/* the relay is busy, or we are too fast; with 5xx it says nothing of the kind */
+	WORDS_SPENT = 2,	/* a limit of the account is used up: hosters and providers say so with 4xx and with 5xx */
+	WORDS_MAILBOX = 4,	/* somebody's mailbox */
+	WORDS_GREYLIST = 8,
+	WORDS_LOGIN = 16,	/* one has to log in */
+	WORDS_CONNECTION = 32,	/* this connection has served long enough */
+	WORDS_RECIPIENTS = 64,	/* too many in one transaction */
+};
+
+/* Whether any word of these kinds (or-ed) stands in the reply, without regard to case. */
+bool wording_says(const struct reply *r, unsigned kinds);
+
+#endif
