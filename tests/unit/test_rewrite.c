@@ -9,22 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "failing_malloc.h"
 #include "base/buf.h"
 #include "mail/rewrite.h"
-
-/* ---- the n-th malloc fails */
-static long fails_at;	/* 0: none does */
-
-#if defined(__GLIBC__) && !BUILT_WITH_ASAN
-enum { CAN_FAIL = 1 };
-extern void *__libc_malloc(size_t n);
-void *malloc(size_t n)
-{
-	return fails_at && --fails_at == 0 ? NULL : __libc_malloc(n);
-}
-#else
-enum { CAN_FAIL = 0 };
-#endif
 
 /* A map in memory: "key value" pairs, NULL ends. */
 static int get(void *arg, const char *key, struct buf *value, struct error *err)

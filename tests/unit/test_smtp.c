@@ -1,6 +1,7 @@
 /* The pure parts of the agent: replies, EHLO, mechanisms, the window, slow-down words, names of certificates,
  * envelope lines. */
 #include "config.h"
+#include "failing_malloc.h"
 #include "smtp/agent.h"
 #include "smtp/certificate.h"
 #include "smtp/envelope.h"
@@ -549,19 +550,6 @@ static void channel_without_memory(void **state)
 }
 
 /* ---- envelope */
-
-static long fails_at;	/* the n-th malloc fails; 0: none does */
-
-#if defined(__GLIBC__) && !BUILT_WITH_ASAN
-enum { CAN_FAIL = 1 };
-extern void *__libc_malloc(size_t n);
-void *malloc(size_t n)
-{
-	return fails_at && --fails_at == 0 ? NULL : __libc_malloc(n);
-}
-#else
-enum { CAN_FAIL = 0 };
-#endif
 
 /* Without memory an address is not the relay's trouble, and not for good. */
 static void envelope_without_memory(void **state)
