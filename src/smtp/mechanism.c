@@ -6,16 +6,16 @@
 #include <string.h>
 
 static const struct mechanism table[] = {
-	{"EXTERNAL", 0, true, false, 'C', false},
-	{"SCRAM-SHA-256-PLUS", MECH_DICTIONARY, true, true, 'P', false},
-	{"SCRAM-SHA-1-PLUS", MECH_DICTIONARY, true, true, 'P', false},
-	{"SCRAM-SHA-256", MECH_DICTIONARY, true, false, 'P', false},
-	{"SCRAM-SHA-1", MECH_DICTIONARY, true, false, 'P', false},
-	{"PLAIN", MECH_PLAINTEXT | MECH_ACTIVE | MECH_DICTIONARY | MECH_ONESIDED, true, false, 'P', false},
-	{"LOGIN", MECH_PLAINTEXT | MECH_ACTIVE | MECH_DICTIONARY | MECH_ONESIDED, false, false, 'P', false},
-	{"CRAM-MD5", MECH_ACTIVE | MECH_DICTIONARY | MECH_ONESIDED, false, false, 'P', false},
-	{"OAUTHBEARER", MECH_PLAINTEXT | MECH_ACTIVE | MECH_ONESIDED, true, false, 'T', true},
-	{"XOAUTH2", MECH_PLAINTEXT | MECH_ACTIVE | MECH_ONESIDED, true, false, 'T', true},
+	{"EXTERNAL", 0, true, false, 'C', false, false},
+	{"SCRAM-SHA-256-PLUS", MECH_DICTIONARY, true, true, 'P', false, true},
+	{"SCRAM-SHA-1-PLUS", MECH_DICTIONARY, true, true, 'P', false, true},
+	{"SCRAM-SHA-256", MECH_DICTIONARY, true, false, 'P', false, true},
+	{"SCRAM-SHA-1", MECH_DICTIONARY, true, false, 'P', false, true},
+	{"PLAIN", MECH_PLAINTEXT | MECH_ACTIVE | MECH_DICTIONARY | MECH_ONESIDED, true, false, 'P', false, false},
+	{"LOGIN", MECH_PLAINTEXT | MECH_ACTIVE | MECH_DICTIONARY | MECH_ONESIDED, false, false, 'P', false, false},
+	{"CRAM-MD5", MECH_ACTIVE | MECH_DICTIONARY | MECH_ONESIDED, false, false, 'P', false, true},
+	{"OAUTHBEARER", MECH_PLAINTEXT | MECH_ACTIVE | MECH_ONESIDED, true, false, 'T', true, false},
+	{"XOAUTH2", MECH_PLAINTEXT | MECH_ACTIVE | MECH_ONESIDED, true, false, 'T', true, false},
 };
 
 enum { MECHANISMS = sizeof(table) / sizeof(table[0]) };
@@ -80,6 +80,8 @@ static const char *excluded(const struct mechanism_question *q, const struct mec
 		return "refused by the relay";
 	if (m->binding && !q->can_bind)
 		return "no channel binding";
+	if (m->prepares && q->unprepared)
+		return "the password can't be prepared for it: SASLprep";
 	if (m->secret == 'C' && !q->certificate)
 		return "no client certificate";
 	if (m->secret == 'P' && q->secret == 'T')

@@ -17,6 +17,7 @@ struct mechanism {
 	bool binding;		/* -PLUS */
 	char secret;		/* 'P' password, 'T' token, 'C' client certificate */
 	bool by_hand;		/* not libgsasl's */
+	bool prepares;		/* user name and password have to pass SASLprep (RFC 4013) */
 };
 
 struct mechanism_question {
@@ -27,6 +28,7 @@ struct mechanism_question {
 	char secret;		/* 'P', 'T', or 0: not known yet */
 	bool certificate;	/* a client certificate was given */
 	bool can_bind;		/* over TLS, with channel binding */
+	bool unprepared;	/* user name or password can't be prepared */
 };
 
 /* The best one, or NULL; then `why` says of each mechanism offered what excluded it. */

@@ -117,6 +117,8 @@ static int step_lib(struct exchange *x, const struct buf *in, struct buf *out)
 	if (check_iterations(x, in) < 0)
 		return -1;
 	rc = gsasl_step(x->session, buf_str(in), in->len, &answered, &n);
+	if (rc == GSASL_SASLPREP_ERROR)
+		return give_up(x, "user name or password can't be prepared by SASLprep (is it UTF-8, without control characters?)");
 	if (rc != GSASL_OK && rc != GSASL_NEEDS_MORE)
 		return give_up(x, rc == GSASL_AUTHENTICATION_ERROR ? "the relay could not prove that it knows the password"
 								   : gsasl_strerror(rc));
@@ -445,6 +447,35 @@ static int offered(struct agent *a)
 			  agent_peer(a), a->ch.tls ? "" : " on a connection without TLS");
 }
 
+static bool passes(const char *text, Gsasl_saslprep_flags flags)
+{
+	char *prepared = NULL;
+	int rc = gsasl_saslprep(text, flags, &prepared, NULL);
+
+	if (prepared) {
+		explicit_bzero(prepared, strlen(prepared));
+		gsasl_free(prepared);
+	}
+	return rc != GSASL_SASLPREP_ERROR;
+}
+
+/* Whether letters younger than Unicode 3.2 may stand in it is not the same in all releases of libgsasl. */
+static bool can_prepare(const char *text)
+{
+	return passes(text, 0) && passes(text, GSASL_ALLOW_UNASSIGNED);
+}
+
+/* SCRAM and CRAM-MD5 want a normal form of UTF-8, which a password in Latin-1 has not. Found out before any of them is begun: the relay
+ * would count a login that failed. Where nobody but the relay reads it, another mechanism may send it as it is. */
+static bool needs_another(struct agent *a, const struct mechanism *m)
+{
+	if (!m->prepares || !tls_login_verified(a) || (can_prepare(buf_str(&a->link.user)) && can_prepare(buf_str(&a->link.secret))))
+		return false;
+	link_log(&a->link, LOG_INFORMATION, "the user name or password for %s can't be prepared for %s by SASLprep (is it UTF-8, without "
+		 "control characters?): trying another mechanism", agent_peer(a), m->name);
+	return true;
+}
+
 static int choose_and_try(struct agent *a)
 {
 	char refused_so_far[256] = "", why[600];
@@ -472,6 +503,10 @@ static int choose_and_try(struct agent *a)
 				return -1;
 			}
 			q.secret = a->link.secret_kind;
+			continue;
+		}
+		if (needs_another(a, m)) {
+			q.unprepared = true;
 			continue;
 		}
 		if (try(a, m) == 0)

@@ -236,6 +236,11 @@ static bool verified_for_login(const struct agent *a)
 	return a->cert.pinned || (a->cert.trusted && a->cert.named_login);
 }
 
+bool tls_login_verified(const struct agent *a)
+{
+	return a->ch.tls && verified_for_login(a);
+}
+
 bool tls_login_allowed(const struct agent *a)
 {
 	if (!a->ch.tls)

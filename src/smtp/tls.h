@@ -49,6 +49,9 @@ bool tls_required(const struct delivery_session *s);
 /* Whether a password may follow (DESIGN 6): verified, or an opt-out. */
 bool tls_login_allowed(const struct agent *a);
 
+/* Whether nobody but the relay written down would read it. */
+bool tls_login_verified(const struct agent *a);
+
 /* The handshake on the open connection of a. 0: a->ch is TLS, a->cert and a->ready filled; -1: a->down. */
 int tls_start(struct agent *a);
 

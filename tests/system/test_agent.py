@@ -38,8 +38,8 @@ class AgentTest(harness.SystemTest):
                   "inet_protocols": "ipv4", "helo": "client.example.com", "tls_loglevel": 1, "pipeline_window": 20}
         values.update(settings)
         password = os.path.join(self.tmp, "password")
-        with open(password, "w") as f:
-            f.write(secret + "\n")
+        with open(password, "wb") as f:
+            f.write(os.fsencode(secret) + b"\n")
         argv = [program("agentdrive"), "-u", user, "-p", password, "-k", kind]
         for key, value in values.items():
             if value is not None:

@@ -2,6 +2,7 @@
 SCRAM bound to the channel over TLS 1.2 and 1.3, SASLprep; and what is trusted: CA files, directories, the system's
 store, certificates that end soon, as agent, check and status tell it."""
 import os
+import re
 import shutil
 import subprocess
 import unittest
@@ -166,6 +167,35 @@ class Saslprep(LoginTest):
         driven = self.drive(relay, secret="pass\u0007word")
         self.assertIn("down auth", driven.text)
         self.assertEqual(relay.count(), 0)
+
+    # Latin-1, a control character, a letter that Unicode 3.2 did not have.
+    UNPREPARED = ("gr\udcfc\udcdfe", "pass\u0007word", "pass\U0001f600")
+
+    @unittest.skipIf(harness.ASAN, "libgsasl 2.2 itself leaks where SASLprep fails")
+    def test_what_cannot_be_prepared_goes_by_another_mechanism(self):
+        """Over verified TLS it is the relay alone that sees it."""
+        for i, password in enumerate(self.UNPREPARED):
+            relay = self.start_relay("--auth", "SCRAM-SHA-256-PLUS,SCRAM-SHA-1,CRAM-MD5,LOGIN", password=password, name="other%d" % i)
+            driven = self.drive(relay, secret=password)
+            self.assertEqual(driven.total["sent"], 1, driven)
+            self.assertIn("can't be prepared", "\n".join(driven.log))
+            self.assertEqual(re.findall(r"C: AUTH (\S+)", self.talk(relay)), ["LOGIN"])
+            relay.stop()
+
+    @unittest.skipIf(harness.ASAN, "libgsasl 2.2 itself leaks where SASLprep fails")
+    def test_but_not_to_one_who_is_not_verified(self):
+        relay = self.start_relay("--auth", "SCRAM-SHA-256,LOGIN", password=self.UNPREPARED[0])
+        driven = self.drive(relay, secret=self.UNPREPARED[0], tls_level="encrypt", auth_unverified=1, cafile=None)
+        self.assertEqual(relay.counters()["secrets_seen"], 0, driven)
+        self.assertIn("down auth", driven.text)
+        self.assertIn("can't be prepared", driven.down)
+
+    @unittest.skipIf(harness.ASAN, "libgsasl 2.2 itself leaks where SASLprep fails")
+    def test_nor_where_it_is_not_allowed(self):
+        relay = self.start_relay("--auth", "SCRAM-SHA-256,LOGIN", password=self.UNPREPARED[0])
+        driven = self.drive(relay, secret=self.UNPREPARED[0], tls_security_options="noplaintext")
+        self.assertEqual(relay.counters()["secrets_seen"], 0, driven)
+        self.assertIn("can't be prepared", driven.down)
 
 
 class Trust(LoginTest):

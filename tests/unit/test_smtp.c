@@ -232,27 +232,29 @@ static void mechanisms(void **state)
 		struct mechanism_question q;
 		const char *want;	/* NULL: none */
 	} cases[] = {
-		{{"PLAIN LOGIN", "", "", "", 'P', false, true}, "PLAIN"},
-		{{"LOGIN", "", "", "", 'P', false, true}, "LOGIN"},
-		{{"PLAIN SCRAM-SHA-1 SCRAM-SHA-256", "", "", "", 'P', false, true}, "SCRAM-SHA-256"},
-		{{"SCRAM-SHA-256-PLUS SCRAM-SHA-256", "", "", "", 'P', false, true}, "SCRAM-SHA-256-PLUS"},
-		{{"SCRAM-SHA-256-PLUS SCRAM-SHA-256", "", "", "", 'P', false, false}, "SCRAM-SHA-256"},
-		{{"PLAIN CRAM-MD5", "", "noanonymous, noplaintext", "", 'P', false, true}, "CRAM-MD5"},
-		{{"PLAIN", "", "noplaintext", "", 'P', false, true}, NULL},
-		{{"PLAIN SCRAM-SHA-1", "", "mutual_auth", "", 'P', false, true}, "SCRAM-SHA-1"},
-		{{"PLAIN SCRAM-SHA-1", "", "nodictionary", "", 'P', false, true}, NULL},
-		{{"PLAIN LOGIN", "!plain, login", "", "", 'P', false, true}, "LOGIN"},
-		{{"PLAIN LOGIN", "cram-md5", "", "", 'P', false, true}, NULL},
-		{{"PLAIN LOGIN GSSAPI", "!gssapi, !plain, static:rest", "", "", 'P', false, true}, "LOGIN"},	/* postconf(5) */
-		{{"PLAIN", "!static:rest", "", "", 'P', false, true}, NULL},
-		{{"PLAIN LOGIN", "", "", "PLAIN ", 'P', false, true}, "LOGIN"},
-		{{"PLAIN XOAUTH2", "", "", "", 'T', false, true}, "XOAUTH2"},
-		{{"PLAIN XOAUTH2 OAUTHBEARER", "", "", "", 'T', false, true}, "OAUTHBEARER"},
-		{{"PLAIN LOGIN", "", "", "", 'T', false, true}, NULL},
-		{{"XOAUTH2", "", "", "", 'P', false, true}, NULL},
-		{{"EXTERNAL PLAIN", "", "", "", 'P', true, true}, "EXTERNAL"},
-		{{"EXTERNAL PLAIN", "", "", "", 'P', false, true}, "PLAIN"},
-		{{"PLAINX XPLAIN GSSAPI NTLM", "", "", "", 'P', false, true}, NULL},
+		{{"PLAIN LOGIN", "", "", "", 'P', false, true, false}, "PLAIN"},
+		{{"LOGIN", "", "", "", 'P', false, true, false}, "LOGIN"},
+		{{"PLAIN SCRAM-SHA-1 SCRAM-SHA-256", "", "", "", 'P', false, true, false}, "SCRAM-SHA-256"},
+		{{"SCRAM-SHA-256-PLUS SCRAM-SHA-256", "", "", "", 'P', false, true, false}, "SCRAM-SHA-256-PLUS"},
+		{{"SCRAM-SHA-256-PLUS SCRAM-SHA-256", "", "", "", 'P', false, false, false}, "SCRAM-SHA-256"},
+		{{"PLAIN CRAM-MD5", "", "noanonymous, noplaintext", "", 'P', false, true, false}, "CRAM-MD5"},
+		{{"PLAIN", "", "noplaintext", "", 'P', false, true, false}, NULL},
+		{{"PLAIN SCRAM-SHA-1", "", "mutual_auth", "", 'P', false, true, false}, "SCRAM-SHA-1"},
+		{{"PLAIN SCRAM-SHA-1", "", "nodictionary", "", 'P', false, true, false}, NULL},
+		{{"PLAIN LOGIN", "!plain, login", "", "", 'P', false, true, false}, "LOGIN"},
+		{{"PLAIN LOGIN", "cram-md5", "", "", 'P', false, true, false}, NULL},
+		{{"PLAIN LOGIN GSSAPI", "!gssapi, !plain, static:rest", "", "", 'P', false, true, false}, "LOGIN"},	/* postconf(5) */
+		{{"PLAIN", "!static:rest", "", "", 'P', false, true, false}, NULL},
+		{{"PLAIN LOGIN", "", "", "PLAIN ", 'P', false, true, false}, "LOGIN"},
+		{{"PLAIN XOAUTH2", "", "", "", 'T', false, true, false}, "XOAUTH2"},
+		{{"PLAIN XOAUTH2 OAUTHBEARER", "", "", "", 'T', false, true, false}, "OAUTHBEARER"},
+		{{"PLAIN LOGIN", "", "", "", 'T', false, true, false}, NULL},
+		{{"XOAUTH2", "", "", "", 'P', false, true, false}, NULL},
+		{{"EXTERNAL PLAIN", "", "", "", 'P', true, true, false}, "EXTERNAL"},
+		{{"EXTERNAL PLAIN", "", "", "", 'P', false, true, false}, "PLAIN"},
+		{{"SCRAM-SHA-256-PLUS SCRAM-SHA-1 CRAM-MD5 PLAIN LOGIN", "", "", "", 'P', false, true, true}, "PLAIN"},
+		{{"SCRAM-SHA-1 PLAIN", "", "noplaintext", "", 'P', false, true, true}, NULL},
+		{{"PLAINX XPLAIN GSSAPI NTLM", "", "", "", 'P', false, true, false}, NULL},
 	};
 	char why[600];
 
@@ -269,7 +271,7 @@ static void mechanisms(void **state)
 
 static void no_mechanism_says_why(void **state)
 {
-	const struct mechanism_question q = {"GSSAPI PLAIN LOGIN XOAUTH2", "!login, plain, xoauth2", "noplaintext", "", 'P', false, true};
+	const struct mechanism_question q = {"GSSAPI PLAIN LOGIN XOAUTH2", "!login, plain, xoauth2", "noplaintext", "", 'P', false, true, false};
 	char why[600];
 
 	(void)state;
