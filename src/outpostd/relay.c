@@ -283,7 +283,7 @@ void relay_agent_down(struct outpostd *d, struct agent *a, const struct delivery
 		return;
 	relay_went_down(d, r, why);
 	/* It began before somebody mended something and asked for a flush: that was not the try he asked for. */
-	if (d->flush.on && d->flush.reach != FLUSH_MAIL && a->since <= d->flush.since)
+	if (d->flush.on && d->flush.reach != FLUSH_MAIL && a->since < d->flush.since)
 		force(r, d->flush.reach == FLUSH_ALL);
 }
 
