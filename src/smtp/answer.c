@@ -121,19 +121,37 @@ static bool ends_connection_only(const struct reply *r)
 	return r->dsn[0] && strncmp(r->dsn, "4.7.", 4) != 0 && strncmp(r->dsn, "4.3.2", 5) != 0;
 }
 
-/* 421 ends the session whatever it answers. On a connection that served, at its beginning of a new message, and without a reproach,
- * the next connection goes on where this one stopped. */
+/* At the beginning of a new message, or before: nothing that was said is lost with the connection. */
+static bool between(const struct awaited *w)
+{
+	return !w || w->command == CMD_RSET || w->command == CMD_MAIL || w->command == CMD_PROOF;
+}
+
+/* 421 ends the session whatever it answers, and so does any 4xx that answers nothing. On a connection that served, or has nothing to do,
+ * and without a reproach, the next connection goes on where this one stopped. */
 static int closed(struct transfer *t, const struct awaited *w)
 {
-	bool between = !w || w->command == CMD_RSET || w->command == CMD_MAIL || w->command == CMD_PROOF;
-
 	if (t->window.proof == PROOF_YES)
 		window_halve(&t->window);
-	if (t->served && between && ends_connection_only(&t->a->reply)) {
+	if ((t->served || !w) && between(w) && ends_connection_only(&t->a->reply)) {
 		t->closing = CLOSE_ORDERLY;
 		return -1;
 	}
 	return agent_refused(t->a, DOWN_BUSY, "4.7.0", awaited_command(t));
+}
+
+/* 221 answers nothing but QUIT: the relay left, and what it was asked for it did not do. */
+static int left(struct transfer *t)
+{
+	struct channel *ch = &t->a->ch;
+	struct buf words;
+
+	buf_init(&words, sizeof(ch->trouble) * 2);
+	reply_quote(&t->a->reply, &words, sizeof(ch->trouble) - 40);
+	snprintf(ch->trouble, sizeof(ch->trouble), "it said: %s", buf_str(&words));
+	buf_free(&words);
+	ch->eof = true;
+	return answer_lost(t);
 }
 
 /* The relay wants less of us, or refuses us rather than the message. What is in flight is still answered. */
@@ -175,9 +193,14 @@ static int keeps_the_last(struct transfer *t, const struct tx *x, const char *wh
 	return -1;
 }
 
+/* "451 4.4.2 Timeout waiting for data" came just before our RSET did, and does not speak of it. */
 static int on_rset(struct transfer *t, const struct awaited *w)
 {
-	return reply_ok(&t->a->reply) ? 0 : keeps_the_last(t, w->tx, "refused RSET");
+	if (reply_ok(&t->a->reply))
+		return 0;
+	if (t->a->reply.code / 100 == 4 && t->served && ends_connection_only(&t->a->reply))
+		return closed(t, w);
+	return keeps_the_last(t, w->tx, "refused RSET");
 }
 
 static int on_mail(struct transfer *t, const struct awaited *w)
@@ -319,7 +342,7 @@ static int on_end(struct transfer *t, const struct awaited *w)
 
 static int on_proof(struct transfer *t, const struct awaited *w)
 {
-	if (reply_ok(&t->a->reply) != (w->rcpt != PROOF_BDAT) || t->a->reply.code == 221) {
+	if (reply_ok(&t->a->reply) != (w->rcpt != PROOF_BDAT)) {
 		revoke(t);
 		t->closing = CLOSE_ORDERLY;
 		return -1;
@@ -384,8 +407,10 @@ static int take_one(struct transfer *t)
 	struct awaited *head = awaited_head(t), w;
 
 	agent_transcript(t->a, '<', buf_str(&t->a->reply.text), t->a->reply.text.len);
-	if (t->a->reply.code == 421)
+	if (t->a->reply.code == 421 || (!head && t->a->reply.code / 100 == 4))
 		return closed(t, head);
+	if (t->a->reply.code == 221)
+		return left(t);
 	if (!head)
 		return out_of_step(t, "answered a command that was never sent");
 	w = *head;

@@ -118,7 +118,7 @@ static size_t parse_mx(const unsigned char *answer, int len, struct mx *list)
 	return n < MX_HOSTS ? n : MX_HOSTS;
 }
 
-/* How many MX, 0 when the domain has none (its own address is then used), -1. */
+/* How many MX, 0 when the domain has none (its own address is then used), -1. A name that DNS does not know may stand in /etc/hosts. */
 static int look_up_mx(const char *domain, struct mx *list, struct delivery_down *d)
 {
 	static unsigned char answer[16384];
@@ -126,7 +126,7 @@ static int look_up_mx(const char *domain, struct mx *list, struct delivery_down 
 	size_t n;
 
 	if (len < 0)
-		return h_errno == NO_DATA ? 0 : dns_down(d, domain, "MX", h_errno);
+		return h_errno == NO_DATA || h_errno == HOST_NOT_FOUND ? 0 : dns_down(d, domain, "MX", h_errno);
 	if (len > (int)sizeof(answer))
 		len = (int)sizeof(answer);
 	n = parse_mx(answer, len, list);
@@ -244,7 +244,7 @@ int resolve(const struct delivery_session *s, struct endpoints *e, struct delive
 		return delivery_say_down(d, DOWN_CONFIG, EX_CONFIG, "4.3.5", "no relayhost is set in main.cf");
 	if (find_port(s->port[0] ? s->port : "587", &e->port) < 0)
 		return delivery_say_down(d, DOWN_CONFIG, EX_CONFIG, "4.3.5", "relayhost: unknown port \"%s\"", s->port);
-	if (s->mx && !resolve_is_address(s->host)) {
+	if (s->mx && !resolve_is_address(s->host) && !is_localhost(s->host)) {
 		n = look_up_mx(s->host, list, d);
 		if (n < 0)
 			return -1;

@@ -247,6 +247,18 @@ class Learnt(AgentTest):
         self.assertIn("down greeting", driven.text)
 
 
+class Idle(AgentTest):
+    def test_a_relay_that_ends_an_idle_session(self):
+        """Whatever it calls that, and whether or not anything was sent before: the session ended in order."""
+        for i, words in enumerate(("421 4.4.2 timeout", "451 4.4.2 Timeout waiting for data from client.", "221 2.0.0 Bye")):
+            for event in ("eod do normal", "rcpt do reply \"550 no\""):
+                relay = self.start_relay(dialogue="when %s; wait 50; send \"%s\\r\\n\"; close\n" % (event, words),
+                                         name="idle%d%s" % (i, event[:3]))
+                driven = self.drive(relay, "-n", "2", "-i", "2000", "-w", "1")
+                self.assertIsNone(driven.down, (words, event, driven))
+                relay.stop()
+
+
 class Bodies(AgentTest):
     def test_large_ones_in_little_memory(self):
         relay = self.start_relay()
@@ -416,16 +428,18 @@ def can_unshare():
 
 @unittest.skipUnless(can_unshare(), "no mount namespace here to give the resolver its own resolv.conf")
 class Names(AgentTest):
-    def resolver(self, answers, options="timeout:1 attempts:1"):
-        """A command prefix under which the system's resolver asks our name server and nobody else."""
+    def resolver(self, answers, options="timeout:1 attempts:1", hosts=""):
+        """A command prefix under which the system's resolver asks our name server and nobody else, but /etc/hosts where that
+        says something."""
         dns = Dns(answers)
         self.addCleanup(dns.stop)
         for name, text in (("resolv.conf", "nameserver %s\noptions %s\n" % (dns.address, options)),
-                           ("nsswitch.conf", "hosts: dns\nservices: files\n"), ("hosts", "")):
+                           ("nsswitch.conf", "hosts: %sdns\nservices: files\n" % ("files " if hosts else "")),
+                           ("hosts", hosts)):
             with open(os.path.join(self.tmp, name), "w") as f:
                 f.write(text)
         mounts = "".join("mount --bind %s/%s /etc/%s && " % (self.tmp, n, n)
-                         for n in ("resolv.conf", "nsswitch.conf") if os.path.exists("/etc/" + n))
+                         for n in ("resolv.conf", "nsswitch.conf", "hosts") if os.path.exists("/etc/" + n))
         return ["unshare", "-m", "sh", "-c", mounts + 'exec "$@"', "sh"]
 
     def test_a_resolv_conf_that_lives_elsewhere(self):
@@ -478,6 +492,18 @@ class Names(AgentTest):
     def test_no_mx_means_the_host_itself(self):
         relay = self.start_relay()
         before = self.resolver({("relay.test", "A"): ["127.0.0.1"]})
+        self.all_sent(self.drive(relay, before=before, host="relay.test", mx=1), relay, 1)
+
+    def test_localhost_is_asked_of_nobody(self):
+        """RFC 6761: a relay behind a tunnel on this machine has no MX."""
+        relay = self.start_relay()
+        driven = self.drive(relay, before=self.resolver({("a.test", "A"): ["127.0.0.1"]}), mx=1)
+        self.all_sent(driven, relay, 1)
+
+    def test_a_name_that_only_hosts_knows_needs_no_brackets(self):
+        """Its MX does not exist; it does, in /etc/hosts."""
+        relay = self.start_relay()
+        before = self.resolver({("a.test", "A"): ["127.0.0.1"]}, hosts="127.0.0.1 relay.test\n")
         self.all_sent(self.drive(relay, before=before, host="relay.test", mx=1), relay, 1)
 
     def test_what_the_name_server_says(self):
