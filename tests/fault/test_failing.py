@@ -190,7 +190,7 @@ class Life(Failing):
             if self.outpost("flush", code=None, timeout=60).returncode == 0 and not self.queue():
                 return
             time.sleep(0.1)
-        self.assertEqual(self.queue(), [])
+        self.wait_queue_empty()
 
     def sweep(self, prog, kind, step, most, least=1):
         """At least so many of them must have happened: a test that fails nothing tests nothing."""

@@ -80,7 +80,7 @@ class Exchange(harness.SystemTest):
             self.submit(name, body, sender, recipients)
         self.flush()
         self.compare(wanted, self.server.wait_delivered(sum(len(r) for _, r, _ in wanted.values())))
-        self.assertEqual(self.queue(), [])
+        self.wait_queue_empty()
         self.assertTrue(self.log_lines(r"Verified TLS connection established"))
 
     def test_everything_over_starttls(self):

@@ -150,7 +150,7 @@ class Door(Flusher):
             s = self.knock(data)
             self.assertRegex(self.answer(s), r"^(6\d|76) 5\.", data)
             s.close()
-        self.assertEqual(self.queue(), [])
+        self.wait_queue_empty()
 
     def test_who_dies_midway_submits_nothing(self):
         self.configure(self.start_relay())

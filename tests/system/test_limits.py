@@ -25,7 +25,7 @@ class Limits(harness.SystemTest):
         self.ready(authorized_submit_users="!root, static:anyone")
         done = self.sendmail("you@example.net", code=77)
         self.assertIn("authorized_submit_users does not name you", done.err)
-        self.assertEqual(self.queue(), [])
+        self.wait_queue_empty()
 
     def test_named_user(self):
         relay = self.ready(authorized_submit_users="nobody, root")

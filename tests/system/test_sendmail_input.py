@@ -319,7 +319,7 @@ class Input(harness.SystemTest):
             done = self.sendmail(*args, input=data, code=code)
             self.assertRegex(done.err, r"\Asendmail: [^\n]*%s[^\n]*\n\Z" % re.escape(words))
         self.assertEqual(self.relay.count(), 0)
-        self.assertEqual(self.queue(), [])
+        self.wait_queue_empty()
 
 
 SIGNED = """Content-Type: multipart/signed; boundary=s

@@ -73,7 +73,7 @@ class Session(harness.SystemTest):
         self.assertEqual(self.codes(b"MAIL FROM:<a@b.example>\r\nRCPT TO:<a@b.example>\r\nDATA\r\nhalf a mess"),
                          ["220", "250", "250", "354"])
         self.assertEqual(self.codes(b""), ["220"])
-        self.assertEqual(self.queue(), [])
+        self.wait_queue_empty()
 
     def test_time_out(self):
         """A command line has its time as a whole: a byte now and then does not stretch it."""
