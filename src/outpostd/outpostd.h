@@ -33,8 +33,8 @@
 #include "conf/conf.h"
 #include "delivery/delivery.h"
 #include "mail/dsn.h"
-#include "mail/rewrite.h"
 #include "queue/queue.h"
+#include "rules/rules.h"
 #include "submission/incoming.h"
 #include "submission/submission.h"
 
@@ -81,19 +81,6 @@ void loop_remove(struct loop *l, struct watch *w);	/* any time, also while ready
 void loop_want(struct loop *l, struct watch *w, short events);
 int loop_turn(struct loop *l, int timeout_ms);
 void loop_free(struct loop *l);
-
-/* ---- rules.c: configuration as the mail room's rewrite rules. */
-enum {
-	MAP_ALIASES, MAP_CANONICAL, MAP_RECIPIENT_CANONICAL, MAP_SENDER_CANONICAL, MAP_GENERIC, MAP_SENDER_RELAYS,
-	RULES_MAPS
-};
-struct rules {
-	struct rewrite_rules r;
-	struct conf_maps *maps[RULES_MAPS];
-};
-int rules_open(struct conf *c, struct rules *r, struct error *err);
-void rules_close(struct rules *r);
-bool rules_changed(const struct rules *r);
 
 /* ---- body.c: the message of a submission while it comes in. */
 struct body {

@@ -16,6 +16,6 @@ sendmail_SOURCES = \
 	src/sendmail/verify.c \
 	src/sendmail/wake.c src/sendmail/wake.h \
 	src/sendmail/xtext.c src/sendmail/xtext.h
-sendmail_LDADD = libmail.a libsubmission.a libcontrol.a libconf.a libbase.a
+sendmail_LDADD = librules.a libmail.a libsubmission.a libcontrol.a libconf.a libbase.a
 dist_man_MANS += man/sendmail.8 man/mailq.1 man/newaliases.1
 EXTRA_DIST += VIOLATIONS.md

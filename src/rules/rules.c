@@ -1,5 +1,5 @@
 #include "config.h"
-#include "outpostd/outpostd.h"
+#include "rules/rules.h"
 
 #include <string.h>
 
@@ -24,17 +24,17 @@ static struct rewrite_map as_map(struct conf_maps *m)
 	return (struct rewrite_map){m ? map_get : NULL, m};
 }
 
-/* An :include: of an alias. It is read as the queue's owner, so a list must be readable for that user. */
+/* An :include: of an alias. outpostd reads it as the queue's owner, so a list must be readable for that user. */
 static int include(void *arg, const char *path, struct buf *text, struct error *err)
 {
 	(void)arg;
 	return io_read_file(path, false, text, NULL, err);
 }
 
-int rules_open(struct conf *c, struct rules *r, struct error *err)
+static int open_maps(struct conf *c, struct rules *r, enum rules_map end, struct error *err)
 {
 	memset(r, 0, sizeof(*r));
-	for (size_t i = 0; i < RULES_MAPS; i++)
+	for (enum rules_map i = 0; i < end; i++)
 		if (conf_maps_open(c, map_params[i], &r->maps[i], err) < 0) {
 			rules_close(r);
 			return -1;
@@ -63,9 +63,19 @@ int rules_open(struct conf *c, struct rules *r, struct error *err)
 	return 0;
 }
 
+int rules_open(struct conf *c, struct rules *r, struct error *err)
+{
+	return open_maps(c, r, RULES_MAPS, err);
+}
+
+int rules_open_for_recipients(struct conf *c, struct rules *r, struct error *err)
+{
+	return open_maps(c, r, RULES_RECIPIENT_MAPS, err);
+}
+
 void rules_close(struct rules *r)
 {
-	for (size_t i = 0; i < RULES_MAPS; i++)
+	for (enum rules_map i = 0; i < RULES_MAPS; i++)
 		if (r->maps[i])
 			conf_maps_free(r->maps[i]);
 	memset(r, 0, sizeof(*r));
@@ -73,7 +83,7 @@ void rules_close(struct rules *r)
 
 bool rules_changed(const struct rules *r)
 {
-	for (size_t i = 0; i < RULES_MAPS; i++)
+	for (enum rules_map i = 0; i < RULES_MAPS; i++)
 		if (r->maps[i] && conf_maps_changed(r->maps[i]))
 			return true;
 	return false;
