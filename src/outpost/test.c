@@ -89,7 +89,7 @@ static int run_sendmail(const struct test *t, struct buf *said, struct error *er
 	return pid > 0 && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-/* "sendmail: queued as ID"; the drop knows a file name only ("....msg"), then the id is found by the recipient. */
+/* "sendmail: queued as ID"; the drop knows a file only ("incoming/..."), then the id is found by the recipient. */
 static bool take_id(struct test *t, const char *said)
 {
 	static const char mark[] = "queued as ";
@@ -100,7 +100,7 @@ static bool take_id(struct test *t, const char *said)
 		return false;
 	p += sizeof(mark) - 1;
 	n = strspn(p, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789");
-	if (n == 0 || n >= sizeof(t->id) || p[n] == '.')
+	if (n == 0 || n >= sizeof(t->id))
 		return true;
 	memcpy(t->id, p, n);
 	t->id[n] = 0;

@@ -25,7 +25,7 @@
  * Who submits is never said inside.
  *
  * The answer is one line: "CODE DSN TEXT\n": CODE a sysexits(3) number, 0 for taken, TEXT then
- * "queued as ID"; DSN an enhanced status code.
+ * "queued as ID", or from the drop "queued as incoming/FILE, ..."; DSN an enhanced status code.
  */
 #ifndef SUBMISSION_SUBMISSION_H
 #define SUBMISSION_SUBMISSION_H

@@ -169,7 +169,9 @@ class Drop(harness.SystemTest):
         data = submission()
         before = time.time()
         p = self.drop(data)
-        self.assertTrue(p.text.startswith("0 2.0.0 queued as "), p.text)
+        # A file is no queue id, and is not to be taken for one.
+        self.assertRegex(p.text, r"\A0 2\.0\.0 queued as incoming/%s \(it has no id until outpostd takes it in\)\n\Z"
+                         % os.path.basename(self.only_file()))
         got = self.content()
         self.assertEqual(got[:8], b"OUTDROP1")
         uid, arrival = struct.unpack(">IQ", got[8:20])
