@@ -1,7 +1,7 @@
 # man: pages in mdoc. main.cf(5) and others that are made from tables: see conf/local.mk.
 dist_man_MANS += man/outpost.8 man/outpostd.8
 if POSTFIX_NAMES
-dist_man_MANS += man/postqueue.8 man/postsuper.8 man/postcat.8 man/postconf.8 man/postmap.8
+dist_man_MANS += man/postfix.8 man/postqueue.8 man/postsuper.8 man/postcat.8 man/postconf.8 man/postmap.8 man/postalias.8
 endif
 
 # mandoc -Tlint finds nothing in any page, but that it does not know our pages as installed.

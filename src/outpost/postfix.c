@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "base/io.h"
-#include "base/limits.h"
+#include "base/sock.h"
 #include "base/text.h"
 
 enum { WORDS = 256 };
@@ -30,7 +30,7 @@ struct call {
 	int n;
 };
 
-static int usage(const char *name, const char *text)
+int postfix_usage(const char *name, const char *text)
 {
 	fprintf(stderr, "usage: %s %s\n", name, text);
 	return EX_USAGE;
@@ -112,7 +112,7 @@ static int postqueue(struct context *c, int argc, char **argv)
 	int rc;
 
 	if (!translate(c, &call, table, argc, argv) || !call.command)
-		return usage("postqueue", "[-c DIR] -p | -j | -f | -i ID | -s SITE");
+		return postfix_usage("postqueue", "[-c DIR] -p | -j | -f | -i ID | -s SITE");
 	if (strcmp(call.command, "flush") == 0) {
 		if (call.n && call.words[call.n - 1][0] != '-')
 			fprintf(stderr, "postqueue: all mail goes through the relay, whatever its site: everything is tried\n");
@@ -125,6 +125,106 @@ static int postqueue(struct context *c, int argc, char **argv)
 	return rc == EX_TEMPFAIL && strcmp(call.command, "flush") == 0 ? EX_OK : rc;
 }
 
+/* ---- postfix: what starts and stops there, here does so by itself or through the service manager */
+
+/* As a service it would be in the service manager's way; where there is none, this is how outpostd is started. */
+static int run_outpostd(const struct context *c, bool foreground)
+{
+	char path[PATH_MAX];
+
+	if (!io_program_path("outpostd", SBINDIR, path, sizeof(path)))
+		return EX_OSFILE;
+	execl(path, "outpostd", "-C", c->dir, foreground ? "-f" : (char *)NULL, (char *)NULL);
+	fprintf(stderr, "postfix: cannot run %s: %s\n", path, strerror(errno));
+	return EX_OSFILE;
+}
+
+static int postfix_start(struct context *c, bool foreground)
+{
+	struct error err = {0};
+
+	if (context_conf(c, &err) < 0)
+		return fail(&err);
+	if (!sock_managed(conf_str(c->conf, P_door_socket)))
+		return run_outpostd(c, foreground);
+	fprintf(stderr, "postfix: the service manager keeps outpost's door and starts outpostd when there is mail; if it does not: "
+		"systemctl start outpost.socket outpost-run.timer\n");
+	return foreground ? EX_UNAVAILABLE : EX_OK;
+}
+
+static int postfix_start_service(struct context *c)
+{
+	return postfix_start(c, false);
+}
+
+static int postfix_start_foreground(struct context *c)
+{
+	return postfix_start(c, true);
+}
+
+static int postfix_stop(struct context *c)
+{
+	(void)c;
+	fprintf(stderr, "postfix: nothing was stopped; outpost is, until the next start, by: systemctl stop outpost-run.timer "
+		"outpost.socket outpost.service (without systemd: pkill -x outpostd); what is submitted then waits in the queue\n");
+	return EX_UNAVAILABLE;
+}
+
+/* Nothing to do, but to say whether what was written can be read. */
+static int postfix_reload(struct context *c)
+{
+	struct error err = {0};
+
+	if (context_conf(c, &err) < 0)
+		return fail(&err);
+	fprintf(stderr, "postfix: nothing needs to be reloaded: outpostd reads main.cf and the maps again when they have changed\n");
+	return EX_OK;
+}
+
+static int postfix_nothing(struct context *c)
+{
+	(void)c;
+	fprintf(stderr, "postfix: there is nothing to do here; `outpost check` says what is to be mended\n");
+	return EX_OK;
+}
+
+static int postfix_flush(struct context *c)
+{
+	char name[] = "postqueue", option[] = "-f", *argv[] = {name, option, NULL};
+
+	return postqueue(c, 2, argv);
+}
+
+static int postfix_status(struct context *c)
+{
+	return run_call(c, &(struct call){.command = "status"});
+}
+
+static int postfix_check(struct context *c)
+{
+	char option[] = "--offline";
+
+	return run_call(c, &(struct call){.command = "check", .words = {option}, .n = 1});
+}
+
+static int postfix(struct context *c, int argc, char **argv)
+{
+	static const struct {
+		const char *verb;
+		int (*run)(struct context *c);
+	} verbs[] = {{"start", postfix_start_service}, {"start-fg", postfix_start_foreground}, {"stop", postfix_stop},
+		     {"abort", postfix_stop}, {"reload", postfix_reload}, {"flush", postfix_flush}, {"check", postfix_check},
+		     {"status", postfix_status}, {"set-permissions", postfix_nothing}, {"upgrade-configuration", postfix_nothing}};
+	static const struct letter table[] = {{'D', false, NULL, NULL}, {0, false, NULL, NULL}};
+	struct call call = {.name = "postfix"};
+
+	if (translate(c, &call, table, argc, argv) && call.n > 0)
+		for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
+			if (strcmp(verbs[i].verb, call.words[0]) == 0)
+				return verbs[i].run(c);
+	return postfix_usage("postfix", "[-c DIR] start | start-fg | stop | reload | flush | check | status");
+}
+
 static int postcat(struct context *c, int argc, char **argv)
 {
 	static const struct letter table[] = {{'q', false, "show", NULL}, {'b', false, "show", "--raw"},
@@ -133,7 +233,7 @@ static int postcat(struct context *c, int argc, char **argv)
 	struct call call = {.name = "postcat"};
 
 	if (!translate(c, &call, table, argc, argv) || !call.command || call.n == 0)
-		return usage("postcat", "[-c DIR] [-b] -q ID");
+		return postfix_usage("postcat", "[-c DIR] [-b] -q ID");
 	return run_call(c, &call);
 }
 
@@ -218,114 +318,17 @@ static int postconf(struct context *c, int argc, char **argv)
 		if (other_question(argv[i], &status))
 			return status;
 	if (!translate(c, &call, table, argc, argv))
-		return usage("postconf", "[-c DIR] [-n | -d] [-h] [-x] [NAME ...] | -e NAME=VALUE ... | -X NAME ... | -# NAME ...");
+		return postfix_usage("postconf", "[-c DIR] [-n | -d] [-h] [-x] [NAME ...] | -e NAME=VALUE ... | -X NAME ... | -# NAME ...");
 	if (take_version(&call) && !any_name(&call))
 		return EX_OK;
 	return run_call(c, &call);
 }
 
-/* ---- postmap: nothing is built; the file is read once to see that it can be. */
-
-/* A map can be tried before there is a main.cf. */
-static int mend_modes(struct context *c)
-{
-	struct error err = {0};
-
-	if (context_conf(c, &err) < 0)
-		return EX_OK;
-	return context_mend_modes(c, &err) < 0 ? fail(&err) : EX_OK;
-}
-
-/* The map is opened as one that holds no passwords, so that its mode does not matter here. */
-static int try_map(const char *dir, const char *map, const char *key, bool with_key, struct error *err)
-{
-	static const char as[] = "canonical_maps: ";	/* a name that nobody has typed */
-	struct conf_maps *maps = NULL;
-	struct conf *conf = NULL;
-	char text[PATH_MAX + 16];
-	struct buf value;
-	int rc = -1;
-
-	snprintf(text, sizeof(text), "%s%s", map[strcspn(map, ":/")] == ':' ? "" : "hash:", map);
-	buf_init(&value, LIMIT_ADDRESS * 8);
-	if (conf_defaults(dir, &conf, err) == 0 && conf_set(conf, "canonical_maps", text, err) == 0 &&
-	    conf_maps_open(conf, P_canonical_maps, &maps, err) == 0)
-		rc = conf_maps_get(maps, key ? key : "postmap", &value, err);
-	if (rc < 0 && strncmp(err->text, as, strlen(as)) == 0)
-		memmove(err->text, err->text + strlen(as), strlen(err->text + strlen(as)) + 1);
-	if (rc > 0 && key)
-		printf("%s%s%s\n", with_key ? key : "", with_key ? "\t" : "", buf_str(&value));
-	conf_maps_free(maps);
-	conf_free(conf);
-	buf_wipe(&value);
-	return rc;
-}
-
-/* Keys from standard input, one a line: what is found is printed as "key TAB value". */
-static int query_stdin(const char *dir, const char *map, struct error *err)
-{
-	char line[1024];
-	int found = 1;
-
-	while (fgets(line, sizeof(line), stdin)) {
-		int rc;
-
-		line[strcspn(line, "\r\n")] = 0;
-		rc = *line ? try_map(dir, map, line, true, err) : 0;
-		if (rc < 0)
-			return fail(err);
-		if (rc > 0)
-			found = EX_OK;
-	}
-	return found;
-}
-
-static int query(const char *dir, const char *map, const char *key, struct error *err)
-{
-	int rc;
-
-	if (strcmp(key, "-") == 0)
-		return query_stdin(dir, map, err);
-	rc = try_map(dir, map, key, false, err);
-	return rc < 0 ? fail(err) : rc > 0 ? EX_OK : 1;
-}
-
-static int postmap(struct context *c, int argc, char **argv)
-{
-	static const char how[] = "[-c DIR] [-q KEY | -q -] MAP ...";
-	const char *key = NULL;
-	struct error err = {0};
-	int letter;
-
-	optind = 1;
-	while ((letter = getopt(argc, argv, "c:d:q:bfhimnNoprsuUvwF")) != -1) {
-		if (letter == 'c')
-			command_use_config(c, optarg);
-		if (letter == 'q')
-			key = optarg;
-		if (letter == 'd' || letter == 'i' || letter == 's') {
-			fprintf(stderr, "postmap: -%c is not needed here: the map is the text file itself; edit or read it\n", letter);
-			return EX_USAGE;
-		}
-		if (letter == '?')
-			return usage("postmap", how);
-	}
-	if (optind == argc)
-		return usage("postmap", how);
-	for (int i = optind; i < argc; i++) {
-		if (key)
-			return query(c->dir, argv[i], key, &err);
-		if (try_map(c->dir, argv[i], NULL, false, &err) < 0)
-			return fail(&err);
-		printf("%s can be read; nothing needs to be built, outpost reads the text itself\n", argv[i]);
-	}
-	return mend_modes(c);
-}
-
 static const struct {
 	const char *name;
 	int (*run)(struct context *c, int argc, char **argv);
-} names[] = {{"postqueue", postqueue}, {"postsuper", postsuper}, {"postcat", postcat}, {"postconf", postconf}, {"postmap", postmap}};
+} names[] = {{"postfix", postfix}, {"postqueue", postqueue}, {"postsuper", postsuper}, {"postcat", postcat},
+	     {"postconf", postconf}, {"postmap", postmap}, {"postalias", postalias}};
 
 bool postfix_name(struct context *c, int argc, char **argv, int *status)
 {

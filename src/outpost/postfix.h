@@ -1,4 +1,4 @@
-/* postfix.h: postqueue, postsuper, postcat, postconf and postmap as names of outpost. */
+/* postfix.h: postfix, postqueue, postsuper, postcat, postconf, postmap and postalias as names of outpost. */
 #ifndef OUTPOST_POSTFIX_H
 #define OUTPOST_POSTFIX_H
 
@@ -7,7 +7,12 @@
 /* Whether the program was called by one of these names; then *status is its exit status. */
 bool postfix_name(struct context *c, int argc, char **argv, int *status);
 
-/* In postsuper.c. */
+/* "usage: NAME TEXT"; returns EX_USAGE. */
+int postfix_usage(const char *name, const char *text);
+
+/* In postsuper.c and postmap.c. */
 int postsuper(struct context *c, int argc, char **argv);
+int postmap(struct context *c, int argc, char **argv);
+int postalias(struct context *c, int argc, char **argv);
 
 #endif

@@ -25,7 +25,8 @@ OWNER, UID, ALICE = "outpost", 64999, 64998
 HELPERS = "/usr/libexec/outpost"
 PROGRAMS = {"outpost": "/usr/sbin", "sendmail": HELPERS, "outpostd": "/usr/sbin", "outpost-smtp": HELPERS, "outpost-drop": HELPERS,
             "outpost-token": HELPERS}
-NAMES = {"outpost": ("sbin/postqueue", "sbin/postsuper", "sbin/postcat", "sbin/postconf", "sbin/postmap"),
+NAMES = {"outpost": ("sbin/postqueue", "sbin/postsuper", "sbin/postcat", "sbin/postconf", "sbin/postmap",
+                     "sbin/postfix", "sbin/postalias"),
          "sendmail": ("sbin/sendmail", "bin/mailq", "bin/newaliases", "lib/sendmail")}
 KEPT = ("nsswitch.conf", "services", "protocols", "host.conf", "localtime", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "ssl",
         "gai.conf", "alternatives")

@@ -827,6 +827,41 @@ class PostfixNames(harness.SystemTest):
         self.call("postmap", "-q", "-", "hash:" + os.path.join(self.conf, "generic"), input=b"nobody\n", code=1)
         self.assertIn("is not needed here", self.call("postmap", "-d", "root", "hash:" + os.path.join(self.conf, "generic"), code=64).err)
 
+    def test_postalias(self):
+        aliases = os.path.join(self.tmp, "aliases")
+        with open(aliases, "w") as f:
+            f.write("# none\nroot: ops@example.com\n")
+        self.assertIn("nothing needs to be built", self.call("postalias", aliases).out)
+        self.assertEqual(self.call("postalias", "-q", "root", "hash:" + aliases).out, "ops@example.com\n")
+        self.call("postalias", "-q", "nobody", "hash:" + aliases, code=1)
+        self.assertRegex(self.call("postalias", aliases + "2", code=78).err, r"^outpost: cannot open \S+/aliases2: No such file")
+
+    def test_postfix(self):
+        self.sendmail("-odq", "you@example.net")
+        self.assertIn("All is well", self.call("postfix", "check").out)
+        self.assertIn("1 message, ", self.call("postfix", "status", code=None).out)
+        self.assertIn("nothing needs to be reloaded", self.call("postfix", "reload").err)
+        self.call("postfix", "flush")
+        self.relay.wait_messages(1)
+        self.assertRegex(self.call("postfix", "stop", code=69).err, r"(?m)\Apostfix: nothing was stopped; .*systemctl stop")
+        self.assertRegex(self.call("postfix", "restart", code=64).err, r"\Ausage: postfix ")
+        with open(os.path.join(self.conf, "main.cf"), "a") as f:
+            f.write("relayhost\n")
+        self.assertIn("main.cf", self.call("postfix", "reload", code=78).err)
+
+    def test_postfix_start(self):
+        """Where nobody keeps the door this is outpostd; where a service manager does, it is not to be in his way."""
+        self.call("postfix", "stop", code=69)
+        service = self.start(os.path.join(self.tmp, "postfix"), "start-fg", env={"MAIL_CONFIG": self.conf})
+        harness.wait_for("outpostd's door", self.door_answers)
+        self.sendmail("you@example.net")
+        self.relay.wait_messages(1)
+        self.assertIn("at work", self.call("postfix", "start", code=75).err)
+        service.stop()
+        open(os.path.join(self.queue_dir, "managed"), "w").close()
+        self.assertIn("systemctl start outpost.socket", self.call("postfix", "start").err)
+        self.assertIn("systemctl start outpost.socket", self.call("postfix", "start-fg", code=69).err)
+
     def test_postconf_as_scripts_use_it(self):
         version = self.run_program("outpost", "--version").out.split()[1]
         self.assertEqual(self.call("postconf", "mail_version").out, "mail_version = %s\n" % version)
