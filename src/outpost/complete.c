@@ -132,7 +132,7 @@ static void offer_argument(struct context *c, const struct command *cmd, const s
 	if (strcmp(cmd->name, "config") == 0)
 		offer_parameters(t);
 	else if (strcmp(cmd->name, "import") == 0)
-		offer_words(t, "postfix msmtp nullmailer ssmtp");
+		offer_words(t, "postfix msmtp nullmailer dma ssmtp");
 	for (size_t i = 0; i < sizeof(id_states) / sizeof(id_states[0]); i++)
 		if (strcmp(cmd->name, id_states[i].command) == 0)
 			offer_ids(c, id_states[i].states, t);

@@ -25,6 +25,7 @@ static const struct {
 	{"postfix", "/etc/postfix", false, import_postfix},
 	{"msmtp", "/etc/msmtprc", true, import_msmtp},
 	{"nullmailer", "/etc/nullmailer", false, import_nullmailer},
+	{"dma", "/etc/dma", false, import_dma},
 	{"ssmtp", "/etc/ssmtp", false, import_ssmtp},
 };
 
@@ -293,7 +294,7 @@ static int run(struct context *c)
 	while (i < n && strcmp(programs[i].name, c->argv[0]) != 0)
 		i++;
 	if (i == n)
-		return fail_usage(c, "import knows postfix, msmtp, nullmailer and ssmtp");
+		return fail_usage(c, "import knows postfix, msmtp, nullmailer, dma and ssmtp");
 	buf_init(&im.main_cf, LIMIT_CONF_FILE);
 	for (size_t k = 0; k < IMPORT_FILES; k++)
 		buf_init(&im.files[k].text, LIMIT_CONF_FILE);
@@ -320,7 +321,7 @@ static const struct command_option options[] = {
 
 const struct command command_import = {
 	.name = "import",
-	.args = "postfix|msmtp|nullmailer|ssmtp [PATH]",
+	.args = "postfix|msmtp|nullmailer|dma|ssmtp [PATH]",
 	.help = "make main.cf and sasl_passwd from another program's configuration",
 	.more = "PATH is the other program's directory (msmtp: file); its usual place otherwise. What would be written is\n"
 		"shown first, passwords masked. Files that are replaced are kept with .old behind their names.\n",

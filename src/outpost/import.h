@@ -31,6 +31,7 @@ typedef int (*import_reader)(struct import *im, const char *path, struct error *
 int import_postfix(struct import *im, const char *path, struct error *err);
 int import_msmtp(struct import *im, const char *path, struct error *err);
 int import_nullmailer(struct import *im, const char *path, struct error *err);
+int import_dma(struct import *im, const char *path, struct error *err);
 int import_ssmtp(struct import *im, const char *path, struct error *err);
 
 /* ---- for the readers */

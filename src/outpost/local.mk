@@ -16,7 +16,7 @@ outpost_files = \
 	src/outpost/complete.c src/outpost/config.c src/outpost/delete.c src/outpost/export.c src/outpost/flush.c src/outpost/hold.c src/outpost/log.c src/outpost/login.c \
 	src/outpost/metrics.c src/outpost/queue.c \
 	src/outpost/release.c src/outpost/retry.c src/outpost/salvage.c src/outpost/diff.h src/outpost/diff.c src/outpost/import.h src/outpost/import.c src/outpost/import_postfix.c \
-	src/outpost/import_msmtp.c src/outpost/import_simple.c src/outpost/show.c src/outpost/status.c \
+	src/outpost/import_dma.c src/outpost/import_msmtp.c src/outpost/import_simple.c src/outpost/show.c src/outpost/status.c \
 	src/outpost/test.c
 
 sbin_PROGRAMS += outpost

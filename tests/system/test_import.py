@@ -112,6 +112,73 @@ class Import(harness.SystemTest):
         main_cf, _, _ = self.imported("nullmailer", path)
         self.assertEqual((main_cf["relayhost"], main_cf["smtp_tls_wrappermode"]), ("[relay.example.com]:4465", "yes"))
 
+    # As Debian's package installs it, with what dpkg-reconfigure dma and an administrator make of it.
+    DMA = """\
+# $DragonFly: src/etc/dma/dma.conf,v 1.2 2008/02/04 10:11:41 matthias Exp $
+#
+# Your smarthost (also called relayhost).  Leave blank if you don't want
+# smarthost support.
+SMARTHOST smtp.example.com
+
+# Use this SMTP port.  Most users will be fine with the default (25)
+PORT 587
+
+# Path to your alias file.  Just stay with the default.
+#ALIASES /etc/aliases
+
+# SMTP authentication
+AUTHPATH /etc/dma/auth.conf
+
+# Uncomment if you want TLS/SSL support
+SECURETRANSFER
+
+# Uncomment if you want STARTTLS support (only used in combination with
+# SECURETRANSFER)
+STARTTLS
+#SECURE
+MAILNAME /etc/mailname
+"""
+
+    def test_dma(self):
+        path = os.path.dirname(self.write("dma/dma.conf", self.DMA))
+        self.write("dma/auth.conf", "# Format: user|my.smarthost.example.com:password\nother|mail.example.net:else\n"
+                                    "me|smtp.example.com:%s\n" % SECRET)
+        main_cf, passwd, shown = self.imported("dma", path)
+        self.assertEqual((main_cf["relayhost"], main_cf["myorigin"]), ("[smtp.example.com]:587", "/etc/mailname"))
+        self.assertEqual(main_cf["smtp_sasl_password_maps"], "hash:%s/sasl_passwd" % self.conf)
+        self.assertNotIn("smtp_tls_wrappermode", main_cf)
+        self.assertEqual(passwd, "[smtp.example.com]:587 me:%s\n" % SECRET)
+        self.assertIn("the password for smtp.example.com was sent to an unverified relay", shown)
+        self.assertIn('write "root: you@example.com" there', shown)
+
+    def test_dma_as_a_null_client_with_a_pinned_certificate(self):
+        path = os.path.dirname(self.write("dma/dma.conf", "SMARTHOST smtp.example.com # ours\nPORT 4465\nSECURETRANSFER\n"
+            "FINGERPRINT %s\nAUTHPATH %s/logins\nMAILNAME host.example.com\nMASQUERADE ops@example.com\nNULLCLIENT\n"
+            % ("AB" * 32, self.tmp)))
+        self.write("logins", "me|smtp.example.com:p:w|x\n")
+        main_cf, passwd, shown = self.imported("dma", path)
+        self.assertEqual(main_cf["relayhost"], "[smtp.example.com]:4465")
+        self.assertEqual(main_cf["smtp_tls_wrappermode"], "yes")
+        self.assertEqual((main_cf["smtp_tls_security_level"], main_cf["smtp_tls_fingerprint_cert_match"]), ("fingerprint", "AB" * 32))
+        self.assertEqual((main_cf["myhostname"], main_cf["from_address"]), ("host.example.com", "ops@example.com"))
+        self.assertEqual(passwd, "[smtp.example.com]:4465 me:p:w|x\n")
+        self.assertNotIn("unverified", shown)
+        self.assertIn("alias_maps =\n", self.read("main.cf"))
+
+    def test_dma_without_a_login(self):
+        self.write("aliases", "*: ops@example.com\n")
+        path = os.path.dirname(self.write("dma/dma.conf", "SMARTHOST relay.example.com\nSECURETRANSFER\nSTARTTLS\nOPPORTUNISTIC_TLS\n"
+            "ALIASES %s/aliases\nMASQUERADE example.com\n" % self.tmp))
+        shown = self.outpost("import", "--yes", "dma", path).out
+        self.assertIn("smtp_tls_security_level = may\n", self.read("main.cf"))
+        self.assertIn("myorigin = example.com\n", self.read("main.cf"))
+        self.assertIn("alias_maps = hash:%s/aliases\n" % self.tmp, self.read("main.cf"))
+        self.assertIn('an alias "*", which outpost does not know', shown)
+
+    def test_dma_without_a_smarthost(self):
+        path = os.path.dirname(self.write("dma/dma.conf", self.DMA.replace("SMARTHOST smtp", "#SMARTHOST smtp")))
+        self.assertIn("names no SMARTHOST", self.outpost("import", "dma", path, code=65).err)
+
     def test_msmtp_accounts(self):
         """The example of msmtp(1), grown as people grow it: defaults, several accounts with from, a default that is one of them."""
         path = self.write("msmtprc", """\
