@@ -1,8 +1,10 @@
 /* outpost config: shows parameters, and edits main.cf in place. */
 #include "config.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/io.h"
 #include "base/limits.h"
@@ -220,6 +222,21 @@ static int edit_text(struct context *c, const char *path, struct buf *old, struc
 	return replace(c, path, old, text, was_good, err);
 }
 
+static bool takes_away(const struct context *c)
+{
+	return option_given(c, "remove") || option_given(c, "comment");
+}
+
+/* It was written, for who reads the same file with Postfix; nobody is to believe that it does anything. */
+static void say_useless(const char *word)
+{
+	char *name = span_dup(span_trim((struct span){word, strcspn(word, "=")}));
+
+	if (name && conf_find(name) < 0 && conf_postfix_knows(name))
+		fprintf(stderr, "outpost: %s was written, but is a parameter of Postfix that has no use here\n", name);
+	free(name);
+}
+
 static int edit(struct context *c)
 {
 	struct buf old, text;
@@ -227,18 +244,21 @@ static int edit(struct context *c)
 	char path[4200];
 	int rc;
 
+	if (access(c->dir, W_OK) < 0 && errno == EACCES) {
+		error_sys(&err, EX_NOPERM, NULL, "%s cannot be written (run this as root)", c->dir);
+		return fail(&err);
+	}
 	snprintf(path, sizeof(path), "%s/main.cf", c->dir);
 	buf_init(&old, LIMIT_CONF_FILE);
 	buf_init(&text, LIMIT_CONF_FILE);
 	rc = edit_text(c, path, &old, &text, &err);
 	buf_wipe(&old);
 	buf_wipe(&text);
-	return rc < 0 ? fail(&err) : EX_OK;
-}
-
-static bool takes_away(const struct context *c)
-{
-	return option_given(c, "remove") || option_given(c, "comment");
+	if (rc < 0)
+		return fail(&err);
+	for (int i = 0; i < c->argc && !takes_away(c); i++)
+		say_useless(c->argv[i]);
+	return EX_OK;
 }
 
 static bool wants_edit(const struct context *c)
@@ -246,7 +266,7 @@ static bool wants_edit(const struct context *c)
 	for (int i = 0; i < c->argc; i++)
 		if (strchr(c->argv[i], '='))
 			return true;
-	return takes_away(c);
+	return takes_away(c) || option_given(c, "edit");
 }
 
 static int run(struct context *c)
@@ -257,9 +277,9 @@ static int run(struct context *c)
 	if (wants_edit(c)) {
 		for (int i = 0; i < c->argc && !takes_away(c); i++)
 			if (!strchr(c->argv[i], '='))
-				return fail_usage(c, "%s is not NAME=VALUE", c->argv[i]);
+				return fail_usage(c, "%s is not NAME=VALUE; a value with blanks is to be quoted: 'NAME=VALUE'", c->argv[i]);
 		if (!c->argc)
-			return fail_usage(c, "the names of what is to go are missing");
+			return fail_usage(c, takes_away(c) ? "the names of what is to go are missing" : "NAME=VALUE is missing");
 		return edit(c);
 	}
 	rc = option_given(c, "defaults") ? conf_defaults(c->dir, &c->conf, &err) : context_conf(c, &err);
@@ -278,7 +298,7 @@ static const struct command_option options[] = {
 	{"unused", 0, NULL, "lines of main.cf that have no effect"},
 	{"remove", 'X', NULL, "remove the settings of these names from main.cf"},
 	{"comment", '#', NULL, "make comments of the settings of these names"},
-	{"edit", 'e', NULL, "accepted for postconf's sake: NAME=VALUE edits anyway"},
+	{"edit", 'e', NULL, "for postconf's sake: NAME=VALUE edits anyway"},
 	{"json", 'j', NULL, "one JSON object per line"},
 	{NULL, 0, NULL, NULL},
 };

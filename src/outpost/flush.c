@@ -170,6 +170,9 @@ static int run(struct context *c)
 	if (context_mend_modes(c, &err) < 0 || context_become(c, &err) < 0)
 		return fail(&err);
 	rc = flush(c, &err);
+	/* A script has the exit status; cron would mail the words, which then waited, too. */
+	if (rc == EX_TEMPFAIL && option_given(c, "quiet") && !isatty(STDERR_FILENO))
+		return rc;
 	if (rc != EX_OK) {
 		fflush(stdout);
 		fprintf(stderr, "outpost: %s\n", err.text);
@@ -181,7 +184,7 @@ static int run(struct context *c)
 }
 
 static const struct command_option options[] = {
-	{"quiet", 'q', NULL, "no progress, and no words when all went well"},
+	{"quiet", 'q', NULL, "no progress, and no words when all went well or, but on a terminal, mail waits"},
 	{NULL, 0, NULL, NULL},
 };
 

@@ -304,6 +304,11 @@ static int run(struct context *c)
 	if (!programs[i].is_file)
 		path = directory_of(path, directory, sizeof(directory));
 	rc = programs[i].read(&im, path, &err);
+	if (rc < 0 && err.code == EX_NOINPUT && c->argc == 1) {
+		size_t end = strlen(err.text);
+
+		snprintf(err.text + end, sizeof(err.text) - end, "; where it lies elsewhere: outpost import %s PATH", programs[i].name);
+	}
 	if (rc == 0)
 		rc = show_and_write(c, &im, &err);
 	for (size_t k = 0; k < IMPORT_FILES; k++)

@@ -52,6 +52,9 @@ static int run(struct context *c)
 		poll(NULL, 0, FOLLOW_MS);
 	}
 	queue_close(q);
+	if (rc == 0 && f.id && key == 0)
+		rc = error_set(&err, EX_DATAERR, NULL, "no message %s in the history, which is kept for %s", c->argv[0],
+			       conf_str(c->conf, P_history_lifetime));
 	return rc < 0 ? fail(&err) : EX_OK;
 }
 

@@ -116,7 +116,9 @@ static int postqueue(struct context *c, int argc, char **argv)
 	if (strcmp(call.command, "flush") == 0) {
 		if (call.n && call.words[call.n - 1][0] != '-')
 			fprintf(stderr, "postqueue: all mail goes through the relay, whatever its site: everything is tried\n");
+		/* cron would send what it says each time. */
 		call.n = 0;
+		add(&call, "--quiet");
 	}
 	if (geteuid() != 0 && !c->own && strcmp(call.command, "retry") != 0)
 		return by_sendmail(c, strcmp(call.command, "queue") == 0 ? "-bp" : "-q");
@@ -165,8 +167,8 @@ static int postfix_start_foreground(struct context *c)
 static int postfix_stop(struct context *c)
 {
 	(void)c;
-	fprintf(stderr, "postfix: nothing was stopped; outpost is, until the next start, by: systemctl stop outpost-run.timer "
-		"outpost.socket outpost.service (without systemd: pkill -x outpostd); what is submitted then waits in the queue\n");
+	fprintf(stderr, "postfix: nothing was stopped. Type: systemctl stop outpost-run.timer outpost.socket outpost.service "
+		"(without systemd: pkill -x outpostd, until the next mail starts it). What is submitted meanwhile waits in the queue\n");
 	return EX_UNAVAILABLE;
 }
 
@@ -231,9 +233,14 @@ static int postcat(struct context *c, int argc, char **argv)
 					      {'h', false, "show", NULL}, {'e', false, "show", NULL},
 					      {'d', false, "show", "--raw"}, {0, false, NULL, NULL}};
 	struct call call = {.name = "postcat"};
+	bool part = false;
 
 	if (!translate(c, &call, table, argc, argv) || !call.command || call.n == 0)
-		return postfix_usage("postcat", "[-c DIR] [-b] -q ID");
+		return postfix_usage("postcat", "[-c DIR] [-b | -h] -q ID");
+	for (int i = 1; i < argc; i++)
+		part |= argv[i][0] == '-' && strpbrk(argv[i], "bdeh");
+	if (!part && !add(&call, "--full"))
+		return EX_USAGE;
 	return run_call(c, &call);
 }
 

@@ -6,6 +6,7 @@
 #include "outpost/postfix.h"
 
 #include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -28,18 +29,33 @@ static int mend_modes(struct context *c)
 	return context_mend_modes(c, &err) < 0 ? fail(&err) : EX_OK;
 }
 
+/* All but "static:", "inline:" and the like. */
+static bool names_file(const char *map, const char *path)
+{
+	static const char *const others[] = {"static:", "inline:", "exec:", "oauth2:"};
+
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		if (strlen(others[i]) == (size_t)(path - map) && strncmp(map, others[i], (size_t)(path - map)) == 0)
+			return false;
+	return map[0] != '{';
+}
+
 /* A map that holds no passwords, so that its mode does not matter here. */
 static int open_map(const struct kind *kind, const char *dir, const char *map, struct conf **conf, struct conf_maps **maps,
 		    struct error *err)
 {
 	const char *parameter = conf_table[kind->as].name, *path = map + strcspn(map, ":/");
-	char text[PATH_MAX + 16];
+	char absolute[PATH_MAX], text[PATH_MAX + 16];
 	size_t n = strlen(parameter);
 
 	path = *path == ':' ? path + 1 : map;
-	snprintf(text, sizeof(text), "%s%s", path == map ? "hash:" : "", map);
+	/* What is named from here is here, and not beside main.cf. */
+	if (names_file(map, path) && realpath(path, absolute))
+		snprintf(text, sizeof(text), "%.*s%s%s", (int)(path - map), map, path == map ? "hash:" : "", absolute);
+	else
+		snprintf(text, sizeof(text), "%s%s", path == map ? "hash:" : "", map);
 	/* An alias file that is not there is none for who sends mail; who names it is told. */
-	if (*path == '/' && access(path, F_OK) < 0)
+	if (names_file(map, path) && access(path, F_OK) < 0)
 		return error_sys(err, EX_CONFIG, NULL, "cannot open %s", path);
 	if (conf_defaults(dir, conf, err) == 0 && conf_set(*conf, parameter, text, err) == 0 &&
 	    conf_maps_open(*conf, kind->as, maps, err) == 0)

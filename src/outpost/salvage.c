@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include "base/sock.h"
 #include "outpost/command.h"
 
 static void tell_lost(void *arg, const char *id, const char *recipients)
@@ -36,7 +37,8 @@ static int run(struct context *c)
 	dir = conf_str(c->conf, P_queue_directory);
 	lock = queue_lock(dir, 0, &err);
 	if (lock < 0 && err.code == EX_TEMPFAIL)
-		error_set(&err, EX_TEMPFAIL, NULL, "outpostd is at work in %s: first type: systemctl stop outpost.socket outpost", dir);
+		error_set(&err, EX_TEMPFAIL, NULL, "outpostd is at work in %s: first type: %s", dir,
+			  sock_managed(conf_str(c->conf, P_door_socket)) ? "systemctl stop outpost.socket outpost" : "pkill -x outpostd");
 	if (lock < 0)
 		return fail(&err);
 	rc = queue_salvage(dir, tell_lost, NULL, &s, &err);

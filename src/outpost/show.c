@@ -165,6 +165,10 @@ static int show(struct context *c, struct queue *q, struct error *err)
 	queue_row_free(&row);
 	if (option_given(c, "json") || rc < 0)
 		return rc;
+	if (option_given(c, "full")) {
+		printf("\n");
+		return print_text(c, q, at, id, err);
+	}
 	rc = print_header(q, at, id, err);
 	printf("\n");
 	f.id = id;
@@ -187,6 +191,7 @@ static int run(struct context *c)
 static const struct command_option options[] = {
 	{"body", 'b', NULL, "the whole message, made safe for a terminal"},
 	{"raw", 'r', NULL, "the whole message as it is stored"},
+	{"full", 'f', NULL, "the recipients, and then the whole message, made safe for a terminal"},
 	{"json", 'j', NULL, "one JSON object, as `outpost queue --json` prints it"},
 	{NULL, 0, NULL, NULL},
 };

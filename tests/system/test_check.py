@@ -399,6 +399,8 @@ class Edits(harness.SystemTest):
         self.outpost("flush")
         self.relay.wait_messages(2)
         self.assertRegex(self.outpost("log", "--event", "held").out, ids[0])
+        self.assertRegex(self.outpost("log", ids[0]).out, r"%s sent <" % ids[0])
+        self.assertIn("no message ABC in the history, which is kept for 7d", self.outpost("log", "ABC", code=65).err)
 
     def test_by_the_running_outpostd(self):
         self.start_outpostd()
@@ -742,8 +744,12 @@ class PostfixNames(harness.SystemTest):
         self.assertRegex(self.call("postqueue", "-p").out, r"(?m)^-- \d+ Kbytes in 1 Request\.$")
         entry, = json_lines(self.call("postqueue", "-j"))
         self.call("postqueue", "-i", entry["queue_id"], code=None)
-        self.call("postqueue", "-f")
+        done = self.call("postqueue", "-f")
+        self.assertEqual(done.out + done.err, "")       # or cron would send it, each time
         self.relay.wait_messages(1)
+        self.sendmail("-odq", "tempfail@example.net")
+        done = self.call("postqueue", "-f")
+        self.assertEqual(done.out + done.err, "")
         self.call("postqueue", code=64)
 
     def test_postsuper(self):
@@ -804,6 +810,9 @@ class PostfixNames(harness.SystemTest):
         entry, = json_lines(self.call("postqueue", "-j"))
         self.assertIn("Subject: test", self.call("postcat", "-q", entry["queue_id"]).out)
         self.assertIn("hello", self.call("postcat", "-bq", entry["queue_id"]).out)
+        whole = self.call("postcat", "-q", entry["queue_id"]).out
+        self.assertRegex(whole, r"(?s) to +you@example\.net .*Subject: test\n.*\n\nhello\n\Z")
+        self.assertNotIn("hello", self.call("postcat", "-hq", entry["queue_id"]).out)
 
     def test_postconf(self):
         self.assertIn("relayhost = [localhost]:%d" % self.relay.starttls, self.call("postconf", "-n").out)
@@ -843,7 +852,7 @@ class PostfixNames(harness.SystemTest):
         self.assertIn("nothing needs to be reloaded", self.call("postfix", "reload").err)
         self.call("postfix", "flush")
         self.relay.wait_messages(1)
-        self.assertRegex(self.call("postfix", "stop", code=69).err, r"(?m)\Apostfix: nothing was stopped; .*systemctl stop")
+        self.assertRegex(self.call("postfix", "stop", code=69).err, r"\Apostfix: nothing was stopped\. Type: systemctl stop ")
         self.assertRegex(self.call("postfix", "restart", code=64).err, r"\Ausage: postfix ")
         with open(os.path.join(self.conf, "main.cf"), "a") as f:
             f.write("relayhost\n")
@@ -861,6 +870,20 @@ class PostfixNames(harness.SystemTest):
         open(os.path.join(self.queue_dir, "managed"), "w").close()
         self.assertIn("systemctl start outpost.socket", self.call("postfix", "start").err)
         self.assertIn("systemctl start outpost.socket", self.call("postfix", "start-fg", code=69).err)
+
+    def test_a_map_is_named_from_here(self):
+        """`cd /etc/postfix && postmap sasl_passwd`: not the file of that name beside outpost's main.cf."""
+        here = os.path.join(self.tmp, "here")
+        os.mkdir(here)
+        with open(os.path.join(self.conf, "generic"), "w") as f:
+            f.write("root there@example.com\n")
+        link = os.path.join(self.tmp, "postmap")
+        self.call("postmap", "-q", "x", "static:y")
+        env = {"MAIL_CONFIG": self.conf}
+        self.assertIn("cannot open generic", self.run_program(link, "generic", env=env, cwd=here, code=78).err)
+        with open(os.path.join(here, "generic"), "w") as f:
+            f.write("root here@example.com\n")
+        self.assertEqual(self.run_program(link, "-q", "root", "hash:generic", env=env, cwd=here).out, "here@example.com\n")
 
     def test_postconf_as_scripts_use_it(self):
         version = self.run_program("outpost", "--version").out.split()[1]

@@ -57,7 +57,9 @@ class Config(harness.SystemTest):
         self.assertEqual(os.stat(path).st_mode & 0o777, 0o640)
         self.ask("-X", "relayhost", "smtp_pipeline_window")
         self.assertEqual(self.read(), "# mine\n#relayhost = [x]:587\nmyhostname = h.example # no comment\nbiff = no\n")
-        self.ask("-e", "biff=yes")
+        self.assertIn("biff was written, but is a parameter of Postfix that has no use here", self.ask("-e", "biff=yes").err)
+        self.assertIn("relayhost is not NAME=VALUE", self.ask("-e", "relayhost", "[a.example]:587", code=64).err)
+        self.assertIn("NAME=VALUE is missing", self.ask("-e", code=64).err)
         self.assertIn("biff = yes\n", self.read())
         self.assertEqual([f for f in os.listdir(self.conf) if f.startswith("main.cf.")], [])
 

@@ -175,6 +175,10 @@ MAILNAME /etc/mailname
         self.assertIn("alias_maps = hash:%s/aliases\n" % self.tmp, self.read("main.cf"))
         self.assertIn('an alias "*", which outpost does not know', shown)
 
+    def test_a_program_that_is_not_there(self):
+        self.assertRegex(self.outpost("import", "nullmailer", code=66).err,
+                         r"No such file or directory; where it lies elsewhere: outpost import nullmailer PATH")
+
     def test_dma_without_a_smarthost(self):
         path = os.path.dirname(self.write("dma/dma.conf", self.DMA.replace("SMARTHOST smtp", "#SMARTHOST smtp")))
         self.assertIn("names no SMARTHOST", self.outpost("import", "dma", path, code=65).err)
