@@ -5,6 +5,7 @@
 #define QUEUE_DB_H
 
 #include <sqlite3.h>
+#include <sys/types.h>
 
 #include "base/limits.h"
 #include "queue/queue.h"
@@ -15,6 +16,8 @@ enum {
 	QUEUE_VERSION = 2,
 };
 
+enum { QUEUE_FILES = 2 };	/* the database and its WAL */
+
 enum { FLAG_SMTPUTF8 = 1, FLAG_BOUNCE = 2, FLAG_WARNED = 4 };
 
 struct queue {
@@ -22,6 +25,10 @@ struct queue {
 	bool writer;
 	bool in_transaction, reading;		/* between queue_begin and queue_commit */
 	bool undone, careful;			/* see queue_again */
+	struct {
+		dev_t dev;
+		ino_t ino;		/* 0: there is none */
+	} files[QUEUE_FILES];			/* a writer's, see queue_in_place */
 	int64_t last_key;		/* of message or event */
 	bool rewound;			/* there are keys of a later time than that: one may be taken */
 	int64_t next_chunk;
@@ -101,6 +108,9 @@ void db_remove_file(const char *path);
 
 /* From `version`, an older one, to QUEUE_VERSION, in one transaction. */
 int db_migrate(struct queue *q, int64_t version, struct error *err);
+
+/* Whether the lock file that is open is the one that has this name. */
+bool lock_is_at(int fd, const char *path);
 
 /* NULL when a queue may live on a file system of this type (statfs(2)), else its name. */
 const char *queue_refused_fs(unsigned long f_type);

@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -44,14 +45,12 @@ static int check_fs(const char *dir, struct error *err)
 			 name);
 }
 
-static int take(int fd, int64_t wait_ms)
+static int take(int fd, deadline until)
 {
-	deadline until = deadline_in_ms(wait_ms);
-
 	while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
 		if (errno != EWOULDBLOCK && errno != EINTR)
 			return -1;
-		if (wait_ms <= 0 || deadline_over(until)) {
+		if (deadline_over(until)) {
 			errno = EWOULDBLOCK;
 			return -1;
 		}
@@ -60,19 +59,20 @@ static int take(int fd, int64_t wait_ms)
 	return 0;
 }
 
-int queue_lock(const char *dir, int64_t wait_ms, struct error *err)
+bool lock_is_at(int fd, const char *path)
 {
-	char path[4096];
-	int fd;
+	struct stat ours, there;
 
-	if (check_fs(dir, err) < 0)
-		return -1;
-	if (snprintf(path, sizeof(path), "%s/lock", dir) >= (int)sizeof(path))
-		return error_set(err, EX_CONFIG, "4.3.0", "the name of the queue directory is too long");
-	fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NOCTTY, 0600);
+	return fstat(fd, &ours) == 0 && stat(path, &there) == 0 && ours.st_dev == there.st_dev && ours.st_ino == there.st_ino;
+}
+
+static int open_and_take(const char *dir, const char *path, deadline until, struct error *err)
+{
+	int fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NOCTTY, 0600);
+
 	if (fd < 0)
 		return error_sys(err, errno == EACCES ? EX_NOPERM : EX_CANTCREAT, "4.3.0", "cannot open the lock %s", path);
-	if (take(fd, wait_ms) == 0)
+	if (take(fd, until) == 0)
 		return fd;
 	if (errno == EWOULDBLOCK)
 		error_set(err, EX_TEMPFAIL, "4.3.0", "a flusher is at work in %s", dir);
@@ -80,4 +80,20 @@ int queue_lock(const char *dir, int64_t wait_ms, struct error *err)
 		error_sys(err, EX_OSERR, "4.3.0", "cannot lock %s", path);
 	close(fd);
 	return -1;
+}
+
+int queue_lock(const char *dir, int64_t wait_ms, struct error *err)
+{
+	deadline until = deadline_in_ms(wait_ms > 0 ? wait_ms : 0);
+	char path[4096];
+	int fd;
+
+	if (check_fs(dir, err) < 0)
+		return -1;
+	if (snprintf(path, sizeof(path), "%s/lock", dir) >= (int)sizeof(path))
+		return error_set(err, EX_CONFIG, "4.3.0", "the name of the queue directory is too long");
+	/* One that was removed while we waited for it keeps nobody out. */
+	while ((fd = open_and_take(dir, path, until, err)) >= 0 && !lock_is_at(fd, path))
+		close(fd);
+	return fd;
 }

@@ -36,6 +36,10 @@ void queue_close(struct queue *q);
  * deadline; without, EX_TEMPFAIL "a flusher is at work". NFS, CIFS, 9p and FUSE are refused (EX_CONFIG). */
 int queue_lock(const char *dir, int64_t wait_ms, struct error *err);
 
+/* 0 while the names in dir still lead to the database that was opened for writing and to its lock. Where somebody has removed
+ * them, or put a backup in their place, what is committed is lost and another flusher may be at work: -1, and no way back. */
+int queue_in_place(const struct queue *q, const char *dir, int lock, struct error *err);
+
 /* ---- put: all puts between begin and commit are one commit. */
 struct queue_new_recipient {
 	const char *address;	/* rewritten: where it goes */

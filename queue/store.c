@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/deadline.h"
@@ -187,12 +188,46 @@ static int prepare_writer(struct queue *q, struct error *err)
 	return 0;
 }
 
-static int open_writer(struct queue *q, const char *path, struct error *err)
+static const char *const files[QUEUE_FILES] = {"queue.db", "queue.db-wal"};
+
+static void remember_files(struct queue *q, const char *dir)
+{
+	char path[PATH_SIZE + 16];
+	struct stat st;
+
+	for (size_t i = 0; i < QUEUE_FILES; i++) {
+		snprintf(path, sizeof(path), "%s/%s", dir, files[i]);
+		if (stat(path, &st) == 0) {
+			q->files[i].dev = st.st_dev;
+			q->files[i].ino = st.st_ino;
+		}
+	}
+}
+
+static int open_writer(struct queue *q, const char *dir, const char *path, struct error *err)
 {
 	q->writer = true;
-	if (open_database(q, path, SQLITE_OPEN_READWRITE, err) < 0 || check_version(q, err) < 0)
+	if (open_database(q, path, SQLITE_OPEN_READWRITE, err) < 0 || check_version(q, err) < 0 || prepare_writer(q, err) < 0)
 		return -1;
-	return prepare_writer(q, err);
+	remember_files(q, dir);
+	return 0;
+}
+
+/* SQLite writes on happily into a file that has no name any more. */
+int queue_in_place(const struct queue *q, const char *dir, int lock, struct error *err)
+{
+	char path[PATH_SIZE + 16];
+	struct stat st;
+
+	for (size_t i = 0; i < QUEUE_FILES; i++) {
+		snprintf(path, sizeof(path), "%s/%s", dir, files[i]);
+		if (q->files[i].ino && (stat(path, &st) < 0 || st.st_dev != q->files[i].dev || st.st_ino != q->files[i].ino))
+			return error_set(err, EX_TEMPFAIL, "4.3.0", "%s was removed or replaced while it was in use", path);
+	}
+	snprintf(path, sizeof(path), "%s/lock", dir);
+	if (!lock_is_at(lock, path))
+		return error_set(err, EX_TEMPFAIL, "4.3.0", "%s was removed or replaced while it was in use", path);
+	return 0;
 }
 
 /* Reading a WAL needs its index, which a reader must be able to make: so for writing, with writing forbidden; only where
@@ -243,7 +278,7 @@ int queue_open(const char *dir, unsigned flags, struct queue **out, struct error
 	q = calloc(1, sizeof(*q));
 	if (!q)
 		return error_set(err, EX_OSERR, "4.3.0", "no memory");
-	rc = flags & (QUEUE_WRITE | QUEUE_CREATE) ? open_writer(q, path, err) : open_reader(q, path, err);
+	rc = flags & (QUEUE_WRITE | QUEUE_CREATE) ? open_writer(q, dir, path, err) : open_reader(q, path, err);
 	if (rc < 0) {
 		queue_close(q);
 		return -1;

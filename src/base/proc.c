@@ -208,6 +208,7 @@ void proc_level(void)
 void proc_settle(void)
 {
 	umask(077);
+	signal(SIGCHLD, SIG_DFL);
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN); /* a file that may grow no more is an error like a full disk */
 }

@@ -49,7 +49,7 @@ void proc_hide(void);
  * done for everybody. To lower a nice value, or to leave chrt -i, takes root. */
 void proc_level(void);
 
-/* umask 077, SIGPIPE and SIGXFSZ ignored. */
+/* umask 077, SIGPIPE and SIGXFSZ ignored; SIGCHLD not, whatever we inherited: children are waited for. */
 void proc_settle(void);
 
 #endif

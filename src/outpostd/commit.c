@@ -10,6 +10,31 @@
 #include "base/log.h"
 #include "base/step.h"
 
+enum { PLACE_LOOK_MS = 1000, DISPLACED_MS = 2000 };
+
+bool commit_counts(struct outpostd *d, struct error *err)
+{
+	if (queue_in_place(d->queue, d->queue_dir, d->lock, err) == 0)
+		return true;
+	if (!d->displaced)
+		log_line(LOG_FAIL, "outpostd", 0, "%s; nothing more is accepted or sent, and outpostd ends, to begin anew with what is there",
+			 err->text);
+	if (!d->leaving)
+		d->leave_by = deadline_in_ms(DISPLACED_MS);
+	d->displaced = d->leaving = true;
+	return false;
+}
+
+bool commit_would_count(struct outpostd *d)
+{
+	struct error ignored;
+
+	if (!deadline_over(d->placed))
+		return true;
+	d->placed = deadline_in_ms(PLACE_LOOK_MS);
+	return commit_counts(d, &ignored);
+}
+
 static bool must_wait(struct outpostd *d)
 {
 	bool verdicts = settle_waits(d);
@@ -73,6 +98,24 @@ static int write_all(struct outpostd *d, bool verdicts, struct error *err)
 	return 0;
 }
 
+/* Who hears nothing asks again with his token, and is answered by whoever has the queue then. */
+static void committed(struct outpostd *d, bool verdicts)
+{
+	struct error err = {0};
+
+	recovered(d);
+	if (verdicts)
+		relay_stored(d);
+	settle_committed(d);
+	if (d->door.ready && !commit_counts(d, &err)) {
+		accept_forget(d);
+		door_forget(d);
+		return;
+	}
+	accept_committed(d);
+	door_committed(d);
+}
+
 void commit_turn(struct outpostd *d)
 {
 	bool verdicts = settle_waits(d);
@@ -89,12 +132,7 @@ void commit_turn(struct outpostd *d)
 			return;
 	}
 	if (write_all(d, verdicts, &err) == 0) {
-		recovered(d);
-		if (verdicts)
-			relay_stored(d);
-		settle_committed(d);
-		accept_committed(d);
-		door_committed(d);
+		committed(d, verdicts);
 		return;
 	}
 	accept_forget(d);

@@ -152,14 +152,20 @@ void client_close(struct client *c)
 	free(c);
 }
 
-/* What fits goes; a question makes more when its last page is out. */
+/* What fits goes; a question makes more when its last page is out. A listing that is read as fast as it is made would be all that is
+ * done: after a few pages it is the others' turn. */
 void client_flush(struct client *c)
 {
-	for (;;) {
+	for (int pages = 0;;) {
 		ssize_t n;
 
-		if (c->out.len == 0 && c->question && !c->closing)
+		if (c->out.len == 0 && c->question && !c->closing) {
+			if (pages++ == PAGES_AT_ONCE) {
+				loop_want(&c->d->loop, &c->watch, POLLOUT);
+				return;
+			}
 			c->closing = !ask_more(c);
+		}
 		if (c->out.len == 0)
 			break;
 		n = send(c->watch.fd, c->out.data, c->out.len, MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -700,6 +706,14 @@ void door_committed(struct outpostd *d)
 		snprintf(text, sizeof(text), "queued as %s", c->id);
 		client_answer(c, 0, "2.0.0", text);
 	}
+}
+
+void door_forget(struct outpostd *d)
+{
+	struct client *c;
+
+	while ((c = take_ready(&d->door)) != NULL)
+		client_close(c);
 }
 
 void door_failed(struct outpostd *d, const struct error *why)

@@ -495,6 +495,8 @@ static int take_some(struct outpostd *d, struct error *err)
 		queue_rollback(d->queue);
 		return -1;
 	}
+	if (!commit_counts(d, err))
+		return -1;
 	STEP("incoming-committed");
 	accept_committed(d);
 	bounce_committed(d);

@@ -111,6 +111,16 @@ static void on_signal(void *arg, short revents)
 	}
 }
 
+/* It asks for a configuration to be read again, and may come before there is one: it waits until it can be heard. */
+static void hold_hangups(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGHUP);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+}
+
 static int watch_signals(struct outpostd *d, struct error *err)
 {
 	sigset_t set;
@@ -310,7 +320,7 @@ static int leave(struct outpostd *d)
 	incoming_close(d);
 	close(d->signals.fd);
 	free_all(d);
-	return again ? 1 : 0;
+	return again ? 1 : d->displaced ? -EX_TEMPFAIL : 0;
 }
 
 /* In the background: the caller's process ends well when the door is open, or badly with our words. */
@@ -390,6 +400,7 @@ int main(int argc, char **argv)
 	if (io_standard_fds() < 0 || options(&d, argc, argv) < 0)
 		return usage();
 	proc_settle();
+	hold_hangups();
 	if (d.once && !d.foreground)
 		proc_level();
 	make_absolute(&d);

@@ -46,6 +46,7 @@ enum {
 	ENVELOPES_IN_ALL = 160 << 20,	/* and all of everybody's, are not more */
 	WAITING_PER_UID = 1024,		/* accepted, not yet looked at */
 	ACCEPT_AT_ONCE = 64,		/* new connections in one turn */
+	PAGES_AT_ONCE = 4,		/* of a listing */
 	GATHER_MS = 2,			/* a commit waits this long for submissions on their way ... */
 	GATHER_MAX = 64,		/* ... unless so many are complete */
 	DESCRIPTORS_WANTED = 8192,
@@ -168,6 +169,7 @@ bool door_gathers(struct outpostd *d);
 void door_write(struct outpostd *d);		/* inside the transaction: puts what is complete */
 void door_committed(struct outpostd *d);
 void door_failed(struct outpostd *d, const struct error *why);
+void door_forget(struct outpostd *d);		/* those who wait for their answer get none */
 void client_flush(struct client *c);		/* sends what it can, closes when all is said */
 void client_close(struct client *c);
 
@@ -429,6 +431,8 @@ void bounce_committed(struct outpostd *d);
 void bounce_forget(struct outpostd *d);
 
 /* ---- commit.c */
+bool commit_counts(struct outpostd *d, struct error *err);	/* false: what was committed is in no queue any more, and we leave */
+bool commit_would_count(struct outpostd *d);			/* the same, looked at once a second */
 void commit_turn(struct outpostd *d);
 deadline commit_deadline(struct outpostd *d);
 
@@ -563,6 +567,8 @@ struct outpostd {
 	char stall[300];		/* why */
 	bool stalled;			/* the queue takes no commits: nothing more is sent */
 	deadline stalled_until;
+	bool displaced;			/* the queue was removed or replaced: what is committed is lost */
+	deadline placed;		/* until when that is not looked at again */
 	unsigned stalls;
 	char (*journal)[QUEUE_ID];
 	struct flush flush;

@@ -466,8 +466,6 @@ static bool work(struct outpostd *d)
 {
 	bool more;
 
-	if (schedule_due(d) > clock_us(d))
-		return false;
 	if (all_dry(&d->schedule))
 		a_time_has_come(d);
 	d->schedule.trouble.code = 0;
@@ -486,7 +484,7 @@ bool schedule_work(struct outpostd *d)
 
 	if (d->stalled || d->leaving || !deadline_over(d->schedule.wait) || clock_stepped(d))
 		return false;
-	more = work(d);
+	more = schedule_due(d) <= clock_us(d) && commit_would_count(d) && work(d);
 	note_full(d);
 	return more;
 }

@@ -6,12 +6,14 @@ import os
 import re
 import resource
 import select
+import shutil
 import signal
 import socket
 import sqlite3
 import struct
 import subprocess
 import sys
+import threading
 import time
 import unittest
 
@@ -31,6 +33,17 @@ def submission(sender="s@example.com", recipients=("r@example.net",), body=b"Sub
     return (b"OUTPOST1" + record(b"K", token or os.urandom(16)) + record(b"S", sender.encode()) +
             b"".join(record(b"R", r.encode()) for r in recipients) + record(b"B", b"7") +
             record(b"X", struct.pack(">I", body.find(b"\n\n") + 2)) + record(b"M", body) + record(b"Z", struct.pack(">Q", len(body))))
+
+
+def holds(pid, name):
+    """Whether it has a file of this name open."""
+    for fd in os.listdir("/proc/%d/fd" % pid):
+        try:
+            if os.path.basename(os.readlink("/proc/%d/fd/%s" % (pid, fd))) == name:
+                return True
+        except OSError:
+            pass
+    return False
 
 
 class Flusher(harness.SystemTest):
@@ -211,6 +224,46 @@ class Door(Flusher):
             flood.stdout.close()
         self.assertTrue(service.alive())
         self.assertRegex(self.submit(), "^0 ")
+
+    def many_rows(self, n):
+        """A queue of so many messages, none of which is due; nobody may be at it."""
+        with open(os.path.join(self.queue_dir, "lock"), "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            base = sqlite3.connect(os.path.join(self.queue_dir, "queue.db"))
+            base.execute("PRAGMA synchronous = OFF")
+            with base:
+                row = base.execute("SELECT id FROM message WHERE state = 'q'").fetchone()[0]
+                later = int((time.time() + 86400) * 1e6)
+                base.execute("WITH RECURSIVE k (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM k WHERE n < ?) INSERT INTO message "
+                             "SELECT id - n, state, ?, uid, user, randomblob(16), sender, envid, ret, body, flags, size, lines, header,"
+                             " arrival, chunk, unsent, failed, done FROM message, k WHERE id = ?", (n, later, row))
+                base.execute("INSERT INTO recipient (message, n, state, address, notify, attempts, next) "
+                             "SELECT id, 1, 'q', 'r@example.net', 0, 0, ? FROM message WHERE id < ?", (later, row))
+            base.close()
+
+    def test_a_listing_delays_nobody(self):
+        """It is read as fast as it is made, and others have their turn between its pages. So it is with `sendmail -qR`."""
+        self.configure(relayhost="[localhost]:%d" % harness.free_port())
+        service = self.start_outpostd()
+        self.sendmail("-odq", "you@example.net")
+        service.stop()
+        self.many_rows(60000)
+        self.start_outpostd()
+        for question in (b"mailq\n", b"wake R nobody\n"):
+            asker, begin, times = self.knock(CONTROL_MAGIC + question), time.monotonic(), []
+            asker.recv(1)
+
+            def listen(asker=asker, times=times):
+                while asker.recv(1 << 20):
+                    pass
+                times.append(time.monotonic())
+            listener = threading.Thread(target=listen)
+            listener.start()
+            self.assertRegex(self.submit(), "^0 ")
+            answered = time.monotonic()
+            listener.join()
+            asker.close()
+            self.assertLess(answered - begin, (times[0] - begin) * 0.6, question)
 
     def test_recipients_without_end_cost_no_memory(self):
         """Many clients that only list recipients: the envelope is in memory, so there is an end to it."""
@@ -583,14 +636,88 @@ class Service(Flusher):
             fcntl.flock(lock, fcntl.LOCK_EX)
             waiting = self.start_outpostd(wait=False)
 
-            def has_opened_it():
-                for fd in os.listdir("/proc/%d/fd" % waiting.pid):
-                    if os.readlink("/proc/%d/fd/%s" % (waiting.pid, fd)).endswith("/lock"):
-                        return True
-                return False
-            harness.wait_for("it to wait", has_opened_it)
+            harness.wait_for("it to wait", lambda: holds(waiting.pid, "lock"))
             waiting.signal(signal.SIGTERM)
             harness.wait_for("its end", lambda: not waiting.alive(), 5)
+
+    def test_hangup_while_it_starts(self):
+        """There is no configuration to read again yet: it is no reason to end."""
+        self.configure(self.start_relay())
+        os.makedirs(self.queue_dir, exist_ok=True)
+        with open(os.path.join(self.queue_dir, "lock"), "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            service = self.start_outpostd(wait=False)
+            harness.wait_for("it to wait for the lock", lambda: holds(service.pid, "lock"))
+            service.signal(signal.SIGHUP)
+        self.wait_log("configuration was read again")
+        self.assertRegex(self.submit(), "^0 ")
+
+    def test_inherited_signals(self):
+        """Of a caller who does not care for his children, nor for hangups."""
+        relay = self.start_relay()
+        self.configure(relay, agent_idle_time="0s")
+        service = self.start(sys.executable, "-c", "import os, signal, sys; signal.signal(signal.SIGCHLD, signal.SIG_IGN); "
+                             "signal.signal(signal.SIGHUP, signal.SIG_IGN); os.execv(sys.argv[1], sys.argv[1:])",
+                             harness.program("outpostd"), "-C", self.conf, "-f", log=os.path.join(self.tmp, "outpostd.log"))
+        harness.wait_for("the door", self.door_answers)
+        with open("/proc/%d/status" % service.pid) as f:
+            ignored = int(re.search(r"SigIgn:\s*(\w+)", f.read()).group(1), 16)
+        self.assertFalse(ignored >> signal.SIGCHLD - 1 & 1)
+        self.assertRegex(self.submit(), "^0 ")
+        relay.wait_messages(1)
+        service.signal(signal.SIGHUP)
+        self.wait_log("configuration was read again")
+
+    def displaced(self, *names, to=None):
+        """outpostd at work, and somebody tidies up its directory. Mail that came before is at the relay."""
+        relay = self.start_relay()
+        self.configure(relay, door_socket=None)
+        self.door = os.path.join(self.queue_dir, "door")
+        service = self.start_outpostd()
+        self.sendmail("before@example.net")
+        relay.wait_messages(1)
+        self.wait_queue_empty()
+        for name in names:
+            path = os.path.join(self.queue_dir, name)
+            os.rename(path, to) if to else os.unlink(path)
+        return relay, service
+
+    def test_database_that_is_gone(self):
+        """What is stored in a file without a name is lost when outpostd ends: it is not acknowledged, and comes in again by
+        another way."""
+        self.may_leave_processes = True
+        for names, to in ((("queue.db", "queue.db-wal", "queue.db-shm"), None), (("queue.db",), os.path.join(self.tmp, "old.db")),
+                          (("queue.db-wal",), None)):
+            with self.subTest(names):
+                relay, service = self.displaced(*names, to=to)
+                self.assertEqual(self.submit(), "")
+                self.assertEqual(service.wait(), 75)
+                self.wait_log("/%s was removed or replaced while it was in use; nothing more is accepted" % names[0])
+                if to:
+                    for end in ("", "-wal", "-shm"):
+                        if os.path.exists(os.path.join(self.queue_dir, "queue.db" + end)):
+                            os.unlink(os.path.join(self.queue_dir, "queue.db" + end))
+                relay.stop()
+                shutil.rmtree(self.queue_dir)
+                os.unlink(self.log)
+        relay, service = self.displaced("queue.db", "queue.db-wal", "queue.db-shm")
+        self.sendmail("after@example.net")
+        self.assertEqual([m.recipients for m in relay.wait_messages(2)][1], ["after@example.net"])
+
+    def test_incoming_while_the_database_is_gone(self):
+        _, service = self.displaced("queue.db", "queue.db-wal", "queue.db-shm")
+        data = submission(recipients=("kept@example.net",))
+        self.run_program("outpost-drop", "-q", self.queue_dir, input=data)
+        self.assertEqual(service.wait(), 75)
+        self.assertEqual(len(os.listdir(os.path.join(self.queue_dir, "incoming"))), 1)
+
+    def test_lock_that_is_gone(self):
+        """Another flusher may be at work: nothing more is sent."""
+        relay, service = self.displaced("lock")
+        self.assertEqual(self.submit(), "")
+        self.assertEqual(service.wait(), 75)
+        self.wait_log("/lock was removed or replaced")
+        self.assertEqual(relay.count(), 1)
 
     def test_agents_hold_the_lock(self):
         """So a new flusher waits for the last agent of one that was killed."""
