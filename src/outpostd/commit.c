@@ -60,11 +60,21 @@ static void recovered(struct outpostd *d)
 {
 	if (d->stalled)
 		log_line(LOG_INFORMATION, "qmgr", 0, "the queue takes commits again");
-	d->stalled = false;
+	d->stalled = d->tight = false;
 	d->stalls = 0;
 }
 
-/* What the reserve is for: verdicts alone, once more. */
+/* Whether it may go better: with what was kept back, and without whole messages that are to go back to their senders. On a disk that
+ * the queue itself has filled one of these would else stop all mail, and with that what makes room. */
+static bool make_room(struct outpostd *d)
+{
+	bool room = !d->tight;
+
+	d->tight = true;
+	return reserve_use(d) || room;
+}
+
+/* Verdicts alone, once more. */
 static int write_verdicts(struct outpostd *d, struct error *err)
 {
 	if (queue_begin(d->queue, err) < 0)
@@ -141,7 +151,7 @@ void commit_turn(struct outpostd *d)
 		return; /* one submission was the reason: in the next turn it fails alone */
 	err.code = EX_TEMPFAIL;
 	door_failed(d, &err);
-	if (verdicts && reserve_use(d) && write_verdicts(d, &err) == 0)
+	if (verdicts && make_room(d) && write_verdicts(d, &err) == 0)
 		return;
 	if (verdicts)
 		stall(d, &err);

@@ -570,6 +570,7 @@ struct outpostd {
 	bool displaced;			/* the queue was removed or replaced: what is committed is lost */
 	deadline placed;		/* until when that is not looked at again */
 	unsigned stalls;
+	bool tight;			/* the last commit failed: notifications are made without the whole original, however much of it was asked for */
 	char (*journal)[QUEUE_ID];
 	struct flush flush;
 	size_t window;			/* messages an agent may have ahead of its verdicts */

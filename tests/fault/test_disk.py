@@ -104,6 +104,26 @@ class Disk(Scarce):
     def test_full_ext4(self):
         self.full("ext4", 12 << 20)
 
+    def test_no_room_for_the_original(self):
+        """A refused message is to go back whole, and there is no room for it: its header has to do, and the others go on."""
+        self.mount("tmpfs", 8 << 20)
+        relay = self.start_relay()
+        self.configure(relay)
+        self.start_outpostd()
+        self.sendmail("-odq", "-f", "me@example.com", "-R", "full", "reject@example.net",
+                      input=b"Subject: large\n\n" + (b"x" * 70 + b"\n") * 40000)
+        self.assertEqual(self.submit("other", "-odq").returncode, 0)
+        room = os.statvfs(self.queue_dir)
+        with open(os.path.join(self.queue_dir, "ballast"), "wb") as f:
+            f.write(b"x" * (room.f_bavail * room.f_bsize - (1500 << 10)))
+        self.outpost("flush", code=None, timeout=60)
+        self.wait_queue_empty()
+        messages = {m.sender: m for m in relay.wait_messages(2)}
+        self.assertEqual(sorted(messages), ["", "s@example.com"])
+        self.assertIn(b"Subject: large", messages[""].data)
+        self.assertLess(len(messages[""].data), 20000)
+        self.assertFalse(self.log_lines("takes no commits"))
+
     def test_read_only(self):
         self.mount("tmpfs", 8 << 20)
         relay = self.start_relay()
