@@ -14,7 +14,7 @@
 #include "base/log.h"
 #include "base/step.h"
 
-enum { HAND_OUT = 64, SKIPS = 50, FULL_MS = 200, STEPPED_MS = 500, TELL_AGAIN_MS = 60 * 1000, NO_ROUTE_US = 60 * 1000000 };
+enum { HAND_OUT = 64, SKIPS = 50, PASS_OVER = 500, FULL_MS = 200, STEPPED_MS = 500, TELL_AGAIN_MS = 60 * 1000, NO_ROUTE_US = 60 * 1000000 };
 
 /* ---- lanes */
 
@@ -183,10 +183,10 @@ void schedule_force(struct outpostd *d, bool on)
 	schedule_reset(d);
 }
 
-/* 1: *m is a message of this lane that nobody has; 0: none now; -1. */
+/* 1: *m is a message of this lane that nobody has; 0: none now; 2: none among many, and it goes on from there in the next turn; -1. */
 static int lane_next(struct outpostd *d, struct lane *l, int64_t now, struct queue_message *m, struct error *err)
 {
-	for (;;) {
+	for (int passed = 0; passed < PASS_OVER; passed++) {
 		int rc = queue_next(d->queue, l->uid, now, d->schedule.force, CLAIM_RECIPIENTS, &l->cursor, m, err);
 
 		if (rc <= 0)
@@ -195,6 +195,7 @@ static int lane_next(struct outpostd *d, struct lane *l, int64_t now, struct que
 			return 1;
 		queue_message_free(m);
 	}
+	return 2;
 }
 
 /* The next message of the next user who has one. *undo: the cursor to put back if it is not taken. */
@@ -216,6 +217,8 @@ static struct lane *next_message(struct outpostd *d, struct queue_message *m, st
 		rc = lane_next(d, l, now, m, &err);
 		if (rc == 1)
 			return l;
+		if (rc == 2)
+			continue;
 		l->dry = true;
 		l->dried = now;
 		if (rc < 0)

@@ -265,6 +265,27 @@ class Door(Flusher):
             asker.close()
             self.assertLess(answered - begin, (times[0] - begin) * 0.6, question)
 
+    @unittest.skipIf(harness.ASAN, "too slow for as many messages as it takes")
+    def test_a_flush_delays_nobody(self):
+        """Not even when it has to pass over all that it has deferred already."""
+        self.configure(self.start_relay(dialogue='when rcpt do reply "451 4.2.0 not now"\n'))
+        service = self.start_outpostd()
+        self.sendmail("-odq", "you@example.net")
+        service.stop()
+        self.many_rows(25000)
+        self.start_outpostd()
+        begin, worst = time.monotonic(), 0.0
+        with subprocess.Popen([harness.program("outpost"), "-C", self.conf, "flush"], stdout=subprocess.DEVNULL,
+                              stderr=subprocess.DEVNULL, env=self.environ()) as flush:
+            while flush.poll() is None:
+                asked = time.monotonic()
+                s = self.knock(CONTROL_MAGIC + b"nonsense\n")
+                self.assertIn("does not know", self.answer(s))
+                s.close()
+                worst = max(worst, time.monotonic() - asked)
+                time.sleep(0.005)
+        self.assertLess(worst, (time.monotonic() - begin) * 0.07)
+
     def test_recipients_without_end_cost_no_memory(self):
         """Many clients that only list recipients: the envelope is in memory, so there is an end to it."""
         self.configure(self.start_relay())
