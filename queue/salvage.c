@@ -6,6 +6,7 @@
 #include "queue/db.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -28,6 +29,15 @@ static const char *const sources[] = {
 	"SELECT message, 1 FROM recipient ORDER BY message, n",
 	"SELECT message, 1 FROM recipient ORDER BY message DESC, n DESC",
 };
+
+/* Which bodies there are: the key of each piece, and how long it is. */
+static const char *const pieces[] = {
+	"SELECT id, length(data) FROM chunk ORDER BY id",
+	"SELECT id, length(data) FROM chunk ORDER BY id DESC",
+};
+static const char orphans[] =
+	"SELECT b.id, b.size, (SELECT id FROM temp.owner o WHERE o.chunk = b.id) FROM temp.piece b"
+	" WHERE b.id > ?1 AND NOT EXISTS (SELECT 1 FROM chunk c WHERE c.id = b.id) ORDER BY b.id LIMIT 1";
 
 /* What a message consists of: where it is read, and where it goes. */
 enum { MESSAGE, RECIPIENTS, CHUNKS, PARTS };
@@ -67,7 +77,8 @@ struct salvage {
 	queue_lost lost;
 	void *arg;
 	struct queue_salvaged *out;
-	sqlite3_stmt *from[PARTS], *to[PARTS], *owed, *whole, *names;
+	sqlite3_stmt *from[PARTS], *to[PARTS], *owed, *whole, *names, *chunk, *owner;
+	const char *dir;
 };
 
 static sqlite3_stmt *prepare(struct queue *q, const char *sql)
@@ -114,6 +125,7 @@ static int copy(struct salvage *s, size_t part, int64_t id)
 
 /* ---- which messages there are */
 
+/* Two numbers of each row of the old database into the new one. */
 static void ask_source(struct salvage *s, const char *sql, sqlite3_stmt *found)
 {
 	sqlite3_stmt *st = prepare(s->old, sql);
@@ -132,7 +144,9 @@ static int find_messages(struct salvage *s, struct error *err)
 {
 	sqlite3_stmt *found;
 
-	if (db_exec(s->q, "CREATE TEMP TABLE found (id INTEGER PRIMARY KEY, owed INTEGER)", err) < 0)
+	if (db_exec(s->q, "CREATE TEMP TABLE found (id INTEGER PRIMARY KEY, owed INTEGER);"
+			  "CREATE TEMP TABLE piece (id INTEGER PRIMARY KEY, size INTEGER);"
+			  "CREATE TEMP TABLE owner (chunk INTEGER PRIMARY KEY, id INTEGER)", err) < 0)
 		return -1;
 	found = prepare(s->q, "INSERT INTO found VALUES (?1, ?2) ON CONFLICT (id) DO UPDATE SET owed = max(owed, excluded.owed)");
 	if (!found)
@@ -170,6 +184,19 @@ static void tell_lost(struct salvage *s, int64_t id)
 		s->lost(s->arg, text, names);
 }
 
+/* Whose text begins at which piece, if that can be read still. */
+static void note_owner(struct salvage *s, int64_t id)
+{
+	sqlite3_bind_int64(s->chunk, 1, id);
+	if (sqlite3_step(s->chunk) == SQLITE_ROW) {
+		sqlite3_bind_int64(s->owner, 1, sqlite3_column_int64(s->chunk, 0));
+		sqlite3_bind_int64(s->owner, 2, id);
+		sqlite3_step(s->owner);
+		sqlite3_reset(s->owner);
+	}
+	sqlite3_reset(s->chunk);
+}
+
 /* -1: the new database takes nothing. */
 static int copy_message(struct salvage *s, int64_t id, bool owed, struct error *err)
 {
@@ -183,7 +210,10 @@ static int copy_message(struct salvage *s, int64_t id, bool owed, struct error *
 		return db_fail(s->q, err, "the new queue");
 	if (owed)
 		tell_lost(s, id);
-	return db_exec(s->q, "ROLLBACK TO one; RELEASE one", err);
+	if (db_exec(s->q, "ROLLBACK TO one; RELEASE one", err) < 0)
+		return -1;
+	note_owner(s, id);
+	return 0;
 }
 
 static int copy_messages(struct salvage *s, struct error *err)
@@ -220,11 +250,13 @@ static int prepare_all(struct salvage *s, struct error *err)
 			return db_fail(s->q, err, "queue");
 	}
 	s->names = prepare(s->old, "SELECT address FROM recipient WHERE message = ?1 ORDER BY n LIMIT 5");
-	if (!s->names)
+	s->chunk = prepare(s->old, "SELECT chunk FROM message WHERE id = ?1 AND size > 0");
+	if (!s->names || !s->chunk)
 		return db_fail(s->old, err, "queue");
+	s->owner = prepare(s->q, "INSERT OR IGNORE INTO temp.owner VALUES (?1, ?2)");
 	s->owed = prepare(s->q, is_owed);
 	s->whole = prepare(s->q, is_whole);
-	return s->owed && s->whole ? 0 : db_fail(s->q, err, "queue");
+	return s->owner && s->owed && s->whole ? 0 : db_fail(s->q, err, "queue");
 }
 
 static void finalize_all(struct salvage *s)
@@ -236,6 +268,92 @@ static void finalize_all(struct salvage *s)
 	sqlite3_finalize(s->owed);
 	sqlite3_finalize(s->whole);
 	sqlite3_finalize(s->names);
+	sqlite3_finalize(s->chunk);
+	sqlite3_finalize(s->owner);
+}
+
+/* ---- the texts that no message has */
+
+static int find_pieces(struct salvage *s, struct error *err)
+{
+	sqlite3_stmt *st = prepare(s->q, "INSERT OR IGNORE INTO temp.piece VALUES (?1, ?2)");
+
+	if (!st)
+		return db_fail(s->q, err, "queue");
+	for (size_t i = 0; i < sizeof(pieces) / sizeof(pieces[0]); i++)
+		ask_source(s, pieces[i], st);
+	sqlite3_finalize(st);
+	return 0;
+}
+
+/* One piece, if it can be read. */
+static int write_piece(struct salvage *s, int fd, int64_t id, struct error *err)
+{
+	sqlite3_stmt *st = prepare(s->old, "SELECT data FROM chunk WHERE id = ?1");
+	int rc = 0;
+
+	if (!st)
+		return db_fail(s->old, err, "queue");
+	sqlite3_bind_int64(st, 1, id);
+	if (sqlite3_step(st) == SQLITE_ROW &&
+	    io_write_all(fd, sqlite3_column_blob(st, 0), (size_t)sqlite3_column_bytes(st, 0), DEADLINE_NEVER) < 0)
+		rc = -1;
+	sqlite3_finalize(st);
+	return rc;
+}
+
+static int open_text(struct salvage *s, int64_t owner, struct error *err)
+{
+	char path[PATH_SIZE], id[QUEUE_ID];
+	int fd;
+
+	if (owner)
+		db_id_of(owner, id);
+	else
+		snprintf(id, sizeof(id), "%06llu", (unsigned long long)s->out->texts + 1);
+	if (s->out->texts++ == 0) {
+		snprintf(path, sizeof(path), "%s/%s", s->dir, s->out->aside);
+		if (mkdir(path, 0700) < 0)
+			return error_sys(err, EX_CANTCREAT, "4.3.0", "cannot make %s", path);
+	}
+	snprintf(path, sizeof(path), "%s/%s/%s.eml", s->dir, s->out->aside, id);
+	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	return fd < 0 ? error_sys(err, EX_CANTCREAT, "4.3.0", "cannot make %s", path) : fd;
+}
+
+/* A piece that is not full ends its text, and so does one that nobody's next piece follows. */
+static int write_texts(struct salvage *s, struct error *err)
+{
+	sqlite3_stmt *st = prepare(s->q, orphans);
+	int64_t last = INT64_MIN;
+	bool goes_on = false;
+	int fd = -1, rc = st ? 0 : db_fail(s->q, err, "queue");
+
+	for (; rc == 0 && (sqlite3_bind_int64(st, 1, last), sqlite3_step(st)) == SQLITE_ROW; sqlite3_reset(st)) {
+		int64_t id = sqlite3_column_int64(st, 0), owner = sqlite3_column_int64(st, 2);
+
+		if (!goes_on || id != last + 1 || owner) {
+			if (fd >= 0)
+				close(fd);
+			fd = open_text(s, owner, err);
+		}
+		rc = fd < 0 ? -1 : write_piece(s, fd, id, err);
+		if (fd >= 0 && rc < 0)
+			error_sys(err, EX_IOERR, "4.3.0", "cannot write to %s/%s", s->dir, s->out->aside);
+		goes_on = sqlite3_column_int64(st, 1) == LIMIT_CHUNK;
+		last = id;
+	}
+	if (fd >= 0)
+		close(fd);
+	sqlite3_finalize(st);
+	return rc;
+}
+
+static int save_texts(struct salvage *s, struct error *err)
+{
+	if (!s->out->lost)
+		return 0;
+	return find_pieces(s, err) < 0 ? -1 : write_texts(s, err);
 }
 
 static int copy_extras(struct salvage *s, struct error *err)
@@ -274,21 +392,30 @@ static int fill(struct salvage *s, struct error *err)
 		rc = prepare_all(s, err);
 	if (rc == 0)
 		rc = copy_messages(s, err);
+	if (rc == 0)
+		rc = save_texts(s, err);
 	finalize_all(s);
 	if (rc == 0 && (copy_extras(s, err) < 0 || empty_wal(s->q, err) < 0 || queue_check(s->q, true, err) != 0))
 		rc = -1;
 	return rc;
 }
 
-/* The new one gets the name in one step; until then everything is as it was. */
-static int swap(const char *dir, const char *old, const char *new, struct queue_salvaged *out, struct error *err)
+static int choose_names(struct queue_salvaged *out, struct error *err)
 {
-	char kept[PATH_SIZE + 64], shm[PATH_SIZE + 8];
 	time_t now = (time_t)(clock_wall_us() / 1000000);
 	struct tm tm;
 
 	if (!gmtime_r(&now, &tm) || !strftime(out->kept, sizeof(out->kept), "queue.db.damaged-%Y%m%dT%H%M%SZ", &tm))
 		return error_set(err, EX_OSERR, "4.3.0", "no time of day");
+	snprintf(out->aside, sizeof(out->aside), "%s.lost", out->kept);
+	return 0;
+}
+
+/* The new one gets the name in one step; until then everything is as it was. */
+static int swap(const char *dir, const char *old, const char *new, const struct queue_salvaged *out, struct error *err)
+{
+	char kept[PATH_SIZE + 64], shm[PATH_SIZE + 8];
+
 	snprintf(kept, sizeof(kept), "%s/%s", dir, out->kept);
 	snprintf(shm, sizeof(shm), "%s-shm", old);
 	if (io_sync(new) < 0 || link(old, kept) < 0 || io_sync(dir) < 0)
@@ -315,7 +442,7 @@ static int open_old(const char *path, struct queue **q, struct error *err)
 
 int queue_salvage(const char *dir, queue_lost lost, void *arg, struct queue_salvaged *out, struct error *err)
 {
-	struct salvage s = {.lost = lost, .arg = arg, .out = out};
+	struct salvage s = {.lost = lost, .arg = arg, .out = out, .dir = dir};
 	char old[PATH_SIZE], new[PATH_SIZE + 16];
 	int rc;
 
@@ -326,7 +453,7 @@ int queue_salvage(const char *dir, queue_lost lost, void *arg, struct queue_salv
 	rc = open_old(old, &s.old, err);
 	if (rc <= 0)
 		return rc;
-	rc = db_make_file(new, err) < 0 || db_open_file(new, &s.q, err) < 0 ? -1 : fill(&s, err);
+	rc = choose_names(out, err) < 0 || db_make_file(new, err) < 0 || db_open_file(new, &s.q, err) < 0 ? -1 : fill(&s, err);
 	queue_close(s.q);
 	queue_close(s.old);
 	if (rc == 0)

@@ -22,6 +22,9 @@ static int end(const struct queue_salvaged *s, const char *dir)
 		return EX_OK;
 	printf("%s could not be read whole and %s nowhere else.\n", words_count(s->lost, "message", "messages", lost, sizeof(lost)),
 	       s->lost == 1 ? "is" : "are");
+	if (s->texts)
+		printf("What is there of %s text is in files; who should have it still gets it by `sendmail ADDRESS < FILE`:\n  %s/%s\n",
+		       s->lost == 1 ? "its" : "their", dir, s->aside);
 	return EX_DATAERR;
 }
 
@@ -54,8 +57,9 @@ const struct command command_salvage = {
 	.name = "salvage",
 	.args = "",
 	.help = "make a new queue out of a damaged one",
-	.more = "What can be read of every message is kept: text, recipients, attempts. The damaged\n"
-		"file stays beside the new one. outpostd must be stopped; a sound queue is left alone.\n",
+	.more = "What can be read of every message is kept: text, recipients, attempts. Where only the\n"
+		"text can be read it becomes a file. The damaged database stays beside the new one.\n"
+		"outpostd must be stopped; a sound queue is left alone.\n",
 	.max_args = 0,
 	.run = run,
 };

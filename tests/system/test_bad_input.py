@@ -219,7 +219,7 @@ class BadInput(harness.SystemTest):
         saved, lost = map(int, re.search(r"^(\d+) messages saved, (\d+) lost", done.out, re.M).groups())
         self.assertEqual(saved + lost, len(subjects))
         self.assertIn(lost, (victim, victim + 1))       # one may have gone on from another page
-        kept = [name for name in os.listdir(self.queue_dir) if name.startswith("queue.db.damaged-")]
+        kept = [name for name in os.listdir(self.queue_dir) if name.startswith("queue.db.damaged-") and not name.endswith(".lost")]
         self.assertEqual(len(kept), 1)
         self.assertIn(kept[0], done.out)
         self.assertIn("ok    queue", self.outpost("check", "--offline").out)
@@ -230,8 +230,26 @@ class BadInput(harness.SystemTest):
         self.assertEqual(len(set(arrived) - {"test"}), len(subjects) - lost)
         self.assertNotIn("m7", arrived)
 
+    def test_salvage_where_only_texts_are_left(self):
+        """Nobody knows any more whom they are for; a person who reads them may."""
+        relay = self.start_relay()
+        self.configure(relay)
+        for subject in ("one", "two"):
+            self.sendmail("-odq", "you@example.net", input=b"Subject: %s\n\ntext\n" % subject.encode())
+        self.outpost("queue")
+        self.damage("recipient", b"")
+        done = self.outpost("salvage", code=65)
+        self.assertRegex(done.out, r"(?m)^0 messages saved, 2 lost\.$")
+        place = re.search(r"is in files; .*\n  (\S+)\n", done.out).group(1)
+        self.assertEqual(sorted(re.findall(r"lost  (\S+)", done.out)), sorted(name[:-4] for name in os.listdir(place)))
+        for name in sorted(os.listdir(place)):
+            with open(os.path.join(place, name), "rb") as f:
+                self.sendmail("you@example.net", input=f.read())
+        self.outpost("flush")
+        self.assertEqual([m.header("Subject") for m in relay.wait_messages(2)], ["one", "two"])
+
     def damage(self, table, text):
-        """Writes over the root of a table or index, and over the page that holds this text: how many messages were on that one."""
+        """Writes over the root of a table or index, and over the page that holds this text, if any: how many messages were on it."""
         path = os.path.join(self.queue_dir, "queue.db")
         base = sqlite3.connect(path)
         base.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -239,7 +257,7 @@ class BadInput(harness.SystemTest):
         base.close()
         with open(path, "r+b") as f:
             data = f.read()
-            page = data.index(text) // 8192
+            page = data.index(text) // 8192 if text else root - 1
             for at in (root - 1, page):
                 f.seek(at * 8192)
                 f.write(b"\xee" * 8192)

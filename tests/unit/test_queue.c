@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -1436,6 +1437,8 @@ static void test_salvage(void **state)
 		assert_int_equal(rc, 1);
 		snprintf(kept, sizeof(kept), "%s/%s", dir, s.kept);
 		assert_int_equal(unlink(kept), 0);
+		snprintf(kept, sizeof(kept), "rm -rf '%s/%s'", dir, s.aside);
+		assert_int_equal(system(kept), 0);
 		assert_int_equal(queue_open(dir, QUEUE_WRITE, &q, &err), 0);
 		assert_int_equal(queue_check(q, true, &err), 0);
 		assert_int_equal(queue_totals(q, &t, &err), 0);
@@ -1449,6 +1452,79 @@ static void test_salvage(void **state)
 	}
 	assert_true(done >= 10);	/* indexes and history cost nothing */
 	assert_in_range(most_lost, 1, SALVAGE_MESSAGES - 1);
+}
+
+/* How many files there are whose names are so long, how many bytes they have; they go. */
+static size_t count_texts(const char *aside, size_t name, uint64_t *bytes)
+{
+	char path[300], command[400];
+	struct dirent *e;
+	struct stat st;
+	size_t n = 0;
+	DIR *d;
+
+	path_in(path, sizeof(path), aside);
+	d = opendir(path);
+	*bytes = 0;
+	while (d && (e = readdir(d)) != NULL)
+		if (strlen(e->d_name) == name + 4 && strcmp(e->d_name + name, ".eml") == 0) {
+			assert_int_equal(fstatat(dirfd(d), e->d_name, &st, 0), 0);
+			assert_int_equal(st.st_mode & 0777, 0600);
+			*bytes += (uint64_t)st.st_size;
+			n++;
+		}
+	if (d)
+		closedir(d);
+	snprintf(command, sizeof(command), "rm -rf '%s'", path);
+	assert_int_equal(system(command), 0);
+	return n;
+}
+
+/* The list of what is owed is gone, or that of whom it is for: what is owed is there as text. */
+static void test_salvage_without_list(void **state)
+{
+	static const struct {
+		const char *table;
+		size_t name;
+	} lists[] = {{"message", 6}, {"recipient", 12}};
+	char path[200], good[200];
+	long page[2];
+	uint64_t owed, bytes, told;
+	struct queue_totals t;
+	struct queue_salvaged s;
+
+	(void)state;
+	make_varied_queue();
+	assert_int_equal(queue_totals(q, &t, &err), 0);
+	owed = t.queued + t.held + t.failed;
+	for (size_t i = 0; i < 2; i++) {
+		sqlite3_stmt *st;
+
+		assert_int_equal(sqlite3_prepare_v2(q->db, "SELECT rootpage FROM sqlite_master WHERE name = ?", -1, &st, NULL), SQLITE_OK);
+		sqlite3_bind_text(st, 1, lists[i].table, -1, SQLITE_STATIC);
+		assert_int_equal(sqlite3_step(st), SQLITE_ROW);
+		page[i] = (long)sqlite3_column_int64(st, 0);
+		sqlite3_finalize(st);
+	}
+	queue_close(q);
+	q = NULL;
+	path_in(path, sizeof(path), "queue.db");
+	path_in(good, sizeof(good), "good.db");
+	copy_file(path, good);
+	for (size_t i = 0; i < 2; i++) {
+		told = 0;
+		copy_file(good, path);
+		damage_page(path, page[i]);
+		assert_int_equal(queue_salvage(dir, count_lost, &told, &s, &err), 1);
+		assert_int_equal(s.saved, 0);
+		assert_int_equal(told, owed);
+		assert_int_equal(s.texts, owed);
+		assert_int_equal(count_texts(s.aside, lists[i].name, &bytes), owed);
+		assert_int_equal(bytes, owed / 40 * 69999 + (owed - owed / 40) * 999);
+		path_in(path, sizeof(path), s.kept);
+		assert_int_equal(unlink(path), 0);
+		path_in(path, sizeof(path), "queue.db");
+	}
 }
 
 static void test_damaged(void **state)
@@ -1666,6 +1742,7 @@ int main(void)
 		WITH_QUEUE(test_older_version_stays),
 		WITH_QUEUE(test_damaged),
 		WITH_QUEUE(test_salvage),
+		WITH_QUEUE(test_salvage_without_list),
 		WITH_QUEUE(test_modes_and_pragmas),
 		WITH_QUEUE(test_reader_beside_writer),
 		WITH_QUEUE(test_opens_again),
