@@ -100,7 +100,7 @@ static int64_t pause_s(struct outpostd *d, const struct relay *r, const struct d
 			max = LOCAL_RETRY_S;
 		if (min > max)
 			min = max;
-	} else if (why->kind == DOWN_AUTH) {
+	} else if (why->kind == DOWN_AUTH && why->code != EX_TEMPFAIL) { /* that: nobody could be asked for the credential */
 		min = max; /* providers lock accounts that knock */
 		max = min > AUTH_BACKOFF_MAX_S ? min : AUTH_BACKOFF_MAX_S;
 	}

@@ -75,10 +75,10 @@ static void end_waiting(void)
 		printf("\r                          \r");
 }
 
-/* Sleeps for the interval, the clock on the screen going on. */
+/* Sleeps for the interval, or until the code's end, the clock on the screen going on. */
 static void wait_interval(const struct device *d)
 {
-	int64_t end = clock_mono_ms() + d->interval * 1000;
+	int64_t life = d->expires - now_s(), end = clock_mono_ms() + (d->interval < life ? d->interval : life) * 1000;
 
 	for (int64_t left; (left = end - clock_mono_ms()) > 0;) {
 		show_waiting(d);

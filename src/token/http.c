@@ -59,7 +59,6 @@ static void set_options(CURL *curl, const struct oauth2 *o, const char *url, con
 int http_post(const struct oauth2 *o, const char *url, const struct buf *form, int seconds, struct http_answer *a, struct error *err)
 {
 	char words[CURL_ERROR_SIZE] = "";
-	curl_off_t retry = 0;
 	CURLcode rc;
 	CURL *curl;
 
@@ -72,8 +71,6 @@ int http_post(const struct oauth2 *o, const char *url, const struct buf *form, i
 	set_options(curl, o, url, form, seconds, a, words);
 	rc = curl_easy_perform(curl);
 	curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &a->status);
-	if (curl_easy_getinfo(curl, CURLINFO_RETRY_AFTER, &retry) == CURLE_OK && retry > 0 && retry < 86400)
-		a->retry_after = (long)retry;
 	curl_easy_cleanup(curl);
 	if (rc == CURLE_OK)
 		return 0;

@@ -33,7 +33,6 @@ void store_close(struct token_store *s);	/* wipes */
 /* ---- http.c: one POST over verified TLS. */
 struct http_answer {
 	long status;
-	long retry_after;		/* seconds; 0: nothing said */
 	struct buf body;
 };
 int http_post(const struct oauth2 *o, const char *url, const struct buf *form, int seconds, struct http_answer *a, struct error *err);

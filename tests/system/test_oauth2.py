@@ -290,7 +290,7 @@ class OAuth2(OAuth2Base):
         self.assertIn("refused", self.login(code=77).err)
         self.device(error("expired_token"))
         self.assertIn("not entered in time", self.login(code=77).err)
-        self.device(error("authorization_pending"), expires_in=1, interval=1)
+        self.device(error("authorization_pending"), expires_in=1, interval=3600)
         self.assertIn("not entered in time", self.login(code=77).err)
         self.device(token(1))
         self.assertIn("no refresh token", self.login(code=78).err)
@@ -441,6 +441,9 @@ class Delivery(OAuth2Base):
         self.sendmail("you@example.net")
         self.wait_log("answers with status 503 and no token")
         self.assertIn("status 503", self.mailq().out)
+        harness.wait_for("the commit", lambda: self.rows("SELECT failures FROM relay") == [(1,)])
+        # Nobody refused a login: it is looked at again as soon as any relay that is down, not as seldom as an account may be locked.
+        self.assertLess(self.rows("SELECT down_until FROM relay")[0][0] / 1e6 - time.time(), 600)
         self.answer("/token", token(1))
         self.outpost("flush")
         relay.wait_messages(1)
