@@ -6,9 +6,11 @@
 #include "base/limits.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <gnutls/x509.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define PRIORITY "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"
@@ -39,52 +41,88 @@ static bool wants_strength(const struct delivery_session *s)
 	return is_level(s, "verify") || is_level(s, "secure") || login_wants_proof(s);
 }
 
+/* A file that is no use: its parameter, and what is wrong; `words` where it can be read, and its contents are no good. */
+static int no_use(struct error *err, const char *param, const char *path, const char *words)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	struct stat st;
+
+	if (fd < 0)
+		words = strerror(errno);
+	else if (fstat(fd, &st) == 0 && S_ISDIR(st.st_mode))
+		words = strerror(EISDIR);
+	if (fd >= 0)
+		close(fd);
+	return error_set(err, EX_CONFIG, "4.3.5", "%s = %s: %s", param, path, words);
+}
+
+/* GnuTLS finds nothing in a directory that is not there, and says no more. */
+static int load_directory(struct trust *t, const char *path, struct error *err)
+{
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC), rc;
+
+	if (fd < 0)
+		return error_set(err, EX_CONFIG, "4.3.5", "smtp_tls_CApath = %s: %s", path, strerror(errno));
+	close(fd);
+	rc = gnutls_certificate_set_x509_trust_dir(t->cred, path, GNUTLS_X509_FMT_PEM);
+	if (rc < 0)
+		return error_set(err, EX_CONFIG, "4.3.5", "smtp_tls_CApath = %s: %s", path, gnutls_strerror(rc));
+	t->authorities += rc;
+	return 0;
+}
+
 static int load_authorities(struct trust *t, const struct delivery_session *s, struct error *err)
 {
-	int n = 0, rc;
+	int rc;
 
 	if (s->cafile[0]) {
 		rc = gnutls_certificate_set_x509_trust_file(t->cred, s->cafile, GNUTLS_X509_FMT_PEM);
 		if (rc <= 0)
-			return error_set(err, EX_CONFIG, "4.3.5", "smtp_tls_CAfile = %s: %s", s->cafile,
-					 access(s->cafile, R_OK) < 0 ? strerror(errno) :
-					 rc ? gnutls_strerror(rc) : "no certificate in it");
-		n += rc;
+			return no_use(err, "smtp_tls_CAfile", s->cafile, rc ? gnutls_strerror(rc) : "no certificate in it");
+		t->authorities += rc;
 	}
-	if (s->capath[0]) {
-		rc = gnutls_certificate_set_x509_trust_dir(t->cred, s->capath, GNUTLS_X509_FMT_PEM);
-		if (rc < 0)
-			return error_set(err, EX_CONFIG, "4.3.5", "smtp_tls_CApath = %s: %s", s->capath, gnutls_strerror(rc));
-		n += rc;
-	}
+	if (s->capath[0] && load_directory(t, s->capath, err) < 0)
+		return -1;
 	if ((!s->cafile[0] && !s->capath[0]) || s->append_default_ca) {
 		rc = gnutls_certificate_set_x509_system_trust(t->cred);
-		n += rc > 0 ? rc : 0;
+		t->authorities += rc > 0 ? rc : 0;
 	}
-	t->authorities = n;
 	return 0;
 }
 
 static int load_crl(struct trust *t, const struct delivery_session *s, struct error *err)
 {
-	int rc = s->crlfile[0] ? gnutls_certificate_set_x509_crl_file(t->cred, s->crlfile, GNUTLS_X509_FMT_PEM) : 0;
+	if (!s->crlfile[0] || gnutls_certificate_set_x509_crl_file(t->cred, s->crlfile, GNUTLS_X509_FMT_PEM) > 0)
+		return 0;
+	return no_use(err, "smtp_tls_CRLfile", s->crlfile, "no revocation list in it (PEM is wanted)");
+}
 
-	if (rc < 0)
-		return error_set(err, EX_CONFIG, "4.3.5", "CRL file %s: %s", s->crlfile, gnutls_strerror(rc));
-	return 0;
+static bool holds(const char *path, const char *mark)
+{
+	gnutls_datum_t text = {0};
+	bool found = gnutls_load_file(path, &text) == 0 && memmem(text.data, text.size, mark, strlen(mark));
+
+	if (text.data)
+		explicit_bzero(text.data, text.size);
+	gnutls_free(text.data);
+	return found;
 }
 
 static int load_own(struct trust *t, const struct delivery_session *s, struct error *err)
 {
-	int rc;
+	const char *key = s->keyfile[0] ? s->keyfile : s->certfile;
+	int rc = 0;
 
-	if (!s->certfile[0])
+	if (s->certfile[0])
+		rc = gnutls_certificate_set_x509_key_file2(t->cred, s->certfile, key, GNUTLS_X509_FMT_PEM, NULL, 0);
+	if (rc >= 0)
 		return 0;
-	rc = gnutls_certificate_set_x509_key_file2(t->cred, s->certfile, s->keyfile[0] ? s->keyfile : s->certfile,
-						   GNUTLS_X509_FMT_PEM, NULL, 0);
-	if (rc < 0)
-		return error_set(err, EX_CONFIG, "4.3.5", "client certificate %s: %s", s->certfile, gnutls_strerror(rc));
-	return 0;
+	if (!holds(s->certfile, "CERTIFICATE-----"))
+		return no_use(err, "smtp_tls_cert_file", s->certfile, "no certificate in it (PEM is wanted)");
+	if (!holds(key, "PRIVATE KEY-----"))
+		return no_use(err, "smtp_tls_key_file", key, "no private key in it (PEM is wanted)");
+	return no_use(err, "smtp_tls_key_file", key, rc == GNUTLS_E_CERTIFICATE_KEY_MISMATCH ?
+		      "not the key of the certificate in smtp_tls_cert_file" : gnutls_strerror(rc));
 }
 
 static int load_priority(struct trust *t, const struct delivery_session *s, struct error *err)

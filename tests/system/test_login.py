@@ -215,6 +215,27 @@ class Trust(LoginTest):
         # a file and a directory: both count
         self.sent(relay, 1, cafile=at("other.pem"), capath=os.path.join(self.tmp, "ca.myca"))
 
+    def test_a_file_that_is_no_use_is_named(self):
+        """With its parameter, and what is wrong with it."""
+        at = self.make("myca ca=yes", "me issuer=myca purpose=client")
+        cert, key = at("me.pem"), at("me.key")
+        relay = self.start_relay()
+        for settings, words in (
+                ({"cafile": "/none"}, "smtp_tls_CAfile = /none: No such file"),
+                ({"cafile": key}, "smtp_tls_CAfile = %s: no certificate in it" % key),
+                ({"cafile": self.tmp}, "smtp_tls_CAfile = %s: Is a directory" % self.tmp),
+                ({"capath": "/none", "cafile": None}, "smtp_tls_CApath = /none: No such file"),
+                ({"capath": cert, "cafile": None}, "smtp_tls_CApath = %s: Not a directory" % cert),
+                ({"crlfile": "/none"}, "smtp_tls_CRLfile = /none: No such file"),
+                ({"crlfile": cert}, "smtp_tls_CRLfile = %s: no revocation list in it" % cert),
+                ({"certfile": "/none"}, "smtp_tls_cert_file = /none: No such file"),
+                ({"certfile": key}, "smtp_tls_cert_file = %s: no certificate in it" % key),
+                ({"certfile": cert, "keyfile": "/none"}, "smtp_tls_key_file = /none: No such file"),
+                ({"certfile": cert, "keyfile": cert}, "smtp_tls_key_file = %s: no private key in it" % cert),
+                ({"certfile": cert, "keyfile": at("myca.key")}, "smtp_tls_key_file = %s: not the key of" % at("myca.key"))):
+            driven = self.drive(relay, **settings)
+            self.assertIn("config 4.3.5 (" + words, driven.down or "", driven)
+
     def test_own_ca_leaves_the_systems_out_unless_asked_for(self):
         at = self.make("myca ca=yes", "server issuer=myca dns=localhost")
         relay = self.start_relay(cert=at("server.pem"), key=at("server.key"))
