@@ -35,7 +35,7 @@ const char *recipients_get(const struct recipients *r, size_t i)
 	return r->text.data + r->v[i].at;
 }
 
-/* FNV-1a; the domain counts without case, so all of the address is folded: more collisions, never a wrong answer. */
+/* FNV-1a, without regard to case. */
 static size_t hash(const char *s)
 {
 	uint64_t h = 14695981039346656037u;
@@ -80,7 +80,7 @@ static bool is_there(const struct recipients *r, const char *spec)
 	if (!r->slots)
 		return false;
 	for (i = hash(spec) & (r->slots - 1); r->table[i]; i = (i + 1) & (r->slots - 1))
-		if (address_same(recipients_get(r, r->table[i] - 1), spec))
+		if (ascii_case_equal(recipients_get(r, r->table[i] - 1), spec))
 			return true;
 	return false;
 }
@@ -128,7 +128,7 @@ int recipients_argument(struct recipients *r, const char *arg, unsigned notify, 
 	struct adding to = {r, notify};
 	size_t before = r->n;
 
-	if (address_each(arg, strlen(arg), ADDRESS_BLANKS, add, &to, err) < 0)
+	if (address_each(arg, strlen(arg), ADDRESS_BLANKS | ADDRESS_TO, add, &to, err) < 0)
 		return -1;
 	if (r->n == before && !span_trim(span_of(arg)).n)
 		return error_set(err, EX_DATAERR, "5.1.3", "an empty argument is no recipient");
@@ -148,7 +148,7 @@ int recipients_header(struct recipients *r, struct span header, unsigned notify,
 	while (header_next(&header, &f)) {
 		if ((field_class(field_kind(f.name)) & (CLASS_RECIPIENT | CLASS_RESENT)) != want)
 			continue;
-		if (address_each(f.body.p, f.body.n, 0, add, &to, err) < 0)
+		if (address_each(f.body.p, f.body.n, ADDRESS_TO, add, &to, err) < 0)
 			return error_prefix(err, "header field %.*s", (int)f.name.n, f.name.p);
 	}
 	return 0;

@@ -1,5 +1,6 @@
 /*
- * recipients.h: the recipients of one message: every one once, in the order they came.
+ * recipients.h: the recipients of one message: every one once, in the order they came. Upper and lower case make no difference:
+ * nobody wants a message twice for the sake of a capital letter.
  */
 #ifndef SENDMAIL_RECIPIENTS_H
 #define SENDMAIL_RECIPIENTS_H

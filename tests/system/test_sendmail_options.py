@@ -254,7 +254,7 @@ class SmallServers(harness.SystemTest):
         return path
 
     def test_aliases(self):
-        people = self.file("people", "a@example.net\nb@example.net\n")
+        people = self.file("people", "a@example.net\nA@Example.net\nb@example.net\n")
         m = self.go("root", alias_maps="hash:" + self.file(
             "aliases", "root: admins, \"|/bin/x\"\nadmins: :include:%s,\n  c@example.net\n" % people))
         self.assertEqual(sorted(m.recipients), ["a@example.net", "b@example.net", "c@example.net"])
