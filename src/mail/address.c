@@ -11,7 +11,7 @@
  */
 enum token { T_END, T_WORD, T_QUOTED, T_LITERAL, T_SPECIAL, T_BAD };
 
-enum { COMMENT_DEPTH = 50 };
+enum { COMMENT_DEPTH = 50, LABEL = 63 };
 
 struct scan {
 	const char *p, *end;
@@ -245,6 +245,26 @@ static bool is_quoted_address(const struct scan *s)
 	return at && at > s->spec.data && at + 1 < end;
 }
 
+/* A shell's quote, the rest of a URL. Labels that are not ASCII get shorter or longer on their way into DNS. */
+static const char *name_fault(const char *spec)
+{
+	size_t label = 0;
+	bool ascii = true;
+	struct span local;
+	const char *d;
+
+	address_split(spec, &local, &d);
+	for (; *d != '[' && *d; d++) {
+		if (!in_domain(*d))
+			return "its domain holds a byte that no domain may hold";
+		label = *d == '.' ? 0 : label + 1;
+		ascii = *d == '.' || (ascii && (unsigned char)*d < 128);
+		if (label > LABEL && ascii)
+			return "a part of its domain is longer than 63 bytes";
+	}
+	return NULL;
+}
+
 /* The spec is whole: its last touches, and out with it. */
 static int give(struct scan *s, const char *entry, const char *end)
 {
@@ -267,6 +287,8 @@ static int give(struct scan *s, const char *entry, const char *end)
 		return refuse(s, entry, end, "it holds a control byte");
 	if (s->spec.len && address_check(buf_str(&s->spec), &why) < 0)
 		return refuse(s, entry, end, why.text);
+	if ((s->flags & ADDRESS_TO) && name_fault(buf_str(&s->spec)))
+		return refuse(s, entry, end, name_fault(buf_str(&s->spec)));
 	a.spec = buf_str(&s->spec);
 	a.text = (struct span){s->first, (size_t)(s->last - s->first)};
 	a.entry = (struct span){entry, (size_t)(end - entry)};

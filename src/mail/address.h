@@ -25,6 +25,7 @@ struct address {
 enum {
 	ADDRESS_BLANKS = 1,	/* blanks alone separate as well ("root admin"): an argument, not a header */
 	ADDRESS_SKIP_BAD = 2,	/* leave out what can't be parsed, and go on */
+	ADDRESS_TO = 4,		/* somebody to send to: a domain that no server can have is a mistake */
 };
 
 /* Gives every address of the list to `each`; a result of it other than 0 stops and is returned. Empty groups and empty

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/buf.h"
@@ -160,6 +161,23 @@ static void test_bad(void **state)
 	check_flags("a@, c@d, x y, <e@f>", ADDRESS_SKIP_BAD, "c@d|e@f|");
 }
 
+/* What no server can be called: a quote of some shell's, the rest of a URL, a label that DNS can't hold. */
+static void test_domains_to_send_to(void **state)
+{
+	static const char label[] = "a@abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefghijk.example";
+	char longer[sizeof(label) + 1];
+
+	(void)state;
+	check_flags("'a@b'", ADDRESS_TO, "!");
+	check_flags("`a@b`", ADDRESS_TO, "!");
+	check_flags("a@b?subject=x", ADDRESS_TO, "!");
+	check_flags("'a@b'", 0, "'a@b'|");
+	check_flags("a'b@c_d.E-f.\xc3\xbc, g@[IPv6:::1], h", ADDRESS_TO, "a'b@c_d.E-f.\xc3\xbc|g@[IPv6:::1]|h|");
+	check_flags(label, ADDRESS_TO, "a@abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefghijk.example|");
+	snprintf(longer, sizeof(longer), "a@x%s", label + 2);
+	check_flags(longer, ADDRESS_TO, "!");
+}
+
 static void test_blanks(void **state)
 {
 	(void)state;
@@ -221,7 +239,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_plain), cmocka_unit_test(test_names), cmocka_unit_test(test_behind_angles),
 		cmocka_unit_test(test_comments), cmocka_unit_test(test_quoted), cmocka_unit_test(test_groups_and_routes),
-		cmocka_unit_test(test_bad), cmocka_unit_test(test_blanks), cmocka_unit_test(test_nul_and_length),
+		cmocka_unit_test(test_bad), cmocka_unit_test(test_domains_to_send_to), cmocka_unit_test(test_blanks), cmocka_unit_test(test_nul_and_length),
 		cmocka_unit_test(test_positions), cmocka_unit_test(test_same),
 	};
 
