@@ -144,34 +144,44 @@ static int take_value(const struct rewrite_rules *r, struct span local, size_t c
 	return rc;
 }
 
-static int map_once(const struct rewrite_rules *r, const struct rewrite_map *m, const char *spec, struct buf *out,
+/* Asks for user+extension@domain, user@domain, user (of ours), @domain. *cut: where what took no part in the key begins. */
+static int find(const struct rewrite_rules *r, const struct rewrite_map *m, struct span local, const char *domain, size_t *cut,
+		struct buf *value, struct error *err)
+{
+	bool ours = map_is_local(r, domain) || ascii_case_equal(domain, r->myorigin);
+	size_t extension = extension_at(r, local.p, local.n);
+	int rc;
+
+	*cut = local.n;
+	rc = ask(m, local, domain, value, err);
+	if (rc == 0 && extension < local.n) {
+		*cut = extension;
+		rc = ask(m, (struct span){local.p, extension}, domain, value, err);
+	}
+	if (rc == 0 && ours)
+		rc = ask(m, (struct span){local.p, *cut}, NULL, value, err);
+	if (rc == 0) {
+		*cut = local.n;
+		rc = ask(m, (struct span){"", 0}, domain, value, err);
+	}
+	return rc;
+}
+
+/* keep: an extension that took no part stays (Postfix: propagate_unmatched_extensions, which names canonical maps, not generic ones). */
+static int map_once(const struct rewrite_rules *r, const struct rewrite_map *m, const char *spec, bool keep, struct buf *out,
 		    struct error *err)
 {
 	struct span local;
 	const char *domain;
 	struct buf value;
 	size_t cut;
-	bool ours;
 	int rc;
 
 	address_split(spec, &local, &domain);
-	cut = extension_at(r, local.p, local.n);
-	ours = map_is_local(r, domain) || ascii_case_equal(domain, r->myorigin);
 	buf_init(&value, LIMIT_ADDRESS * 4);
-	rc = ask(m, local, domain, &value, err);
-	if (rc == 0 && cut < local.n) {
-		rc = ask(m, (struct span){local.p, cut}, domain, &value, err);
-	} else {
-		cut = local.n;
-	}
-	if (rc == 0 && ours)
-		rc = ask(m, (struct span){local.p, cut}, NULL, &value, err);
-	if (rc == 0) {
-		cut = local.n;
-		rc = ask(m, (struct span){"", 0}, domain, &value, err);
-	}
+	rc = find(r, m, local, domain, &cut, &value, err);
 	if (rc > 0)
-		rc = take_value(r, local, cut, &value, out, err);
+		rc = take_value(r, local, keep ? cut : local.n, &value, out, err);
 	else if (rc == 0)
 		set(out, spec);
 	buf_free(&value);
@@ -190,7 +200,7 @@ static int canonical(const struct rewrite_rules *r, const struct rewrite_map *m,
 		return -1;
 	set(&was, spec);
 	for (int i = 0; rc > 0 && i < CANONICAL_ROUNDS; i++) {
-		rc = map_once(r, m, buf_str(&was), out, err);
+		rc = map_once(r, m, buf_str(&was), true, out, err);
 		if (rc < 0 || address_same(buf_str(&was), buf_str(out)))
 			break;
 		changed = 1;
@@ -232,7 +242,7 @@ int map_canonicals(const struct rewrite_rules *r, enum map_role role, const char
 
 int map_generic(const struct rewrite_rules *r, const char *spec, struct buf *out, struct error *err)
 {
-	return r->generic.get && *spec ? map_once(r, &r->generic, spec, out, err) : set(out, spec);
+	return r->generic.get && *spec ? map_once(r, &r->generic, spec, false, out, err) : set(out, spec);
 }
 
 /* ---- masquerading: host.example.com becomes example.com; "!host.example.com" in the list keeps that one. */

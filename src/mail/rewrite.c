@@ -12,6 +12,15 @@ static bool has_from_address(const struct rewrite_rules *r)
 	return r->from_address && *r->from_address;
 }
 
+bool rewrite_is_mailer_daemon(const struct rewrite_rules *r, const char *sender)
+{
+	struct span local;
+	const char *domain;
+
+	address_split(sender, &local, &domain);
+	return span_iscase(local, "mailer-daemon") && (!*domain || ascii_case_equal(domain, r->myorigin));
+}
+
 int rewrite_sender(const struct rewrite_rules *r, const char *sender, struct buf *out, struct error *err)
 {
 	struct buf spec, t;
@@ -56,6 +65,7 @@ struct rewriting {
 static int edit_address(void *arg, const struct address *a, struct error *err)
 {
 	struct rewriting *w = arg;
+	bool same = a->bare && a->text.n && a->text.p[a->text.n - 1] != '.'; /* "ann@example.com." is read, not written */
 	struct buf t;
 	int rc;
 
@@ -64,7 +74,7 @@ static int edit_address(void *arg, const struct address *a, struct error *err)
 	if (address_buf(&t, err) < 0)
 		return -1;
 	rc = map_all(w->r, w->role, a->spec, &t, err);
-	if (rc > 0 || (rc == 0 && !a->bare)) {
+	if (rc > 0 || (rc == 0 && !same)) {
 		buf_add(&w->line, w->done, (size_t)(a->text.p - w->done));
 		buf_adds(&w->line, buf_str(&t));
 		w->done = a->text.p + a->text.n;

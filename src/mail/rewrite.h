@@ -49,6 +49,9 @@ int rewrite_recipient(const struct rewrite_rules *r, const char *address,
 int rewrite_always_bcc(const struct rewrite_rules *r, int (*each)(void *arg, const char *address), void *arg,
 		       struct buf *note, struct error *err);
 
+/* Whether a sender is the name that notifications have: as in Postfix it stands for the null sender, so that none answers another. */
+bool rewrite_is_mailer_daemon(const struct rewrite_rules *r, const char *sender);
+
 /* The envelope sender at delivery; "" stays "". */
 int rewrite_sender(const struct rewrite_rules *r, const char *sender, struct buf *out, struct error *err);
 

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/log.h"
 #include "base/step.h"
@@ -43,7 +44,7 @@ static int list_add(void *arg, const char *address)
 static int by_address(const void *a, const void *b)
 {
 	const struct queue_new_recipient *const *x = a, *const *y = b;
-	int c = strcmp((*x)->address, (*y)->address);
+	int c = strcasecmp((*x)->address, (*y)->address);
 
 	/* Equal ones in the order of their coming: the first one stays. */
 	return c ? c : (*x > *y) - (*x < *y);
@@ -64,7 +65,7 @@ static int list_unique(struct list *l)
 		sorted[i] = &l->r[i];
 	qsort(sorted, l->n, sizeof(struct queue_new_recipient *), by_address);
 	for (size_t i = l->n - 1; i > 0; i--)
-		if (strcmp(sorted[i]->address, sorted[i - 1]->address) == 0) {
+		if (strcasecmp(sorted[i]->address, sorted[i - 1]->address) == 0) {
 			free((void *)(uintptr_t)sorted[i]->address);
 			sorted[i]->address = NULL;
 		}
@@ -157,9 +158,10 @@ static int note_delay(struct outpostd *d, const char *id, struct error *err)
 int accept_submission(struct outpostd *d, const struct submission *s, uint64_t size, const struct user *who, int64_t arrival,
 		      int64_t delay_us, queue_source source, void *arg, char id[QUEUE_ID], struct error *err)
 {
+	bool daemon = rewrite_is_mailer_daemon(&d->rules.r, s->sender);
 	struct list l = {0};
 	struct queue_new n = {
-		.uid = who->uid, .user = who->name, .sender = s->sender, .envid = s->envid, .ret = s->ret,
+		.uid = who->uid, .user = who->name, .sender = daemon ? "" : s->sender, .envid = s->envid, .ret = s->ret,
 		.body = s->body, .smtputf8 = s->smtputf8, .size = size, .header_size = s->header_size,
 		.arrival = arrival, .next_attempt = delay_us ? clock_us(d) + delay_us : s->queue_only ? later(d) : 0,
 	};

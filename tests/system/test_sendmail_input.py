@@ -180,6 +180,9 @@ class Input(harness.SystemTest):
             self.assertEqual(m.header("From"), "W <w@example.org>")
             m = self.through(b"x\n", "-f", null, "you@example.net")
             self.assertEqual(m.header("From").addresses[0].addr_spec, "root@example.com")
+        for daemon in ("MAILER-DAEMON", "mailer-daemon@example.com"):
+            m = self.through(b"Subject: x\n\nx\n", "-f", daemon, "you@example.net")
+            self.assertEqual(m.sender, "")
         m = self.through(b"From: root (Cron Daemon)\n\nx\n")
         self.assertIn(b"\nFrom: root@example.com (Cron Daemon)\n", m.data)
         m = self.through(b"From: Backup job\n\nx\n")
@@ -315,6 +318,8 @@ class Input(harness.SystemTest):
                 (("-t",), b"To: a@b.example, c@@d\n\nx\n", 65, "header field To"),
                 (("-f", "a b", "you@example.net"), b"x\n", 65, "the sender"),
                 (("a\nb@example.net <x",), b"x\n", 65, "no mail address"),
+                (("'ann@example.net'",), b"x\n", 65, "no domain may"),
+                (("-t",), b"To: a@b.example, a@example.net?subject=x\n\nx\n", 65, "no domain"),
                 (("a\x01b@example.net",), b"x\n", 65, "control byte")):
             done = self.sendmail(*args, input=data, code=code)
             self.assertRegex(done.err, r"\Asendmail: [^\n]*%s[^\n]*\n\Z" % re.escape(words))

@@ -170,6 +170,8 @@ static void test_maps(void **state)
 	recipient(&r, "abc@gone.example", "abc@here.example|", NULL);
 	recipient(&r, "root", "ops@z.example|", NULL);
 	recipient(&r, "Root@HOST.example.com", "ops@z.example|", NULL);
+	recipient(&r, "root+t", "ops@z.example|", NULL);
+	recipient(&r, "x+t@vm", "x+t@z.example|", NULL);
 	recipient(&r, "x@vm", "x@z.example|", NULL);
 	recipient(&r, "other", "o@z.example|", NULL);
 }
@@ -230,6 +232,21 @@ static void test_header(void **state)
 	       "To: root@example.com, A <b@example.com>,\n c@d.example\nSubject: a, b\nCc: bad bad bad, me@example.com\n\n");
 	header(&r, "From: root@localhost\nSender: x@vm\nReply-To: <>\nTo: a@localhost\n\n",
 	       "From: root@example.com\nSender: x@example.com\nReply-To: <>\nTo: a@example.com\n\n");
+	header(&r, "From: root@h.example.org.\nTo: A <a@b.example.>, c@d.example (C.), e.f@g.example\n\n",
+	       "From: root@h.example.org\nTo: A <a@b.example>, c@d.example (C.), e.f@g.example\n\n");
+}
+
+/* Mail from it answers an answer: it must have none. */
+static void test_mailer_daemon(void **state)
+{
+	struct rewrite_rules r = rules();
+
+	(void)state;
+	assert_true(rewrite_is_mailer_daemon(&r, "MAILER-DAEMON"));
+	assert_true(rewrite_is_mailer_daemon(&r, "mailer-daemon@Example.com"));
+	assert_false(rewrite_is_mailer_daemon(&r, "MAILER-DAEMON@elsewhere.example"));
+	assert_false(rewrite_is_mailer_daemon(&r, "MAILER-DAEMONS"));
+	assert_false(rewrite_is_mailer_daemon(&r, "root@example.com"));
 }
 
 /* ..._classes: where a map has a say. */
@@ -305,7 +322,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_recipients), cmocka_unit_test(test_no_memory), cmocka_unit_test(test_aliases), cmocka_unit_test(test_maps),
-		cmocka_unit_test(test_senders), cmocka_unit_test(test_header), cmocka_unit_test(test_classes), cmocka_unit_test(test_from_address),
+		cmocka_unit_test(test_senders), cmocka_unit_test(test_header), cmocka_unit_test(test_mailer_daemon), cmocka_unit_test(test_classes), cmocka_unit_test(test_from_address),
 		cmocka_unit_test(test_always_bcc),
 	};
 
