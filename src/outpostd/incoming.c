@@ -12,8 +12,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
-#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
@@ -25,7 +23,7 @@
 #include "base/step.h"
 #include "submission/incoming.h"
 
-enum { TAKE_AT_ONCE = 64, KEPT_MAX = 4096, AGAIN_MS = 5000, AGAIN_MAX_MS = 3600 * 1000, GROUPS_MAX = 256, LEFT_S = 86400, ASIDE_MAX = 1000, ASIDE_BYTES = 64 << 20 };
+enum { TAKE_AT_ONCE = 64, KEPT_MAX = 4096, AGAIN_MS = 5000, AGAIN_MAX_MS = 3600 * 1000, LEFT_S = 86400, ASIDE_MAX = 1000, ASIDE_BYTES = 64 << 20 };
 
 static int dir_path(const struct outpostd *d, const char *dir, const char *name, char *buf, size_t size)
 {
@@ -140,20 +138,16 @@ static long reread(void *arg, char *p, size_t n, struct error *err)
 /* ---- before the transaction: whose files they are, and whether he may */
 
 /* As at the door. The groups of a process that is gone are not known: those of its user count. */
-static bool may_submit(struct outpostd *d, const struct user *who)
+static bool may_submit(struct outpostd *d, struct user *who)
 {
-	gid_t groups[GROUPS_MAX];
+	gid_t groups[USER_GROUPS];
 	int n = 0;
 
 	/* Where nobody asks for groups they are not looked up, which may go far away. */
-	if (who->known && strchr(conf_str(d->conf, P_authorized_submit_users), '%')) {
-		const struct passwd *pw = getpwuid(who->uid);
-
-		n = GROUPS_MAX;
-		if (!pw || getgrouplist(who->name, pw->pw_gid, groups, &n) < 0)
-			n = 0;
-	}
-	return conf_names_user(d->conf, P_authorized_submit_users, who->known ? who->name : NULL, groups, (size_t)n);
+	if (who->known && strchr(conf_str(d->conf, P_authorized_submit_users), '%'))
+		n = user_groups(d, who->uid, groups);
+	who->failed |= n < 0;
+	return conf_names_user(d->conf, P_authorized_submit_users, who->known ? who->name : NULL, groups, n > 0 ? (size_t)n : 0);
 }
 
 static int open_file(struct outpostd *d, const char *name)

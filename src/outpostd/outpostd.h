@@ -97,7 +97,7 @@ long body_read(void *arg, char *p, size_t n, struct error *err);		/* a queue_sou
 void body_rewind(struct body *b);
 
 /* ---- user.c */
-enum { USERS_KEPT = 64 };
+enum { USERS_KEPT = 64, USER_GROUPS = 256 };
 struct user {
 	uid_t uid;
 	bool known;
@@ -108,8 +108,10 @@ struct user {
 struct users {
 	struct user list[USERS_KEPT];
 	size_t n, next;
+	deadline silent;	/* user.c's */
 };
-void user_of(struct outpostd *d, uid_t uid, struct user *out);	/* may take long: never inside a transaction */
+void user_of(struct outpostd *d, uid_t uid, struct user *out);	/* may take a moment: never inside a transaction */
+int user_groups(struct outpostd *d, uid_t uid, gid_t groups[USER_GROUPS]);	/* how many; -1: it can't be known now */
 
 /* So many in so long, from the first of them on. */
 struct budget {

@@ -1,13 +1,16 @@
 /* slowusers.c: a library to be preloaded that asks before it says who a uid is: it writes the uid to the FIFO that OUTPOST_ASKED names
  * and reads a byte from OUTPOST_MAY. So a test sees each question, and what is held up while a user database takes its time.
- * Or, while there is a file of the name OUTPOST_DOWN, the user database does not answer. */
+ * Or, while there is a file of the name OUTPOST_DOWN, the user database does not answer; where that is empty, not even once, else
+ * only to the first question, which empties it. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pwd.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static void ask(unsigned uid)
@@ -27,7 +30,10 @@ struct passwd *getpwuid(uid_t uid)
 	struct passwd *(*real)(uid_t) = (struct passwd *(*)(uid_t))dlsym(RTLD_NEXT, "getpwuid");
 
 	if (getenv("OUTPOST_DOWN")) {
-		if (access(getenv("OUTPOST_DOWN"), F_OK) == 0) {
+		struct stat st;
+		bool first = stat(getenv("OUTPOST_DOWN"), &st) == 0 && st.st_size > 0;
+
+		if (truncate(getenv("OUTPOST_DOWN"), 0) == 0 && !first) {
 			errno = ECONNREFUSED;
 			return NULL;
 		}

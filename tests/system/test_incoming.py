@@ -189,6 +189,40 @@ class Incoming(harness.SystemTest):
         os.unlink(down)
         self.assertEqual(self.relay.wait_messages(1)[0].sender, "s@example.com")
 
+    @unittest.skipIf(harness.ASAN, "nothing can be preloaded before the sanitizers")
+    def test_user_database_that_is_silent(self):
+        """Not even to say that it can't answer: mail is taken all the same, by way of the door and of the drop."""
+        library, asked, may = (os.path.join(self.tmp, name) for name in ("slowusers.so", "asked", "may"))
+        subprocess.run(["cc", "-shared", "-fPIC", "-o", library, os.path.join(os.path.dirname(__file__), "slowusers.c")], check=True)
+        for fifo in (asked, may):
+            os.mkfifo(fifo)
+        questions, never = os.open(asked, os.O_RDWR | os.O_NONBLOCK), os.open(may, os.O_RDWR)
+        self.drop("dropped")
+        service = self.start_outpostd(env={"LD_PRELOAD": library, "OUTPOST_ASKED": asked, "OUTPOST_MAY": may})
+        self.wait_log("user database does not say who uid %d is" % os.getuid())
+        for _ in range(3):
+            self.sendmail("you@example.net")
+        self.relay.wait_messages(4)
+        self.assertEqual(self.rows("SELECT DISTINCT text FROM word WHERE text LIKE '#%'"), [("#%d" % os.getuid(),)])
+        self.assertEqual(len(self.log_lines("user database does not say")), 1)
+        service.stop()
+        os.close(questions)
+        os.close(never)
+
+    @unittest.skipIf(harness.ASAN, "nothing can be preloaded before the sanitizers")
+    def test_groups_that_can_not_be_had(self):
+        """Who a user is was known, and his groups are not: what he was told is taken is not set aside for that."""
+        library, down = os.path.join(self.tmp, "slowusers.so"), os.path.join(self.tmp, "down")
+        subprocess.run(["cc", "-shared", "-fPIC", "-o", library, os.path.join(os.path.dirname(__file__), "slowusers.c")], check=True)
+        self.configure(self.relay, authorized_submit_users="%root")
+        with open(down, "w") as f:
+            f.write("1")
+        self.drop("waits")
+        self.start_outpostd(env={"LD_PRELOAD": library, "OUTPOST_DOWN": down})
+        self.wait_log("stays for now: uid %d cannot be looked up" % os.getuid())
+        os.unlink(down)
+        self.relay.wait_messages(1)
+
     @unittest.skipUnless(os.geteuid() == 0, "needs root, for a group that its user does not have")
     def test_group_of_the_process_alone(self):
         """Who takes the file in knows the user's groups only: the drop is not begun, rather than set aside unseen."""
