@@ -58,6 +58,8 @@ static void last_words(struct buf *said, int status, struct error *err)
 	}
 	if (text.n > 0)
 		error_set(err, code, NULL, "%.*s", (int)text.n, text.p);
+	else if (WIFSIGNALED(status))
+		error_set(err, code, NULL, "outpostd was ended by signal %d", WTERMSIG(status));
 	else
 		error_set(err, code, NULL, "outpostd ended with status %d without a word", code);
 }
