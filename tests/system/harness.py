@@ -641,7 +641,7 @@ class SystemTest(unittest.TestCase):
         """What a test leaves behind is a defect: processes, temporary files, reports of sanitizers."""
         problems = []
         try:
-            wait_for("no child left", lambda: not self._mine(), 5)
+            wait_for("no child left", lambda: not self._mine(), 1 if self.may_leave_processes else 30)
         except Timeout:
             for pid in self._mine():
                 if not self.may_leave_processes:
