@@ -561,6 +561,7 @@ static bool pattern_applies(enum conf_param p, const char *key)
 	case P_sender_canonical_maps:
 	case P_recipient_canonical_maps:
 	case P_smtp_generic_maps:
+	case P_virtual_alias_maps:
 	case P_sender_dependent_relayhost_maps:
 		return at && at != key;
 	default:

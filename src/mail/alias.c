@@ -304,16 +304,22 @@ static int ask_alias(struct expansion *e, struct span local, struct buf *key, st
 	return rc;
 }
 
+/* Whether this is the name whose value is being read. */
+static bool is_last(const struct expansion *e, const char *name)
+{
+	struct span last = span_trim((struct span){buf_str(&e->path), e->path.len});
+	size_t n = strlen(name);
+
+	return last.n >= n && memcmp(last.p + last.n - n, name, n) == 0 && (last.n == n || last.p[last.n - n - 1] == '\n');
+}
+
 static int expand_found(struct expansion *e, const char *spec, const char *name, const struct buf *value)
 {
 	size_t before = e->count, path = e->path.len;
 	int rc;
 
 	if (on_path(e, name) || e->depth >= ALIAS_DEPTH || e->count > ALIAS_MEMBERS) {
-		struct span last = {buf_str(&e->path), e->path.len};
-
-		last = span_trim(last);
-		if (last.n < strlen(name) || memcmp(last.p + last.n - strlen(name), name, strlen(name)) != 0)
+		if (!is_last(e, name))
 			note(e, name, "refers to itself in a loop", (struct span){"", 0});
 		return give(e, spec);
 	}
@@ -348,6 +354,30 @@ static int expand_local(struct expansion *e, const char *spec, struct span local
 	return rc;
 }
 
+/* 1: virtual_alias_maps have it, and it is given; 0: go on with the address itself. */
+static int expand_virtual(struct expansion *e, const char *spec)
+{
+	struct buf name, value;
+	int rc = 0;
+
+	if (!e->r->virtual.get)
+		return 0;
+	if (address_buf(&name, e->err) < 0)
+		return -1;
+	buf_init(&value, LIMIT_VALUE);
+	for (const char *p = spec; *p; p++)
+		buf_addc(&name, ascii_lower(*p));
+	if (is_last(e, buf_str(&name)))
+		goto end;	/* "ann: ann, copy": she herself */
+	rc = map_virtual(e->r, spec, &value, e->err);
+	if (rc > 0)
+		rc = expand_found(e, spec, buf_str(&name), &value) < 0 ? -1 : 1;
+end:
+	buf_free(&name);
+	buf_free(&value);
+	return rc;
+}
+
 static int expand(struct expansion *e, const char *spec)
 {
 	struct buf full, t;
@@ -369,13 +399,16 @@ static int expand(struct expansion *e, const char *spec)
 	if (rc >= 0) {
 		bare = bare && rc == 0;
 		map_masquerade(e->r, ENVELOPE_RECIPIENT, buf_str(&t), &full);
+		rc = expand_virtual(e, buf_str(&full));
+	}
+	if (rc == 0) {
 		address_split(buf_str(&full), &local, &domain);
 		rc = bare || map_is_local(e->r, domain) ? expand_local(e, buf_str(&full), local)
 							: give(e, buf_str(&full));
 	}
 	buf_free(&full);
 	buf_free(&t);
-	return rc;
+	return rc < 0 ? -1 : 0;
 }
 
 int rewrite_recipient(const struct rewrite_rules *r, const char *address,

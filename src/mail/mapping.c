@@ -245,6 +245,30 @@ int map_generic(const struct rewrite_rules *r, const char *spec, struct buf *out
 	return r->generic.get && *spec ? map_once(r, &r->generic, spec, false, out, err) : set(out, spec);
 }
 
+int map_virtual(const struct rewrite_rules *r, const char *spec, struct buf *value, struct error *err)
+{
+	struct span local, list;
+	const char *domain;
+	struct buf keep;
+	size_t cut;
+	int rc;
+
+	address_split(spec, &local, &domain);
+	buf_reset(value);
+	rc = find(r, &r->virtual, local, domain, &cut, value, err);
+	list = span_trim((struct span){buf_str(value), value->len});
+	if (rc <= 0 || list.n < 2 || list.p[0] != '@')
+		return rc > 0 && !list.n ? 0 : rc;
+	if (address_buf(&keep, err) < 0)	/* "@new": the same name there */
+		return -1;
+	buf_add(&keep, local.p, local.n);
+	buf_add(&keep, list.p, list.n);
+	buf_reset(value);
+	buf_add(value, buf_str(&keep), keep.len);
+	buf_free(&keep);
+	return 1;
+}
+
 /* ---- masquerading: host.example.com becomes example.com; "!host.example.com" in the list keeps that one. */
 
 static bool below(const char *domain, struct span parent)

@@ -28,6 +28,7 @@ struct rewrite_rules {
 	const char *recipient_delimiter;
 	const char *local_domains;	/* mydestination, expanded, comma or blank separated: names here are local and go through aliases */
 	struct rewrite_map aliases;	/* alias_maps: key is the local part */
+	struct rewrite_map virtual;	/* virtual_alias_maps: key as in a canonical map, value a list as in aliases */
 	int (*include)(void *arg, const char *path, struct buf *text, struct error *err);
 	void *include_arg;
 	struct rewrite_map canonical, recipient_canonical, sender_canonical, generic;

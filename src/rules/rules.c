@@ -7,6 +7,7 @@
 
 static const enum conf_param map_params[RULES_MAPS] = {
 	[MAP_ALIASES] = P_alias_maps,
+	[MAP_VIRTUAL] = P_virtual_alias_maps,
 	[MAP_CANONICAL] = P_canonical_maps,
 	[MAP_RECIPIENT_CANONICAL] = P_recipient_canonical_maps,
 	[MAP_SENDER_CANONICAL] = P_sender_canonical_maps,
@@ -45,6 +46,7 @@ static int open_maps(struct conf *c, struct rules *r, enum rules_map end, struct
 		.recipient_delimiter = conf_str(c, P_recipient_delimiter),
 		.local_domains = conf_str(c, P_mydestination),
 		.aliases = as_map(r->maps[MAP_ALIASES]),
+		.virtual = as_map(r->maps[MAP_VIRTUAL]),
 		.include = include,
 		.canonical = as_map(r->maps[MAP_CANONICAL]),
 		.recipient_canonical = as_map(r->maps[MAP_RECIPIENT_CANONICAL]),

@@ -14,7 +14,7 @@
 
 /* Those of recipients come first. The relays by sender rewrite nothing; they are kept here since they change with the rest. */
 enum rules_map {
-	MAP_ALIASES, MAP_CANONICAL, MAP_RECIPIENT_CANONICAL, MAP_GENERIC,
+	MAP_ALIASES, MAP_VIRTUAL, MAP_CANONICAL, MAP_RECIPIENT_CANONICAL, MAP_GENERIC,
 	RULES_RECIPIENT_MAPS,
 	MAP_SENDER_CANONICAL = RULES_RECIPIENT_MAPS, MAP_SENDER_RELAYS,
 	RULES_MAPS

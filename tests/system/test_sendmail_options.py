@@ -259,6 +259,13 @@ class SmallServers(harness.SystemTest):
             "aliases", "root: admins, \"|/bin/x\"\nadmins: :include:%s,\n  c@example.net\n" % people))
         self.assertEqual(sorted(m.recipients), ["a@example.net", "b@example.net", "c@example.net"])
 
+    def test_virtual_aliases(self):
+        """As descriptions of servers that only send have it: all of this host's mail to one mailbox, by a pattern or by name."""
+        m = self.go("-t", virtual_alias_maps="regexp:" + self.file("virtual", "/^[^@]+@example\\.com$/ admin@example.net\n"))
+        self.assertEqual(m.recipients, ["admin@example.net"])
+        self.assertIn(b"\nTo: root@example.com\n", m.data)
+        self.assertIn("admin@example.net", self.sendmail("-bv", "root").out)
+
     def test_generic(self):
         m = self.go("-t", smtp_generic_maps="hash:" + self.file("generic", "root@example.com ops@example.org\n"))
         self.assertEqual((m.sender, m.recipients), ("ops@example.org", ["ops@example.org"]))

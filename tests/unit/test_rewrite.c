@@ -176,6 +176,29 @@ static void test_maps(void **state)
 	recipient(&r, "other", "o@z.example|", NULL);
 }
 
+/* Before aliases, and not again for what led to itself; what it leads to is looked up again. */
+static void test_virtual(void **state)
+{
+	static const char *const map[] = {"root", "Ann <ann>, ops@x.example", "ann@example.com", "ann@example.com, copy@y.example",
+					  "@all.example", "catch@all.example", "@old.example", "@new.example", "back@example.com", "forth",
+					  "forth", "back", "broken", "FAIL", "local", "boss", "gone@z.example", "", NULL};
+	static const char *const names[] = {"boss", "chief@x.example", "root", "never@x.example", NULL};
+	struct rewrite_rules r = rules();
+
+	(void)state;
+	r.virtual = (struct rewrite_map){get, (void *)map};
+	r.aliases = (struct rewrite_map){get, (void *)names};
+	recipient(&r, "root", "ann@example.com|copy@y.example|ops@x.example|", NULL);
+	recipient(&r, "Root+t@VM", "ann@example.com|copy@y.example|ops@x.example|", NULL);
+	recipient(&r, "root@x.example", "root@x.example|", NULL);
+	recipient(&r, "any@all.example", "catch@all.example|", NULL);
+	recipient(&r, "any@old.example", "any@new.example|", NULL);
+	recipient(&r, "local", "chief@x.example|", NULL);
+	recipient(&r, "gone@z.example", "gone@z.example|", NULL);
+	recipient(&r, "back", "back@example.com|", "loop");
+	recipient(&r, "broken", "! 75", NULL);
+}
+
 static void sender(const struct rewrite_rules *r, const char *in, const char *want)
 {
 	struct error err = {0};
@@ -322,6 +345,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_recipients), cmocka_unit_test(test_no_memory), cmocka_unit_test(test_aliases), cmocka_unit_test(test_maps),
+		cmocka_unit_test(test_virtual),
 		cmocka_unit_test(test_senders), cmocka_unit_test(test_header), cmocka_unit_test(test_mailer_daemon), cmocka_unit_test(test_classes), cmocka_unit_test(test_from_address),
 		cmocka_unit_test(test_always_bcc),
 	};
