@@ -266,6 +266,11 @@ void pause_shift(struct queue_relay *s, int64_t before, int64_t by_us);		/* thos
 int64_t pause_sum(const struct queue_relay *s, int64_t since, int64_t now);	/* us, of those that are over */
 struct relay *relay_get(struct outpostd *d, const struct conf_relay *at, const char *sender, struct error *err);
 int relay_routes(struct outpostd *d, struct error *err);		/* reads relayhost; keeps known states */
+/* Those that another life of ours knew, so that what they kept does not count towards lifetimes. */
+void relay_recall(struct outpostd *d);
+/* What main.cf names no more keeps no mail any longer: its pause is over. */
+void relay_leave_behind(struct outpostd *d);
+void relay_end(struct outpostd *d, struct relay *r);
 /* The relays for a sender in order of preference; how many, or -1. */
 int relay_route(struct outpostd *d, const char *sender, struct relay **list, size_t max, struct error *err);
 bool relay_may_try(const struct outpostd *d, const struct relay *r);

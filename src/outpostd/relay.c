@@ -349,6 +349,22 @@ void relay_changed(struct outpostd *d, bool conf)
 	}
 }
 
+void relay_end(struct outpostd *d, struct relay *r)
+{
+	struct queue_relay *s = &r->state;
+
+	if (!is_down(r))
+		return;
+	if (by_hand(s->kind))
+		pause_add(s, s->down_since, clock_us(d));
+	s->down_since = s->down_until = 0;
+	s->failures = 0;
+	s->kind[0] = s->text[0] = s->dsn[0] = s->auth_digest[0] = '\0';
+	r->forced = r->told = false;
+	r->unproven = 0;
+	mark(d, r);
+}
+
 static int64_t shifted(int64_t t, int64_t by)
 {
 	return t > 1 ? (t + by > 1 ? t + by : 1) : t;

@@ -36,6 +36,8 @@ static void apply(struct outpostd *d)
 	say_unknown(d);
 	if (relay_routes(d, &err) < 0)
 		log_line(LOG_FAIL, "qmgr", 0, "no mail can be sent: %s", err.text);
+	else
+		relay_leave_behind(d);
 }
 
 /* *maillog_file*; without it, or when it cannot be opened, syslog, or stderr in the foreground. */
@@ -62,6 +64,7 @@ int reload_first(struct outpostd *d, struct error *err)
 {
 	if (rules_open(d->conf, &d->rules, err) < 0)
 		return -1;
+	relay_recall(d);
 	apply(d);
 	return 0;
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "base/text.h"
 
 /* A key too long for the table is cut: such relays share what is stored of them, nothing else. */
@@ -137,6 +138,33 @@ int relay_routes(struct outpostd *d, struct error *err)
 	}
 	d->route_error = *err;
 	return -1;
+}
+
+/* One of main.cf's, now or once. Those of a sender's own login are looked up with his next message. */
+static int recall(void *arg, const struct queue_relay *s)
+{
+	struct outpostd *d = arg;
+	struct conf_relay at;
+	struct error ignored;
+
+	if (!strchr(s->nexthop, ' ') && (s->down_since || s->npauses) && conf_parse_relay(d->conf, s->nexthop, &at, &ignored) == 0)
+		relay_get(d, &at, "", &ignored);
+	return 0;
+}
+
+void relay_recall(struct outpostd *d)
+{
+	struct error err = {0};
+
+	if (queue_relay_list(d->queue, recall, d, &err) < 0)
+		log_line(LOG_WARN, "qmgr", 0, "when relays were down can't be read: %s", err.text);
+}
+
+void relay_leave_behind(struct outpostd *d)
+{
+	for (struct relay *r = d->relays; r; r = r->next)
+		if (!is_routed(d, r) && !r->sender[0] && !d->rules.maps[MAP_SENDER_RELAYS])
+			relay_end(d, r);
 }
 
 /* sender_dependent_relayhost_maps: the whole address, then @domain. */

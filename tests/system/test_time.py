@@ -2,6 +2,7 @@
 import glob
 import os
 import signal
+import sqlite3
 import struct
 import subprocess
 import tempfile
@@ -200,6 +201,42 @@ class Ageing(Times):
         self.assertEqual(len(self.queue()), 1)
         self.assertFalse(self.log_lines("status=(expired|bounced)|sender delay"))
         self.assertEqual(self.rows("SELECT count(*) FROM message"), [(1,)])
+
+    def left_behind(self, service_runs):
+        """Ten days with a password that is refused, longer than mail lives; then another relay, which is down. What of the ten days
+        was the password's does not count there either, and what comes after does."""
+        refusing = self.start_relay(password="another")
+        self.down(refusing)
+        service = self.start_outpostd()
+        self.sendmail("-f", "me@example.com", "you@example.net")
+        self.wait_log("mail is kept and will not expire")
+        service.stop()
+        base = sqlite3.connect(os.path.join(self.queue_dir, "queue.db"))
+        with base:
+            base.execute("UPDATE relay SET down_since = down_since - ?", (10 * 86400 * 1000000,))
+            base.execute("UPDATE message SET arrival = arrival - ?", (10 * 86400 * 1000000,))
+        base.close()
+        if service_runs:
+            service = self.start_outpostd()
+        other = harness.free_port()
+        self.down(None, relayhost="[localhost]:%d" % other)
+        if service_runs:
+            service.signal(signal.SIGHUP)
+        else:
+            self.start_outpostd()
+        harness.wait_for("seven failures of the other", lambda: self.rows(
+            "SELECT 1 FROM relay WHERE failures >= 7 AND nexthop = '[localhost]:%d'" % other), 40)
+        self.assertEqual(len(self.queue()), 1)
+        self.assertFalse(self.log_lines("status=expired"))
+        self.assertEqual(self.rows("SELECT down_since, down_until FROM relay WHERE nexthop <> '[localhost]:%d'" % other), [(0, 0)])
+        (since, until), = self.rows("SELECT since, until FROM pause")
+        self.assertAlmostEqual((until - since) / 1e6, 10 * 86400, delta=600)
+
+    def test_of_a_relay_that_was_left_behind(self):
+        self.left_behind(True)
+
+    def test_of_a_relay_that_was_left_behind_while_nobody_was_there(self):
+        self.left_behind(False)
 
     def test_never_while_the_password_is_refused(self):
         self.never(self.start_relay(password="another"), "auth")
