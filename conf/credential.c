@@ -176,14 +176,17 @@ int conf_split_secret(const struct buf *value, const char *key, struct conf_cred
 
 static int none_found(struct conf *c, const struct keys *k, struct error *err)
 {
-	struct buf tried;
+	struct buf tried, where;
 
 	buf_init(&tried, 1024);
+	buf_init(&where, 1024);
+	conf_shown(c, P_smtp_sasl_password_maps, true, &where);
 	for (size_t i = 0; i < k->n; i++)
 		buf_addf(&tried, "%s%s", i ? ", " : "", k->list[i]);
 	error_set(err, EX_CONFIG, "4.7.8", "no password for this relay in smtp_sasl_password_maps (%s); keys tried: %s",
-		  conf_is_set(c, P_smtp_sasl_password_maps) ? "set in main.cf" : "not set in main.cf", buf_str(&tried));
+		  where.len ? buf_str(&where) : "not set in main.cf", buf_str(&tried));
 	buf_free(&tried);
+	buf_free(&where);
 	return 0;
 }
 

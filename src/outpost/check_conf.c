@@ -1,6 +1,7 @@
 /* check_conf.c: what can be said about the configuration without asking the relay. */
 #include "config.h"
 #include "outpost/check.h"
+#include "outpost/explain.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -284,16 +285,17 @@ static void credential(struct context *c, struct report *r, const struct conf_re
 {
 	struct conf_credential cr = {0};
 	struct error err = {0};
-	char mend[700];
+	struct buf mend;
 	int rc = conf_credential(c->conf, relay, "", &cr, &err);
 
 	if (rc == 1)
 		credential_found(r, &cr);
-	snprintf(mend, sizeof(mend), "put this line into the map: %s user:password", relay->written);
-	if (rc == 0)
-		report_fail(r, err.code ? err.code : EX_CONFIG, "password map", -1, err.text, mend);
-	if (rc < 0)
-		report_fail(r, err.code, "password map", -1, err.text, NULL);
+	buf_init(&mend, 8192);
+	if (rc <= 0 && err.code == EX_CONFIG)
+		explain(&mend, DOWN_AUTH, err.text, relay);
+	if (rc <= 0)
+		report_fail(r, err.code ? err.code : EX_CONFIG, "password map", -1, err.text, mend.len ? buf_str(&mend) : NULL);
+	buf_free(&mend);
 	conf_credential_wipe(&cr);
 }
 

@@ -34,20 +34,21 @@ struct listing {
 	struct active active;
 	struct buf out;
 	struct listing_totals totals;
-	bool json, color;
+	bool json, color, count;
 };
 
 /* Prints a row and frees it. */
 static int print_row(struct queue *q, struct listing *l, struct queue_row *r, struct error *err)
 {
 	struct row_style style = {l->json, active_has(&l->active, r->id), l->color, l->active.reason, l->active.dsn};
-	int rc;
+	int rc = 0;
 
-	if (!l->json && l->totals.messages == 0)
+	if (!l->json && !l->count && l->totals.messages == 0)
 		listing_text_head(&l->out);
 	l->totals.messages++;
 	l->totals.bytes += r->size;
-	rc = row_print(q, &l->out, r, &style, err);
+	if (!l->count)
+		rc = row_print(q, &l->out, r, &style, err);
 	queue_row_free(r);
 	return rc;
 }
@@ -129,14 +130,16 @@ static int print_listing(struct context *c, const struct queue_filter *f, const 
 	if (q)
 		rc = by ? print_sorted(q, f, *by, l, err) : print_rows(q, f, l, err);
 	queue_close(q);
-	if (rc == 0 && !l->json)
+	if (rc == 0 && l->count)
+		buf_addf(&l->out, "Total requests: %llu\n", (unsigned long long)l->totals.messages);
+	else if (rc == 0 && !l->json)
 		listing_text_foot(&l->out, &l->totals);
 	return rc == 0 ? row_write_out(&l->out, err) : -1;
 }
 
 static int run(struct context *c)
 {
-	struct listing l = {.json = option_given(c, "json")};
+	struct listing l = {.json = option_given(c, "json"), .count = option_given(c, "count")};
 	struct queue_filter f = {0};
 	struct error err = {0};
 	enum queue_order by;
@@ -156,6 +159,7 @@ static int run(struct context *c)
 
 static const struct command_option options[] = {
 	{"json", 'j', NULL, "one JSON object per line, with the keys of postqueue -j"},
+	{"count", 'c', NULL, "how many, as sendmail -bP says it"},
 	{"deferred", 'd', NULL, "only messages that were tried and wait for the next attempt"},
 	{"queued", 0, NULL, "only messages that are due or deferred"},
 	{"held", 0, NULL, "only messages on hold"},

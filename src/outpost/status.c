@@ -162,7 +162,7 @@ static void advise_relay(const struct state *s, const struct queue_relay *r, str
 		say_next(n, "%.*s", (int)line.n, line.p);
 	}
 	buf_free(&mend);
-	say_next(n, "`outpost check` tries the relay step by step");
+	say_next(n, "`outpost check` tries the relay step by step%s", s->totals.queued ? ", `outpost flush` then sends what waits" : "");
 }
 
 /* What main.cf says in vain, and mail that has nowhere to go, before anybody misses it. */

@@ -155,7 +155,7 @@ int ask_list(struct place *p, const struct options *o)
 	if (rc == 0)
 		return EX_OK;
 	if (err.code == EX_UNAVAILABLE && may_start(p))
-		run_outpost(p, "queue", o->json ? "--json" : NULL);
+		run_outpost(p, "queue", o->mode == MODE_COUNT ? "--count" : o->json ? "--json" : NULL);
 	return complain(&err);
 }
 

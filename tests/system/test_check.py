@@ -119,13 +119,14 @@ class Check(harness.SystemTest):
         self.configure(relay)
         self.rewrite_secret("[mail.example.org]:465 u:%s\n" % SECRET)
         done = self.check("--offline", code=78)
-        self.names(done, r"keys tried: .*\[localhost\]:%d" % relay.starttls, r"\[localhost\]:%d user:password" % relay.starttls)
+        self.names(done, r"\(hash:\S+/sasl_passwd\); keys tried: .*\[localhost\]:%d" % relay.starttls,
+                   r"\[localhost\]:%d user:password" % relay.starttls)
 
     def test_password_map_is_another_file(self):
         self.configure(self.start_relay(), smtp_sasl_password_maps="hash:/nonexistent/sasl_passwd")
         done = self.check("--offline")
         self.assertNotEqual(done.returncode, 0)
-        self.names(done, r"/nonexistent/sasl_passwd", r"no such file|does not exist")
+        self.names(done, r"/nonexistent/sasl_passwd", r"no such file|does not exist", r"--> +make that file, or write the path")
 
     def test_password_map_readable_by_everybody(self):
         self.configure(self.start_relay())

@@ -157,6 +157,10 @@ class Questions(harness.SystemTest):
         self.sendmail("-q")
         self.relay.wait_messages(1)
 
+    def test_count_where_nobody_listens(self):
+        self.sendmail("-odq", "you@example.net")
+        self.assertEqual(self.sendmail("-bP").out, "Total requests: 1\n")
+
     def queue_some(self):
         self.sendmail("-odq", "-f", "ann@one.example", "x@site.example")
         self.sendmail("-odq", "-f", "bob@two.example", "y@site.example", "z@other.example")
