@@ -127,6 +127,8 @@ struct conf_maps;
 int conf_maps_open(struct conf *c, enum conf_param p, struct conf_maps **out, struct error *err);	/* *out NULL: no map set */
 void conf_maps_free(struct conf_maps *m);	/* wipes */
 bool conf_maps_changed(const struct conf_maps *m);
+/* The first line of an alias file that is not "name: value", and so has no effect, and its file; 0: there is none. */
+unsigned conf_maps_bad_line(const struct conf_maps *m, const char **path);
 /* 1: found, appended to value; 0: not there; -1. Key as is. */
 int conf_maps_get(struct conf_maps *m, const char *key, struct buf *value, struct error *err);
 

@@ -35,6 +35,7 @@ struct map {
 	char *source;		/* file, program, value */
 	bool from_file;
 	bool missing;
+	unsigned bad_line;	/* the first of an alias file that is no alias; 0: none */
 	struct stat st;
 	struct pair *pairs;
 	size_t npairs, room;
@@ -215,9 +216,11 @@ static int take_text_line(void *arg, struct span line, unsigned number, struct e
 	buf_init(&key, line.n + 1);
 	if (take_key(&line, t->alias, &key))
 		rc = add_pair(t->map, (struct span){buf_str(&key), key.len}, line, number, err);
-	else if (t->alias)
-		rc = 0; /* as newaliases does: the others still count */
-	else
+	else if (t->alias) {
+		/* As newaliases does: the others still count. */
+		t->map->bad_line = t->map->bad_line ? t->map->bad_line : number;
+		rc = 0;
+	} else
 		rc = error_set(err, EX_CONFIG, "4.3.5", "%s:%u: a key, blanks and a value are wanted", t->map->source, number);
 	buf_wipe(&key);
 	return rc;
@@ -516,6 +519,16 @@ void conf_maps_free(struct conf_maps *ms)
 	}
 	free(ms->maps);
 	free(ms);
+}
+
+unsigned conf_maps_bad_line(const struct conf_maps *ms, const char **path)
+{
+	for (size_t i = 0; ms && i < ms->n; i++)
+		if (ms->maps[i].bad_line) {
+			*path = ms->maps[i].source;
+			return ms->maps[i].bad_line;
+		}
+	return 0;
 }
 
 bool conf_maps_changed(const struct conf_maps *ms)

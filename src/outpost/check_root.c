@@ -75,7 +75,9 @@ static void say_mend(struct following *f)
 int check_root(struct context *c, struct check_root *root, struct error *err)
 {
 	struct following f = {.root = root};
+	const char *path;
 	struct buf note;
+	unsigned line;
 	int rc;
 
 	memset(root, 0, sizeof(*root));
@@ -87,7 +89,11 @@ int check_root(struct context *c, struct check_root *root, struct error *err)
 	root->lost = rc >= 0 && !f.good && *f.lost;
 	if (root->lost)
 		say_mend(&f);
-	snprintf(root->note, sizeof(root->note), "%.*s", (int)strcspn(buf_str(&note), "\n"), buf_str(&note));
+	line = conf_maps_bad_line(f.rules.maps[MAP_ALIASES], &path);
+	if (note.len)
+		snprintf(root->note, sizeof(root->note), "%.*s", (int)strcspn(buf_str(&note), "\n"), buf_str(&note));
+	else if (line)
+		snprintf(root->note, sizeof(root->note), "%.200s:%u: this line is not \"name: address\" and has no effect", path, line);
 	rules_close(&f.rules);
 	buf_free(&note);
 	return rc < 0 ? -1 : 0;

@@ -70,11 +70,16 @@ static int try_map(const struct kind *kind, const char *dir, const char *map, co
 {
 	struct conf_maps *maps = NULL;
 	struct conf *conf = NULL;
+	const char *source;
 	struct buf value;
+	unsigned line;
 	int rc;
 
 	buf_init(&value, LIMIT_ADDRESS * 8);
 	rc = open_map(kind, dir, map, &conf, &maps, err);
+	line = conf_maps_bad_line(maps, &source);
+	if (line && !key)
+		fprintf(stderr, "%s: %s:%u: this line is not \"name: address\" and has no effect\n", kind->name, source, line);
 	if (rc == 0)
 		rc = conf_maps_get(maps, key ? key : kind->name, &value, err);
 	if (rc > 0 && key)

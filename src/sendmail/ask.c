@@ -227,12 +227,17 @@ int ask_flush(struct place *p, const struct options *o)
 int ask_aliases(struct place *p)
 {
 	struct conf_maps *maps = NULL;
+	const char *path;
 	struct error err;
+	unsigned line;
 
 	if (p->conf_error.code)
 		return complain(&p->conf_error);
 	if (conf_maps_open(p->conf, P_alias_maps, &maps, &err) < 0)
 		return complain(&err);
+	line = conf_maps_bad_line(maps, &path);
+	if (line)
+		fprintf(stderr, "sendmail: %s:%u: this line is not \"name: address\" and has no effect\n", path, line);
 	conf_maps_free(maps);
 	return EX_OK;
 }

@@ -242,6 +242,14 @@ class Check(harness.SystemTest):
         self.configure(self.start_relay(), alias_maps="hash:" + os.path.join(self.conf, "aliases"))
         self.names(self.check("--offline", code=0), r"mail for root goes to ops@example\.com")
 
+    def test_line_that_is_no_alias(self):
+        place = os.path.join(self.conf, "aliases")
+        with open(place, "w") as f:
+            f.write("# mine\nroot ops@example.com\nalice: alice@example.com\n")
+        self.configure(self.start_relay(), alias_maps="hash:" + place)
+        self.names(self.check("--offline", code=0), r"aliases +\S+/aliases:2: this line is not")
+        self.assertRegex(self.sendmail("-bi").err, r"\Asendmail: \S+/aliases:2: this line is not \"name: address\" and has no effect\n\Z")
+
     def test_alias_for_root_that_leads_nowhere(self):
         """As Debian's installer leaves it, root's mail goes to the first user: whose mail nobody gets either."""
         place = os.path.join(self.conf, "aliases")
