@@ -87,15 +87,13 @@ static bool queue_directory(struct context *c, struct report *r, struct stat *st
 	return false;
 }
 
-/* As after a backup was restored: all else would be judged as if root were the owner. */
-static void fail_roots(struct report *r, const char *dir, const struct stat *helper)
+/* All else would be judged as if root were the owner. */
+static void fail_roots(struct report *r, const char *owner)
 {
-	struct passwd *p = getpwuid(helper->st_uid);
-	const char *owner = p ? p->pw_name : OWNER;
 	char text[PATH_MAX + 200], mend[PATH_MAX + 200];
 
-	snprintf(text, sizeof(text), "queue directory %s belongs to root, not to %s: no mail can be submitted", dir, owner);
-	snprintf(mend, sizeof(mend), "chown -R %s:%s %s", owner, owner, dir);
+	snprintf(text, sizeof(text), "queue directory " QUEUEDIR " belongs to root, not to %s: no mail can be submitted", owner);
+	snprintf(mend, sizeof(mend), "chown -R %s:%s " QUEUEDIR, owner, owner);
 	report_fail(r, EX_CONFIG, "queue", -1, text, mend);
 }
 
@@ -103,16 +101,16 @@ static void fail_roots(struct report *r, const char *dir, const struct stat *hel
 static bool helper_rights(struct context *c, struct report *r, const struct stat *queue)
 {
 	static const char path[] = HELPERDIR "/outpost-drop";
-	char mend[400];
+	char mend[400], owner[LOGIN_NAME_MAX];
 	struct stat st;
 
+	if (context_queue_is_roots(c, owner, sizeof(owner)))
+		return fail_roots(r, owner), false;
 	if (c->own || strcmp(conf_str(c->conf, P_queue_directory), QUEUEDIR) != 0)
 		return true;
 	snprintf(mend, sizeof(mend), "chown %s:%s %s && chmod 6711 %s", OWNER, OWNER, path, path);
 	if (stat(path, &st) < 0)
 		report_linef(r, REPORT_WARN, "outpost-drop", "make install", "%s: %s", path, strerror(errno));
-	else if ((st.st_mode & 06111) == 06111 && st.st_uid != 0 && queue->st_uid == 0)
-		return fail_roots(r, QUEUEDIR, &st), false;
 	else if ((st.st_mode & 06111) != 06111 || st.st_uid != queue->st_uid)
 		report_linef(r, REPORT_WARN, "outpost-drop", mend,
 			     "%s is not set-id %s: programs can submit mail only while outpostd runs", path, OWNER);

@@ -76,6 +76,10 @@ int fail_usage(const struct context *c, const char *fmt, ...) __attribute__((for
 /* Reads the configuration into c->conf (once). */
 int context_conf(struct context *c, struct error *err);
 
+/* Whether the system's queue directory became root's, as after a backup was restored, and whose it was: root's programs would run
+ * as root, and leave files that nobody else can write. */
+bool context_queue_is_roots(struct context *c, char *owner, size_t size);
+
 /* Reads the configuration and becomes the queue's owner for good. */
 int context_become(struct context *c, struct error *err);
 

@@ -2,6 +2,8 @@
 #include "config.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <pwd.h>
 #include <stdarg.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -45,12 +47,30 @@ int context_conf(struct context *c, struct error *err)
 	return -1;
 }
 
+bool context_queue_is_roots(struct context *c, char *owner, size_t size)
+{
+	struct stat queue, helper;
+	struct passwd *p;
+
+	if (c->own || strcmp(conf_str(c->conf, P_queue_directory), QUEUEDIR) != 0 || stat(QUEUEDIR, &queue) < 0 || queue.st_uid != 0)
+		return false;
+	if (stat(HELPERDIR "/outpost-drop", &helper) < 0 || (helper.st_mode & 06111) != 06111 || helper.st_uid == 0)
+		return false;
+	p = getpwuid(helper.st_uid);
+	snprintf(owner, size, "%s", p ? p->pw_name : OWNER);
+	return true;
+}
+
 int context_become(struct context *c, struct error *err)
 {
+	char owner[LOGIN_NAME_MAX];
 	struct stat st;
 
 	if (context_conf(c, err) < 0)
 		return -1;
+	if (context_queue_is_roots(c, owner, sizeof(owner)))
+		return error_set(err, EX_CONFIG, NULL, "queue directory %s belongs to root, not to %s; type: chown -R %s:%s %s", QUEUEDIR,
+				 owner, owner, owner, QUEUEDIR);
 	/* A queue of one's own is made on first use, by whoever uses it. */
 	if (c->own && stat(conf_str(c->conf, P_queue_directory), &st) < 0 && errno == ENOENT)
 		return 0;
