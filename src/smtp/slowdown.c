@@ -37,7 +37,8 @@ bool slowdown_asked(const struct reply *r, enum slowdown_stage stage)
 			return false;
 		if (wording_says(r, WORDS_FAST | WORDS_SPENT))
 			return true;
-		return stage != SLOWDOWN_RECIPIENT && r->code != 452 && strncmp(r->dsn, "4.7.", 4) == 0;
+		return stage != SLOWDOWN_RECIPIENT && r->code != 452 && strncmp(r->dsn, "4.7.", 4) == 0 &&
+		       !wording_says(r, WORDS_ADDRESS);
 	default:
 		return false;
 	}

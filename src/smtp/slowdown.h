@@ -16,7 +16,7 @@ enum slowdown_stage {
 };
 
 /* 421 and 432 always; 450 451 452 454 with an enhanced status 4.7.x, or in providers' wordings; slowdown_limit. Not where it is the
- * recipient's mailbox that gets too much. */
+ * recipient's mailbox that gets too much, or one address that is refused. */
 bool slowdown_asked(const struct reply *r, enum slowdown_stage stage);
 
 /* 550 to 554 whose words say that the account's own limit is used up ("550 5.4.5 Daily user sending limit exceeded"): the relay does

@@ -41,6 +41,8 @@ static const struct {
 	{"quota exceeded", WORDS_FAST},
 	{"limit exceeded", WORDS_FAST},
 	{"exceeded the limit", WORDS_FAST},
+	{"too many recipients from", WORDS_FAST},
+	{"too much mail from", WORDS_FAST},
 	{"mailbox", WORDS_MAILBOX},
 	{"over quota", WORDS_MAILBOX},
 	{"user quota", WORDS_MAILBOX},
@@ -67,6 +69,7 @@ static const struct {
 	{"timed out", WORDS_CONNECTION},
 	{"time-out", WORDS_CONNECTION},
 	{"too many recipients", WORDS_RECIPIENTS},
+	{"address rejected", WORDS_ADDRESS},
 };
 
 bool wording_says(const struct reply *r, unsigned kinds)

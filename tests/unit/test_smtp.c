@@ -382,6 +382,10 @@ static void slow_down(void **state)
 		{"452 <b@example.com> Quota exceeded (mailbox for user is full)\r\n", SLOWDOWN_RECIPIENT, false, 0},
 		{"450 Requested mail action not taken: mailbox unavailable Mail send limit exceeded.\r\n", SLOWDOWN_MESSAGE, true, 0},
 		{"451 4.3.0 500 messages per hour are enough\r\n", SLOWDOWN_MESSAGE, true, 0},
+		{"450 4.7.1 Error: too many recipients from 192.0.2.1\r\n", SLOWDOWN_RECIPIENT, true, 0},	/* Postfix's rates */
+		{"450 Error: too much mail from 192.0.2.1\r\n", SLOWDOWN_MESSAGE, true, 0},
+		{"450 4.7.1 <a@example.com>: Sender address rejected: Access denied\r\n", SLOWDOWN_MESSAGE, false, 0},
+		{"450 4.7.1 <a@example.com>: Sender address rejected: Hourly limit\r\n", SLOWDOWN_MESSAGE, true, 0},
 		{"550 5.7.1 no such user\r\n", SLOWDOWN_MESSAGE, false, 0},
 		{"550-5.4.5 Daily user sending limit exceeded. For more\r\n550 5.4.5 information on limits\r\n", SLOWDOWN_MESSAGE, true, 0},
 		{"550 5.7.1 Daily SMTP relay limit exceeded for customer.\r\n", SLOWDOWN_MESSAGE, true, 0},
