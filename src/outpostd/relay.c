@@ -58,9 +58,14 @@ static bool is_down(const struct relay *r)
 	return r->state.down_until != 0;
 }
 
+static unsigned fruitless_of_late(const struct relay *r)
+{
+	return clock_mono_ms() - r->fruitless_at > FRUITLESS_MS ? 0 : r->fruitless;
+}
+
 bool relay_idle(const struct relay *r)
 {
-	return !r->agents && !r->dirty && !is_down(r) && !r->forced && !r->fruitless && !r->unproven && !r->renewed && relay_paced(r) &&
+	return !r->agents && !r->dirty && !is_down(r) && !r->forced && !fruitless_of_late(r) && !r->unproven && !r->renewed && relay_paced(r) &&
 	       clock_mono_ms() - r->second.start >= 1000;
 }
 
@@ -218,8 +223,8 @@ static void allow_fewer(struct outpostd *d, struct relay *r)
  * one message's fault it may be, and that waits now; but several in a row, soon after one another, are the relay's. */
 static bool fruitless(struct relay *r)
 {
-	if (!r->unproven && clock_mono_ms() - r->fruitless_at > FRUITLESS_MS)
-		r->fruitless = 0;
+	if (!r->unproven)
+		r->fruitless = fruitless_of_late(r);
 	r->fruitless_at = clock_mono_ms();
 	return ++r->fruitless < FRUITLESS_MAX;
 }
