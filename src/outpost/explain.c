@@ -41,7 +41,7 @@ static const struct {
 	 "send as an address that this account may use:\n"
 	 "from_address = account@example.com"},
 	{ANY, "relay access denied|relaying denied|relay not permitted|authentication required|5.7.0 authenticat|"
-	    "530 5.7.1|authentication is required",
+	    "530 5.7.1|authentication is required|requires authentication|must authenticate|must be authenticated|auth first",
 	 "the relay wants a login first:\n"
 	 "smtp_sasl_auth_enable = yes\n"
 	 "smtp_sasl_password_maps = hash:/etc/outpost/sasl_passwd"},
@@ -62,6 +62,10 @@ static const struct {
 	 "smtp_sasl_password_maps = hash:/etc/outpost/sasl_passwd"},
 	{DOWN_AUTH, "no entry|no credential|keys",
 	 "put this line into the password map: [{host}]:{port} user:password"},
+	{DOWN_AUTH, "can't be prepared",
+	 "write user name and password in UTF-8, as the provider has them;\n"
+	 "or allow PLAIN and LOGIN, which take them as they are: remove\n"
+	 "smtp_sasl_mechanism_filter and noplaintext from main.cf"},
 	{DOWN_AUTH, "mechanism",
 	 "allow a mechanism that the relay offers:\n"
 	 "remove smtp_sasl_mechanism_filter from main.cf, and write\n"
