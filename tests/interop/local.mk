@@ -6,6 +6,7 @@ INTEROP_TESTS = \
 	tests/interop/test_aiosmtpd.py \
 	tests/interop/test_smtp_server.py \
 	tests/interop/test_callers.py \
+	tests/interop/test_same.py \
 	tests/interop/test_readers.py \
 	tests/interop/test_zsh.py
 

@@ -361,15 +361,7 @@ strict_smtputf8 = no
     def __init__(self, test, auth=None, extra="", users=None, plain=None):
         super().__init__(test)
         self.auth = auth or Dovecot(test, users)
-        spool = "spool"
-        self.mkdir(spool)
-        for name in ("incoming", "active", "deferred", "bounce", "defer", "trace", "corrupt", "hold", "flush", "saved",
-                     "private"):
-            self.mkdir(os.path.join(spool, name), 20001, 0, 0o700)
-        self.mkdir(os.path.join(spool, "maildrop"), 20001, 20002, 0o1730)
-        self.mkdir(os.path.join(spool, "public"), 20001, 20002, 0o2710)
-        self.mkdir(os.path.join(spool, "pid"))
-        self.mkdir("data", 20001, 20001, 0o700)
+        self.make_spool()
         self.mkdir("mail", 20006, 20006)
         values = {"w": self.work, "auth": self.auth.auth, "starttls": self.starttls, "tls": self.tls,
                   "log": self.log_file("postfix.log")}
@@ -379,11 +371,24 @@ strict_smtputf8 = no
             master += ("127.0.0.1:%d inet n - n - - smtpd -o smtpd_tls_security_level=none "
                        "-o smtpd_relay_restrictions=permit_mynetworks,reject\n" % plain)
         self.write("etc/master.cf", master)
+        self.start_master()
+        self.wait_ports(self.starttls, self.tls)
+
+    def make_spool(self):
+        self.mkdir("spool")
+        for name in ("incoming", "active", "deferred", "bounce", "defer", "trace", "corrupt", "hold", "flush", "saved",
+                     "private"):
+            self.mkdir(os.path.join("spool", name), 20001, 0, 0o700)
+        self.mkdir("spool/maildrop", 20001, 20002, 0o1730)
+        self.mkdir("spool/public", 20001, 20002, 0o2710)
+        self.mkdir("spool/pid")
+        self.mkdir("data", 20001, 20001, 0o700)
+
+    def start_master(self):
         dynamic = os.path.join(self.root, "etc/postfix/dynamicmaps.cf")
         if not os.path.exists(dynamic):
             open(dynamic, "w").close()
         self.service = self.start("postfix-start", "/usr/lib/postfix/sbin/master", "-c", self.work + "/etc", "-d")
-        self.wait_ports(self.starttls, self.tls)
 
     def delivered(self):
         return [Delivered(p) for p in sorted(glob.glob(os.path.join(self.out, "mail/maildir/new/*")))]
@@ -401,6 +406,48 @@ strict_smtputf8 = no
                 return f.read()
         except FileNotFoundError:
             return ""
+
+
+class PostfixSender(Postfix):
+    """Postfix with its own sendmail, as somebody has it who sends all mail to a relay: a port of loopback, in clear. files: name
+    and text of what stands beside main.cf; "@D" in params is their directory."""
+
+    MAIN = """\
+compatibility_level = 3.6
+maillog_file = {log}
+maillog_file_prefixes = {w}
+queue_directory = {w}/spool
+data_directory = {w}/data
+command_directory = /usr/sbin
+daemon_directory = /usr/lib/postfix/sbin
+shlib_directory = /usr/lib/postfix
+mail_owner = postfix
+setgid_group = postdrop
+inet_interfaces = 127.0.0.1
+inet_protocols = ipv4
+disable_dns_lookups = yes
+alias_maps =
+alias_database =
+smtp_tls_security_level = none
+relayhost = [127.0.0.1]:{port}
+"""
+
+    def __init__(self, test, port, files, params):   # pylint: disable=super-init-not-called
+        Server.__init__(self, test)
+        self.make_spool()
+        for name, text in files.items():
+            self.write("etc/" + name, text)
+        lines = "".join("%s = %s\n" % (k, v.replace("@D", self.work + "/etc")) for k, v in params.items())
+        self.write("etc/main.cf", self.MAIN.format(w=self.work, port=port, log=self.log_file("postfix.log")) + lines)
+        self.write("etc/master.cf", self.MASTER.split("\n", 2)[2])      # without the two ports
+        self.start_master()
+        pickup = os.path.join(self.out, "spool/public/pickup")
+        harness.wait_for("Postfix's pickup", lambda: os.path.exists(pickup), 20)
+
+    def sendmail(self, *args, input):
+        return subprocess.run(["/usr/sbin/chroot", self.root, "/usr/sbin/sendmail", "-C", self.work + "/etc", *args],
+                              input=input, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=30 * harness.SLOW,
+                              env=self.test.environ({"TMPDIR": None}), check=False)
 
 
 class DovecotSubmission(Server):
