@@ -492,6 +492,18 @@ class Relays(Flusher):
         self.sendmail("you@example.net")
         second.wait_messages(1)
 
+    def test_a_change_is_noticed_by_itself(self):
+        """Nobody has to send a signal: who has changed main.cf and then sends a message sees it go by the new one."""
+        first, second = self.start_relay(), self.start_relay(name="second")
+        self.configure(first)
+        self.start_outpostd()
+        self.sendmail("you@example.net")
+        first.wait_messages(1)
+        self.configure(second)
+        self.sendmail("you@example.net")
+        second.wait_messages(1)
+        self.assertEqual(first.count(), 1)
+
     def test_a_broken_configuration_leaves_the_old_one(self):
         relay = self.start_relay()
         self.configure(relay)
@@ -546,6 +558,34 @@ class Relays(Flusher):
         self.assertEqual((bounce.sender, bounce.recipients, other.recipients), ("", ["me@example.com"], ["other@example.net"]))
         self.assertIn(b"reject@example.net", bounce.data)
         self.assertFalse(self.log_lines("takes no commits"))
+
+    def test_how_much_goes_back(self):
+        """All of a large message with RET=FULL, to the byte; else its header."""
+        relay = self.start_relay()
+        self.configure(relay)
+        self.start_outpostd()
+        text = b"Subject: large\n\n" + b"".join(b"line %d\n" % i for i in range(40000))
+        for ret in ("full", "hdrs", None):
+            self.sendmail(*(("-R", ret) if ret else ()), "-f", "me-%s@example.com" % ret, "reject@example.net", input=text)
+        bounces = {m.recipients[0]: m for m in relay.wait_messages(3)}
+        for to, bounce in bounces.items():
+            report, original = bounce.parsed.get_payload()[1:]
+            self.assertEqual(report.get_content_type(), "message/delivery-status")
+            self.assertIn(b"Subject: large", original.as_bytes())
+            self.assertEqual(text.partition(b"\n\n")[2] in bounce.data, to.startswith("me-full"), to)
+            self.assertEqual(bounce.header("Auto-Submitted"), "auto-replied")
+
+    def test_who_has_no_sender_is_told_nothing(self):
+        relay = self.start_relay()
+        self.configure(relay)
+        self.start_outpostd()
+        self.sendmail("-f", "<>", "reject@example.net")
+        self.wait_log("status=bounced")
+        harness.wait_for("it to rest", lambda: self.rows("SELECT state, sender FROM message") == [("f", "")])
+        self.assertEqual(json.loads(self.outpost("status", "--json", code=None).out)["failed"], 1)
+        self.outpost("flush")
+        self.assertEqual(relay.count(), 0)
+        self.assertEqual(self.rows("SELECT count(*) FROM message"), [(1,)])
 
     def test_success_is_told_where_the_relay_does_not(self):
         relay = self.start_relay("--ext", "PIPELINING 8BITMIME CHUNKING ENHANCEDSTATUSCODES SIZE")
