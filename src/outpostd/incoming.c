@@ -53,19 +53,28 @@ static int make_dir(const struct outpostd *d, const char *name)
 	return mkdir(path, 0700) < 0 && errno != EEXIST ? -1 : 0;
 }
 
-int incoming_open(struct outpostd *d)
+/* The directory that has the name now, and the one above: where somebody removes incoming/ outpost-drop makes another. The same one
+ * once more changes nothing. */
+static int watch_dir(const struct outpostd *d, int fd)
 {
 	char path[1200];
+
+	if (dir_path(d, INCOMING_DIR, NULL, path, sizeof(path)) < 0 || inotify_add_watch(fd, path, IN_CREATE | IN_MOVED_TO) < 0)
+		return -1;
+	return inotify_add_watch(fd, d->queue_dir, IN_CREATE | IN_MOVED_TO | IN_ONLYDIR) < 0 ? -1 : 0;
+}
+
+int incoming_open(struct outpostd *d)
+{
 	int fd;
 
 	d->incoming.look = true;
 	d->incoming.again = DEADLINE_NEVER;
 	d->incoming.watch.fd = -1;
-	if (make_dir(d, INCOMING_DIR) < 0 || make_dir(d, "corrupt") < 0 ||
-	    dir_path(d, INCOMING_DIR, NULL, path, sizeof(path)) < 0)
+	if (make_dir(d, INCOMING_DIR) < 0 || make_dir(d, "corrupt") < 0)
 		return -1;
 	fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-	if (fd >= 0 && inotify_add_watch(fd, path, IN_CREATE | IN_MOVED_TO) < 0) {
+	if (fd >= 0 && watch_dir(d, fd) < 0) {
 		close(fd);
 		fd = -1;
 	}
@@ -442,6 +451,8 @@ static void look(struct outpostd *d)
 	DIR *dir;
 
 	reload_if_changed(d);
+	if (in->watch.fd >= 0)
+		watch_dir(d, in->watch.fd); /* where it is not there that is seen below */
 	in->n = in->next = 0;
 	if (!in->behind[0]) {
 		in->look = false;

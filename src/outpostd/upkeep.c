@@ -80,6 +80,5 @@ void upkeep_tick(struct outpostd *d)
 		more = space = false;
 	}
 	d->upkeep = deadline_in_ms(more || space ? UPKEEP_SOON_MS : UPKEEP_MS);
-	if (d->incoming.watch.fd < 0)
-		d->incoming.look = true;
+	d->incoming.look = true; /* what nobody said was there */
 }

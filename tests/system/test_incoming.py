@@ -283,6 +283,17 @@ class Incoming(harness.SystemTest):
         self.relay.wait_messages(1)
         self.wait_log(r"outpost/pickup\[\d+\]: [0-9A-F]+: uid=\d+ from=<s@example.com>")
 
+    def test_removed_while_it_runs(self):
+        """outpost-drop makes another, and what comes into that is seen."""
+        self.start_outpostd()
+        for move in (False, True):
+            if move:
+                os.rename(self.incoming, self.incoming + ".old")
+            else:
+                os.rmdir(self.incoming)
+            self.drop("m%d" % move)
+            self.relay.wait_messages(1 + move)
+
     def test_another_life(self):
         """What comes while a flusher of one errand leaves finds nobody to wake, so it begins again: with no more descriptors than before."""
         self.drop("early")
