@@ -92,8 +92,10 @@ int queue_lock(const char *dir, int64_t wait_ms, struct error *err)
 		return -1;
 	if (snprintf(path, sizeof(path), "%s/lock", dir) >= (int)sizeof(path))
 		return error_set(err, EX_CONFIG, "4.3.0", "the name of the queue directory is too long");
-	/* One that was removed while we waited for it keeps nobody out. */
-	while ((fd = open_and_take(dir, path, until, err)) >= 0 && !lock_is_at(fd, path))
-		close(fd);
-	return fd;
+	for (;;) {
+		fd = open_and_take(dir, path, until, err);
+		if (fd < 0 || lock_is_at(fd, path) || deadline_over(until))
+			return fd;
+		close(fd); /* it was removed while we waited for it, and keeps nobody out */
+	}
 }

@@ -272,8 +272,10 @@ void accept_committed(struct outpostd *d)
 	for (size_t i = 0; i < d->naccepted; i++) {
 		struct accepted *a = &d->accepted[i];
 
-		if (a->repeated)
+		if (a->repeated) {
+			budget_return(d, a->uid);
 			continue;
+		}
 		event_pickup(a);
 		d->flush.total++; /* of the flush that may be under way */
 		if (!a->queue_only)

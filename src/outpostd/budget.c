@@ -120,6 +120,13 @@ bool budget_allows(struct outpostd *d, uid_t uid, struct error *err)
 	return true;
 }
 
+void budget_return(struct outpostd *d, uid_t uid)
+{
+	for (size_t i = 0; i < d->door.nbudgets; i++)
+		if (d->door.budgets[i].uid == uid && d->door.budgets[i].hour.used)
+			d->door.budgets[i].hour.used--;
+}
+
 int64_t budget_delay(struct outpostd *d, uid_t uid)
 {
 	int64_t limit = conf_int(d->conf, P_user_message_rate_limit), hours;

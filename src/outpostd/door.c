@@ -699,6 +699,7 @@ void door_committed(struct outpostd *d)
 
 	while ((c = take_ready(&d->door)) != NULL) {
 		if (c->refusal.code) {
+			budget_return(d, c->uid);
 			client_refuse(c, &c->refusal);
 			continue;
 		}
@@ -720,6 +721,8 @@ void door_failed(struct outpostd *d, const struct error *why)
 {
 	struct client *c;
 
-	while ((c = take_ready(&d->door)) != NULL)
+	while ((c = take_ready(&d->door)) != NULL) {
+		budget_return(d, c->uid);
 		client_refuse(c, c->refusal.code ? &c->refusal : why);
+	}
 }

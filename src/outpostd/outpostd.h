@@ -257,6 +257,8 @@ struct relay {
 };
 /* Counts one. False (and *err) when this user's messages of an hour are used up. */
 bool budget_allows(struct outpostd *d, uid_t uid, struct error *err);
+/* One that was counted did not become a message. */
+void budget_return(struct outpostd *d, uid_t uid);
 /* Counts one that was taken already (incoming/): how long (us) its first attempt has to wait for its hour, 0 not at all. */
 int64_t budget_delay(struct outpostd *d, uid_t uid);
 /* Counts one; when that was the last of `limit` (0: none) in so long: when the next may come, else 0. */
