@@ -71,11 +71,13 @@ static uint32_t time_at(const char *p)
 uint32_t slowdown_seconds(const struct reply *r)
 {
 	static const char *const before[] = {"again in", "again after", "retry in", "retry after", "wait for", "wait", "after", "in"};
+	char text[WORDING_TEXT];
 
 	if (r->code / 100 != 4)
 		return 0;
+	wording_text(r, text);
 	for (size_t i = 0; i < sizeof(before) / sizeof(before[0]); i++) {
-		const char *p = buf_str(&r->text);
+		const char *p = text;
 
 		while ((p = strcasestr(p, before[i]))) {
 			uint32_t n = time_at(p += strlen(before[i]));

@@ -1,6 +1,7 @@
 #include "config.h"
 #include "smtp/wording.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static const struct {
@@ -72,10 +73,42 @@ static const struct {
 	{"address rejected", WORDS_ADDRESS},
 };
 
+/* What stands in angle brackets on one line. */
+static void blank_brackets(char *text)
+{
+	for (char *p = text; (p = strchr(p, '<')); p++) {
+		size_t n = strcspn(p, ">\n");
+
+		if (p[n] == '>')
+			memset(p, ' ', n);
+	}
+}
+
+/* A word with an @ in it. */
+static void blank_addresses(char *text)
+{
+	for (size_t n; *text; text += n) {
+		text += strspn(text, " \n");
+		n = strcspn(text, " \n");
+		if (memchr(text, '@', n))
+			memset(text, ' ', n);
+	}
+}
+
+void wording_text(const struct reply *r, char out[WORDING_TEXT])
+{
+	snprintf(out, WORDING_TEXT, "%s", buf_str(&r->text));
+	blank_brackets(out);
+	blank_addresses(out);
+}
+
 bool wording_says(const struct reply *r, unsigned kinds)
 {
+	char text[WORDING_TEXT];
+
+	wording_text(r, text);
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-		if ((words[i].kind & kinds) && strcasestr(buf_str(&r->text), words[i].word))
+		if ((words[i].kind & kinds) && strcasestr(text, words[i].word))
 			return true;
 	return false;
 }

@@ -19,7 +19,12 @@ enum wording {
 	WORDS_ADDRESS = 128,	/* a sender or recipient is refused, nobody else */
 };
 
-/* Whether any word of these kinds (or-ed) stands in the reply, without regard to case. */
+enum { WORDING_TEXT = 4096 };
+
+/* The beginning of the reply without the addresses in it: what users choose ("throttle@example.com") says nothing of the relay. */
+void wording_text(const struct reply *r, char out[WORDING_TEXT]);
+
+/* Whether any word of these kinds (or-ed) stands in that, without regard to case. */
 bool wording_says(const struct reply *r, unsigned kinds);
 
 #endif
