@@ -218,14 +218,17 @@ static int on_mail(struct transfer *t, const struct awaited *w)
 	return 0;
 }
 
-/* 452 (some say 552) behind accepted ones means the transaction, not the recipient (RFC 5321 4.5.3.1.10). */
+/* 452 (some say 552) behind accepted ones means the transaction, not the recipient (RFC 5321 4.5.3.1.10), unless it speaks of his
+ * mailbox. */
 static bool too_many(const struct transfer *t, const struct tx *x)
 {
 	const struct reply *r = &t->a->reply;
 
 	if ((r->code != 452 && r->code != 552) || !x->accepted)
 		return false;
-	return !r->dsn[0] || strcmp(r->dsn + 1, ".5.3") == 0 || wording_says(r, WORDS_RECIPIENTS);
+	if (!r->dsn[0])
+		return !wording_says(r, WORDS_MAILBOX);
+	return strcmp(r->dsn + 1, ".5.3") == 0 || wording_says(r, WORDS_RECIPIENTS);
 }
 
 static void again_later(struct transfer *t, struct tx *x, size_t i)

@@ -227,6 +227,15 @@ class Learnt(AgentTest):
         other = self.drive(relay, *self.EIGHT, known=re.sub(r"offers=\d+", "offers=1", self.said(first)[-1]))
         self.assertEqual((other.total["sent"], self.talk(relay).count("452 ")), (8, 2 * (5 + 1)), other)
 
+    def test_a_full_mailbox_is_no_limit_on_recipients(self):
+        """552 without an enhanced status speaks of either."""
+        for i, words in enumerate(("552 Mailbox full", "452 <r3@example.com> Quota exceeded (mailbox for user is full)")):
+            relay = self.start_relay(dialogue='when rcpt arg~r3@ do reply "%s"\n' % words, name="full%d" % i)
+            driven = self.drive(relay, *self.EIGHT)
+            self.assertEqual(driven.total["sent"], 7, driven)
+            self.assertNotIn("recipients=", " ".join(self.said(driven)))
+            self.assertEqual(self.talk(relay).count("MAIL FROM"), 1)
+
     def test_one_message_for_each_connection(self):
         """Two messages are given; the relay keeps the sender of the first, which it refused."""
         flags = {"dialogue": 'when rset nested=yes do send "250 2.0.0 Ok\\r\\n"\nwhen rcpt total=1 do reply "550 5.1.1 No"\n'}
