@@ -54,9 +54,14 @@ int map_complete(const struct rewrite_rules *r, const char *spec, struct buf *ou
 	const char *domain;
 
 	address_split(spec, &local, &domain);
-	if (*domain || !local.n)
+	if (!*domain && local.n)
+		return join(out, local, r->myorigin);
+	if (!r->append_domain || !local.n || strchr(domain, '.') || *domain == '[' || is_localhost(domain))
 		return set(out, spec);
-	return join(out, local, r->myorigin);
+	join(out, local, domain);
+	buf_addc(out, '.');
+	buf_adds(out, r->append_domain);
+	return 1;
 }
 
 int map_domain(const struct rewrite_rules *r, const char *spec, bool strict, struct buf *out)

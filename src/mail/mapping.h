@@ -9,7 +9,7 @@
 enum map_role { ENVELOPE_SENDER, HEADER_SENDER, ENVELOPE_RECIPIENT, HEADER_RECIPIENT };
 
 /* All take a spec and put the result (possibly the same) into out, which is emptied first. 1: changed, 0: the same, -1. */
-int map_complete(const struct rewrite_rules *r, const char *spec, struct buf *out);	/* bare names get myorigin */
+int map_complete(const struct rewrite_rules *r, const char *spec, struct buf *out);	/* bare names get myorigin, short domains append_domain */
 int map_generic(const struct rewrite_rules *r, const char *spec, struct buf *out, struct error *err);
 /* What virtual_alias_maps have for spec: 1: the list in *value, which is emptied first, 0: nothing, -1. */
 int map_virtual(const struct rewrite_rules *r, const char *spec, struct buf *value, struct error *err);

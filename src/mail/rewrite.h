@@ -25,6 +25,7 @@ struct rewrite_map {
 struct rewrite_rules {
 	const char *myorigin;
 	const char *myhostname;
+	const char *append_domain;	/* completes a domain without a dot, but localhost; NULL: nothing does */
 	const char *recipient_delimiter;
 	const char *local_domains;	/* mydestination, expanded, comma or blank separated: names here are local and go through aliases */
 	struct rewrite_map aliases;	/* alias_maps: key is the local part */

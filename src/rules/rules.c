@@ -43,6 +43,7 @@ static int open_maps(struct conf *c, struct rules *r, enum rules_map end, struct
 	r->r = (struct rewrite_rules){
 		.myorigin = conf_myorigin(c),
 		.myhostname = conf_myhostname(c),
+		.append_domain = conf_bool(c, P_append_dot_mydomain) ? conf_str(c, P_mydomain) : NULL,
 		.recipient_delimiter = conf_str(c, P_recipient_delimiter),
 		.local_domains = conf_str(c, P_mydestination),
 		.aliases = as_map(r->maps[MAP_ALIASES]),

@@ -119,9 +119,9 @@ class Same(harness.SystemTest):
         for data in MESSAGES:
             self.compare("-i", "r@example.net", data=data)
 
-    def settings(self, files, **params):
+    def settings(self, files, people=PEOPLE, **params):
         self.both(files, params)
-        for person in words(PEOPLE):
+        for person in words(people):
             self.compare("-f", person, "-t", data=b"From: %s\nTo: %s\nCc: x@example.net\nSubject: s\n\nb\n" % ((person.encode(),) * 2))
         self.compare("-FCronDaemon", "-i", "-oem", "root", data=b"From: root (Cron Daemon)\nTo: root\nSubject: s\n\nb\n")
 
@@ -134,6 +134,9 @@ class Same(harness.SystemTest):
                        "senders": "root ops@example.org\n", "recipients": "/^root@(.*)/ boss@$1\n"},
                       canonical_maps="texthash:@D/all", sender_canonical_maps="texthash:@D/senders", recipient_delimiter="+",
                       recipient_canonical_maps="regexp:@D/recipients")
+
+    def test_short_domains(self):
+        self.settings({}, append_dot_mydomain="yes", masquerade_domains="$mydomain", people="ann@host|Ann@other|ann@client|ann@a.b")
 
     def test_generic(self):
         self.settings({"generic": "root@example.com ops@example.org\nann@example.com anna@example.org\n@client.example.com @example.org\n"},

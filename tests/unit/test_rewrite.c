@@ -199,6 +199,21 @@ static void test_virtual(void **state)
 	recipient(&r, "broken", "! 75", NULL);
 }
 
+/* append_dot_mydomain = yes */
+static void test_short_domains(void **state)
+{
+	struct rewrite_rules r = rules();
+
+	(void)state;
+	recipient(&r, "ann@box", "ann@box|", NULL);
+	r.append_domain = "net.example";
+	recipient(&r, "ann@box", "ann@box.net.example|", NULL);
+	recipient(&r, "ann@box.x", "ann@box.x|", NULL);
+	recipient(&r, "ann@[::1]", "ann@[::1]|", NULL);
+	recipient(&r, "ann@localhost", "ann@example.com|", NULL);
+	recipient(&r, "ann", "ann@example.com|", NULL);
+}
+
 static void sender(const struct rewrite_rules *r, const char *in, const char *want)
 {
 	struct error err = {0};
@@ -255,6 +270,9 @@ static void test_header(void **state)
 	       "To: root@example.com, A <b@example.com>,\n c@d.example\nSubject: a, b\nCc: bad bad bad, me@example.com\n\n");
 	header(&r, "From: root@localhost\nSender: x@vm\nReply-To: <>\nTo: a@localhost\n\n",
 	       "From: root@example.com\nSender: x@example.com\nReply-To: <>\nTo: a@example.com\n\n");
+	r.append_domain = "net.example";
+	header(&r, "From: root@box\nTo: A <a@other>\n\n", "From: root@box.net.example\nTo: A <a@other.net.example>\n\n");
+	r.append_domain = NULL;
 	header(&r, "From: root@h.example.org.\nTo: A <a@b.example.>, c@d.example (C.), e.f@g.example\n\n",
 	       "From: root@h.example.org\nTo: A <a@b.example>, c@d.example (C.), e.f@g.example\n\n");
 }
@@ -345,7 +363,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_recipients), cmocka_unit_test(test_no_memory), cmocka_unit_test(test_aliases), cmocka_unit_test(test_maps),
-		cmocka_unit_test(test_virtual),
+		cmocka_unit_test(test_virtual), cmocka_unit_test(test_short_domains),
 		cmocka_unit_test(test_senders), cmocka_unit_test(test_header), cmocka_unit_test(test_mailer_daemon), cmocka_unit_test(test_classes), cmocka_unit_test(test_from_address),
 		cmocka_unit_test(test_always_bcc),
 	};
