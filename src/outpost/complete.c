@@ -10,6 +10,7 @@
 
 #include "base/text.h"
 #include "outpost/command.h"
+#include "outpost/events.h"
 #include "outpost/select.h"
 
 enum { IDS_SHOWN = 500 };
@@ -19,7 +20,7 @@ static const struct {
 	const char *option, *values;
 } option_values[] = {
 	{"sort", "age size attempts sender"},
-	{"event", "queued sent deferred bounced expired held released retried deleted"},
+	{"event", EVENT_KINDS},
 	{"older-than", "15m 1h 12h 1d 3d 1w"},
 	{"since", "15m 1h 12h 1d 3d"},
 };

@@ -5,6 +5,9 @@
 #include "base/buf.h"
 #include "queue/queue.h"
 
+/* What can happen, as `outpost log --event` takes it. */
+#define EVENT_KINDS "queued sent deferred bounced expired held released retried deleted"
+
 struct event_filter {
 	const char *id;		/* whole; NULL: all messages */
 	int64_t since;		/* us; 0: all */

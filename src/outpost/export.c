@@ -1,8 +1,6 @@
 /* export.c: `outpost export`: messages out of the queue, as .eml files or one mbox. The queue stays as it is. */
 #include "config.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -10,13 +8,14 @@
 
 #include "outpost/command.h"
 #include "outpost/letter.h"
+#include "outpost/maker.h"
 #include "outpost/row.h"
 #include "outpost/select.h"
 
 struct export {
 	struct queue *q;
 	bool eml;
-	int dir;		/* of the .eml files; -1: standard output */
+	struct maker maker;	/* of the .eml files; without a directory: standard output */
 	size_t done, gone;
 };
 
@@ -38,13 +37,13 @@ static FILE *eml_file(struct export *e, const char *id, struct error *err)
 	FILE *f;
 	int fd;
 
-	if (e->dir < 0)
+	if (e->maker.dir < 0)
 		return stdout;
 	snprintf(name, sizeof(name), "%s.eml", id);
-	fd = openat(e->dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	fd = maker_file(&e->maker, name, err);
 	f = fd < 0 ? NULL : fdopen(fd, "w");
-	if (!f)
-		error_sys(err, EX_CANTCREAT, NULL, "%s", name);
+	if (fd >= 0 && !f)
+		error_sys(err, EX_OSERR, NULL, "%s", name);
 	return f;
 }
 
@@ -102,17 +101,14 @@ static int export_filter(struct context *c, struct export *e, struct error *err)
 	return rc;
 }
 
-/* The directory is opened before root's rights are given up: it is root's, not the queue owner's. */
+/* Before root's rights are given up: the directory is root's, not the queue owner's. */
 static int open_directory(struct context *c, struct export *e, struct error *err)
 {
 	const char *dir = option_value(c, "eml");
 
-	e->dir = -1;
+	e->maker = (struct maker){-1, -1, 0};
 	e->eml = dir != NULL;
-	if (!dir || strcmp(dir, "-") == 0)
-		return 0;
-	e->dir = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return e->dir < 0 ? error_sys(err, EX_CANTCREAT, NULL, "%s", dir) : 0;
+	return dir && strcmp(dir, "-") != 0 ? maker_start(&e->maker, dir, err) : 0;
 }
 
 static int run(struct context *c)
@@ -123,13 +119,16 @@ static int run(struct context *c)
 
 	if (c->argc == 0 && !select_given(c) && !option_given(c, "all"))
 		return fail_usage(c, "export what? Queue ids, --all, --user, --sender or --older-than");
-	if (open_directory(c, &e, &err) < 0 || context_read_queue(c, &e.q, &err) < 0)
+	if (open_directory(c, &e, &err) < 0 || context_read_queue(c, &e.q, &err) < 0) {
+		maker_stop(&e.maker);
 		return fail(&err);
+	}
 	for (int i = 0; rc == 0 && i < c->argc; i++)
 		rc = export_id(&e, c->argv[i], &err);
 	if (rc == 0 && c->argc == 0 && e.q)
 		rc = export_filter(c, &e, &err);
 	queue_close(e.q);
+	maker_stop(&e.maker);
 	if (e.gone)
 		fprintf(stderr, "outpost: %zu without text: it is no longer kept\n", e.gone);
 	return rc < 0 ? fail(&err) : EX_OK;

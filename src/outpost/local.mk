@@ -5,7 +5,7 @@ outpost_files = \
 	src/outpost/edit.h src/outpost/edit.c \
 	src/outpost/events.h src/outpost/events.c \
 	src/outpost/explain.h src/outpost/explain.c \
-	src/outpost/letter.h src/outpost/letter.c \
+	src/outpost/letter.h src/outpost/letter.c src/outpost/maker.h src/outpost/maker.c \
 	src/outpost/postfix.h src/outpost/postfix.c src/outpost/postmap.c src/outpost/postsuper.c \
 	src/outpost/report.h src/outpost/report.c \
 	src/outpost/row.h src/outpost/row.c \

@@ -4,11 +4,22 @@
 #include <poll.h>
 
 #include "base/deadline.h"
+#include "base/text.h"
 #include "outpost/command.h"
 #include "outpost/events.h"
 #include "outpost/select.h"
 
 enum { FOLLOW_MS = 500 };
+
+static bool is_kind(const char *name)
+{
+	struct span rest = span_of(EVENT_KINDS), one;
+
+	while (span_word(&rest, " ", &one))
+		if (span_is(one, name))
+			return true;
+	return false;
+}
 
 static int make_filter(struct context *c, struct queue *q, struct event_filter *f, char id[QUEUE_ID], struct error *err)
 {
@@ -21,6 +32,8 @@ static int make_filter(struct context *c, struct queue *q, struct event_filter *
 	}
 	f->recipient = option_value(c, "recipient");
 	f->kind = option_value(c, "event");
+	if (f->kind && !is_kind(f->kind))
+		return error_set(err, EX_USAGE, NULL, "--event is one of: " EVENT_KINDS);
 	if (c->argc == 0)
 		return 0;
 	f->id = id;

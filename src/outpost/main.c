@@ -266,6 +266,8 @@ int main(int argc, char **argv)
 		print_command_help(command_find(argv[i + 1]));
 		return EX_OK;
 	}
+	if (strcmp(argv[i], "help") == 0 && i + 1 < argc)
+		return unknown_command(argv[i + 1]);
 	if (strcmp(argv[i], "help") == 0 || strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
 		print_help();
 		return EX_OK;

@@ -105,7 +105,9 @@ static int write_metrics(struct context *c, const struct buf *b, struct error *e
 			return 0;
 		return error_sys(err, EX_IOERR, NULL, "cannot write");
 	}
-	return io_replace_file(path, buf_str(b), b->len, 0644, err);
+	if (io_replace_file(path, buf_str(b), b->len, 0644, err) == 0)
+		return 0;
+	return error_prefix(err, "as the queue's owner, which --output is written by (`outpost metrics > FILE` is by you)");
 }
 
 static int run(struct context *c)

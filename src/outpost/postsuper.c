@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/text.h"
 #include "outpost/active.h"
 #include "outpost/edit.h"
 #include "outpost/row.h"
@@ -69,6 +70,8 @@ static int add_typed(struct super *s, const char *typed, struct error *err)
 		s->all = true;
 		return 0;
 	}
+	if (ascii_case_equal(typed, "ALL"))
+		return error_set(err, EX_USAGE, NULL, "for all messages write ALL, in capitals");
 	if (!select_id(typed, id))
 		return error_set(err, EX_USAGE, NULL, "\"%s\" is no queue id", typed);
 	return add_id(s, id, err);

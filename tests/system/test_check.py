@@ -409,6 +409,8 @@ class Edits(harness.SystemTest):
         self.relay.wait_messages(2)
         self.assertRegex(self.outpost("log", "--event", "held").out, ids[0])
         self.assertRegex(self.outpost("log", ids[0]).out, r"%s sent <" % ids[0])
+        self.assertIn("--event is one of: queued sent", self.outpost("log", "--event", "Sent", code=64).err)
+        self.assertIn('no command "stauts"', self.outpost("help", "stauts", code=64).err)
         self.assertIn("no message ABC in the history, which is kept for 7d", self.outpost("log", "ABC", code=65).err)
 
     def test_by_the_running_outpostd(self):
@@ -790,6 +792,7 @@ class PostfixNames(harness.SystemTest):
             return {e["queue_id"] for e in json_lines(self.call("postqueue", "-j"))}
         self.call("postsuper", "-h", held)
         self.assertIn("there is no queue", self.call("postsuper", "-d", "ALL", "maildrop", code=64).err)
+        self.assertIn("write ALL, in capitals", self.call("postsuper", "-d", "all", code=64).err)
         for which, queue in ((new, "hold"), (held, "deferred"), (deferred, "incoming"), (new, "active")):
             done = self.call("postsuper", "-d", which, queue)
             self.assertRegex(done.err, which + " is not in the queues that were named")

@@ -130,6 +130,15 @@ class Mistakes(machine.Machine):
         refused = self.type("echo hello | sendmail you@example.net", uid=machine.ALICE, code=75).flat
         self.assertIn("chown -R %d:%d /var/spool/outpost" % (machine.UID, machine.UID), refused)
 
+    def test_export_into_a_directory_of_roots(self):
+        """As it always is: /root, or what root made a moment ago. The queue is read as its owner all the same."""
+        self.configure()
+        self.type("printf 'Subject: kept\\n\\nhello\\n' | sendmail -odq you@example.net && install -d -m 700 /run/eml")
+        self.type("outpost export --eml /run/eml --all")
+        self.assertEqual(self.type("stat -c '%u %a' /run/eml/*.eml; tail -n 1 /run/eml/*.eml").flat, "0 600 hello")
+        self.assertIn("File exists", self.type("outpost export --eml /run/eml --all", code=73).flat)
+        self.end()
+
     # -- the mistakes, by their number in the file
 
     def mistake_1_port_465_without_wrappermode(self):
