@@ -165,10 +165,12 @@ int proc_become_owner(const char *dir, uid_t *owner, struct error *err)
 		*owner = st.st_uid;
 	if (geteuid() == st.st_uid && (geteuid() != 0 || st.st_uid == 0))
 		return 0;
+	pw = getpwuid(st.st_uid);
+	if (geteuid() != 0 && pw)
+		return error_set(err, EX_NOPERM, "4.3.0", "the queue in %s belongs to %s: run this as root", dir, pw->pw_name);
 	if (geteuid() != 0)
 		return error_set(err, EX_NOPERM, "4.3.0", "the queue in %s belongs to uid %u: run this as root or as that user",
 				 dir, (unsigned)st.st_uid);
-	pw = getpwuid(st.st_uid);
 	return proc_become(st.st_uid, pw ? pw->pw_gid : st.st_gid, pw ? pw->pw_name : NULL, err);
 }
 

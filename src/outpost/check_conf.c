@@ -1,7 +1,6 @@
 /* check_conf.c: what can be said about the configuration without asking the relay. */
 #include "config.h"
 #include "outpost/check.h"
-#include "outpost/explain.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -20,6 +19,7 @@
 #include "base/text.h"
 #include "conf/conf.h"
 #include "conf/tls.h"
+#include "outpost/explain.h"
 #include "outpost/state.h"
 
 enum { SMALL_QUEUE = 64 << 20 };

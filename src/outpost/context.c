@@ -74,8 +74,13 @@ int context_become(struct context *c, struct error *err)
 	/* A queue of one's own is made on first use, by whoever uses it. */
 	if (c->own && stat(conf_str(c->conf, P_queue_directory), &st) < 0 && errno == ENOENT)
 		return 0;
-	if (proc_become_owner(conf_str(c->conf, P_queue_directory), &c->owner, err) < 0)
+	if (proc_become_owner(conf_str(c->conf, P_queue_directory), &c->owner, err) < 0) {
+		size_t n = strlen(err->text);
+
+		if (err->code == EX_NOPERM && !c->own)
+			snprintf(err->text + n, sizeof(err->text) - n, "; what you sent yourself is shown by mailq");
 		return -1;
+	}
 	return conf_obey(c->conf, err);
 }
 

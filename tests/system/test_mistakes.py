@@ -130,6 +130,13 @@ class Mistakes(machine.Machine):
         refused = self.type("echo hello | sendmail you@example.net", uid=machine.ALICE, code=75).flat
         self.assertIn("chown -R %d:%d /var/spool/outpost" % (machine.UID, machine.UID), refused)
 
+    def test_without_being_root(self):
+        self.configure()
+        for command in ("status", "queue", "check --offline"):
+            self.assertIn("the queue in /var/spool/outpost belongs to outpost: run this as root; what you sent yourself is shown by mailq",
+                          self.type("outpost " + command, uid=machine.ALICE, code=77).flat)
+        self.end()
+
     def test_export_into_a_directory_of_roots(self):
         """As it always is: /root, or what root made a moment ago. The queue is read as its owner all the same."""
         self.configure()
