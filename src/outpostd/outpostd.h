@@ -272,6 +272,7 @@ int relay_routes(struct outpostd *d, struct error *err);		/* reads relayhost; ke
 void relay_recall(struct outpostd *d);
 /* What main.cf names no more keeps no mail any longer: its pause is over. */
 void relay_leave_behind(struct outpostd *d);
+bool relay_is_named(const struct outpostd *d, const struct relay *r);	/* or may be, for one of the senders */
 void relay_end(struct outpostd *d, struct relay *r);
 /* The relays for a sender in order of preference; how many, or -1. */
 int relay_route(struct outpostd *d, const char *sender, struct relay **list, size_t max, struct error *err);

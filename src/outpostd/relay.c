@@ -147,7 +147,9 @@ void relay_went_down(struct outpostd *d, struct relay *r, const struct delivery_
 	r->told = true;
 	mark(d, r);
 	schedule_reset(d);
-	if (!by_hand(word) && r == d->route[0]) {
+	if (!relay_is_named(d, r)) {
+		relay_end(d, r); /* an agent that began before main.cf was changed */
+	} else if (!by_hand(word) && r == d->route[0]) {
 		d->aging = r;
 		d->aging_key = 0;
 	}

@@ -160,10 +160,15 @@ void relay_recall(struct outpostd *d)
 		log_line(LOG_WARN, "qmgr", 0, "when relays were down can't be read: %s", err.text);
 }
 
+bool relay_is_named(const struct outpostd *d, const struct relay *r)
+{
+	return d->route_error.code || is_routed(d, r) || r->sender[0] || d->rules.maps[MAP_SENDER_RELAYS];
+}
+
 void relay_leave_behind(struct outpostd *d)
 {
 	for (struct relay *r = d->relays; r; r = r->next)
-		if (!is_routed(d, r) && !r->sender[0] && !d->rules.maps[MAP_SENDER_RELAYS])
+		if (!relay_is_named(d, r))
 			relay_end(d, r);
 }
 

@@ -238,6 +238,25 @@ class Ageing(Times):
     def test_of_a_relay_that_was_left_behind_while_nobody_was_there(self):
         self.left_behind(False)
 
+    def test_refused_by_one_that_was_left_behind(self):
+        """The answer came when main.cf named another already: nothing waits for that one."""
+        refusing = self.start_relay(dialogue='when auth do wait 500; reply "535 5.7.8 no"\n')
+        self.down(refusing)
+        service = self.start_outpostd()
+        self.sendmail("-f", "me@example.com", "you@example.net")
+        harness.wait_for("the login", lambda: "AUTH" in self.commands(refusing))
+        other = self.start_relay(name="other")
+        self.down(other)
+        service.signal(signal.SIGHUP)
+        other.wait_messages(1)
+        self.wait_log("535 5.7.8 no")
+        harness.wait_for("its end", lambda: self.rows(
+            "SELECT down_since, down_until FROM relay WHERE nexthop = '[localhost]:%d'" % refusing.starttls) == [(0, 0)])
+
+    def commands(self, relay):
+        with open(relay.commands) as f:
+            return f.read()
+
     def test_never_while_the_password_is_refused(self):
         self.never(self.start_relay(password="another"), "auth")
 
