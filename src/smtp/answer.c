@@ -71,7 +71,7 @@ void settle_broken(struct transfer *t)
 
 	for (struct tx *x = t->first; x; x = x->next) {
 		/* a 421 to the end of data is an answer: this message was not taken */
-		bool answered = x == speaking && t->a->down.kind == DOWN_BUSY;
+		bool answered = x == speaking && t->refused;
 
 		if (x != speaking && !(x->last_byte && x->accepted + x->whole))
 			continue;
@@ -128,16 +128,23 @@ static bool between(const struct awaited *w)
 }
 
 /* 421 ends the session whatever it answers, and so does any 4xx that answers nothing. On a connection that served, or has nothing to do,
- * and without a reproach, the next connection goes on where this one stopped. */
+ * and without a reproach, the next connection goes on where this one stopped. It does as well where one message's bad addresses were too
+ * many for the relay: it counts them anew, and the others' mail does not wait for that. */
 static int closed(struct transfer *t, const struct awaited *w)
 {
+	bool in_order = t->closing == OPEN;
+
 	if (t->window.proof == PROOF_YES)
 		window_halve(&t->window);
 	if ((t->served || !w) && between(w) && ends_connection_only(&t->a->reply)) {
 		t->closing = CLOSE_ORDERLY;
 		return -1;
 	}
-	return agent_refused(t->a, DOWN_BUSY, "4.7.0", awaited_command(t));
+	t->refused = true;
+	agent_refused(t->a, DOWN_BUSY, "4.7.0", awaited_command(t));
+	if (in_order && wording_says(&t->a->reply, WORDS_ERRORS))
+		t->a->down.kind = DOWN_NETWORK;
+	return -1;
 }
 
 /* 221 answers nothing but QUIT: the relay left, and what it was asked for it did not do. */

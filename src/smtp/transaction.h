@@ -78,6 +78,7 @@ struct transfer {
 	bool concluded;			/* a transaction was brought to its end on this connection, whatever came of it */
 	bool served;			/* a message was accepted on this connection */
 	struct delivery_known known;	/* of this relay */
+	bool refused;			/* 421 answered the command at the queue's head */
 	enum closing closing;		/* CLOSE_DOWN: a->down says why; what is in flight is still answered */
 	struct look looks[CMD_PROOF];
 	struct buf proof_mail;		/* a MAIL line that the relay is known to accept */

@@ -71,6 +71,7 @@ static const struct {
 	{"time-out", WORDS_CONNECTION},
 	{"too many recipients", WORDS_RECIPIENTS},
 	{"address rejected", WORDS_ADDRESS},
+	{"too many errors", WORDS_ERRORS},
 };
 
 /* What stands in angle brackets on one line. */

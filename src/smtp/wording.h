@@ -16,6 +16,7 @@ enum wording {
 	WORDS_LOGIN = 16,	/* one has to log in */
 	WORDS_CONNECTION = 32,	/* this connection has served long enough */
 	WORDS_RECIPIENTS = 64,	/* too many in one transaction */
+	WORDS_ERRORS = 256,	/* refusals of this connection were too many */
 	WORDS_ADDRESS = 128,	/* a sender or recipient is refused, nobody else */
 };
 

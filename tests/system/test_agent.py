@@ -119,6 +119,15 @@ class InFlight(AgentTest):
         self.all_sent(driven, relay, 10)
         self.assertNotIn("BDAT 18000", self.talk(relay))
 
+    def test_a_reproach_does_not_answer_what_is_in_flight(self):
+        """"Too fast" to a recipient, and then the connection is lost: the message went out, and nobody knows what became of it."""
+        relay = self.start_relay(dialogue='when rcpt msg=5 arg~first@ do reply "450 4.7.1 rate limit"\nwhen eod msg=5 do accept; cut\n')
+        driven = self.drive(relay, "-n", "8", "-w", "20", "-r", "first@example.com", "-r", "second@example.com", known="flight=yes")
+        self.assertIn("down busy", driven.text)
+        seq, fates = next((s, [v for v in driven.verdicts if v[0] == s]) for s in {v[0] for v in driven.verdicts if "rate limit" in v[4]})
+        self.assertEqual(len(fates), 2, driven)
+        self.assertTrue(any("may be delivered twice" in v[4] for v in fates), (seq, driven))
+
     def test_window_of_one_is_never_tried(self):
         relay = self.start_relay()
         driven = self.drive(relay, "-n", "10", "-w", "20", pipeline_window=1)
