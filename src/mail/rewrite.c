@@ -179,25 +179,76 @@ static int replace_sender(struct rewriting *w, const struct field *f, enum field
 	return 0;
 }
 
+enum { CHECKS = sizeof(((struct rewrite_rules *)0)->header_checks) / sizeof(struct rewrite_map) };
+
+static int emit(struct rewriting *w, size_t i, struct span raw);
+
 static bool is_author(enum field_kind kind)
 {
 	return kind == FIELD_FROM || kind == FIELD_SENDER || kind == FIELD_RESENT_FROM || kind == FIELD_RESENT_SENDER;
 }
 
-static void put_received(struct rewriting *w, const struct field *f)
+/* What a check says of a field: REPLACE, PREPEND, IGNORE, STRIP. Other actions, and what would make no field, leave it as it is. */
+static int check(struct rewriting *w, size_t i, struct span raw)
+{
+	const struct rewrite_map *m = &w->r->header_checks[i];
+	struct span rest, action;
+	struct buf key, value;
+	bool keep = true;
+	size_t colon;
+	int rc = 0;
+
+	buf_init(&key, LIMIT_HEADER * 2);
+	buf_init(&value, LIMIT_HEADER);
+	buf_add(&key, raw.p, raw.n && raw.p[raw.n - 1] == '\n' ? raw.n - 1 : raw.n);
+	if (!buf_ok(&key))
+		rc = error_set(w->err, EX_TEMPFAIL, "4.3.0", "out of memory for header checks");
+	else
+		rc = m->get(m->arg, buf_str(&key), &value, w->err);
+	rest = (struct span){buf_str(&value), value.len};
+	if (rc > 0 && span_word(&rest, " \t", &action)) {
+		bool replace = span_iscase(action, "REPLACE");
+
+		rest = span_trim(rest);
+		if (span_iscase(action, "IGNORE") || span_iscase(action, "STRIP"))
+			keep = false;
+		if ((replace || span_iscase(action, "PREPEND")) && header_is_field(rest.p, rest.n, &colon)) {
+			keep = !replace;
+			rc = emit(w, i + 1, rest);
+		}
+	}
+	if (rc >= 0 && keep)
+		rc = emit(w, i + 1, raw);
+	buf_free(&key);
+	buf_free(&value);
+	return rc < 0 ? -1 : 0;
+}
+
+/* A field that is done goes through the checks from the i-th on, and out. */
+static int emit(struct rewriting *w, size_t i, struct span raw)
+{
+	while (i < CHECKS && !w->r->header_checks[i].get)
+		i++;
+	if (i < CHECKS)
+		return check(w, i, raw);
+	header_put(w->out, raw);
+	return 0;
+}
+
+static int put_received(struct rewriting *w, const struct field *f)
 {
 	const char *mark = memmem(f->raw.p, f->raw.n, QUEUE_ID_MARK, strlen(QUEUE_ID_MARK));
 	const char *end = f->raw.p + f->raw.n;
 
-	if (!mark || w->marked) {
-		buf_add(w->out, f->raw.p, f->raw.n);
-		return;
-	}
+	if (!mark || w->marked)
+		return emit(w, 0, f->raw);
 	w->marked = true;
-	buf_add(w->out, f->raw.p, (size_t)(mark - f->raw.p));
-	buf_adds(w->out, w->queue_id);
+	buf_reset(&w->line);
+	buf_add(&w->line, f->raw.p, (size_t)(mark - f->raw.p));
+	buf_adds(&w->line, w->queue_id);
 	mark += strlen(QUEUE_ID_MARK);
-	buf_add(w->out, mark, (size_t)(end - mark));
+	buf_add(&w->line, mark, (size_t)(end - mark));
+	return emit(w, 0, (struct span){buf_str(&w->line), w->line.len});
 }
 
 static int put_field(struct rewriting *w, const struct field *f)
@@ -211,11 +262,9 @@ static int put_field(struct rewriting *w, const struct field *f)
 	if (kind == FIELD_REPLY_TO)
 		w->has_reply_to = true;
 	if (kind == FIELD_RECEIVED)
-		put_received(w, f);
-	if (kind == FIELD_RECEIVED)
-		return 0;
+		return put_received(w, f);
 	if (!(class & (CLASS_SENDER | CLASS_RECIPIENT)))
-		return header_put(w->out, f->raw);
+		return emit(w, 0, f->raw);
 	if (has_from_address(w->r) && is_author(kind))
 		rc = replace_sender(w, f, kind);
 	else
@@ -223,7 +272,7 @@ static int put_field(struct rewriting *w, const struct field *f)
 	if (rc == 0 && !buf_ok(&w->line))
 		rc = error_set(w->err, EX_TEMPFAIL, "4.3.0", "the header has no room");
 	if (rc == 0)
-		header_put(w->out, (struct span){buf_str(&w->line), w->line.len});
+		rc = emit(w, 0, (struct span){buf_str(&w->line), w->line.len});
 	return rc;
 }
 

@@ -36,6 +36,7 @@ struct rewrite_rules {
 	/* where they apply: envelope_sender, header_sender, envelope_recipient, header_recipient. NULL: wherever they can */
 	const char *canonical_classes, *sender_canonical_classes, *recipient_canonical_classes, *masquerade_classes;
 	const char *masquerade_domains, *masquerade_exceptions;
+	struct rewrite_map header_checks[2];	/* header_checks, smtp_header_checks: key is a field without its last line end */
 	const char *always_bcc;		/* "" none */
 	const char *from_address;	/* "" none */
 	const char *from_address_keep;	/* reply-to | header | no */

@@ -105,7 +105,7 @@ static void add_parameter(struct import *im, struct conf *c, int p, const char *
 		import_note(im, "%s still names a file under %s: move it before Postfix is purged", name, from);
 }
 
-/* By name: among them may be one that somebody relied on, header_checks for instance. */
+/* By name: among them may be one that somebody relied on, body_checks for instance. */
 static void note_left_behind(struct import *im, struct conf *c)
 {
 	const struct conf_unused *unused;

@@ -12,6 +12,8 @@ static const enum conf_param map_params[RULES_MAPS] = {
 	[MAP_RECIPIENT_CANONICAL] = P_recipient_canonical_maps,
 	[MAP_SENDER_CANONICAL] = P_sender_canonical_maps,
 	[MAP_GENERIC] = P_smtp_generic_maps,
+	[MAP_HEADER_CHECKS] = P_header_checks,
+	[MAP_SMTP_HEADER_CHECKS] = P_smtp_header_checks,
 	[MAP_SENDER_RELAYS] = P_sender_dependent_relayhost_maps,
 };
 
@@ -59,6 +61,7 @@ static int open_maps(struct conf *c, struct rules *r, enum rules_map end, struct
 		.masquerade_classes = conf_str(c, P_masquerade_classes),
 		.masquerade_domains = conf_str(c, P_masquerade_domains),
 		.masquerade_exceptions = conf_str(c, P_masquerade_exceptions),
+		.header_checks = {as_map(r->maps[MAP_HEADER_CHECKS]), as_map(r->maps[MAP_SMTP_HEADER_CHECKS])},
 		.always_bcc = conf_str(c, P_always_bcc),
 		.from_address = conf_str(c, P_from_address),
 		.from_address_keep = conf_str(c, P_from_address_keep),

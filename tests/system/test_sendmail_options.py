@@ -287,6 +287,13 @@ class SmallServers(harness.SystemTest):
         self.assertEqual(m.header("From"), "Cron Daemon <ops@example.org>")
         self.assertEqual(m.header("Reply-To").addresses[0].addr_spec, "root@example.com")
 
+    def test_header_checks(self):
+        """As descriptions for Proxmox have it: the name by which readers know the machine, and nothing of users."""
+        m = self.go("-t", smtp_header_checks="pcre:" + self.file("checks", "/^From:.*/ REPLACE From: PVE 1 <pve@example.org>\n"),
+                    header_checks="regexp:" + self.file("more", "/^Received:/ IGNORE\n"))
+        self.assertEqual(m.header("From"), "PVE 1 <pve@example.org>")
+        self.assertIsNone(m.header("Received"))
+
     def test_always_bcc(self):
         m = self.go("you@example.net", always_bcc="archive@example.net")
         self.assertEqual(sorted(m.recipients), ["archive@example.net", "you@example.net"])

@@ -341,6 +341,37 @@ static void test_from_address(void **state)
 	header(&r, "From: a@b.example, c@d.example\n\n", "From: Server <ops@x.example>\n\n");
 }
 
+/* The field's name is the key here; the maps that matter are patterns over the whole field. */
+static int check_field(void *arg, const char *key, struct buf *value, struct error *err)
+{
+	char name[20];
+
+	snprintf(name, sizeof(name), "%.*s", (int)strcspn(key, ":"), key);
+	assert_int_not_equal(key[strlen(key) - 1], '\n');
+	return get(arg, name, value, err);
+}
+
+static void test_header_checks(void **state)
+{
+	static const char *const first[] = {"From", "REPLACE From: Ops <ops@x.example>", "X-Drop", "IGNORE", "X-Strip", "strip gone",
+					    "Subject", "PREPEND X-Was: here", "X-Same", "DUNNO", "X-Odd", "REJECT no", "X-Bad", "REPLACE no field",
+					    "X-None", "REPLACE", NULL};
+	static const char *const second[] = {"From", "REPLACE From: last@x.example", "X-Was", "REPLACE X-Is: here", NULL};
+	static const char in[] = "From: a@b.example\nX-Drop: 1\n 2\nX-Strip: 1\nSubject: s\n t\nX-Same: 1\nX-Odd: 1\nX-Bad: 1\nX-None: 1\n\n";
+	static const char rest[] = "Subject: s\n t\nX-Same: 1\nX-Odd: 1\nX-Bad: 1\nX-None: 1\n\n";
+	struct rewrite_rules r = rules();
+	char want[300];
+
+	(void)state;
+	r.header_checks[0] = (struct rewrite_map){check_field, (void *)first};
+	snprintf(want, sizeof(want), "From: Ops <ops@x.example>\nX-Was: here\n%s", rest);
+	header(&r, in, want);
+	r.header_checks[1] = (struct rewrite_map){check_field, (void *)second};
+	snprintf(want, sizeof(want), "From: last@x.example\nX-Is: here\n%s", rest);
+	header(&r, in, want);
+	header(&r, "Received: by h id " QUEUE_ID_MARK "\nReceived: by g\n\n", "Received: by h id 4QID\nReceived: by g\n\n");
+}
+
 static void test_always_bcc(void **state)
 {
 	struct rewrite_rules r = rules();
@@ -365,7 +396,7 @@ int main(void)
 		cmocka_unit_test(test_recipients), cmocka_unit_test(test_no_memory), cmocka_unit_test(test_aliases), cmocka_unit_test(test_maps),
 		cmocka_unit_test(test_virtual), cmocka_unit_test(test_short_domains),
 		cmocka_unit_test(test_senders), cmocka_unit_test(test_header), cmocka_unit_test(test_mailer_daemon), cmocka_unit_test(test_classes), cmocka_unit_test(test_from_address),
-		cmocka_unit_test(test_always_bcc),
+		cmocka_unit_test(test_always_bcc), cmocka_unit_test(test_header_checks),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
