@@ -21,6 +21,7 @@
 #include "conf/tls.h"
 #include "outpost/explain.h"
 #include "outpost/state.h"
+#include "rules/rules.h"
 
 enum { SMALL_QUEUE = 64 << 20 };
 
@@ -315,7 +316,13 @@ static void aliases(struct context *c, struct report *r)
 {
 	struct error err = {0};
 	struct check_root root;
+	struct rules all;
 
+	if (rules_open(c->conf, &all, &err) < 0) { /* outpostd can't do without one of them */
+		report_fail(r, EX_CONFIG, "maps", -1, err.text, NULL);
+		return;
+	}
+	rules_close(&all);
 	if (check_root(c, &root, &err) < 0) {
 		report_linef(r, REPORT_WARN, "aliases", NULL, "%s", err.text);
 		return;

@@ -250,6 +250,12 @@ class Check(harness.SystemTest):
         self.names(self.check("--offline", code=0), r"aliases +\S+/aliases:2: this line is not")
         self.assertRegex(self.sendmail("-bi").err, r"\Asendmail: \S+/aliases:2: this line is not \"name: address\" and has no effect\n\Z")
 
+    def test_maps_that_are_not_there(self):
+        """Without one of them outpostd does not begin to work: all is not well."""
+        for name in ("sender_canonical_maps", "smtp_generic_maps", "smtp_header_checks"):
+            self.configure(self.start_relay(name=name), **{name: "regexp:" + os.path.join(self.conf, "nofile")})
+            self.names(self.check("--offline", code=78), r"FAIL maps +%s: cannot open \S+/nofile" % name)
+
     def test_alias_for_root_that_leads_nowhere(self):
         """As Debian's installer leaves it, root's mail goes to the first user: whose mail nobody gets either."""
         place = os.path.join(self.conf, "aliases")
