@@ -515,8 +515,8 @@ static int open_door(struct outpostd *d, struct error *err)
 		return error_set(err, EX_CONFIG, NULL, "the path of the door is too long");
 	d->socket_activated = fd >= 0;
 	if (fd < 0) {
-		if (d->take_in || (d->once && sock_managed(door->path)))
-			return 0; /* an errand: who comes meanwhile finds the service manager, or the drop */
+		if (d->once && sock_managed(door->path))
+			return 0; /* an errand: who comes meanwhile finds the service manager */
 		if (sock_managed(door->path))
 			return error_set(err, EX_UNAVAILABLE, NULL, "the service manager has the door %s (systemctl start outpost)",
 					 door->path);
@@ -544,6 +544,8 @@ int door_open(struct outpostd *d, struct error *err)
 	if (snprintf(door->admin_path, sizeof(door->admin_path), "%s/admin", d->queue_dir) >=
 	    (int)sizeof(door->admin_path))
 		return error_set(err, EX_CONFIG, NULL, "queue_directory is too long");
+	if (d->take_in)
+		return 0; /* it serves nobody: who comes meanwhile finds the service manager, or the drop, or starts one that does */
 	fd = sock_listen(door->admin_path, 0600, err);
 	if (fd < 0 || listen_at(d, &door->admin, fd, admin_ready, err) < 0)
 		return -1;

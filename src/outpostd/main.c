@@ -20,9 +20,10 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "base/proc.h"
+#include "base/sock.h"
 #include "base/step.h"
 
-enum { LOCK_WAIT_MS = 20 * 1000, LIFE_WAIT_MS = 1000, LINGER_MS = 1000, STOP_MS = 5 * 1000 };
+enum { LOCK_WAIT_MS = 20 * 1000, LIFE_WAIT_MS = 1000, LINGER_MS = 1000, STOP_MS = 5 * 1000, LOOK_MS = 20 };
 
 static int usage(void)
 {
@@ -78,10 +79,36 @@ static void make_absolute(struct outpostd *d)
 		d->conf_dir = path;
 }
 
+static bool is_served(const struct outpostd *d)
+{
+	char path[sizeof(d->door.admin_path)];
+	int fd, n = snprintf(path, sizeof(path), "%s/admin", d->queue_dir);
+
+	fd = n < (int)sizeof(path) ? sock_connect(path, deadline_in_ms(LOOK_MS)) : -1;
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
+/* For an errand. Who has the queue and serves looks after what we came for. Who does not is starting or leaving, or took in what lay
+ * in incoming/ for somebody who looks at the queue: he may be past looking, and then nobody would send it. */
+static int lock_unless_served(struct outpostd *d, struct error *err)
+{
+	deadline until = deadline_in_ms(STOP_MS);
+	int lock;
+
+	while ((lock = queue_lock(d->queue_dir, LOOK_MS, err)) < 0 && err->code == EX_TEMPFAIL && !is_served(d) && !deadline_over(until))
+		;
+	return lock;
+}
+
 /* The queue, ours alone. Whoever had it before is waited for; in another life, the agents that were just killed. */
 static int open_queue(struct outpostd *d, struct error *err)
 {
-	d->lock = queue_lock(d->queue_dir, d->again ? LIFE_WAIT_MS : d->once || d->take_in ? 0 : LOCK_WAIT_MS, err);
+	if (d->once && !d->again)
+		d->lock = lock_unless_served(d, err);
+	else
+		d->lock = queue_lock(d->queue_dir, d->again ? LIFE_WAIT_MS : d->take_in ? 0 : LOCK_WAIT_MS, err);
 	if (d->lock < 0)
 		return -1;
 	if (queue_open(d->queue_dir, QUEUE_WRITE | QUEUE_CREATE, &d->queue, err) == 0)

@@ -105,6 +105,19 @@ class Incoming(harness.SystemTest):
             self.wait_log("a flusher is at work")
         self.assertIn("early@example.net", listing.communicate(timeout=20)[0].decode())
 
+    def test_flusher_that_finds_somebody_at_the_queue(self):
+        """Who has the queue and serves nobody may be past looking into incoming/: the flusher that was started for a message waits
+        for him, or nobody would send it."""
+        self.sendmail("-odq", "later@example.net")
+        self.outpost("queue")
+        with open(os.path.join(self.queue_dir, "lock"), "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            self.sendmail("you@example.net")
+            self.assertEqual(len(os.listdir(self.incoming)), 1)
+            time.sleep(0.5)
+        message, = self.relay.wait_messages(1)
+        self.assertEqual(message.recipients, ["you@example.net"])
+
     def test_authorized_submit_users(self):
         """outpost-drop reads no configuration: what it took from others is set aside, and sendmail says so before."""
         self.drop("forged")
