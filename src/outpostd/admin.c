@@ -18,8 +18,10 @@ static void put_progress(struct client *c, const struct flush *f)
 		 (unsigned long long)f->deferred, (unsigned long long)f->failed, (unsigned long long)left);
 }
 
+/* One that comes while another is under way is the same one, made longer: who asked first is told of all of it. */
 void flush_start(struct outpostd *d, enum flush_reach reach)
 {
+	struct flush *f = &d->flush;
 	struct queue_totals t = {0};
 	struct error err = {0};
 
@@ -27,7 +29,12 @@ void flush_start(struct outpostd *d, enum flush_reach reach)
 	d->incoming.look = true;
 	if (queue_totals(d->queue, &t, &err) < 0)
 		log_line(LOG_FAIL, "qmgr", 0, "%s", err.text);
-	d->flush = (struct flush){.on = true, .reach = reach, .since = clock_mono_ms(), .total = t.queued};
+	if (!f->on)
+		*f = (struct flush){.on = true};
+	f->since = clock_mono_ms();
+	f->total = f->done + t.queued;
+	if (reach > f->reach)
+		f->reach = reach;
 	if (reach != FLUSH_MAIL)
 		relay_force(d, reach == FLUSH_ALL);
 	schedule_force(d, true);

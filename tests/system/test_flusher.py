@@ -476,6 +476,19 @@ class Relays(Flusher):
         relay.wait_messages(1)
         self.assertEqual(relay.counters()["connections"], 2)
 
+    def test_a_second_flush_is_the_first_made_longer(self):
+        relay = self.start_relay(dialogue="when mail do wait 30; normal\n")
+        self.configure(relay, smtp_destination_concurrency_limit="1", smtp_pipeline_window="1")
+        self.start_outpostd()
+        for _ in range(30):
+            self.sendmail("-odq", "you@example.net")
+        with subprocess.Popen([harness.program("outpost"), "-C", self.conf, "flush"], stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, env=self.environ(), text=True) as flush:
+            relay.wait_messages(5)
+            self.sendmail("-q", input=None)
+            said = flush.communicate(timeout=60)[0]
+        self.assertIn("30 sent, nothing is left to send", said)
+
     def test_a_relay_that_fails_after_each_login(self):
         """Its login says nothing about the mail: the distances grow, and it is up when it has answered for a message."""
         for n, good in enumerate(("normal", 'reply "450 4.2.1 try later"')):
