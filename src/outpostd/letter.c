@@ -83,6 +83,8 @@ static int make_header(struct outpostd *d, struct claim *c, const char *first, s
 	*old_lines = count_lines(buf_str(&stored), stored.len);
 	if (rc == 0)
 		rc = rewrite_header(&d->rules.r, c->m.id, buf_str(&stored), stored.len, &c->header, err);
+	if (rc == 0 && text_8bit(buf_str(&c->header), c->header.len))
+		c->m.body = '8';	/* main.cf may have put there what the caller did not write */
 	buf_free(&stored);
 	return rc;
 }

@@ -294,6 +294,12 @@ class SmallServers(harness.SystemTest):
         self.assertEqual(m.header("From"), "PVE 1 <pve@example.org>")
         self.assertIsNone(m.header("Received"))
 
+    def test_a_name_that_is_not_ascii_is_announced(self):
+        m = self.go("root", data=b"Subject: x\n\nx\n", smtp_header_checks="regexp:" + self.file(
+            "checks", "/^From:/ REPLACE From: Büro <ops@example.org>\n"))
+        self.assertIn("From: Büro <".encode(), m.data)
+        self.assertIn("BODY=8BITMIME", m.envelope["sender"]["params"])
+
     def test_always_bcc(self):
         m = self.go("you@example.net", always_bcc="archive@example.net")
         self.assertEqual(sorted(m.recipients), ["archive@example.net", "you@example.net"])
