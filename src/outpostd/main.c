@@ -25,11 +25,7 @@
 
 enum { LOCK_WAIT_MS = 20 * 1000, LIFE_WAIT_MS = 1000, LINGER_MS = 1000, STOP_MS = 5 * 1000, LOOK_MS = 20 };
 
-static int usage(void)
-{
-	fputs("usage: outpostd [-f] [--once | --take-in] [-C DIR]\n", stderr);
-	return EX_USAGE;
-}
+static const char usage[] = "usage: outpostd [-f] [--once | --take-in] [-C DIR]\n";
 
 static int options(struct outpostd *d, int argc, char **argv)
 {
@@ -37,6 +33,7 @@ static int options(struct outpostd *d, int argc, char **argv)
 		{"once", no_argument, NULL, 'o'},
 		{"take-in", no_argument, NULL, 't'},
 		{"version", no_argument, NULL, 'V'},
+		{"help", no_argument, NULL, 'H'},
 		{"hatch", no_argument, NULL, 'h'}, /* for hatch.c alone */
 		{NULL, 0, NULL, 0},
 	};
@@ -62,6 +59,9 @@ static int options(struct outpostd *d, int argc, char **argv)
 			exit(hatch_wait());
 		case 'V':
 			printf("outpostd %s\n", PACKAGE_VERSION);
+			exit(EX_OK);
+		case 'H':
+			fputs(usage, stdout);
 			exit(EX_OK);
 		default:
 			return -1;
@@ -424,8 +424,10 @@ int main(int argc, char **argv)
 	struct outpostd d = {.lock = -1};
 	int report = -1, rc;
 
-	if (io_standard_fds() < 0 || options(&d, argc, argv) < 0)
-		return usage();
+	if (io_standard_fds() < 0 || options(&d, argc, argv) < 0) {
+		fputs(usage, stderr);
+		return EX_USAGE;
+	}
 	proc_settle();
 	hold_hangups();
 	if (d.once && !d.foreground)

@@ -903,6 +903,10 @@ class PostfixNames(harness.SystemTest):
             f.write("root here@example.com\n")
         self.assertEqual(self.run_program(link, "-q", "root", "hash:generic", env=env, cwd=here).out, "here@example.com\n")
 
+    def test_the_flusher_says_its_usage(self):
+        self.assertRegex(self.run_program("outpostd", "--help").out, r"\Ausage: outpostd .*\n\Z")
+        self.assertRegex(self.run_program("outpostd", "--nonsense", code=64).err, r"(?m)^usage: outpostd ")
+
     def test_postconf_as_scripts_use_it(self):
         version = self.run_program("outpost", "--version").out.split()[1]
         self.assertEqual(self.call("postconf", "mail_version").out, "mail_version = %s\n" % version)
