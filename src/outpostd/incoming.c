@@ -59,9 +59,10 @@ static int watch_dir(const struct outpostd *d, int fd)
 {
 	char path[1200];
 
-	if (dir_path(d, INCOMING_DIR, NULL, path, sizeof(path)) < 0 || inotify_add_watch(fd, path, IN_CREATE | IN_MOVED_TO) < 0)
+	if (dir_path(d, INCOMING_DIR, NULL, path, sizeof(path)) < 0 ||
+	    inotify_add_watch(fd, d->queue_dir, IN_CREATE | IN_MOVED_TO | IN_ONLYDIR) < 0)
 		return -1;
-	return inotify_add_watch(fd, d->queue_dir, IN_CREATE | IN_MOVED_TO | IN_ONLYDIR) < 0 ? -1 : 0;
+	return inotify_add_watch(fd, path, IN_CREATE | IN_MOVED_TO) < 0 && errno != ENOENT ? -1 : 0;
 }
 
 int incoming_open(struct outpostd *d)

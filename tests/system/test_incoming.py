@@ -299,6 +299,7 @@ class Incoming(harness.SystemTest):
     def test_removed_while_it_runs(self):
         """outpost-drop makes another, and what comes into that is seen."""
         self.start_outpostd()
+        self.wait_log("version")        # the door answers before that
         for move in (False, True):
             if move:
                 os.rename(self.incoming, self.incoming + ".old")
