@@ -416,6 +416,7 @@ class SystemTest(unittest.TestCase):
     maxDiff = 4000
     needs = ()                  # programs of ours without which the tests of this class can't run
     may_leave_processes = False # a test whose point is a flusher in the background sets this itself
+    leaving = 30                # seconds for one that is on its way out
 
     def run(self, result=None):
         result = result or self.defaultTestResult()
@@ -641,7 +642,7 @@ class SystemTest(unittest.TestCase):
         """What a test leaves behind is a defect: processes, temporary files, reports of sanitizers."""
         problems = []
         try:
-            wait_for("no child left", lambda: not self._mine(), 1 if self.may_leave_processes else 30)
+            wait_for("no child left", lambda: not self._mine(), 1 if self.may_leave_processes else self.leaving)
         except Timeout:
             for pid in self._mine():
                 if not self.may_leave_processes:

@@ -34,10 +34,11 @@ class Harness(unittest.TestCase):
     def test_process_left_over_is_a_failure(self):
         def body(t):
             # an orphan with a session of its own, as a flusher in the background is
-            subprocess.run(["sh", "-c", "setsid sleep 60 >/dev/null 2>&1 &"], check=True)
+            t.leaving = 1
+            subprocess.run(["sh", "-c", "setsid sleep 600 >/dev/null 2>&1 &"], check=True)
         result = outcome(body)
         self.assertEqual(len(result.failures), 1)
-        self.assertIn("sleep 60", result.failures[0][1])
+        self.assertIn("sleep 600", result.failures[0][1])
 
     def test_temporary_file_left_over_is_a_failure(self):
         result = outcome(lambda t: open(os.path.join(t.scratch, "x"), "w").close())
