@@ -235,6 +235,14 @@ static int emit(struct rewriting *w, size_t i, struct span raw)
 	return 0;
 }
 
+/* The field that was made, if it is whole. */
+static int put_line(struct rewriting *w)
+{
+	if (!buf_ok(&w->line))
+		return error_set(w->err, EX_TEMPFAIL, "4.3.0", "the header has no room");
+	return emit(w, 0, (struct span){buf_str(&w->line), w->line.len});
+}
+
 static int put_received(struct rewriting *w, const struct field *f)
 {
 	const char *mark = memmem(f->raw.p, f->raw.n, QUEUE_ID_MARK, strlen(QUEUE_ID_MARK));
@@ -248,7 +256,7 @@ static int put_received(struct rewriting *w, const struct field *f)
 	buf_adds(&w->line, w->queue_id);
 	mark += strlen(QUEUE_ID_MARK);
 	buf_add(&w->line, mark, (size_t)(end - mark));
-	return emit(w, 0, (struct span){buf_str(&w->line), w->line.len});
+	return put_line(w);
 }
 
 static int put_field(struct rewriting *w, const struct field *f)
@@ -269,10 +277,8 @@ static int put_field(struct rewriting *w, const struct field *f)
 		rc = replace_sender(w, f, kind);
 	else
 		rc = edit_field(w, f, class & CLASS_SENDER ? HEADER_SENDER : HEADER_RECIPIENT);
-	if (rc == 0 && !buf_ok(&w->line))
-		rc = error_set(w->err, EX_TEMPFAIL, "4.3.0", "the header has no room");
 	if (rc == 0)
-		rc = emit(w, 0, (struct span){buf_str(&w->line), w->line.len});
+		rc = put_line(w);
 	return rc;
 }
 

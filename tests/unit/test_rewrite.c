@@ -111,6 +111,40 @@ static void test_no_memory(void **state)
 	buf_free(&note);
 }
 
+/* All of the header, or word that it could not be made: never a line that is cut off. */
+static void test_header_without_memory(void **state)
+{
+	static const char in[] = "Received: by h (outpost)\n\tid " QUEUE_ID_MARK "; x\nFrom: root (Cron)\nTo: A <b>, c\nX: y\n\n";
+	struct rewrite_rules r = rules();
+	struct buf want, out;
+	struct error err = {0};
+	long n = 0;
+
+	(void)state;
+	if (!CAN_FAIL)
+		skip();
+	buf_init(&want, 10000);
+	buf_init(&out, 10000);
+	assert_int_equal(rewrite_header(&r, "4QID", in, sizeof(in) - 1, &want, &err), 0);
+	for (bool failed = true; failed;) {
+		int rc;
+
+		buf_free(&out);
+		buf_init(&out, 10000);
+		fails_at = ++n;
+		rc = rewrite_header(&r, "4QID", in, sizeof(in) - 1, &out, &err);
+		failed = fails_at == 0;
+		fails_at = 0;
+		if (rc < 0)
+			assert_int_equal(err.code, EX_TEMPFAIL);
+		else
+			assert_string_equal(buf_str(&out), buf_str(&want));
+	}
+	assert_true(n > 3);
+	buf_free(&want);
+	buf_free(&out);
+}
+
 static void test_recipients(void **state)
 {
 	struct rewrite_rules r = rules();
@@ -393,7 +427,7 @@ static void test_always_bcc(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_recipients), cmocka_unit_test(test_no_memory), cmocka_unit_test(test_aliases), cmocka_unit_test(test_maps),
+		cmocka_unit_test(test_recipients), cmocka_unit_test(test_no_memory), cmocka_unit_test(test_header_without_memory), cmocka_unit_test(test_aliases), cmocka_unit_test(test_maps),
 		cmocka_unit_test(test_virtual), cmocka_unit_test(test_short_domains),
 		cmocka_unit_test(test_senders), cmocka_unit_test(test_header), cmocka_unit_test(test_mailer_daemon), cmocka_unit_test(test_classes), cmocka_unit_test(test_from_address),
 		cmocka_unit_test(test_always_bcc), cmocka_unit_test(test_header_checks),
