@@ -268,6 +268,7 @@ static const char *name_fault(const char *spec)
 /* The spec is whole: its last touches, and out with it. */
 static int give(struct scan *s, const char *entry, const char *end)
 {
+	const char *fault = NULL;
 	struct address a;
 	struct error why;
 
@@ -287,8 +288,10 @@ static int give(struct scan *s, const char *entry, const char *end)
 		return refuse(s, entry, end, "it holds a control byte");
 	if (s->spec.len && address_check(buf_str(&s->spec), &why) < 0)
 		return refuse(s, entry, end, why.text);
-	if ((s->flags & ADDRESS_TO) && name_fault(buf_str(&s->spec)))
-		return refuse(s, entry, end, name_fault(buf_str(&s->spec)));
+	if (s->flags & ADDRESS_TO)
+		fault = name_fault(buf_str(&s->spec));
+	if (fault)
+		return refuse(s, entry, end, fault);
 	a.spec = buf_str(&s->spec);
 	a.text = (struct span){s->first, (size_t)(s->last - s->first)};
 	a.entry = (struct span){entry, (size_t)(end - entry)};
