@@ -319,7 +319,7 @@ anvil unix - - n - 1 anvil
 scache unix - - n - 1 scache
 postlog unix-dgram n - n - 1 postlogd
 """
-    MAIN = """\
+    PLACES = """\
 compatibility_level = 3.6
 maillog_file = {log}
 maillog_file_prefixes = {w}
@@ -328,6 +328,8 @@ data_directory = {w}/data
 command_directory = /usr/sbin
 daemon_directory = /usr/lib/postfix/sbin
 shlib_directory = /usr/lib/postfix
+"""
+    MAIN = PLACES + """\
 myhostname = relay.test
 mydestination =
 mynetworks =
@@ -412,15 +414,7 @@ class PostfixSender(Postfix):
     """Postfix with its own sendmail, as somebody has it who sends all mail to a relay: a port of loopback, in clear. files: name
     and text of what stands beside main.cf; "@D" in params is their directory."""
 
-    MAIN = """\
-compatibility_level = 3.6
-maillog_file = {log}
-maillog_file_prefixes = {w}
-queue_directory = {w}/spool
-data_directory = {w}/data
-command_directory = /usr/sbin
-daemon_directory = /usr/lib/postfix/sbin
-shlib_directory = /usr/lib/postfix
+    MAIN = Postfix.PLACES + """\
 mail_owner = postfix
 setgid_group = postdrop
 inet_interfaces = 127.0.0.1

@@ -535,18 +535,6 @@ class Relays(Flusher):
         self.sendmail("you@example.net")
         second.wait_messages(1)
 
-    def test_a_change_is_noticed_by_itself(self):
-        """Nobody has to send a signal: who has changed main.cf and then sends a message sees it go by the new one."""
-        first, second = self.start_relay(), self.start_relay(name="second")
-        self.configure(first)
-        self.start_outpostd()
-        self.sendmail("you@example.net")
-        first.wait_messages(1)
-        self.configure(second)
-        self.sendmail("you@example.net")
-        second.wait_messages(1)
-        self.assertEqual(first.count(), 1)
-
     def test_a_broken_configuration_leaves_the_old_one(self):
         relay = self.start_relay()
         self.configure(relay)
