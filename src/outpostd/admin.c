@@ -8,6 +8,8 @@
 #include "base/log.h"
 #include "control/control.h"
 
+enum { FRESH_MS = 10 * 1000 };
+
 /* ---- flush: everything that is queued, now; told to all who asked. */
 
 static void put_progress(struct client *c, const struct flush *f)
@@ -16,6 +18,14 @@ static void put_progress(struct client *c, const struct flush *f)
 
 	buf_addf(&c->out, "#%llu %llu %llu %llu %llu\n", (unsigned long long)f->done, (unsigned long long)f->sent,
 		 (unsigned long long)f->deferred, (unsigned long long)f->failed, (unsigned long long)left);
+}
+
+/* A flusher that was started for a flush may have sent all there was before it is asked: so it counts from its
+ * beginning on, and who asks soon after is told of that, too. */
+void flush_expect(struct outpostd *d)
+{
+	if (d->once || d->socket_activated)
+		d->flush.fresh = deadline_in_ms(FRESH_MS);
 }
 
 /* One that comes while another is under way is the same one, made longer: who asked first is told of all of it. */
@@ -29,8 +39,10 @@ void flush_start(struct outpostd *d, enum flush_reach reach)
 	d->incoming.look = true;
 	if (queue_totals(d->queue, &t, &err) < 0)
 		log_line(LOG_FAIL, "qmgr", 0, "%s", err.text);
-	if (!f->on)
-		*f = (struct flush){.on = true};
+	if (!f->on && deadline_over(f->fresh))
+		*f = (struct flush){0};
+	f->on = true;
+	f->fresh = 0;
 	f->since = clock_mono_ms();
 	f->total = f->done + t.queued;
 	if (reach > f->reach)
@@ -44,7 +56,7 @@ void flush_counted(struct outpostd *d, const struct claim *c)
 {
 	struct flush *f = &d->flush;
 
-	if (!f->on || !(c->sent || c->deferred || c->failed))
+	if (!(c->sent || c->deferred || c->failed))
 		return;
 	f->done++;
 	f->failed += c->failed;

@@ -217,6 +217,7 @@ static int start(struct outpostd *d, struct error *err)
 	clock_look(d);
 	clock_mend(d);
 	schedule_reset(d);
+	flush_expect(d);
 	d->active = clock_mono_ms();
 	return 0;
 }

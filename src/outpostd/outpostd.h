@@ -460,9 +460,11 @@ struct flush {
 	bool on;
 	enum flush_reach reach;
 	deadline since;		/* monotonic ms */
+	deadline fresh;		/* until then the counts are those of the first one to come */
 	uint64_t total, done, sent, deferred, failed, told_done;
 	deadline told;
 };
+void flush_expect(struct outpostd *d);	/* once, at the beginning */
 void flush_start(struct outpostd *d, enum flush_reach reach);
 void flush_check(struct outpostd *d);
 void flush_counted(struct outpostd *d, const struct claim *c);

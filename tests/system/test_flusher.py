@@ -484,10 +484,23 @@ class Relays(Flusher):
             self.sendmail("-odq", "you@example.net")
         with subprocess.Popen([harness.program("outpost"), "-C", self.conf, "flush"], stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, env=self.environ(), text=True) as flush:
-            relay.wait_messages(5)
+            harness.wait_for("some to be sent", lambda: relay.count() >= 5)
             self.sendmail("-q", input=None)
             said = flush.communicate(timeout=60)[0]
         self.assertIn("30 sent, nothing is left to send", said)
+
+    def test_flush_counts_what_its_flusher_sent_before_it_was_asked(self):
+        """One that was just started is quicker at times than the question."""
+        relay = self.start_relay()
+        self.configure(relay)
+        self.sendmail("-odq", "you@example.net")
+        self.outpost("retry", self.queue()[0]["queue_id"])
+        self.start_outpostd("--once")
+        with self.knock():      # it stays as long as somebody is connected
+            relay.wait_messages(1)
+            self.wait_queue_empty()
+            self.assertEqual(self.outpost("flush").out, "1 sent, nothing is left to send\n")
+            self.assertEqual(self.outpost("flush").out, "0 sent, nothing is left to send\n")
 
     def test_a_relay_that_fails_after_each_login(self):
         """Its login says nothing about the mail: the distances grow, and it is up when it has answered for a message."""
