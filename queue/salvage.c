@@ -321,6 +321,13 @@ static int open_text(struct salvage *s, int64_t owner, struct error *err)
 	return fd < 0 ? error_sys(err, EX_CANTCREAT, "4.3.0", "cannot make %s", path) : fd;
 }
 
+static int close_text(struct salvage *s, int fd, struct error *err)
+{
+	if (fd >= 0 && close(fd) < 0)
+		return error_sys(err, EX_IOERR, "4.3.0", "cannot write to %s/%s", s->dir, s->out->aside);
+	return 0;
+}
+
 /* A piece that is not full ends its text, and so does one that nobody's next piece follows. */
 static int write_texts(struct salvage *s, struct error *err)
 {
@@ -332,21 +339,22 @@ static int write_texts(struct salvage *s, struct error *err)
 	for (; rc == 0 && (sqlite3_bind_int64(st, 1, last), sqlite3_step(st)) == SQLITE_ROW; sqlite3_reset(st)) {
 		int64_t id = sqlite3_column_int64(st, 0), owner = sqlite3_column_int64(st, 2);
 
-		if (!goes_on || id != last + 1 || owner) {
-			if (fd >= 0)
-				close(fd);
-			fd = open_text(s, owner, err);
-		}
+		if (!goes_on || id != last + 1 || owner)
+			fd = close_text(s, fd, err) < 0 ? -1 : open_text(s, owner, err);
 		rc = fd < 0 ? -1 : write_piece(s, fd, id, err);
 		if (fd >= 0 && rc < 0)
 			error_sys(err, EX_IOERR, "4.3.0", "cannot write to %s/%s", s->dir, s->out->aside);
 		goes_on = sqlite3_column_int64(st, 1) == LIMIT_CHUNK;
 		last = id;
 	}
-	if (fd >= 0)
-		close(fd);
 	sqlite3_finalize(st);
-	return rc;
+	if (rc < 0) {
+		struct error ignored;
+
+		close_text(s, fd, &ignored);
+		return -1;
+	}
+	return close_text(s, fd, err);
 }
 
 static int save_texts(struct salvage *s, struct error *err)
