@@ -429,6 +429,7 @@ static void act(struct conn *c, const struct step *s)
 	case ACT_GARBAGE: act_garbage(c, s->n); break;
 	case ACT_ALERT: conn_flush(c); if (c->tls) gnutls_alert_send(c->tls, GNUTLS_AL_FATAL, (int)s->n); break;
 	case ACT_REHANDSHAKE: act_rehandshake(c); break;
+	case ACT_TICKETS: conn_flush(c); c->stalled = c->flooding = true; break;
 	case ACT_CHUNK_IS_TEXT: c->unswallowed = true; break;
 	}
 }
@@ -539,7 +540,7 @@ void conn_hangup(struct conn *c)
 
 static void watch(struct conn *c)
 {
-	bool out = pipe_ready(&c->out, c->r->now) > 0, in = !c->eof && !c->deaf;
+	bool out = c->flooding || pipe_ready(&c->out, c->r->now) > 0, in = !c->eof && !c->deaf;
 	struct epoll_event ev = {.events = (in ? EPOLLIN : 0u) | (out ? EPOLLOUT : 0u), .data.ptr = c};
 
 	if (!c->hup && (out != c->registered_out || !in))
@@ -559,6 +560,8 @@ void conn_service(struct conn *c)
 			;
 	} while (c->trickling && trickle(c));
 	conn_flush(c);
+	if (c->flooding && !pipe_held(&c->out))
+		flood(c);
 	write_socket(c);
 	if (c->eof && c->ending == STAY && !pipe_held(&c->in) && !c->script.rule && !c->stalled)
 		c->ending = END_CLOSE;

@@ -36,6 +36,7 @@ static const struct {
 	{"garbage", ACT_GARBAGE, TAKES_NUMBER},
 	{"alert", ACT_ALERT, TAKES_NUMBER},
 	{"rehandshake", ACT_REHANDSHAKE, TAKES_NOTHING},
+	{"tickets", ACT_TICKETS, TAKES_NOTHING},
 	{"chunk-is-text", ACT_CHUNK_IS_TEXT, TAKES_NOTHING},
 };
 

@@ -44,6 +44,7 @@ enum action {
 	ACT_GARBAGE,	/* n bytes of noise */
 	ACT_ALERT,	/* a fatal TLS alert n */
 	ACT_REHANDSHAKE,/* ask for renegotiation (TLS 1.2) or a key update (1.3) */
+	ACT_TICKETS,	/* session tickets (TLS 1.3) for ever, and nothing else */
 	ACT_CHUNK_IS_TEXT, /* the chunk of this BDAT will be read as commands */
 };
 

@@ -5,6 +5,7 @@ relay_SOURCES = \
 	tests/relay/options.c \
 	tests/relay/pipe.c tests/relay/pipe.h \
 	tests/relay/conn.c \
+	tests/relay/flood.c \
 	tests/relay/smtp.c \
 	tests/relay/message.c \
 	tests/relay/auth.c \

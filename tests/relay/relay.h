@@ -93,7 +93,7 @@ struct conn {
 	size_t index;
 	uint64_t number;
 	int64_t born, lingers_until, blocked_until;
-	bool implicit, eof, registered_out, hup, stalled, deaf, opened, greeted;
+	bool implicit, eof, registered_out, hup, stalled, deaf, flooding, opened, greeted;
 	struct pipe in, out;
 	struct buf text, say;		/* clear text: from the client, to the client */
 	size_t text_at;			/* how much of text was used */
@@ -138,6 +138,9 @@ bool conn_event(struct conn *c, enum event e, struct span verb, struct span arg)
 void conn_free(struct conn *c);
 void conn_flush(struct conn *c);		/* say -> TLS -> out */
 void conn_below(struct conn *c, const char *p, size_t n);	/* bytes below TLS */
+
+/* flood.c */
+void flood(struct conn *c);			/* a thousand session tickets below TLS (1.3) */
 
 /* smtp.c */
 void smtp_greet(struct conn *c);
