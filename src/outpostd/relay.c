@@ -213,9 +213,19 @@ static bool renew_credential(struct outpostd *d, struct agent *a, const struct d
 	return true;
 }
 
-static void allow_fewer(struct outpostd *d, struct relay *r)
+/* Those whose end has not been heard of. */
+static unsigned connected(const struct outpostd *d, const struct relay *r)
 {
-	r->known.connections = r->agents - 1;
+	unsigned n = 0;
+
+	for (const struct agent *a = d->agents; a; a = a->next)
+		n += a->relay == r && a->state != AGENT_OVER;
+	return n;
+}
+
+static void allow_fewer(struct outpostd *d, struct relay *r, unsigned n)
+{
+	r->known.connections = n;
 	if (!r->known.since)
 		r->known.since = clock_us(d) / 1000000;
 	mark(d, r);
@@ -273,11 +283,13 @@ static void force(struct relay *r, bool refused)
 void relay_agent_down(struct outpostd *d, struct agent *a, const struct delivery_down *why)
 {
 	struct relay *r = a->relay;
+	unsigned others = connected(d, r);
 
 	snprintf(r->digest, sizeof(r->digest), "%s", a->digest);
-	if (why->kind == DOWN_BUSY && r->agents > 1) {
-		allow_fewer(d, r);
-		log_line(LOG_INFORMATION, "smtp", a->pid, "%s allows %u connections: %s", r->at.written, r->agents - 1, why->text);
+	if (why->kind == DOWN_BUSY && others) {
+		allow_fewer(d, r, others);
+		log_line(LOG_INFORMATION, "smtp", a->pid, "%s allows %u connection%s: %s", r->at.written, others, others == 1 ? "" : "s",
+			 why->text);
 		return;
 	}
 	if (is_one_too_many(d, a, why))

@@ -705,6 +705,20 @@ class Relays(Flusher):
         relay.wait_messages(60, timeout=30)
         self.assertFalse(self.log_lines("is down"))
 
+    def test_a_relay_that_closes_all_connections_is_left_alone(self):
+        """The last that is told "421" says that none is let in: it takes no further login to find that out."""
+        relay = self.start_relay(dialogue='when mail nth=2+ do wait 3000; reply "421 4.3.2 shutting down"; close\n')
+        self.configure(relay, smtp_pipeline_window="2", minimal_backoff_time="1h")
+        service = self.start_outpostd()
+        for _ in range(20):
+            self.assertRegex(self.submit(), "^0 ")
+        harness.wait_for("two connections that serve", lambda: relay.count() == 2)
+        service.signal(signal.SIGSTOP)      # so that it hears of both at once
+        harness.wait_for("their ends", lambda: not harness.children(service.pid))
+        service.signal(signal.SIGCONT)
+        self.wait_log("is down")
+        self.assertEqual(relay.counters()["connections"], 2)
+
 
 class Service(Flusher):
     def test_once_leaves(self):
