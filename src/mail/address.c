@@ -502,16 +502,26 @@ static int take_only(void *arg, const struct address *a, struct error *err)
 	return buf_adds(o->out, a->spec) < 0 ? error_set(err, EX_TEMPFAIL, "4.3.0", "out of memory") : 0;
 }
 
-int address_one(const char *p, size_t n, struct buf *out, struct error *err)
+static int just_one(const char *p, size_t n, unsigned flags, struct buf *out, struct error *err)
 {
 	struct only o = {out, 0};
 	size_t before = out->len;
 
-	if (address_each(p, n, 0, take_only, &o, err) < 0) {
+	if (address_each(p, n, flags, take_only, &o, err) < 0) {
 		buf_cut(out, before);
 		return -1;
 	}
 	return o.n ? 0 : error_set(err, EX_DATAERR, "5.1.3", "no address where one is wanted");
+}
+
+int address_one(const char *p, size_t n, struct buf *out, struct error *err)
+{
+	return just_one(p, n, 0, out, err);
+}
+
+int address_to(const char *p, size_t n, struct buf *out, struct error *err)
+{
+	return just_one(p, n, ADDRESS_TO, out, err);
 }
 
 void address_split(const char *spec, struct span *local, const char **domain)

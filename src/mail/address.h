@@ -39,6 +39,8 @@ int address_buf(struct buf *b, struct error *err);
 
 /* Exactly one address (which may be <>): its spec appended to out. */
 int address_one(const char *p, size_t n, struct buf *out, struct error *err);
+/* The same for somebody to send to (ADDRESS_TO). */
+int address_to(const char *p, size_t n, struct buf *out, struct error *err);
 
 /* Splits a spec at the '@' that is not quoted: the local part as written, and the domain ("" when there is none). */
 void address_split(const char *spec, struct span *local, const char **domain);

@@ -191,7 +191,8 @@ static void transaction_reset(struct smtpd *s)
 }
 
 /* Takes "<address>" (or, as some write it, the address without brackets) off the front of *rest. */
-static int path(struct span *rest, struct buf *spec, struct error *err)
+static int path(struct span *rest, int (*take)(const char *p, size_t n, struct buf *out, struct error *err), struct buf *spec,
+		struct error *err)
 {
 	size_t n = 0;
 	bool quoted = false;
@@ -207,7 +208,7 @@ static int path(struct span *rest, struct buf *spec, struct error *err)
 	else
 		while (n < rest->n && rest->p[n] != ' ')
 			n++;
-	if (address_one(rest->p, n, spec, err) < 0)
+	if (take(rest->p, n, spec, err) < 0)
 		return -1;
 	rest->p += n;
 	rest->n -= n;
@@ -324,7 +325,7 @@ static void cmd_mail(struct smtpd *s, struct span args)
 	}
 	args = (struct span){args.p + 5, args.n - 5};
 	buf_init(&spec, LIMIT_ADDRESS * 2);
-	if (path(&args, &spec, &err) < 0) {
+	if (path(&args, address_one, &spec, &err) < 0) {
 		refuse(s, address_fault(&err, "553 5.1.7 the sender's address is malformed"));
 	} else {
 		while (!fault && next_param(&args, &name, &value))
@@ -408,8 +409,8 @@ static void cmd_rcpt(struct smtpd *s, struct span args)
 	args = (struct span){args.p + 3, args.n - 3};
 	buf_init(&spec, LIMIT_ADDRESS * 2);
 	buf_init(&orcpt, LIMIT_ORCPT);
-	if (path(&args, &spec, &err) < 0 || !spec.len)
-		fault = address_fault(&err, "553 5.1.3 the recipient's address is malformed");
+	if (path(&args, address_to, &spec, &err) < 0 || !spec.len)
+		fault = address_fault(&err, "553 5.1.3 the recipient's address is malformed, or no server can have its domain");
 	else
 		fault = rcpt_params(args, &notify, &orcpt);
 	if (!fault && recipients_add(&s->l.recipients, buf_str(&spec), notify, orcpt.len ? buf_str(&orcpt) : NULL, &err) < 0)

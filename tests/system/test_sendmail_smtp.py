@@ -52,8 +52,9 @@ class Session(harness.SystemTest):
         self.assertEqual(self.codes(b"EHLO\r\nVRFY root\r\nEXPN x\r\nRCPT TO:<a@b.example>\r\nDATA\r\nMAIL FROM:<a b>\r\n"
                                     b"MAIL FROM:<a@b.example> FOO=1\r\nMAIL FROM:<a@b.example> SIZE=99999999999\r\n"
                                     b"MAIL FROM:<a@b.example>\r\nMAIL FROM:<c@d.example>\r\nRCPT TO:<>\r\nRCPT TO:<a@@b>\r\n"
+                                    b"RCPT TO:<a@b.example'>\r\nRCPT TO:<a@b.example?subject=x>\r\n"
                                     b"RCPT TO:<a@b.example> NOTIFY=NEVER,DELAY\r\nDATA\r\nRSET\r\nSTARTTLS\r\n\r\nQUIT\r\n"),
-                         ["220", "250", "502", "502", "503", "503", "553", "555", "552", "250", "503", "553", "553", "501",
+                         ["220", "250", "502", "502", "503", "503", "553", "555", "552", "250", "503", "553", "553", "553", "553", "501",
                           "503", "250", "500", "500", "221"])
         self.assertEqual(self.relay.count(), 0)
 
