@@ -19,8 +19,8 @@ enum slowdown_stage {
  * recipient's mailbox that gets too much, or one address that is refused. */
 bool slowdown_asked(const struct reply *r, enum slowdown_stage stage);
 
-/* 550 to 554 whose words say that the account's own limit is used up ("550 5.4.5 Daily user sending limit exceeded"): the relay does
- * not want more now, and no message fails for it. */
+/* 550 to 554 whose words say that the account's own limit is used up ("550 5.4.5 Daily user sending limit exceeded"), or that the
+ * account is closed: the relay does not want more now, and no message fails for it. */
 bool slowdown_limit(const struct reply *r, enum slowdown_stage stage);
 
 /* "try again in 5 minutes": seconds, at most a day; 0 when nothing is said. */

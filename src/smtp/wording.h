@@ -10,7 +10,7 @@
 
 enum wording {
 	WORDS_FAST = 1,		/* the relay is busy, or we are too fast; with 5xx it says nothing of the kind */
-	WORDS_SPENT = 2,	/* a limit of the account is used up: hosters and providers say so with 4xx and with 5xx */
+	WORDS_SPENT = 2,	/* a limit of the account is used up, or it may send no more: providers say so with 4xx and with 5xx */
 	WORDS_MAILBOX = 4,	/* somebody's mailbox */
 	WORDS_GREYLIST = 8,
 	WORDS_LOGIN = 16,	/* one has to log in */
@@ -18,6 +18,7 @@ enum wording {
 	WORDS_RECIPIENTS = 64,	/* too many in one transaction */
 	WORDS_ERRORS = 256,	/* refusals of this connection were too many */
 	WORDS_ADDRESS = 128,	/* a sender or recipient is refused, nobody else */
+	WORDS_ACCOUNT = 512,	/* an account is closed: ours, or in answer to RCPT the recipient's */
 };
 
 enum { WORDING_TEXT = 4096 };

@@ -48,6 +48,8 @@ static void test_explanations(void **state)
 		{DOWN_AUTH, "server h said: 535 5.7.8 Error", "user:password"},
 		{DOWN_AUTH, "server h said: 535 5.7.139 no", "oauth2:"},
 		{DOWN_AUTH, "no login mechanism in common with h: it offers GSSAPI", "smtp_sasl_mechanism_filter"},
+		{DOWN_BUSY, "host h[a] said: 554 5.7.1 Your account is suspended (in reply to MAIL FROM command)", "ask there why"},
+		{DOWN_BUSY, "host h[a] said: 454 4.7.0 Throttling (in reply to MAIL FROM command)", "slow down"},
 		{0, "host h[a] said: 550 5.1.1 User unknown", "recipient"},
 		{0, "host h[a] said: 553 5.7.1 Sender address rejected: not owned by user", "from_address"},
 		{0, "host h[a] said: 451 4.3.0 Try again later", "by itself"},
