@@ -458,12 +458,15 @@ int answer_take(struct transfer *t)
 
 /* ---- the other ways in which a session ends */
 
-/* Closed by the relay while nothing was asked, or when the first command after a pause was: no more than an idle time-out. */
+/* Closed by the relay while nothing was asked, or when the first command after a pause was: no more than an idle time-out. Or
+ * behind its last refusal: what was still asked, DATA, was for nobody. */
 static bool closed_idle(const struct transfer *t)
 {
 	const struct awaited *w = t->count ? &t->queue[t->head] : NULL;
 
 	if (!t->ntx && !t->count)
+		return true;
+	if (w && w->command == CMD_DATA && !w->tx->accepted && t->ntx == 1)
 		return true;
 	return t->served && w && (w->command == CMD_RSET || (w->command == CMD_MAIL && !w->tx->whole)) && w->tx == t->first;
 }

@@ -527,8 +527,20 @@ static void keep_mail(struct transfer *t, const struct tx *x)
 	envelope_plain_mail(&t->proof_mail, x->msg->m.sender, &t->a->ehlo);
 }
 
+/* Everybody is refused before a byte of the body was promised: what would still be written is for nobody. */
+static bool for_nobody(const struct tx *x)
+{
+	if (x->unanswered || x->accepted || x->go || x->whole || x->step <= TX_MAIL)
+		return false;
+	return x->mail_refused || x->written == x->nrcpt;
+}
+
 void transaction_conclude(struct transfer *t, struct tx *x)
 {
+	if (t->writing == x && for_nobody(x)) {
+		x->step = TX_WRITTEN;
+		t->writing = NULL;
+	}
 	if (x->unanswered || x->step != TX_WRITTEN || t->writing == x)
 		return;
 	t->concluded = true;

@@ -277,6 +277,17 @@ class Idle(AgentTest):
             self.assertIsNone(driven.down, (words, before, driven))
             relay.stop()
 
+    def test_refused_and_closed_in_one_breath(self):
+        """All that was asked is answered, and the end comes with the answer: nothing was lost with it."""
+        for n, (refused, bye, ext) in enumerate((("550 5.1.1 no", "221 2.0.0 Bye", "CHUNKING"), ("550 5.1.1 no", "421 4.4.2 idle", "CHUNKING"),
+                                                 ("450 4.2.1 later", "221 2.0.0 Bye", "CHUNKING"), ("550 5.1.1 no", "221 2.0.0 Bye", "SIZE"))):
+            relay = self.start_relay("--ext", "PIPELINING ENHANCEDSTATUSCODES " + ext, name="breath%d" % n,
+                                     dialogue='when rcpt do send "%s\\r\\n%s\\r\\n"; close\n' % (refused, bye))
+            driven = self.drive(relay, "-w", "1")
+            self.assertIsNone(driven.down, (refused, bye, ext, driven))
+            self.assertEqual(driven.total["failed"] + driven.total["deferred"], 1)
+            relay.stop()
+
 
 class Bodies(AgentTest):
     def test_large_ones_in_little_memory(self):
