@@ -26,10 +26,11 @@ bool check_live(struct context *c, struct report *r, const struct conf_relay *re
 
 /* Where root's mail would go, through aliases and maps. As the queue's owner. */
 struct check_root {
-	bool aliased;		/* there is an alias for root */
-	bool lost;		/* to names alone that nobody answers to; then why, and the line that mends it */
+	bool aliased;		/* an alias, or another map, says where it goes */
+	bool lost;		/* to names alone that nobody answers to */
 	char to[600];		/* the addresses in the end */
-	char text[700], mend[300];
+	char text[700];		/* what is wrong where it is lost */
+	char mend[400];		/* the line that gives it to a person, and where that line belongs */
 	char note[300];		/* what aliases say in vain; "" nothing */
 };
 /* -1: a map can't be read. */

@@ -334,7 +334,7 @@ static void aliases(struct context *c, struct report *r)
 	else if (root.aliased)
 		report_linef(r, REPORT_OK, "aliases", NULL, "mail for root goes to %s", root.to);
 	else
-		report_linef(r, REPORT_NOTE, "aliases", "echo 'root: you@example.com' >> /etc/aliases",
+		report_linef(r, REPORT_NOTE, "aliases", root.mend,
 			     "there is no alias for root: its mail goes to %s", root.to);
 }
 

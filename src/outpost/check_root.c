@@ -7,6 +7,8 @@
 #include "base/limits.h"
 #include "rules/rules.h"
 
+#define YOU "you@example.com"
+
 struct following {
 	struct rules rules;
 	struct check_root *root;
@@ -56,20 +58,97 @@ static bool has_alias(struct following *f, const char *name)
 	return has;
 }
 
+/* alias_maps as they are, and an alias for `name`. */
+struct pretence {
+	struct rewrite_map real;
+	const char *name;
+};
+
+static int get_pretended(void *arg, const char *key, struct buf *value, struct error *err)
+{
+	const struct pretence *p = arg;
+
+	if (ascii_case_equal(key, p->name))
+		return buf_adds(value, YOU) < 0 ? -1 : 1;
+	return p->real.get ? p->real.get(p->real.arg, key, value, err) : 0;
+}
+
+/* Whether an alias would be asked for at all: where virtual_alias_maps lead elsewhere it is not. */
+static bool alias_helps(struct following *f, const char *name)
+{
+	struct check_root ignored = {0};
+	struct following then = {.root = &ignored};
+	struct rewrite_rules rules = f->rules.r;
+	struct pretence p = {rules.aliases, name};
+	struct error err;
+	struct buf note;
+
+	rules.aliases = (struct rewrite_map){get_pretended, &p};
+	buf_init(&note, LIMIT_HEADER);
+	rewrite_recipient(&rules, "root", take_result, &then, &note, &err);
+	buf_free(&note);
+	return strstr(ignored.to, YOU) != NULL;
+}
+
+/* The file of the first map of alias_maps; "": there is none, or it is none that one line can be added to. */
+static void alias_file(const struct context *c, char *out, size_t size)
+{
+	struct span rest = span_of(conf_str(c->conf, P_alias_maps)), map;
+	const char *path = span_word(&rest, ", \t", &map) ? memchr(map.p, ':', map.n) : NULL;
+
+	out[0] = '\0';
+	if (path && path[1] == '/' && strncmp(map.p, "regexp", 6) != 0 && strncmp(map.p, "pcre", 4) != 0)
+		snprintf(out, size, "%.*s", (int)(map.p + map.n - path - 1), path + 1);
+}
+
+/* What may lead elsewhere; whoever is asked last comes first. */
+static const struct {
+	enum rules_map map;
+	enum conf_param param;
+	const char *name;
+} leaders[] = {
+	{MAP_VIRTUAL, P_virtual_alias_maps, "virtual_alias_maps"},
+	{MAP_RECIPIENT_CANONICAL, P_recipient_canonical_maps, "recipient_canonical_maps"},
+	{MAP_CANONICAL, P_canonical_maps, "canonical_maps"},
+};
+
+/* -1: none is set. */
+static int leader(const struct following *f)
+{
+	for (size_t i = 0; i < sizeof(leaders) / sizeof(leaders[0]); i++)
+		if (f->rules.maps[leaders[i].map])
+			return (int)i;
+	return -1;
+}
+
 /* The alias belongs to the name at which the way ends; one that is there already leads nowhere. */
-static void say_mend(struct following *f)
+static void say_mend(struct context *c, struct following *f)
 {
 	struct check_root *root = f->root;
-	char name[100];
+	char name[100], file[100];
+	int other = leader(f);
 
-	snprintf(name, sizeof(name), "%.*s", (int)strcspn(f->lost, "@"), f->lost);
-	snprintf(root->text, sizeof(root->text), "mail for root (cron's, for instance) would go to %s, which no relay can deliver",
-		 f->lost);
-	if (has_alias(f, name))
-		snprintf(root->mend, sizeof(root->mend), "write into /etc/aliases, in place of the line for %s: %s: you@example.com",
-			 name, name);
+	snprintf(name, sizeof(name), "%.*s", f->lost[0] ? (int)strcspn(f->lost, "@") : 4, f->lost[0] ? f->lost : "root");
+	alias_file(c, file, sizeof(file));
+	if (other >= 0 && !alias_helps(f, name))
+		snprintf(root->mend, sizeof(root->mend), "write into %s (%.150s): root@%.60s " YOU, leaders[other].name,
+			 conf_str(c->conf, leaders[other].param), conf_myorigin(c->conf));
+	else if (!f->rules.maps[MAP_ALIASES])
+		snprintf(root->mend, sizeof(root->mend), "alias_maps = hash:/etc/aliases, and in that file %s: " YOU, name);
+	else if (!file[0] || has_alias(f, name))
+		snprintf(root->mend, sizeof(root->mend), "write into %s, in place of the line for %s: %s: " YOU,
+			 file[0] ? file : "alias_maps", name, name);
 	else
-		snprintf(root->mend, sizeof(root->mend), "echo '%s: you@example.com' >> /etc/aliases", name);
+		snprintf(root->mend, sizeof(root->mend), "echo '%s: " YOU "' >> %s", name, file);
+}
+
+/* Whether something says where it goes, be it an alias. */
+static bool is_led(struct context *c, struct following *f)
+{
+	char plain[300];
+
+	snprintf(plain, sizeof(plain), "root@%s", conf_myorigin(c->conf));
+	return has_alias(f, "root") || strcmp(f->root->to, plain) != 0;
 }
 
 int check_root(struct context *c, struct check_root *root, struct error *err)
@@ -85,10 +164,13 @@ int check_root(struct context *c, struct check_root *root, struct error *err)
 	rc = rules_open_for_recipients(c->conf, &f.rules, err);
 	if (rc == 0)
 		rc = rewrite_recipient(&f.rules.r, "root", take_result, &f, &note, err);
-	root->aliased = rc >= 0 && has_alias(&f, "root");
+	root->aliased = rc >= 0 && is_led(c, &f);
 	root->lost = rc >= 0 && !f.good && *f.lost;
 	if (root->lost)
-		say_mend(&f);
+		snprintf(root->text, sizeof(root->text),
+			 "mail for root (cron's, for instance) would go to %s, which no relay can deliver", f.lost);
+	if (rc >= 0)
+		say_mend(c, &f);
 	line = conf_maps_bad_line(f.rules.maps[MAP_ALIASES], &path);
 	if (note.len)
 		snprintf(root->note, sizeof(root->note), "%.*s", (int)strcspn(buf_str(&note), "\n"), buf_str(&note));

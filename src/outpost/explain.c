@@ -140,8 +140,8 @@ static const struct {
 	{DOWN_NETWORK, "", "try again; if it stays so, ask the relay's administrator"},
 	{DOWN_LOCAL, "", "this machine has no way to the relay: check its network\n(`ip route`) and firewall"},
 	{DOWN_GREETING, "too many|limit|busy", "the relay is busy; outpost tries again by itself"},
-	{DOWN_BUSY, "account suspended|account disabled|account is|account has been|outgoing mail from|outgoing blocked|bad outbound sender|"
-	    "sending paused|sending suspended",
+	{DOWN_BUSY, "account suspended|account disabled|account is|account has been|outgoing mail from|outgoing blocked|"
+	    "bad outbound sender|sending paused|sending suspended",
 	 "the provider lets this account send no more: ask there why;\nthe mail waits, and outpost tries again by itself"},
 	{DOWN_BUSY, "", "the relay asks to slow down; outpost tries again by itself"},
 	{REFUSAL, "said: 4", "the relay asks to try later; outpost does so by itself"},

@@ -232,8 +232,11 @@ class Check(harness.SystemTest):
                 self.refuses_sender(reply, r"from_address = ")
 
     def test_no_alias_for_root(self):
-        self.configure(self.start_relay(), myorigin="host.localdomain", myhostname="host.localdomain")
-        self.names(self.check("--offline", code=0), r"mail for root .* root@host\.localdomain", r"echo 'root: you@example\.com'",
+        place = os.path.join(self.conf, "aliases")
+        self.configure(self.start_relay(), myorigin="host.localdomain", myhostname="host.localdomain", alias_maps="hash:" + place)
+        open(place, "w").close()
+        self.names(self.check("--offline", code=0), r"mail for root .* root@host\.localdomain",
+                   r"echo 'root: you@example\.com' >> " + re.escape(place),
                    r"myorigin = example\.com|from_address = ")
 
     def test_alias_for_root(self):
@@ -259,9 +262,9 @@ class Check(harness.SystemTest):
     def test_alias_for_root_that_leads_nowhere(self):
         """As Debian's installer leaves it, root's mail goes to the first user: whose mail nobody gets either."""
         place = os.path.join(self.conf, "aliases")
-        for text, lost, mend in (("root: alice\n", "alice@host.localdomain", "echo 'alice: you@example.com' >> /etc/aliases"),
+        for text, lost, mend in (("root: alice\n", "alice@host.localdomain", "echo 'alice: you@example.com' >> " + place),
                                  ("root: alice\nalice: |/bin/cat\n", "root@host.localdomain",
-                                  "in place of the line for root: root: you@example.com")):
+                                  "write into %s, in place of the line for root: root: you@example.com" % place)):
             with open(place, "w") as f:
                 f.write(text)
             self.configure(self.start_relay(name="relay%d" % len(text)), myorigin="host.localdomain", myhostname="host.localdomain",
@@ -272,6 +275,23 @@ class Check(harness.SystemTest):
         with open(place, "w") as f:
             f.write("root: alice, ops@example.com\n")
         self.names(self.check("--offline", code=0), r"mail for root goes to alice@host\.localdomain, ops@example\.com")
+
+    def test_root_where_other_maps_decide(self):
+        """A mend that would have no effect is none."""
+        virtual = os.path.join(self.conf, "virtual")
+        self.configure(self.start_relay(), myorigin="host.localdomain", myhostname="host.localdomain", alias_maps="")
+        self.names(self.check("--offline", code=0), r"mail for root .* root@host\.localdomain",
+                   r"alias_maps = hash:/etc/aliases, and in that file root: you@example\.com")
+        self.configure(self.start_relay(name="relay2"), myorigin="host.localdomain", myhostname="host.localdomain",
+                       alias_maps="hash:" + os.path.join(self.conf, "aliases"), virtual_alias_maps="hash:" + virtual)
+        with open(virtual, "w") as f:
+            f.write("root ann@box.lan\n")
+        said = self.check("--offline", code=0)
+        self.names(said, r"mail for root .* ann@box\.lan", r"write into virtual_alias_maps \(hash:\S+/virtual\): root@host\.localdomain you@example\.com")
+        self.assertNotIn(" >> ", said.out)
+        with open(virtual, "w") as f:
+            f.write("root@host.localdomain ops@example.com\n")
+        self.names(self.check("--offline", code=0), r"ok +aliases +mail for root goes to ops@example\.com")
 
     def test_no_mechanism_in_common(self):
         relay = self.start_relay("--auth", "CRAM-MD5")
