@@ -109,6 +109,15 @@ int sock_connect(const char *path, deadline until)
 	return fd;
 }
 
+bool sock_answers(const char *path, int64_t patience)
+{
+	int fd = sock_connect(path, deadline_in_ms(patience));
+
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
 bool sock_managed(const char *path)
 {
 	const char *slash = strrchr(path, '/');

@@ -34,14 +34,10 @@ static bool managed(const struct drop *d)
 static bool answers(const struct drop *d)
 {
 	char path[4096];
-	int fd;
 
 	if (snprintf(path, sizeof(path), "%s/admin", d->queue_dir) >= (int)sizeof(path))
 		return false;
-	fd = sock_connect(path, deadline_in_ms(100));
-	if (fd >= 0)
-		close(fd);
-	return fd >= 0 || errno == ETIMEDOUT;
+	return sock_answers(path, 100) || errno == ETIMEDOUT;
 }
 
 /* A flusher under limits settles a few messages and then fails after sending: better none. */

@@ -69,14 +69,8 @@ static bool answers(struct context *c)
 {
 	struct error ignored;
 	char path[4096];
-	int fd;
 
-	if (context_admin_path(c, path, sizeof(path), &ignored) < 0)
-		return false;
-	fd = sock_connect(path, deadline_in_ms(1000));
-	if (fd >= 0)
-		close(fd);
-	return fd >= 0;
+	return context_admin_path(c, path, sizeof(path), &ignored) == 0 && sock_answers(path, 1000);
 }
 
 static void take_words(int fd, struct buf *said)

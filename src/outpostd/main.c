@@ -82,12 +82,9 @@ static void make_absolute(struct outpostd *d)
 static bool is_served(const struct outpostd *d)
 {
 	char path[sizeof(d->door.admin_path)];
-	int fd, n = snprintf(path, sizeof(path), "%s/admin", d->queue_dir);
+	int n = snprintf(path, sizeof(path), "%s/admin", d->queue_dir);
 
-	fd = n < (int)sizeof(path) ? sock_connect(path, deadline_in_ms(LOOK_MS)) : -1;
-	if (fd >= 0)
-		close(fd);
-	return fd >= 0;
+	return n < (int)sizeof(path) && sock_answers(path, LOOK_MS);
 }
 
 /* For an errand. Who has the queue and serves looks after what we came for. Who does not is starting or leaving, or took in what lay

@@ -378,10 +378,13 @@ static void sockets_with_long_paths(void **state)
 	assert_true(a >= 0);
 	assert_int_equal(sock_peer(a, &uid, NULL, NULL), 0);
 	assert_int_equal(uid, getuid());
+	assert_true(sock_answers(path, 1000));
 	close(a);
 	close(c);
 	close(l);
 	assert_int_equal(sock_connect(path, deadline_in_ms(1000)), -1);
+	assert_int_equal(errno, ECONNREFUSED);
+	assert_false(sock_answers(path, 1000));
 	assert_int_equal(errno, ECONNREFUSED);
 	unlink(path);
 	rmdir(deep);
