@@ -177,8 +177,13 @@ uid_t conf_writer(const struct conf *c);
  * directory that was there when it was read.) */
 int conf_obey(const struct conf *c, struct error *err);
 
-/* What `outpost check`, `outpost flush` and postmap do as root: set password maps (and a main.cf that holds static: or inline:
- * passwords) that are root's and 0600 to root:owner's group 0640, where main.cf is root's. Appends a line per file that was changed to said. */
+/* Once we are the queue's owner, as outpostd is: fails (EX_NOPERM) when main.cf, which root could read, is closed to us, with
+ * what to type. */
+int conf_readable(struct conf *c, struct error *err);
+
+/* What `outpost check`, `outpost flush` and postmap do as root: set main.cf and password maps that are root's and 0600 (and a
+ * main.cf that holds static: or inline: passwords and is 0644) to root:owner's group 0640, where main.cf is root's. Appends a
+ * line per file that was changed to said. */
 int conf_mend_modes(struct conf *c, gid_t group, struct buf *said, struct error *err);
 
 #endif

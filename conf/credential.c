@@ -48,10 +48,46 @@ int conf_secret_file(struct conf *c, const char *path, const struct stat *st, st
 	return error_set(err, EX_CONFIG, "4.3.5", "%s holds a password and is open to %s; type: %s", path, who, type);
 }
 
+/* The directory on the way to path, links followed, behind which nothing can be seen. (glibc leaves the place where realpath
+ * gave up; elsewhere only the last directory is looked at.) */
+static bool closed_directory(const char *path, char out[PATH_MAX])
+{
+	char *slash;
+
+	snprintf(out, PATH_MAX, "%s", path);
+	if (realpath(path, out) || errno != EACCES)
+		return false;
+	slash = strrchr(out, '/');
+	if (!slash || slash == out)
+		return false;
+	*slash = '\0';
+	return access(out, X_OK) < 0 && errno == EACCES;
+}
+
+static int fail_closed(const char *path, const char *directory, struct error *err)
+{
+	return error_set(err, EX_NOPERM, "4.3.5", "%s cannot be read by outpost's user, who may not enter %s; type: chmod o+x %s",
+			 path, directory, directory);
+}
+
+int conf_readable(struct conf *c, struct error *err)
+{
+	char directory[PATH_MAX], type[2 * PATH_MAX + 100];
+
+	if (access(c->path, R_OK) == 0 || errno != EACCES)
+		return 0;
+	if (closed_directory(c->path, directory))
+		return fail_closed(c->path, directory, err);
+	commands(c, c->path, type, sizeof(type));
+	return error_set(err, EX_NOPERM, "4.3.5", "%s cannot be read by outpost's user; type: %s", c->path, type);
+}
+
 int conf_secret_unreadable(struct conf *c, const char *path, struct error *err)
 {
-	char type[2 * PATH_MAX + 100];
+	char type[2 * PATH_MAX + 100], directory[PATH_MAX];
 
+	if (closed_directory(path, directory))
+		return fail_closed(path, directory, err);
 	if (strcmp(c->dir, SYSCONFDIR) == 0)
 		snprintf(type, sizeof(type), "chown root:%s %s && chmod 0640 %s (`outpost check` as root does it)",
 			 conf_str(c, P_mail_owner), path, path);

@@ -1,5 +1,5 @@
 /*
- * Mending the rights of password files: every tutorial ends with chmod 0600 by root, which outpost's user can't read.
+ * Mending the rights of main.cf and password files: every tutorial ends with chmod 0600 by root, which outpost's user can't read.
  */
 #include "config.h"
 #include "conf/internal.h"
@@ -68,6 +68,8 @@ int conf_mend_modes(struct conf *c, gid_t group, struct buf *said, struct error 
 
 	if (geteuid() != 0 || c->writer != 0)
 		return 0;
+	if (mend(c->path, group, 0600, said, err) < 0)
+		return -1;
 	while (conf_list_next(&rest, &one))
 		if (mend_element(c, one, group, said, err) < 0)
 			return -1;

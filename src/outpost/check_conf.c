@@ -145,9 +145,12 @@ bool check_as_root(struct context *c, struct report *r)
 	if (!helper_rights(c, r, &st))
 		return false;
 	foreign_sendmail(c, r);
-	if (context_become(c, &err) == 0)
+	if (context_become(c, &err) < 0)
+		report_fail(r, err.code, "rights", -1, err.text, err.code == EX_NOPERM ? "run this as root" : NULL);
+	else if (conf_readable(c->conf, &err) < 0)
+		report_fail(r, err.code, "main.cf", -1, err.text, NULL);
+	else
 		return true;
-	report_fail(r, err.code, "rights", -1, err.text, err.code == EX_NOPERM ? "run this as root" : NULL);
 	return false;
 }
 

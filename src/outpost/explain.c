@@ -55,6 +55,9 @@ static const struct {
 	 "check the recipient's address"},
 
 	/* Logging in. */
+	{DOWN_AUTH, "; type: chmod o+x",
+	 "let outpost's user into that directory, by the command above,\n"
+	 "or put the file into /etc/outpost"},
 	{DOWN_AUTH, "; type: chown",
 	 "let nobody but root and outpost read the password map, by the\ncommands above"},
 	{DOWN_AUTH, "smtp_sasl_password_maps: cannot open",

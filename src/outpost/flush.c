@@ -169,6 +169,10 @@ static int run(struct context *c)
 	/* A tutorial's chmod 600 must not stop the mail. */
 	if (context_mend_modes(c, &err) < 0 || context_become(c, &err) < 0)
 		return fail(&err);
+	if (conf_readable(c->conf, &err) < 0) {
+		fail(&err);
+		return EX_CONFIG;
+	}
 	rc = flush(c, &err);
 	/* A script has the exit status; cron would mail the words, which then waited, too. */
 	if (rc == EX_TEMPFAIL && option_given(c, "quiet") && !isatty(STDERR_FILENO))

@@ -116,7 +116,9 @@ int state_collect(struct context *c, struct state *s, struct error *err)
 	if (context_read_queue(c, &q, err) < 0)
 		return -1;
 	dir = conf_str(c->conf, P_queue_directory);
-	if (conf_route(c->conf, relays, STATE_RELAYS, &s->no_route) >= 0)
+	if (conf_readable(c->conf, &s->no_route) < 0)
+		s->no_route.code = EX_CONFIG;
+	else if (conf_route(c->conf, relays, STATE_RELAYS, &s->no_route) >= 0)
 		s->no_route.code = EX_OK;
 	s->running = is_running(c);
 	s->timer = has_timer(c);

@@ -146,6 +146,43 @@ class Mistakes(machine.Machine):
         self.assertIn("File exists", self.type("outpost export --eml /run/eml --all", code=73).flat)
         self.end()
 
+    def test_main_cf_for_root_alone(self):
+        """A careful chmod 600: what root can read, outpost's user can't."""
+        self.configure()
+        relay = self.new_relay()
+        self.type("chmod 600 /etc/outpost/main.cf; echo hello | sendmail -odq you@example.net")
+        self.assertIn("/etc/outpost/main.cf cannot be read by outpost's user; type: chown root:outpost /etc/outpost/main.cf && "
+                      "chmod 0640 /etc/outpost/main.cf", self.type("outpost status", code=78).flat)
+        self.assertIn("/etc/outpost/main.cf is now root:outpost 0640", self.said("outpost check"))
+        self.type("outpost status --quiet; outpost flush")
+        relay.wait_messages(1)
+        self.type("chmod 600 /etc/outpost/main.cf; outpost flush")
+        self.type("echo hello | sendmail you@example.net", uid=machine.ALICE)
+        relay.wait_messages(2)
+        self.end(relay)
+
+    def test_directory_that_outpost_may_not_enter(self):
+        """The words lead to the directory, not to a file whose mode is in order."""
+        relay = self.new_relay()
+        self.configure()
+        words = r"/etc/outpost/main\.cf cannot be read by outpost's user, who may not enter /etc/outpost; type: chmod o\+x /etc/outpost"
+        self.type("chmod 700 /etc/outpost; echo hello | sendmail -odq you@example.net")
+        self.holds("check", self.said("outpost check"), ["FAIL main.cf " + words])
+        for command in ("status", "flush"):
+            self.holds(command, self.type("outpost " + command, code=78).flat, [words])
+        self.type("chmod 755 /etc/outpost; outpost flush")
+        relay.wait_messages(1)
+        self.end()
+        # The map lies where a tutorial of Postfix put it, or is a link to there.
+        self.configure(smtp_sasl_password_maps="hash:/etc/outpost/sasl/passwd")
+        self.type("mkdir -m 700 /etc/outpost/sasl; mv /etc/outpost/sasl_passwd /etc/outpost/sasl/passwd")
+        names = r"/passwd cannot be read by outpost's user, who may not enter /etc/outpost/sasl; type: chmod o\+x /etc/outpost/sasl"
+        self.waits(None, [r"/etc/outpost/sasl" + names], [r"let outpost's user into that directory"])
+        self.configure()
+        self.type("ln -sf sasl/passwd /etc/outpost/sasl_passwd")
+        self.waits(None, [r"sasl_passwd cannot be read by outpost's user, who may not enter /etc/outpost/sasl; type: chmod o\+x /etc/outpost/sasl"], [])
+        self.end(relay)
+
     # -- the mistakes, by their number in the file
 
     def mistake_1_port_465_without_wrappermode(self):

@@ -1021,6 +1021,10 @@ static void mended_modes(void **state)
 	buf_reset(&b);
 	assert_int_equal(conf_mend_modes(c, 4242, &b, &err), 0);
 	assert_int_equal(b.len, 0);
+	assert_int_equal(chmod(at("main.cf"), 0600), 0); /* nobody asks for a daemon that can't read it */
+	assert_int_equal(conf_mend_modes(c, 4242, &b, &err), 0);
+	assert_says(buf_str(&b), "main.cf is now root:4242 0640");
+	buf_reset(&b);
 	put("sasl_passwd", "x", 0644); /* everybody had it already: that is for a person to judge */
 	assert_int_equal(conf_mend_modes(c, 4242, &b, &err), 0);
 	assert_int_equal(b.len, 0);
