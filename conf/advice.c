@@ -103,7 +103,8 @@ static void about_listening(struct conf *c, struct buf *out)
 		advise(c, P_inet_interfaces, out,
 		       "inet_interfaces = loopback-only: for SMTP on 127.0.0.1:25 type: systemctl enable --now outpost-loopback.socket");
 	else if (*v && !ascii_case_equal(v, "none"))
-		advise(c, P_inet_interfaces, out, "inet_interfaces: outpost never listens beyond this host; taken as none");
+		advise(c, P_inet_interfaces, out,
+		       "inet_interfaces: outpost never listens beyond this host; taken as none (for SMTP on 127.0.0.1:25 write inet_interfaces = loopback-only)");
 }
 
 int conf_advice(struct conf *c, struct buf *out)

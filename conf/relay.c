@@ -67,6 +67,8 @@ static int refuse(struct span text, const char *words, struct error *err)
 	const char *at;
 	size_t n = 0;
 
+	while (rest.n && rest.p[0] == '[')
+		rest = (struct span){rest.p + 1, rest.n - 1};
 	for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
 		size_t len = strlen(schemes[i]);
 

@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
@@ -181,6 +183,22 @@ static void unused(struct context *c, struct report *r)
 	buf_free(&names);
 }
 
+/* Whether SMTP on loopback is served already, by whatever listens there. */
+static bool smtp_is_open(void)
+{
+	FILE *f = fopen("/proc/net/tcp", "re");
+	unsigned address, port, state;
+	char line[512];
+	bool open = false;
+
+	while (f && !open && fgets(line, sizeof(line), f))
+		open = sscanf(line, " %*u: %8X:%4X %*8X:%*4X %2X", &address, &port, &state) == 3 && port == 25 && state == TCP_LISTEN &&
+		       (address == htonl(INADDR_LOOPBACK) || address == INADDR_ANY);
+	if (f)
+		fclose(f);
+	return open;
+}
+
 /* What conf found worth a person's attention: "PATH:LINE: TEXT" or "PATH: TEXT". What is a failure is told below, with
  * its mend, and left out here. */
 static void advice_line(struct report *r, struct span line, size_t path)
@@ -195,6 +213,8 @@ static void advice_line(struct report *r, struct span line, size_t path)
 	for (size_t i = 0; i < sizeof(told) / sizeof(told[0]); i++)
 		if (strstr(text, told[i]))
 			return;
+	if (strstr(text, "outpost-loopback.socket") && smtp_is_open())
+		return;
 	if (line.n > path + 1 && sscanf(text + path, ":%u: %n", &number, &used) == 1 && used > 0) {
 		snprintf(label, sizeof(label), "line %u", number);
 		words = text + path + used;
@@ -279,6 +299,9 @@ static void credential_found(struct report *r, const struct conf_credential *cr)
 	if (quoted(&cr->user, &cr->secret))
 		report_line(r, REPORT_WARN, "password map", -1, "there are quotes around the user or the password; they are "
 			    "taken as part of it", "[host]:port user:password   (no quotes; blanks, # and : may stand in a password)");
+	else if (memmem(buf_str(&cr->secret), cr->secret.len, " #", 2))
+		report_line(r, REPORT_NOTE, "password map", -1, "what follows # is taken as part of the password; a comment wants a "
+			    "line of its own", NULL);
 	if (cr->secret.len == 0)
 		report_line(r, REPORT_WARN, "password map", -1, "the password is empty", "[host]:port user:password");
 }

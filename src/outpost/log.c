@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include <poll.h>
+#include <string.h>
 
 #include "base/deadline.h"
 #include "base/text.h"
@@ -36,6 +37,9 @@ static int make_filter(struct context *c, struct queue *q, struct event_filter *
 		return error_set(err, EX_USAGE, NULL, "--event is one of: " EVENT_KINDS);
 	if (c->argc == 0)
 		return 0;
+	if (strchr(c->argv[0], '@'))
+		return error_set(err, EX_USAGE, NULL, "\"%s\" is no queue id; the history of an address: outpost log -r '%s'", c->argv[0],
+				 c->argv[0]);
 	f->id = id;
 	/* A message that is gone from the queue still has its history, under the whole id. */
 	if (select_find(q, c->argv[0], &row, id, err) < 0 && !select_id(c->argv[0], id))

@@ -150,6 +150,13 @@ class Check(harness.SystemTest):
         self.assertNotEqual(done.returncode, 0)
         self.names(done, r"quotes around", r"no quotes")
 
+    def test_comment_behind_a_password(self):
+        """It may be one of a password: said, and no reason to worry when the relay takes it."""
+        relay = self.start_relay(password=SECRET + " # ours")
+        self.configure(relay, password=SECRET + " # ours")
+        done = self.check(code=0)
+        self.names(done, r"note password map what follows # is taken as part of the password", r"All is well")
+
     def test_what_stands_around_a_value(self):
         """Quotes and comments behind a value are a part of it: never silently, and a domain with them sends nothing."""
         relay = self.start_relay()
@@ -436,6 +443,7 @@ class Edits(harness.SystemTest):
         self.assertRegex(self.outpost("log", "--event", "held").out, ids[0])
         self.assertRegex(self.outpost("log", ids[0]).out, r"%s sent <" % ids[0])
         self.assertIn("--event is one of: queued sent", self.outpost("log", "--event", "Sent", code=64).err)
+        self.assertIn("outpost log -r 'a@example.net'", self.outpost("log", "a@example.net", code=64).err)
         self.assertIn('no command "stauts"', self.outpost("help", "stauts", code=64).err)
         self.assertIn("no message ABC in the history, which is kept for 7d", self.outpost("log", "ABC", code=65).err)
 

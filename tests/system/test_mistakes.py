@@ -30,6 +30,13 @@ with socket.socket() as s:
     time.sleep(600)
 """
 
+LISTENING = """
+import socket, time
+with socket.create_server(("127.0.0.1", 25)) as s:
+    print("listens", flush=True)
+    time.sleep(600)
+"""
+
 
 def with_reply(event, reply):
     return 'when %s do reply "%s"\n' % (event, reply)
@@ -145,6 +152,18 @@ class Mistakes(machine.Machine):
         self.assertEqual(self.type("stat -c '%u %a' /run/eml/*.eml; tail -n 1 /run/eml/*.eml").flat, "0 600 hello")
         self.assertIn("File exists", self.type("outpost export --eml /run/eml --all", code=73).flat)
         self.end()
+
+    def test_smtp_on_loopback(self):
+        """What check asks for it asks for no longer once it is done."""
+        relay = self.new_relay()
+        self.configure(inet_interfaces="loopback-only")
+        words = "type: systemctl enable --now outpost-loopback.socket"
+        self.assertIn(words, self.said("outpost check"))
+        served = self.start("/usr/bin/python3", "-c", LISTENING, log=os.path.join(self.tmp, "served.log"))
+        harness.wait_for("a listener", lambda: "listens" in served.output())
+        self.assertNotIn(words, self.said("outpost check"))
+        served.stop()
+        self.end(relay)
 
     def test_main_cf_for_root_alone(self):
         """A careful chmod 600: what root can read, outpost's user can't."""

@@ -529,6 +529,7 @@ static void mistakes(void **state)
 	conf_free(c);
 	c = load("relayhost = [a.example]:587\ninet_interfaces = all\n");
 	assert_says(advice(c), "never listens beyond this host");
+	assert_says(advice(c), "write inet_interfaces = loopback-only");
 	conf_free(c);
 }
 
@@ -586,6 +587,8 @@ static void relay_errors(void **state)
 	} bad[] = {
 		{"smtp://mail.example.com:587", "write: relayhost = [mail.example.com]:587"},
 		{"smtps://me:" SECRET "@mail.example.com", "write: relayhost = [mail.example.com]:465"},
+		{"[https://mail.example.com]:587", "write: relayhost = [mail.example.com]:587"},
+		{"[smtps://mail.example.com]", "write: relayhost = [mail.example.com]:465"},
 		{"smtp:[mail.example.com]:587", "write: relayhost = [mail.example.com]:587"},
 		{"smtp:mail.example.com:2525", "write: relayhost = [mail.example.com]:2525"},
 		{"[mail.example.com:465]", "write: relayhost = [mail.example.com]:465"},
