@@ -708,7 +708,7 @@ class Relays(Flusher):
     def test_a_relay_that_closes_all_connections_is_left_alone(self):
         """The last that is told "421" says that none is let in: it takes no further login to find that out."""
         relay = self.start_relay(dialogue='when mail nth=2+ do wait 3000; reply "421 4.3.2 shutting down"; close\n')
-        self.configure(relay, smtp_pipeline_window="2", minimal_backoff_time="1h")
+        self.configure(relay, smtp_destination_concurrency_limit="2", smtp_pipeline_window="2", minimal_backoff_time="1h")
         service = self.start_outpostd()
         for _ in range(20):
             self.assertRegex(self.submit(), "^0 ")
