@@ -112,7 +112,4 @@ int db_migrate(struct queue *q, int64_t version, struct error *err);
 /* Whether the lock file that is open is the one that has this name. */
 bool lock_is_at(int fd, const char *path);
 
-/* NULL when a queue may live on a file system of this type (statfs(2)), else its name. */
-const char *queue_refused_fs(unsigned long f_type);
-
 #endif

@@ -7,43 +7,10 @@
 #include <stdio.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "base/deadline.h"
-
-/* Locks and shared memory across these are promises that are not kept. */
-static const struct {
-	unsigned long type;
-	const char *name;
-} refused[] = {
-	{0x6969, "NFS"},	   {0xFF534D42, "CIFS"}, {0xFE534D42, "SMB"}, {0x517B, "SMB"},	    {0x01021997, "9p"},
-	{0x65735546, "FUSE"},	   {0x5346414F, "AFS"},	 {0x6B414653, "AFS"}, {0x73757245, "Coda"}, {0x00C36400, "Ceph"},
-	{0x0BD00BD0, "Lustre"},	   {0x7461636F, "OCFS2"}, {0x564C, "NCP"},
-};
-
-const char *queue_refused_fs(unsigned long f_type)
-{
-	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++)
-		if (refused[i].type == (f_type & 0xFFFFFFFFUL))
-			return refused[i].name;
-	return NULL;
-}
-
-static int check_fs(const char *dir, struct error *err)
-{
-	struct statfs fs;
-	const char *name;
-
-	if (statfs(dir, &fs) < 0)
-		return error_sys(err, EX_UNAVAILABLE, "4.3.0", "queue directory %s", dir);
-	name = queue_refused_fs((unsigned long)fs.f_type);
-	if (!name)
-		return 0;
-	return error_set(err, EX_CONFIG, "4.3.0",
-			 "queue directory %s is on %s, where a queue can lose mail: set queue_directory to a local disk", dir,
-			 name);
-}
+#include "base/fs.h"
 
 static int take(int fd, deadline until)
 {
@@ -88,7 +55,7 @@ int queue_lock(const char *dir, int64_t wait_ms, struct error *err)
 	char path[4096];
 	int fd;
 
-	if (check_fs(dir, err) < 0)
+	if (fs_check(dir, err) < 0)
 		return -1;
 	if (snprintf(path, sizeof(path), "%s/lock", dir) >= (int)sizeof(path))
 		return error_set(err, EX_CONFIG, "4.3.0", "the name of the queue directory is too long");

@@ -11,6 +11,7 @@
 
 #include "base/buf.h"
 #include "base/deadline.h"
+#include "base/fs.h"
 #include "base/io.h"
 #include "base/step.h"
 #include "submission/incoming.h"
@@ -51,6 +52,8 @@ static int open_dir(const struct drop *d, struct error *err)
 	struct stat st;
 	int fd;
 
+	if (fs_check(d->queue_dir, err) < 0)
+		return -1;	/* nobody would ever take it from there */
 	if (snprintf(path, sizeof(path), "%s/" INCOMING_DIR, d->queue_dir) >= (int)sizeof(path))
 		return error_set(err, EX_CONFIG, "4.3.0", "the name of the queue directory is too long");
 	fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);

@@ -14,6 +14,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "base/fs.h"
 #include "base/io.h"
 #include "base/limits.h"
 #include "base/proc.h"
@@ -429,7 +430,7 @@ static void queue_state(struct context *c, struct report *r)
 		report_fail(r, EX_CANTCREAT, "queue", -1, text, NULL);
 		return;
 	}
-	if (context_read_queue(c, &q, &err) < 0) {
+	if (fs_check(dir, &err) < 0 || context_read_queue(c, &q, &err) < 0) {
 		report_fail(r, err.code, "queue", -1, err.text, NULL);
 		return;
 	}

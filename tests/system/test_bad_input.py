@@ -4,8 +4,10 @@ import os
 import re
 import sqlite3
 import subprocess
+import unittest
 
 import harness
+from test_drop import submission
 
 SECRET = harness.PASSWORD
 
@@ -152,6 +154,20 @@ class BadInput(harness.SystemTest):
         done = self.sendmail("you@example.net", code=None)
         self.assertIn(done.returncode, (71, 73, 74, 75, 77, 78))
         self.assertSays(done, r"/proc/no/such/place")
+
+    @unittest.skipIf(harness.ASAN, "nothing can be preloaded before the sanitizers")
+    def test_queue_on_a_network_file_system(self):
+        """Whoever comes first says so, and outpost-drop before it takes anything: nobody would ever send it from there."""
+        library = os.path.join(self.tmp, "strangedisk.so")
+        subprocess.run(["cc", "-shared", "-fPIC", "-o", library, os.path.join(os.path.dirname(__file__), "strangedisk.c")], check=True)
+        self.configure(relayhost="[localhost]:%d" % harness.free_port())
+        os.mkdir(self.queue_dir, 0o700)
+        nfs, words = {"LD_PRELOAD": library}, r"queue directory .*/queue is on NFS, where a queue can lose mail: set queue_directory"
+        self.assertSays(self.run_program("outpost-drop", "-q", self.queue_dir, input=submission(), code=78, env=nfs), words)
+        self.assertEqual(os.listdir(os.path.join(self.queue_dir, "incoming")), [])
+        self.assertSays(self.run_program("outpostd", "-C", self.conf, "-f", code=78, env=nfs), words)
+        self.assertSays(self.outpost("check", "--offline", code=78, env=nfs), r"FAIL +queue +" + words.replace(" ", r"\s+"))
+        self.assertEqual(os.listdir(self.queue_dir), ["incoming"])
 
     def test_database_of_another_version(self):
         self.configure(self.start_relay())

@@ -23,6 +23,7 @@
 #include "base/deadline.h"
 #include "base/error.h"
 #include "base/frame.h"
+#include "base/fs.h"
 #include "base/io.h"
 #include "base/limits.h"
 #include "base/proc.h"
@@ -458,6 +459,21 @@ static void the_owner_is_told_apart(void **state)
 	assert_int_equal(proc_become_owner(dir, NULL, &e), -1);
 }
 
+static void file_systems_of_other_machines(void **state)
+{
+	(void)state;
+	assert_string_equal(fs_refused(0x6969), "NFS");
+	assert_string_equal(fs_refused(0xFF534D42), "CIFS");
+	assert_string_equal(fs_refused((unsigned long)(long)(int)0xFF534D42), "CIFS");
+	assert_string_equal(fs_refused(0x65735546), "FUSE");
+	assert_string_equal(fs_refused(0x01021997), "9p");
+	assert_null(fs_refused(0xEF53));
+	assert_null(fs_refused(0x01021994));
+	assert_null(fs_refused(0x58465342));
+	assert_null(fs_refused(0x9123683E));
+	assert_null(fs_refused(0x794C7630));
+}
+
 /* In a process of its own, as there is no way back: 0 as wanted, 77 no Landlock, else which of them was wrong. */
 static int in_sandbox(const char *inside, const char *outside)
 {
@@ -528,6 +544,7 @@ int main(void)
 		cmocka_unit_test(children_get_what_they_should),
 		cmocka_unit_test(a_program_that_is_not_there),
 		cmocka_unit_test(the_owner_is_told_apart),
+		cmocka_unit_test(file_systems_of_other_machines),
 		cmocka_unit_test(files_out_of_reach),
 	};
 

@@ -1640,21 +1640,6 @@ static void test_lock(void **state)
 	close(fd);
 }
 
-static void test_file_systems(void **state)
-{
-	(void)state;
-	assert_string_equal(queue_refused_fs(0x6969), "NFS");
-	assert_string_equal(queue_refused_fs(0xFF534D42), "CIFS");
-	assert_string_equal(queue_refused_fs((unsigned long)(long)(int)0xFF534D42), "CIFS");
-	assert_string_equal(queue_refused_fs(0x65735546), "FUSE");
-	assert_string_equal(queue_refused_fs(0x01021997), "9p");
-	assert_null(queue_refused_fs(0xEF53));
-	assert_null(queue_refused_fs(0x01021994));
-	assert_null(queue_refused_fs(0x58465342));
-	assert_null(queue_refused_fs(0x9123683E));
-	assert_null(queue_refused_fs(0x794C7630));
-}
-
 static void test_backoff(void **state)
 {
 	(void)state;
@@ -1747,7 +1732,6 @@ int main(void)
 		WITH_QUEUE(test_reader_beside_writer),
 		WITH_QUEUE(test_opens_again),
 		WITH_DIR(test_lock),
-		WITH_DIR(test_file_systems),
 		WITH_DIR(test_backoff),
 		WITH_QUEUE(test_query_plans),
 	};
