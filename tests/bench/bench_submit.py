@@ -4,6 +4,7 @@ The disk's and the machine's pace changes from second to second: yardstick and o
 median of the turns' ratios."""
 import os
 import statistics
+import subprocess
 
 import bench
 import harness
@@ -56,8 +57,21 @@ class Submit(harness.SystemTest):
         place = bench.journaled(self)
         self.queue_dir = os.path.join(place, "queue")
         self.beside_the_yardstick(peers.Outpost(self), place, "sendmail with outpostd", 1.5, 0.9)
+        self.syncs(peers.Outpost(self), "sendmail with outpostd, 32 at once: syncs for a message")
         self.next_queue("drop")
         self.beside_the_yardstick(peers.Drop(self), place, "sendmail through the drop", 2.5)
+
+    def syncs(self, peer, what):
+        """Counted by the library of tests/fault, which lets none of them fail."""
+        library, log = os.path.join(self.tmp, "failnth.so"), os.path.join(self.tmp, "syncs")
+        subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", library, os.path.join(bench.HERE, "..", "fault", "failnth.c")], check=True)
+        peer.up(harness.free_port(), env={"LD_PRELOAD": library, "OUTPOST_FAIL_NTH": "outpostd:sync:1000000000:" + log})
+        peer.hold(True)
+        n = max(64, int(1200 * bench.SCALE))
+        self.assertEqual(peers.spawn(peer, n, 32)["failed"], 0)
+        peer.stop()
+        with open(log, "rb") as f:
+            bench.figure(what, f.read().count(b"S") / n, "", most=0.25)
 
     def next_queue(self, name):
         self.queue_dir += "." + name

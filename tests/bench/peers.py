@@ -47,11 +47,11 @@ class Outpost:
         self.command = [harness.program("sendmail"), "-C", test.conf, "-i", RECIPIENT]
         self.service = None
 
-    def up(self, port, **params):
+    def up(self, port, env=None, **params):
         class At:
             starttls = port
         self.test.configure(At, **params)
-        self.service = self.test.start_outpostd()
+        self.service = self.test.start_outpostd(env=env)
 
     def hold(self, on):
         self.command[3:] = (["-odq"] if on else []) + ["-i", RECIPIENT]

@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import struct
 import subprocess
 import sys
@@ -18,7 +19,7 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "system"))
 import harness  # noqa: E402  pylint: disable=wrong-import-position
-from test_drop import submission  # noqa: E402  pylint: disable=wrong-import-position
+from test_drop import record, submission  # noqa: E402  pylint: disable=wrong-import-position
 
 SOAK = bool(os.environ.get("OUTPOST_SOAK"))
 TRIES = 3 if SOAK else 1
@@ -104,6 +105,30 @@ class DropAlone(Failing):
             subprocess.run([harness.program("outpost-drop"), "-q", queue], input=submission(), stdout=subprocess.PIPE, env=env,
                            timeout=60, check=True)
         self.assertEqual(self.order(), "SLS")
+
+
+class GroupCommit(Failing):
+    """What waits at the door together goes into one commit: at most one sync for four messages, each answered only then."""
+    clients = 32
+
+    def test_one_sync_serves_many(self):
+        self.configure(relayhost="[localhost]:%d" % harness.free_port())
+        service = self.start_outpostd(env=self.failing("outpostd", "sync", 1000000))
+        self.sendmail("-odq", "first@example.net")      # what there is to do once is done
+        before = self.order().count("S")
+        service.signal(signal.SIGSTOP)
+        waiting = [socket.socket(socket.AF_UNIX) for _ in range(self.clients)]
+        for s in waiting:
+            s.settimeout(20)
+            s.connect(os.path.join(self.queue_dir, "door"))
+            s.sendall(submission(extra=record("Q")))
+        service.signal(signal.SIGCONT)
+        for s in waiting:
+            self.assertRegex(s.recv(100), b"^0 ")
+            s.close()
+        syncs = self.order().count("S") - before
+        self.assertLessEqual(1, syncs)
+        self.assertLessEqual(syncs, self.clients // 4)
 
 
 class Life(Failing):

@@ -1,7 +1,8 @@
 /* slowusers.c: a library to be preloaded that asks before it says who a uid is: it writes the uid to the FIFO that OUTPOST_ASKED names
  * and reads a byte from OUTPOST_MAY. So a test sees each question, and what is held up while a user database takes its time.
  * Or, while there is a file of the name OUTPOST_DOWN, the user database does not answer; where that is empty, not even once, else
- * only to the first question, which empties it. */
+ * only to the first question, which empties it.
+ * And it tries to make the files that OUTPOST_MAKE names, with a colon between them: what whoever asks may write to. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -10,6 +11,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -25,11 +27,25 @@ static void ask(unsigned uid)
 	close(in);
 }
 
+static void make(char *paths)
+{
+	char *rest, *path = strtok_r(paths, ":", &rest);
+
+	for (; path; path = strtok_r(NULL, ":", &rest)) {
+		int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+
+		if (fd >= 0)
+			close(fd);
+	}
+}
+
 struct passwd *getpwuid(uid_t uid)
 {
 	struct passwd *(*real)(uid_t) = (struct passwd *(*)(uid_t))dlsym(RTLD_NEXT, "getpwuid");
 
-	if (getenv("OUTPOST_DOWN")) {
+	if (getenv("OUTPOST_MAKE")) {
+		make(getenv("OUTPOST_MAKE"));
+	} else if (getenv("OUTPOST_DOWN")) {
 		struct stat st;
 		bool first = stat(getenv("OUTPOST_DOWN"), &st) == 0 && st.st_size > 0;
 

@@ -5,6 +5,7 @@ nobody has. "outpostd" is a script that writes down in what state it was started
 import ctypes
 import fcntl
 import os
+import re
 import resource
 import shutil
 import signal
@@ -471,6 +472,36 @@ class Drop(harness.SystemTest):
         p = self.spawn(preexec_fn=spoil)
         self.wait_own_ids(p.pid)
         time.sleep(1.2)         # the caller's timer would have come
+        out, _ = p.communicate(submission(), timeout=30)
+        self.assertEqual(p.returncode, 0, out)
+        self.once()
+
+    def test_nothing_of_the_callers_is_left(self):
+        """While it waits for the submission, as /proc has it: blocked and ignored signals, descriptors, directory, umask, soft limits."""
+        def spoil():
+            os.chdir(self.tmp)
+            signal.pthread_sigmask(signal.SIG_BLOCK, range(1, 32))
+            for sig in (signal.SIGALRM, signal.SIGCHLD, signal.SIGTERM):
+                signal.signal(sig, signal.SIG_IGN)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (20, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+        r, w = os.pipe()
+        p = self.spawn(preexec_fn=spoil, pass_fds=[r, w], umask=0o222)
+        self.wait_own_ids(p.pid)
+        with open("/proc/%d/status" % p.pid) as f:
+            status = dict(line.rstrip("\n").split(":\t", 1) for line in f if ":\t" in line)
+        ignored = int(status["SigIgn"], 16)
+        self.assertEqual(int(status["SigBlk"], 16), 0)
+        self.assertEqual([sig for sig in (signal.SIGALRM, signal.SIGCHLD, signal.SIGTERM) if ignored >> sig - 1 & 1], [])
+        self.assertEqual(status["Umask"], "0077")
+        self.assertEqual(os.readlink("/proc/%d/cwd" % p.pid), "/")
+        pipe = os.readlink("/proc/self/fd/%d" % r)
+        os.close(r)
+        os.close(w)
+        held = [os.readlink(fd.path) for fd in os.scandir("/proc/%d/fd" % p.pid)]
+        self.assertNotIn(pipe, held)
+        with open("/proc/%d/limits" % p.pid) as f:
+            soft, hard = re.search(r"Max open files +(\S+) +(\S+)", f.read()).groups()
+        self.assertEqual(soft, hard)
         out, _ = p.communicate(submission(), timeout=30)
         self.assertEqual(p.returncode, 0, out)
         self.once()

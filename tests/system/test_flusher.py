@@ -13,13 +13,14 @@ import sqlite3
 import struct
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import unittest
 
 import harness
 
-NOBODY = 65534
+NOBODY, OWNER = 65534, 61236     # the latter nobody has
 CONTROL_MAGIC = b"OUTPOST-ASK 1 "
 POLL = {"x86_64": 7}.get(os.uname().machine)    # the number of poll(2), where /proc/PID/syscall is looked at
 
@@ -32,7 +33,8 @@ def submission(sender="s@example.com", recipients=("r@example.net",), body=b"Sub
     """What sendmail would write."""
     return (b"OUTPOST1" + record(b"K", token or os.urandom(16)) + record(b"S", sender.encode()) +
             b"".join(record(b"R", r.encode()) for r in recipients) + record(b"B", b"7") +
-            record(b"X", struct.pack(">I", body.find(b"\n\n") + 2)) + record(b"M", body) + record(b"Z", struct.pack(">Q", len(body))))
+            record(b"X", struct.pack(">I", body.find(b"\n\n") + 2)) +
+            b"".join(record(b"M", body[i:i + 65536]) for i in range(0, len(body), 65536)) + record(b"Z", struct.pack(">Q", len(body))))
 
 
 def holds(pid, name):
@@ -241,6 +243,83 @@ class Door(Flusher):
             flood.stdout.close()
         self.assertTrue(service.alive())
         self.assertRegex(self.submit(), "^0 ")
+
+    def test_a_users_share_of_the_door(self):
+        """So many of his are served at a time, and never more than half of all; his next one waits until one of them is ended."""
+        for limits in ({"door_connection_limit_per_user": "3"}, {"door_connection_limit": "6"}):
+            with self.subTest(limits):
+                self.configure(relayhost="[localhost]:%d" % harness.free_port(), **limits)
+                service = self.start_outpostd()
+                stalled = [self.knock(submission()[:20]) for _ in range(3)]
+                self.assertRegex(self.submit_as(NOBODY)[0], "^0 ")
+                self.assertEqual(select.select(stalled, [], [], 0)[0], [], "another user's place was his")
+                fourth = self.knock(submission())
+                self.assertRegex(self.answer(fourth), "^0 ")
+                self.assertTrue(select.select(stalled, [], [], 0)[0], "more of his were served than he may have")
+                for s in (*stalled, fourth):
+                    s.close()
+                service.stop()
+
+    def test_who_finds_no_place_is_told(self):
+        """Three are served, a quarter of what it may open waits, and the next one hears that he may try again."""
+        self.configure(relayhost="[localhost]:%d" % harness.free_port(), door_connection_limit_per_user="3")
+        service = self.start("/bin/sh", "-c", 'ulimit -n 64; exec "$0" "$@"', harness.program("outpostd"), "-C", self.conf, "-f",
+                             log=os.path.join(self.tmp, "outpostd.log"))
+        harness.wait_for("the door", self.door_answers)
+        service.signal(signal.SIGSTOP)      # so that they come together
+        crowd = [self.knock(submission()[:20]) for _ in range(3 + 64 // 4 + 1)]
+        service.signal(signal.SIGCONT)
+        self.assertEqual(self.answer(crowd[-1]), "75 4.3.2 too many submissions of this user at a time; try again\n")
+        self.assertRegex(self.submit_as(NOBODY)[0], "^0 ")
+        for s in crowd:
+            s.close()
+
+    def test_a_users_bytes_at_the_door(self):
+        """Two unfinished ones are together more than he may have: one is refused, the other, and another user's, go on."""
+        self.configure(relayhost="[localhost]:%d" % harness.free_port(), door_byte_limit_per_user="150000")
+        self.start_outpostd()
+        body = b"Subject: x\n\n" + b"line\n" * 20000
+        whole = submission(body=body)
+        both = [self.knock(), self.knock()]
+        for s in both:
+            try:
+                s.sendall(whole[:-1])
+            except BrokenPipeError:     # it is the one
+                pass
+        refused, = select.select(both, [], [], 20)[0]
+        self.assertEqual(self.answer(refused), "75 4.3.2 too many bytes of this user at a time (door_byte_limit_per_user)\n")
+        both.remove(refused)
+        self.assertRegex(self.submit_as(NOBODY, body=body + b"line\n" * 9000)[0], "^0 ")
+        both[0].sendall(whole[-1:])
+        self.assertRegex(self.answer(both[0]), "^0 ")
+        refused.close()
+        both[0].close()
+
+    def test_a_submission_that_never_ends(self):
+        """It does not stall, there is always another byte; the whole of it has its time, too."""
+        self.configure(relayhost="[localhost]:%d" % harness.free_port(), door_time_limit="1s")
+        self.start_outpostd()
+        good = submission()
+        s = self.knock(good[:good.index(record(b"M", b"Subject: x\n\nx\n"))] + b"M" + struct.pack(">I", 65536))
+
+        def ended():
+            try:
+                return s.send(b"x") and False
+            except (BrokenPipeError, ConnectionResetError):
+                return True
+        harness.wait_for("its end", ended, 20)
+        s.close()
+
+    def test_groups_of_who_knocks(self):
+        """Those of his process, as the kernel knows them, and not only of his name."""
+        if os.geteuid() != 0:
+            self.skipTest("needs root, for a group that its user does not have")
+        with open("/etc/group") as f:
+            other = [line.split(":") for line in f if not line.startswith("root:") and "root" not in line.split(":")[3]][0]
+        self.configure(relayhost="[localhost]:%d" % harness.free_port(), authorized_submit_users="%" + other[0])
+        self.start_outpostd()
+        self.assertIn("does not name you", self.sendmail("you@example.net", code=77).err)
+        self.sendmail("you@example.net", extra_groups=[int(other[2])])
 
     def many_rows(self, n):
         """A queue of so many messages, none of which is due; nobody may be at it."""
@@ -465,6 +544,20 @@ class Relays(Flusher):
         again = self.start_relay("--port587", str(relay.starttls), name="again")
         again.wait_messages(20)
 
+    def test_one_probe_at_a_time(self):
+        """However much waits for a relay that is down, and however slowly it says so."""
+        relay = self.start_relay(dialogue='when greeting do wait 300; reply "421 4.3.2 not now"; close\n')
+        self.configure(relay, minimal_backoff_time="1s", maximal_backoff_time="1s")
+        self.start_outpostd()
+        for _ in range(12):
+            self.assertRegex(self.submit(), "^0 ")
+        self.wait_log("is down", 3)
+        with open(relay.commands) as f:
+            refusals = [float(line.split()[0]) for line in f if "S: 421" in line]
+        gaps = [after - before for before, after in zip(refusals, refusals[1:])]
+        self.assertGreater(min(gaps), 0.9, "not a second and 300 ms from one to the next")
+        self.assertFalse(self.log_lines("status="))
+
     def test_flush_is_not_answered_by_an_older_attempt(self):
         """What was mended just now is tried; an attempt that was under way before does not speak for it."""
         relay = self.start_relay(dialogue='when greeting conn=1 do wait 2000; reply "421 4.3.2 not now"; close\n')
@@ -547,6 +640,26 @@ class Relays(Flusher):
         self.wait_log("configuration was read again")
         self.sendmail("you@example.net")
         second.wait_messages(1)
+
+    def test_a_configuration_that_has_changed_is_read_again(self):
+        """Without a signal: before a submission, before a flush, and before a relay that is down is tried again. (But not twice
+        within a few milliseconds, so each is tried until it is seen.)"""
+        relays = [self.start_relay(name="relay%d" % n, dialogue=script) for n, script in
+                  enumerate((None, 'when rcpt do reply "450 4.2.1 try later"\n', None, None))]
+
+        def until_seen(what, act, seen):
+            harness.wait_for(what, lambda: (act(), seen())[1])
+        self.configure(relays[0])
+        self.start_outpostd()
+        until_seen("the first relay", lambda: self.sendmail("you@example.net"), relays[0].count)
+        self.configure(relays[1])
+        until_seen("the second relay", lambda: self.sendmail("you@example.net"), lambda: self.log_lines("try later"))
+        self.configure(relays[2])
+        until_seen("the third relay", lambda: self.outpost("flush", code=None), relays[2].count)
+        self.configure(relayhost="[localhost]:%d" % harness.free_port(), minimal_backoff_time="1s", maximal_backoff_time="1s")
+        until_seen("one that is down", lambda: self.sendmail("you@example.net"), lambda: self.log_lines("is down"))
+        self.configure(relays[3])
+        harness.wait_for("the fourth relay", relays[3].count)
 
     def test_a_broken_configuration_leaves_the_old_one(self):
         relay = self.start_relay()
@@ -639,6 +752,17 @@ class Relays(Flusher):
         messages = relay.wait_messages(2)
         self.assertEqual(messages[1].sender, "")
         self.assertIn(b"Action: relayed", messages[1].data)
+
+    def test_success_is_told_by_the_relay_where_it_can(self):
+        relay = self.start_relay()
+        self.configure(relay)
+        self.start_outpostd()
+        self.sendmail("-N", "success", "-f", "me@example.com", "you@example.net")
+        self.wait_log("status=sent")
+        harness.wait_for("the commit", lambda: self.rows("SELECT state FROM message WHERE state <> 'q'"))
+        self.assertEqual(self.rows("SELECT sender FROM message"), [("me@example.com",)])
+        with open(relay.commands) as f:
+            self.assertRegex(f.read(), r"RCPT TO:<you@example\.net>.* NOTIFY=SUCCESS")
 
     def test_too_old(self):
         """Not before five attempts, then with the relay's words to the sender."""
@@ -892,8 +1016,57 @@ class Service(Flusher):
         self.assertRegex(self.submit(), "^0 ")
         relay.wait_messages(1)
         self.wait_log(r"outpost/outpostd\[1\]")
-        self.assertTrue(service.alive())
-        service.kill()      # unshare passes no signal on; it takes the child along
+        first, = harness.children(service.pid)
+        # Who is left behind by his parent is its child now, and it buries him.
+        subprocess.run(["nsenter", "-t", str(first), "-p", "sh", "-c", "sleep 600 >/dev/null 2>&1 &"], check=True)
+        orphan, = harness.wait_for("the orphan", lambda: [p for p in harness.children(first) if "sleep" in harness.command_of(p)])
+        os.kill(orphan, signal.SIGKILL)
+        harness.wait_for("its burial", lambda: not os.path.exists("/proc/%d" % orphan))
+        os.kill(first, signal.SIGTERM)
+        self.assertEqual(service.wait(), 0)
+
+    def owners(self):
+        """Of all that is in the queue's directory."""
+        found = set()
+        for place, _, names in os.walk(self.queue_dir):
+            for name in (".", *names):
+                try:
+                    found.add(os.lstat(os.path.join(place, name)).st_uid)
+                except FileNotFoundError:   # a WAL comes and goes
+                    pass
+        return found
+
+    def is_wholly_the_owner(self, pid):
+        with open("/proc/%d/status" % pid) as f:
+            status = dict(line.split(":", 1) for line in f)
+        return (status["Uid"].split() + status["Gid"].split() + status["Groups"].split() == [str(OWNER)] * 9 and
+                int(status["CapPrm"], 16) == 0)
+
+    @unittest.skipIf(os.geteuid() != 0, "needs root, to be it no longer")
+    def test_root_becomes_the_queues_owner(self):
+        """Whatever root starts: not a file of the queue is ever root's, and nothing of root's rights is left."""
+        self.door = os.path.join(self.queue_dir, "door")
+        self.configure(self.start_relay(dialogue="when greeting do wait 600000; normal\n"), door_socket=None)
+        os.chown(os.path.join(self.conf, "sasl_passwd"), OWNER, OWNER)
+        os.mkdir(self.queue_dir, 0o700)
+        os.chown(self.queue_dir, OWNER, OWNER)
+        self.sendmail("-odq", "dropped@example.net")
+        service = self.start_outpostd()
+        self.sendmail("-odq", "you@example.net")
+        self.assertTrue(self.is_wholly_the_owner(service.pid))
+        self.assertEqual(self.owners(), {OWNER})
+        flush = self.start(harness.program("outpost"), "-C", self.conf, "flush", log=os.path.join(self.tmp, "flush.log"))
+        harness.wait_for("flush to be the owner", lambda: self.is_wholly_the_owner(flush.pid))
+        harness.wait_for("the agent", lambda: [p for p in harness.children(service.pid) if "outpost-smtp" in harness.command_of(p)])
+        self.assertEqual([p for p in harness.descendants(service.pid) if not self.is_wholly_the_owner(p)], [])
+        flush.stop()
+        service.stop()
+        self.outpost("hold", "--all")
+        self.outpost("check", "--offline", code=None)
+        self.sendmail("-odq", "dropped@example.net")
+        self.assertEqual(len(self.outpost("queue", "--json").out.splitlines()), 3)
+        self.outpost("status", code=None)
+        self.assertEqual(self.owners(), {OWNER})
 
     def test_rights_are_given_up(self):
         self.configure(self.start_relay())
@@ -904,6 +1077,24 @@ class Service(Flusher):
                 return re.search(r"NoNewPrivs:\s*1", f.read())
         if not harness.ASAN:
             harness.wait_for("no new privileges", given_up)
+
+    @unittest.skipIf(harness.ASAN, "sanitizers switch the sandbox off, and nothing can be preloaded before them")
+    def test_what_it_may_write_to(self):
+        """Its queue and its log, and nothing else that root could: a library in what it starts, which is as shut in as itself, tries."""
+        relay = self.start_relay()
+        self.configure(relay)
+        if self.run_program("sendmail", "-C", self.conf, "-bs", "--sandbox-probe", code=None).returncode:
+            self.skipTest("no Landlock here")
+        library = os.path.join(self.tmp, "slowusers.so")
+        subprocess.run(["cc", "-shared", "-fPIC", "-o", library, os.path.join(os.path.dirname(__file__), "slowusers.c")], check=True)
+        elsewhere = tempfile.mkdtemp(prefix="outpost-elsewhere-", dir="/var/tmp")
+        harness.write_down(elsewhere)
+        self.addCleanup(shutil.rmtree, elsewhere)
+        outside, inside = os.path.join(elsewhere, "made"), os.path.join(self.queue_dir, "made")
+        self.start_outpostd(env={"LD_PRELOAD": library, "OUTPOST_MAKE": outside + ":" + inside})
+        self.assertRegex(self.submit_as(NOBODY)[0], "^0 ")
+        relay.wait_messages(1)
+        self.assertEqual((os.path.exists(inside), os.path.exists(outside)), (True, False))
 
     def test_idle_means_idle(self):
         """No wake-up when there is nothing to do."""

@@ -47,6 +47,21 @@ class Stepped(Times):
     def start_stepped(self):
         return self.start_outpostd(env={"LD_PRELOAD": self.library, "OUTPOST_CLOCK": self.clock})
 
+    def start_steady(self, before=()):
+        """Its monotonic clock alone is stepped: see later()."""
+        argv = [*before, harness.program("outpostd"), "-C", self.conf, "-f"]
+        service = self.start(*argv, log=os.path.join(self.tmp, "outpostd.log"),
+                             env={"LD_PRELOAD": self.library, "OUTPOST_MONOTONIC": self.clock})
+        harness.wait_for("the door", self.door_answers)
+        self.passed = 0
+        return service
+
+    def later(self, seconds):
+        """So many seconds later, and outpostd has looked at its clock."""
+        self.passed += seconds
+        self.step(self.passed)
+        self.mailq()
+
 
 class Clock(Stepped):
     def jump(self, seconds):
@@ -198,9 +213,16 @@ class Ageing(Times):
                 break
             self.outpost("flush", code=None)
         harness.wait_for("six failures", lambda: (failed() or 0) >= 6, 20)
+        arrived, = self.rows("SELECT arrival / 1e6 FROM message")[0]
+        harness.wait_for("its lifetime to pass", lambda: time.time() > arrived + 1.1)
+        for _ in range(2):      # when the second is over, what followed from the first has happened
+            before = failed()
+            self.outpost("flush", code=None)
+            harness.wait_for("one more failure", lambda n=before: (failed() or 0) > n, 20)
         self.assertEqual(len(self.queue()), 1)
         self.assertFalse(self.log_lines("status=(expired|bounced)|sender delay"))
         self.assertEqual(self.rows("SELECT count(*) FROM message"), [(1,)])
+        self.assertEqual(len(self.log_lines("error: .* is down")), 1, "one loud line")
 
     def left_behind(self, service_runs):
         """Ten days with a password that is refused, longer than mail lives; then another relay, which is down. What of the ten days
@@ -290,23 +312,29 @@ class Ageing(Times):
         self.assertEqual(relay.counters()["connections"], 1, "it knocked again")
 
 
+class Upkeep(Stepped):
+    FIRST = 61
+
+    def test_what_is_over_goes(self):
+        """History and failed messages end, and the disk gets back what they took, without anybody asking for it."""
+        relay = self.start_relay()
+        self.configure(relay, failed_lifetime="0s", history_lifetime="0s")
+        self.start_steady()
+        self.sendmail("-f", "me@example.com", "you@example.net")
+        self.sendmail("-f", "<>", "reject@example.net", input=b"Subject: large\n\n" + b"line of text\n" * 600000)
+        harness.wait_for("both to be over", lambda: self.rows("SELECT count(*) FROM message WHERE state = 'q'") == [(0,)], 20)
+        self.assertEqual(self.rows("SELECT count(*) FROM message WHERE state = 'f'"), [(1,)])
+        self.assertNotEqual(self.rows("SELECT count(*) FROM event"), [(0,)])
+        self.assertGreater(self.rows("PRAGMA page_count")[0][0], 400)
+        self.later(self.FIRST)
+        harness.wait_for("their end", lambda: self.rows("SELECT (SELECT count(*) FROM message) + (SELECT count(*) FROM event)") == [(0,)])
+        # Some pages are kept for what comes next.
+        harness.wait_for("their space", lambda: self.rows("PRAGMA freelist_count")[0][0] < 200)
+
+
 class Hung(Stepped):
     """A delivery agent that says nothing any more. Only outpostd's clock is stepped: the agents' own goes on as it should."""
     LOOK_UP, SILENT, DOUBT = 601, 121, 21
-
-    def start_steady(self, before=()):
-        argv = [*before, harness.program("outpostd"), "-C", self.conf, "-f"]
-        service = self.start(*argv, log=os.path.join(self.tmp, "outpostd.log"),
-                             env={"LD_PRELOAD": self.library, "OUTPOST_MONOTONIC": self.clock})
-        harness.wait_for("the door", self.door_answers)
-        self.passed = 0
-        return service
-
-    def later(self, seconds):
-        """So many seconds later, and outpostd has looked at its clock."""
-        self.passed += seconds
-        self.step(self.passed)
-        self.mailq()
 
     def agent(self, service):
         return harness.wait_for("an agent", lambda: [p for p in harness.descendants(service.pid)
