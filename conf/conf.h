@@ -64,8 +64,16 @@ const char *conf_raw(const struct conf *c, enum conf_param p);
 int conf_set(struct conf *c, const char *name, const char *value, struct error *err);
 
 /* Whether authorized_..._users admits a user: names, %groups, static:anyone; ! excludes; the first that fits decides; nobody
- * fits: no. user: NULL for a uid without a name. */
-bool conf_names_user(struct conf *c, enum conf_param p, const char *user, const gid_t *groups, size_t ngroups);
+ * fits: no. -1: it hangs on a group that can't be known now. */
+struct conf_user {
+	const char *name;		/* NULL: a uid without a name */
+	const gid_t *groups;
+	size_t ngroups;
+	/* 1; 0 there is no such group; -1 it can't be known now. NULL: proc_group, which may take for ever */
+	int (*gid_of)(void *arg, const char *group, gid_t *gid);
+	void *arg;
+};
+int conf_names_user(struct conf *c, enum conf_param p, const struct conf_user *who);
 
 int conf_find(const char *name);			/* conf_param or -1 */
 const char *conf_nearest(const char *name);		/* a name of ours that may have been meant, or NULL */

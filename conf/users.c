@@ -4,35 +4,56 @@
 #include <grp.h>
 #include <string.h>
 
+#include "base/proc.h"
 #include "base/text.h"
 
-static bool in_group(const char *name, const gid_t *groups, size_t n)
+static int look_up(const char *name, gid_t *gid)
 {
-	const struct group *g = getgrnam(name);
+	bool failed;
+	const struct group *g = proc_group(name, &failed);
 
-	for (size_t i = 0; g && i < n; i++)
-		if (groups[i] == g->gr_gid)
-			return true;
-	return false;
+	if (g)
+		*gid = g->gr_gid;
+	return g ? 1 : failed ? -1 : 0;
 }
 
-bool conf_names_user(struct conf *c, enum conf_param p, const char *user, const gid_t *groups, size_t ngroups)
+static int in_group(const struct conf_user *who, const char *name)
+{
+	gid_t gid;
+	int rc = who->gid_of ? who->gid_of(who->arg, name, &gid) : look_up(name, &gid);
+
+	for (size_t i = 0; rc > 0 && i < who->ngroups; i++)
+		if (who->groups[i] == gid)
+			return 1;
+	return rc < 0 ? -1 : 0;
+}
+
+static int fits(const struct conf_user *who, const char *name)
+{
+	if (name[0] == '%')
+		return in_group(who, name + 1);
+	return who->name && strcmp(who->name, name) == 0;
+}
+
+int conf_names_user(struct conf *c, enum conf_param p, const struct conf_user *who)
 {
 	struct span rest = span_of(conf_str(c, p)), word;
 
 	while (span_word(&rest, ", \t\n", &word)) {
 		bool not = word.p[0] == '!';
 		char name[256];
+		int rc;
 
 		if (span_is(word, "static:anyone"))
-			return true;
+			return 1;
 		word = (struct span){word.p + not, word.n - not};
 		if (word.n >= sizeof(name))
 			continue;
 		memcpy(name, word.p, word.n);
 		name[word.n] = '\0';
-		if (name[0] == '%' ? in_group(name + 1, groups, ngroups) : user && strcmp(user, name) == 0)
-			return !not;
+		rc = fits(who, name);
+		if (rc)
+			return rc < 0 ? -1 : !not;
 	}
-	return false;
+	return 0;
 }

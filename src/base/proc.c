@@ -174,18 +174,35 @@ int proc_become_owner(const char *dir, uid_t *owner, struct error *err)
 	return proc_become(st.st_uid, pw ? pw->pw_gid : st.st_gid, pw ? pw->pw_name : NULL, err);
 }
 
-const struct passwd *proc_user(uid_t uid, bool *failed)
+/* No entry, and the user database said so. */
+static bool is_nobody(int why)
 {
 	static const int nobody[] = {0, ENOENT, ESRCH, EBADF, EPERM};	/* as getpwuid(3) has it */
+
+	for (size_t i = 0; i < sizeof(nobody) / sizeof(nobody[0]); i++)
+		if (why == nobody[i])
+			return true;
+	return false;
+}
+
+const struct passwd *proc_user(uid_t uid, bool *failed)
+{
 	const struct passwd *pw;
 
 	errno = 0;
 	pw = getpwuid(uid);
-	*failed = !pw;
-	for (size_t i = 0; i < sizeof(nobody) / sizeof(nobody[0]); i++)
-		if (errno == nobody[i])
-			*failed = false;
+	*failed = !pw && !is_nobody(errno);
 	return pw;
+}
+
+const struct group *proc_group(const char *name, bool *failed)
+{
+	const struct group *g;
+
+	errno = 0;
+	g = getgrnam(name);
+	*failed = !g && !is_nobody(errno);
+	return g;
 }
 
 void proc_hide(void)

@@ -41,6 +41,9 @@ int proc_become_owner(const char *dir, uid_t *owner, struct error *err);
 /* getpwuid, which tells nobody of this number from a user database that did not answer (*failed). */
 struct passwd;
 const struct passwd *proc_user(uid_t uid, bool *failed);
+/* getgrnam in the same way. */
+struct group;
+const struct group *proc_group(const char *name, bool *failed);
 
 /* PR_SET_DUMPABLE 0, no core files. */
 void proc_hide(void);

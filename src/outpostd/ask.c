@@ -75,17 +75,17 @@ void ask_end(struct client *c)
 
 /* ---- mailq [json] */
 
-bool ask_allowed(struct client *c, enum conf_param p)
+int ask_allowed(struct client *c, enum conf_param p)
 {
 	gid_t groups[GROUPS_MAX + 1] = {c->gid};
 	struct user who;
 	int n;
 
 	if (c->admin)
-		return true;
+		return 1;
 	n = sock_peer_groups(c->watch.fd, groups + 1, GROUPS_MAX);
 	user_of(c->d, c->uid, &who);
-	return conf_names_user(c->d->conf, p, who.known ? who.name : NULL, groups, n > 0 ? (size_t)n + 1 : 1);
+	return user_named(c->d, p, &who, groups, n > 0 ? (size_t)n + 1 : 1);
 }
 
 static bool mailq_begin(struct client *c, char **args, int n)
@@ -93,7 +93,7 @@ static bool mailq_begin(struct client *c, char **args, int n)
 	struct question *q = c->question;
 
 	q->json = n == 1 && strcmp(args[0], "json") == 0;
-	q->all = ask_allowed(c, P_authorized_mailq_users);
+	q->all = ask_allowed(c, P_authorized_mailq_users) > 0;
 	return true;
 }
 
@@ -274,7 +274,7 @@ static bool wake_begin(struct client *c, char **args, int n)
 {
 	struct question *q = c->question;
 
-	if (!ask_allowed(c, P_authorized_flush_users))
+	if (ask_allowed(c, P_authorized_flush_users) <= 0)
 		return ask_ends(c, EX_NOPERM, "authorized_flush_users does not name you");
 	c->d->incoming.look = true;
 	if (n == 0) {
@@ -286,7 +286,7 @@ static bool wake_begin(struct client *c, char **args, int n)
 	q->text = n == 2 && strlen(args[0]) == 1u + q->not && strchr("IRS", q->pick) ? strdup(args[1]) : NULL;
 	if (!q->text)
 		return ask_ends(c, EX_USAGE, "wake takes I, R or S, and a text");
-	q->all = ask_allowed(c, P_authorized_mailq_users);
+	q->all = ask_allowed(c, P_authorized_mailq_users) > 0;
 	reload_if_changed(c->d);
 	incoming_take(c->d);
 	return true;

@@ -246,11 +246,13 @@ static void client_decode(struct client *c, const char *p, size_t n)
 static bool begin_submission(struct client *c)
 {
 	uint64_t limit = (uint64_t)conf_int(c->d->conf, P_message_size_limit);
+	int may;
 
 	c->kind = CLIENT_SUBMITS;
 	user_of(c->d, c->uid, &c->who);
-	if (!ask_allowed(c, P_authorized_submit_users)) {
-		if (c->who.failed)
+	may = ask_allowed(c, P_authorized_submit_users);
+	if (may <= 0) {
+		if (may < 0)
 			client_answer(c, EX_TEMPFAIL, "4.3.0", "your name cannot be looked up for authorized_submit_users");
 		else
 			client_answer(c, EX_NOPERM, "5.7.1", "authorized_submit_users does not name you");

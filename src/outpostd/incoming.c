@@ -151,13 +151,14 @@ static long reread(void *arg, char *p, size_t n, struct error *err)
 static bool may_submit(struct outpostd *d, struct user *who)
 {
 	gid_t groups[USER_GROUPS];
-	int n = 0;
+	int n = 0, may;
 
 	/* Where nobody asks for groups they are not looked up, which may go far away. */
 	if (who->known && strchr(conf_str(d->conf, P_authorized_submit_users), '%'))
 		n = user_groups(d, who->uid, groups);
-	who->failed |= n < 0;
-	return conf_names_user(d->conf, P_authorized_submit_users, who->known ? who->name : NULL, groups, n > 0 ? (size_t)n : 0);
+	may = user_named(d, P_authorized_submit_users, who, groups, n > 0 ? (size_t)n : 0);
+	who->failed |= n < 0 || may < 0;
+	return may > 0;
 }
 
 static int open_file(struct outpostd *d, const char *name)

@@ -97,7 +97,7 @@ long body_read(void *arg, char *p, size_t n, struct error *err);		/* a queue_sou
 void body_rewind(struct body *b);
 
 /* ---- user.c */
-enum { USERS_KEPT = 64, USER_GROUPS = 256 };
+enum { USERS_KEPT = 64, GROUPS_KEPT = 16, USER_GROUPS = 256 };
 struct user {
 	uid_t uid;
 	bool known;
@@ -105,13 +105,23 @@ struct user {
 	char name[256];		/* "#uid" where he is not known */
 	deadline until;		/* user.c's */
 };
+struct named_group {
+	char name[256];
+	gid_t gid;
+	bool known, failed;
+	deadline until;		/* user.c's */
+};
 struct users {
 	struct user list[USERS_KEPT];
 	size_t n, next;
+	struct named_group groups[GROUPS_KEPT];
+	size_t next_group;
 	deadline silent;	/* user.c's */
 };
 void user_of(struct outpostd *d, uid_t uid, struct user *out);	/* may take a moment: never inside a transaction */
 int user_groups(struct outpostd *d, uid_t uid, gid_t groups[USER_GROUPS]);	/* how many; -1: it can't be known now */
+/* Whether a parameter (authorized_..._users) names him: conf_names_user, with the same caution. */
+int user_named(struct outpostd *d, enum conf_param p, const struct user *who, const gid_t *groups, size_t ngroups);
 
 /* So many in so long, from the first of them on. */
 struct budget {
@@ -450,7 +460,7 @@ deadline commit_deadline(struct outpostd *d);
 void ask_begin(struct client *c, char **words, int n);
 bool ask_more(struct client *c);	/* appends to c->out; false when the answer is complete */
 void ask_end(struct client *c);
-bool ask_allowed(struct client *c, enum conf_param p);
+int ask_allowed(struct client *c, enum conf_param p);	/* -1: it can't be known now */
 enum flush_reach {
 	FLUSH_MAIL,		/* mail that waits; pauses of relays stand */
 	FLUSH_RELAYS,		/* and relays that are down, but for a refused credential */

@@ -284,15 +284,17 @@ static int may_submit(const struct place *p, struct error *err)
 	bool failed;
 	const struct passwd *pw = proc_user(getuid(), &failed);
 	gid_t groups[GROUPS_MAX];
-	int n = GROUPS_MAX;
+	struct conf_user who = {.name = pw ? pw->pw_name : NULL, .groups = groups};
+	int n = GROUPS_MAX, may;
 
 	if (p->conf_error.code)
 		return 0;
-	if (!pw || !strchr(conf_str(p->conf, P_authorized_submit_users), '%') || getgrouplist(pw->pw_name, pw->pw_gid, groups, &n) < 0)
-		n = 0;
-	if (conf_names_user(p->conf, P_authorized_submit_users, pw ? pw->pw_name : NULL, groups, (size_t)n))
+	if (pw && strchr(conf_str(p->conf, P_authorized_submit_users), '%') && getgrouplist(pw->pw_name, pw->pw_gid, groups, &n) >= 0)
+		who.ngroups = (size_t)n;
+	may = conf_names_user(p->conf, P_authorized_submit_users, &who);
+	if (may > 0)
 		return 0;
-	if (failed)
+	if (failed || may < 0)
 		return error_set(err, EX_TEMPFAIL, "4.3.0", "your name cannot be looked up for authorized_submit_users");
 	return error_set(err, EX_NOPERM, "5.7.1", "authorized_submit_users does not name you");
 }

@@ -236,6 +236,24 @@ class Incoming(harness.SystemTest):
         os.unlink(down)
         self.relay.wait_messages(1)
 
+    @unittest.skipIf(harness.ASAN, "nothing can be preloaded before the sanitizers")
+    def test_groups_that_nobody_hears_of(self):
+        """Who they are is asked for in vain: outpostd is there for others, and says so."""
+        library, none = os.path.join(self.tmp, "slowusers.so"), os.path.join(self.tmp, "none")
+        subprocess.run(["cc", "-shared", "-fPIC", "-o", library, os.path.join(os.path.dirname(__file__), "slowusers.c")], check=True)
+        self.configure(self.relay, authorized_submit_users="%root")
+        open(none, "w").close()
+        self.drop("waits")
+        self.start_outpostd(env={"LD_PRELOAD": library, "OUTPOST_NO_GROUPS": none})
+        self.wait_log("stays for now: uid %d cannot be looked up" % os.getuid())
+        self.assertEqual(self.sendmail("you@example.net", code=75).err,
+                         "sendmail: your name cannot be looked up for authorized_submit_users\n")
+        self.assertEqual(len(self.log_lines("user database does not say which group root is")), 1)
+        os.unlink(none)
+        self.relay.wait_messages(1, timeout=40)
+        self.sendmail("you@example.net")
+        self.relay.wait_messages(2)
+
     @unittest.skipUnless(os.geteuid() == 0, "needs root, for a group that its user does not have")
     def test_group_of_the_process_alone(self):
         """Who takes the file in knows the user's groups only: the drop is not begun, rather than set aside unseen."""
