@@ -88,6 +88,19 @@ class Clock(Stepped):
     def test_back(self):
         self.jump(-YEARS)
 
+    def test_back_while_the_relay_is_down(self):
+        """The time of its next try follows; else it would come in fifty years."""
+        relay = self.start_relay(back=True)
+        self.configure(relay, minimal_backoff_time="2s", maximal_backoff_time="2s")
+        relay.stop()
+        self.start_stepped()
+        self.sendmail("-f", "me@example.com", "you@example.net")
+        self.wait_log("is down")
+        self.step(-YEARS)
+        self.wait_log("clock was stepped by -")
+        again = self.start_relay("--port587", str(relay.starttls), name="again")
+        again.wait_messages(1, timeout=20)
+
     def test_while_a_message_is_under_way(self):
         """A verdict that comes after the step, about a message claimed before it."""
         relay = self.start_relay(dialogue="when rcpt arg~slow do wait 1500; reply \"450 4.2.1 try later\"\n")
