@@ -91,12 +91,14 @@ static bool queue_directory(struct context *c, struct report *r, struct stat *st
 	return false;
 }
 
-/* All else would be judged as if root were the owner. */
-static void fail_roots(struct report *r, const char *owner)
+/* All else would be judged as if that user were the owner. */
+static void fail_foreign(struct report *r, uid_t uid, const char *owner)
 {
 	char text[PATH_MAX + 200], mend[PATH_MAX + 200];
+	struct passwd *p = getpwuid(uid);
 
-	snprintf(text, sizeof(text), "queue directory " QUEUEDIR " belongs to root, not to %s: no mail can be submitted", owner);
+	snprintf(text, sizeof(text), "queue directory " QUEUEDIR " belongs to %s, not to %s: no mail can be submitted",
+		 p ? p->pw_name : "a user that is not there", owner);
 	snprintf(mend, sizeof(mend), "chown -R %s:%s " QUEUEDIR, owner, owner);
 	report_fail(r, EX_CONFIG, "queue", -1, text, mend);
 }
@@ -109,12 +111,14 @@ static bool helper_rights(struct context *c, struct report *r, const struct stat
 	struct stat st;
 
 	if (context_queue_is_roots(c, owner, sizeof(owner)))
-		return fail_roots(r, owner), false;
+		return fail_foreign(r, 0, owner), false;
 	if (c->own || strcmp(conf_str(c->conf, P_queue_directory), QUEUEDIR) != 0)
 		return true;
 	snprintf(mend, sizeof(mend), "chown %s:%s %s && chmod 6711 %s", OWNER, OWNER, path, path);
 	if (stat(path, &st) < 0)
 		report_linef(r, REPORT_WARN, "outpost-drop", "make install", "%s: %s", path, strerror(errno));
+	else if (context_queue_is_foreign(c, queue))
+		return fail_foreign(r, queue->st_uid, conf_str(c->conf, P_mail_owner)), false;
 	else if ((st.st_mode & 06111) != 06111 || st.st_uid != queue->st_uid)
 		report_linef(r, REPORT_WARN, "outpost-drop", mend,
 			     "%s is not set-id %s: programs can submit mail only while outpostd runs", path, OWNER);
@@ -144,9 +148,9 @@ bool check_as_root(struct context *c, struct report *r)
 		return false;
 	if (!queue_directory(c, r, &st))
 		return false;
-	mend_modes(c, r, &st);
 	if (!helper_rights(c, r, &st))
 		return false;
+	mend_modes(c, r, &st);
 	foreign_sendmail(c, r);
 	if (context_become(c, &err) < 0)
 		report_fail(r, err.code, "rights", -1, err.text, err.code == EX_NOPERM ? "run this as root" : NULL);

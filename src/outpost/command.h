@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <sys/stat.h>
 
 #include "base/error.h"
 #include "conf/conf.h"
@@ -79,6 +80,10 @@ int context_conf(struct context *c, struct error *err);
 /* Whether the system's queue directory became root's, as after a backup was restored, and whose it was: root's programs would run
  * as root, and leave files that nobody else can write. */
 bool context_queue_is_roots(struct context *c, char *owner, size_t size);
+
+/* Whether the system's queue directory, queue, is not mail_owner's although outpost-drop is: that user is not to be given the
+ * password maps. */
+bool context_queue_is_foreign(struct context *c, const struct stat *queue);
 
 /* Reads the configuration and becomes the queue's owner for good. */
 int context_become(struct context *c, struct error *err);

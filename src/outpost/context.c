@@ -61,6 +61,21 @@ bool context_queue_is_roots(struct context *c, char *owner, size_t size)
 	return true;
 }
 
+static bool is_owner(struct context *c, uid_t uid)
+{
+	struct passwd *p = getpwuid(uid);
+
+	return p && strcmp(p->pw_name, conf_str(c->conf, P_mail_owner)) == 0;
+}
+
+bool context_queue_is_foreign(struct context *c, const struct stat *queue)
+{
+	struct stat helper;
+
+	return !c->own && strcmp(conf_str(c->conf, P_queue_directory), QUEUEDIR) == 0 && stat(HELPERDIR "/outpost-drop", &helper) == 0 &&
+	       is_owner(c, helper.st_uid) && !is_owner(c, queue->st_uid);
+}
+
 int context_become(struct context *c, struct error *err)
 {
 	char owner[LOGIN_NAME_MAX];
@@ -92,7 +107,8 @@ int context_mend_modes(struct context *c, struct error *err)
 
 	if (context_conf(c, err) < 0)
 		return -1;
-	if (geteuid() != 0 || stat(conf_str(c->conf, P_queue_directory), &st) < 0 || st.st_uid == 0)
+	if (geteuid() != 0 || stat(conf_str(c->conf, P_queue_directory), &st) < 0 || st.st_uid == 0 ||
+	    context_queue_is_foreign(c, &st))
 		return 0;
 	buf_init(&said, 64 << 10);
 	rc = conf_mend_modes(c->conf, st.st_gid, &said, err);

@@ -137,6 +137,16 @@ class Mistakes(machine.Machine):
         refused = self.type("echo hello | sendmail you@example.net", uid=machine.ALICE, code=75).flat
         self.assertIn("chown -R %d:%d /var/spool/outpost" % (machine.UID, machine.UID), refused)
 
+    def test_a_queue_of_another_user(self):
+        """Uids moved, or somebody's chown went too far: the directory is named, not outpost-drop, which is in order."""
+        self.configure()
+        self.type("chown -R alice:alice /var/spool/outpost")
+        said = self.said("outpost check --offline")
+        self.holds("check", said, ["FAIL queue .*belongs to alice, not to outpost", "chown -R outpost:outpost /var/spool/outpost"])
+        self.assertNotIn("6711", said)
+        self.type("outpost flush", code=None)
+        self.assertEqual(self.type("stat -c '%U:%G %a' /etc/outpost/sasl_passwd").flat, "root:root 600", "alice can read the password")
+
     def test_without_being_root(self):
         self.configure()
         for command in ("status", "queue", "check --offline"):
