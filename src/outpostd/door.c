@@ -651,10 +651,19 @@ void door_tick(struct outpostd *d)
 
 /* ---- the transaction */
 
+/* Who was served together comes back together: for as many as the last commit served, if that was just now, this one waits, so
+ * that many at once do not pay for a sync each. Who is alone never waits. */
+static bool group_is_coming(const struct door *door, int64_t now)
+{
+	return door->nready < door->group && now - door->grouped < GROUP_LASTS_MS && now - door->ready_since < GROUP_MS;
+}
+
 bool door_gathers(struct outpostd *d)
 {
 	int64_t now = clock_mono_ms();
 
+	if (group_is_coming(&d->door, now))
+		return true;
 	if (d->door.nready >= GATHER_MAX || now - d->door.ready_since >= GATHER_MS)
 		return false;
 	for (const struct client *c = d->door.clients; c; c = c->next)
@@ -663,10 +672,19 @@ bool door_gathers(struct outpostd *d)
 	return false;
 }
 
+static void note_group(struct door *door)
+{
+	if (!door->nready)
+		return;
+	door->group = door->nready < GROUP_MAX ? door->nready : GROUP_MAX;
+	door->grouped = clock_mono_ms();
+}
+
 void door_write(struct outpostd *d)
 {
 	int64_t now = clock_us(d);
 
+	note_group(&d->door);
 	for (struct client *c = d->door.ready; c; c = c->ready) {
 		uint64_t size;
 		const struct submission *s = submission_envelope(c->decoder, &size);

@@ -49,6 +49,9 @@ enum {
 	PAGES_AT_ONCE = 4,		/* of a listing */
 	GATHER_MS = 2,			/* a commit waits this long for submissions on their way ... */
 	GATHER_MAX = 64,		/* ... unless so many are complete */
+	GROUP_MS = 4,			/* and for as many as the last one served, */
+	GROUP_MAX = 8,			/* or so many, */
+	GROUP_LASTS_MS = 30,		/* if that was no longer ago */
 	DESCRIPTORS_WANTED = 8192,
 	DESCRIPTORS_LEAST = 64,
 	CLIENT_STALL_MS = 30 * 1000,	/* without a byte */
@@ -163,6 +166,8 @@ struct door {
 	struct client *ready, **ready_end;
 	size_t nready;
 	deadline ready_since;
+	size_t group;			/* so many were in the last commit, */
+	deadline grouped;		/* then */
 	struct waiting *waiting;	/* accepted, not looked at yet */
 	size_t nwaiting, per_uid;
 	deadline deaf;			/* no descriptors: accept again then */
