@@ -28,20 +28,20 @@ static void json_field(const char *key, const char *value, bool comma)
 	buf_free(&b);
 }
 
-/* A password that stands in main.cf itself is shown only to whoever asks for just this parameter. */
+/* A password that stands in main.cf itself is shown only to whoever asks for just this parameter. A default that is found out
+ * (myhostname) is shown as what was found. */
 static void print_parameter(struct context *c, int p, bool asked_for)
 {
-	bool json = option_given(c, "json");
+	bool json = option_given(c, "json"), expand = option_given(c, "expand") || !*conf_raw(c->conf, (enum conf_param)p);
 	struct buf value;
 
 	buf_init(&value, LIMIT_CONF_FILE);
 	if (option_given(c, "defaults"))
 		buf_adds(&value, conf_table[p].def);
 	else if (asked_for && !json)
-		buf_adds(&value, option_given(c, "expand") ? conf_str(c->conf, (enum conf_param)p)
-							    : conf_raw(c->conf, (enum conf_param)p));
+		buf_adds(&value, expand ? conf_str(c->conf, (enum conf_param)p) : conf_raw(c->conf, (enum conf_param)p));
 	else
-		conf_shown(c->conf, (enum conf_param)p, option_given(c, "expand"), &value);
+		conf_shown(c->conf, (enum conf_param)p, expand, &value);
 	if (json) {
 		printf("{");
 		json_field("name", conf_table[p].name, true);

@@ -283,8 +283,17 @@ static bool other_question(const char *word, int *status)
 	return true;
 }
 
-/* No parameter of ours, but many scripts ask for it. What they get is our version: true, and never Postfix's. */
-static bool take_version(struct call *call)
+/* No parameters of ours, but many scripts ask for them. The version they get is ours: true, and never Postfix's. */
+static const char *constant(const struct context *c, const char *name)
+{
+	if (strcmp(name, "mail_version") == 0)
+		return PACKAGE_VERSION;
+	if (strcmp(name, "mail_name") == 0)
+		return PACKAGE_NAME;
+	return strcmp(name, "config_directory") == 0 ? c->dir : NULL;
+}
+
+static bool take_constants(const struct context *c, struct call *call)
 {
 	bool bare = false, found = false;
 	int n = 0;
@@ -292,12 +301,16 @@ static bool take_version(struct call *call)
 	for (int i = 0; i < call->n; i++)
 		bare |= strcmp(call->words[i], "--value") == 0;
 	for (int i = 0; i < call->n; i++) {
-		if (strcmp(call->words[i], "mail_version") != 0) {
+		const char *value = constant(c, call->words[i]);
+
+		if (!value) {
 			call->words[n++] = call->words[i];
 			continue;
 		}
 		found = true;
-		printf("%s%s\n", bare ? "" : "mail_version = ", PACKAGE_VERSION);
+		if (!bare)
+			printf("%s = ", call->words[i]);
+		printf("%s\n", value);
 	}
 	call->n = n;
 	return found;
@@ -326,7 +339,7 @@ static int postconf(struct context *c, int argc, char **argv)
 			return status;
 	if (!translate(c, &call, table, argc, argv))
 		return postfix_usage("postconf", "[-c DIR] [-n | -d] [-h] [-x] [NAME ...] | -e NAME=VALUE ... | -X NAME ... | -# NAME ...");
-	if (take_version(&call) && !any_name(&call))
+	if (take_constants(c, &call) && !any_name(&call))
 		return EX_OK;
 	return run_call(c, &call);
 }

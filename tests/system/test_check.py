@@ -935,11 +935,20 @@ class PostfixNames(harness.SystemTest):
         self.assertRegex(self.run_program("outpostd", "--help").out, r"\Ausage: outpostd .*\n\Z")
         self.assertRegex(self.run_program("outpostd", "--nonsense", code=64).err, r"(?m)^usage: outpostd ")
 
+    def test_postconf_says_what_a_default_comes_to(self):
+        self.configure(relayhost="mail.example.com:587", myhostname=None)
+        for name in ("myhostname", "mydomain"):
+            found = self.call("postconf", "-xh", name).out
+            self.assertRegex(found, r"\A\S+\n\Z")
+            self.assertEqual(self.call("postconf", "-h", name).out, found)
+            self.assertIn("%s = %s" % (name, found), self.call("postconf").out)
+
     def test_postconf_as_scripts_use_it(self):
         version = self.run_program("outpost", "--version").out.split()[1]
         self.assertEqual(self.call("postconf", "mail_version").out, "mail_version = %s\n" % version)
         self.assertEqual(self.call("postconf", "-h", "mail_version").out, version + "\n")
         self.assertEqual(self.call("postconf", "-dh", "mail_version", "myorigin").out, version + "\n$myhostname\n")
+        self.assertEqual(self.call("postconf", "-h", "config_directory", "myorigin").out, self.conf + "\nexample.com\n")
         self.assertEqual(set(self.call("postconf", "-m").out.split()) & {"hash", "static", "regexp"}, {"hash", "static", "regexp"})
         with open(os.path.join(self.conf, "main.cf")) as f:
             before = f.read()
