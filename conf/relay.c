@@ -138,6 +138,10 @@ static int take_host(struct span text, struct span host, struct conf_relay *r, s
 	}
 	if (memchr(host.p, ':', host.n))
 		return refuse(text, "the port belongs behind the bracket", err);
+	if (memchr(host.p, '=', host.n))	/* of the setting below */
+		return error_set(err, EX_CONFIG, "4.3.5",
+				 "relayhost: \"%.*s\" is not a host's name; the line below may begin with a blank, and so belong "
+				 "to this one: remove that blank", (int)host.n, host.p);
 	if (!is_host(host))
 		return refuse(text, "this is not a host's name", err);
 	return 0;

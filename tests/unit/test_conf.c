@@ -605,6 +605,8 @@ static void relay_errors(void **state)
 		{"[-x]:587", "not a host's name"},
 		{"[a..b]:587", "not a host's name"},
 		{"[a/b]:587", "not a host's name"},
+		{"[a.example]:587 smtp_sasl_auth_enable = yes", "remove that blank"},
+		{"[a.example]:587 smtp_sasl_auth_enable=yes", "remove that blank"},
 	};
 
 	(void)state;
