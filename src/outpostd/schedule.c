@@ -328,7 +328,7 @@ static struct relay *first_up(struct outpostd *d, struct relay *const *route, in
 			return route[i];
 	for (int i = 0; i < n; i++)
 		again_at(&d->schedule, route[i]->state.down_until);
-	if (n < 0)
+	if (n <= 0)
 		again_at(&d->schedule, clock_us(d) + NO_ROUTE_US);
 	return NULL;
 }

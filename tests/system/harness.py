@@ -36,6 +36,7 @@ import shutil
 import signal
 import socket
 import sqlite3
+import stat
 import subprocess
 import sys
 import tempfile
@@ -486,16 +487,49 @@ class SystemTest(unittest.TestCase):
             if tls:
                 lines["smtp_tls_wrappermode"] = "yes"
         lines.update(params)
-        with open(os.path.join(conf, "main.cf"), "w") as f:
-            f.write("".join("%s = %s\n" % kv for kv in lines.items() if kv[1] is not None) + raw)
-        if lines.get("relayhost"):
-            self.write_secret("sasl_passwd", "%s %s:%s\n" % (lines["relayhost"].split(",")[0], user, password), conf)
+        text = "".join("%s = %s\n" % kv for kv in lines.items() if kv[1] is not None) + raw
+        if not lines.get("relayhost"):
+            self.replace("main.cf", text, conf)
+            return
+        # An outpostd may look between any two of these steps, and is never to see a relay without its password.
+        where = lines["relayhost"].split(",")[0]
+        entry = "%s %s:%s\n" % (where, user, password)
+        old = self.entry_in_use(conf)
+        if old and not old.startswith(where + " "):
+            self.write_secret("sasl_passwd", entry + old, conf)
+            self.replace("main.cf", text, conf)
+            self.write_secret("sasl_passwd", entry, conf)
+        else:
+            self.write_secret("sasl_passwd", entry, conf)
+            self.replace("main.cf", text, conf)
+
+    @staticmethod
+    def entry_in_use(conf):
+        """The first one of the password map, or nothing."""
+        try:
+            with open(os.path.join(conf, "sasl_passwd"), encoding="utf-8", errors="surrogateescape") as f:
+                return f.readline()
+        except OSError:
+            return ""
+
+    @staticmethod
+    def replace(name, text, conf, mode=None):
+        """Writes a file of the configuration, whole at any moment. It stays whose it was."""
+        path = os.path.realpath(os.path.join(conf, name))
+        fresh = path + ".new"
+        with open(fresh, "w", encoding="utf-8", errors="surrogateescape") as f:
+            if os.path.exists(path):
+                was = os.stat(path)
+                os.fchown(f.fileno(), was.st_uid, was.st_gid)
+                os.fchmod(f.fileno(), stat.S_IMODE(was.st_mode))
+            if mode is not None:
+                os.fchmod(f.fileno(), mode)
+            f.write(text)
+        os.rename(fresh, path)
 
     def write_secret(self, name, text, conf=None):
         path = os.path.join(conf or self.conf, name)
-        with open(path, "w", encoding="utf-8", errors="surrogateescape") as f:
-            os.chmod(path, 0o600)
-            f.write(text)
+        self.replace(name, text, conf or self.conf, 0o600)
         return path
 
     # -- programs

@@ -173,6 +173,23 @@ class PutRight(Stepped):
         self.assertLess(abs(arrival / 1e6 - time.time()), 60)
 
 
+class Edited(Stepped):
+    def test_main_cf_that_was_seen_half_written(self):
+        """An editor that empties the file first, and a relay that falls due just then: what it writes next is seen without a word from
+        anybody, though the relay that was down is named no more."""
+        relay = self.start_relay()
+        self.configure(relay, relayhost="[localhost]:%d" % harness.free_port(), minimal_backoff_time="1s",
+                       maximal_backoff_time="1s")
+        self.start_steady()
+        self.sendmail("you@example.net")
+        self.wait_log("is down, its mail waits")
+        with open(os.path.join(self.conf, "main.cf"), "w"):
+            self.wait_log("no mail can be sent: relayhost is not set")
+        self.configure(relay)
+        self.step(31)
+        harness.wait_for("the mail", lambda: self.door_answers() and relay.count())
+
+
 class Ageing(Times):
     def down(self, relay, **params):
         self.configure(relay, minimal_backoff_time="1s", maximal_backoff_time="1s", **params)
