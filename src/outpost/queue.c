@@ -10,6 +10,7 @@
 #include "outpost/command.h"
 #include "outpost/row.h"
 #include "outpost/select.h"
+#include "outpost/state.h"
 
 enum { PAGE = 200, SORT_PAGE = 200000, OUT_MAX = 8 << 20 };
 
@@ -137,6 +138,15 @@ static int print_listing(struct context *c, const struct queue_filter *f, const 
 	return rc == 0 ? row_write_out(&l->out, err) : -1;
 }
 
+/* Who has the queue and does not answer keeps them from it for as long as he likes. */
+static void tell_incoming(struct context *c)
+{
+	size_t n = state_count_files(conf_str(c->conf, P_queue_directory), "incoming");
+
+	if (n > 0)
+		fprintf(stderr, "outpost: not in this list: %zu in incoming/, to be taken in as soon as outpostd answers\n", n);
+}
+
 static int run(struct context *c)
 {
 	struct listing l = {.json = option_given(c, "json"), .count = option_given(c, "count")};
@@ -154,7 +164,10 @@ static int run(struct context *c)
 	rc = print_listing(c, &f, option_given(c, "sort") ? &by : NULL, &l, &err);
 	buf_free(&l.out);
 	active_free(&l.active);
-	return rc < 0 ? fail(&err) : EX_OK;
+	if (rc < 0)
+		return fail(&err);
+	tell_incoming(c);
+	return EX_OK;
 }
 
 static const struct command_option options[] = {

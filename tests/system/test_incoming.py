@@ -105,6 +105,16 @@ class Incoming(harness.SystemTest):
             self.wait_log("a flusher is at work")
         self.assertIn("early@example.net", listing.communicate(timeout=20)[0].decode())
 
+    def test_listing_while_the_queue_can_not_be_had(self):
+        """The listing does not wait for ever, and says what it lacks."""
+        self.start_outpostd().stop()
+        self.drop("early")
+        with open(os.path.join(self.queue_dir, "lock"), "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            listed = self.outpost("queue")
+        self.assertIn("Mail queue is empty", listed.out)
+        self.assertIn("outpost: not in this list: 1 in incoming/, to be taken in as soon as outpostd answers\n", listed.err)
+
     def test_flusher_that_finds_somebody_at_the_queue(self):
         """Who has the queue and serves nobody may be past looking into incoming/: the flusher that was started for a message waits
         for him, or nobody would send it."""
