@@ -287,7 +287,6 @@ static bool wake_begin(struct client *c, char **args, int n)
 	if (!q->text)
 		return ask_ends(c, EX_USAGE, "wake takes I, R or S, and a text");
 	q->all = ask_allowed(c, P_authorized_mailq_users) > 0;
-	reload_if_changed(c->d);
 	incoming_take(c->d);
 	return true;
 }

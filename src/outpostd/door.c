@@ -245,10 +245,12 @@ static void client_decode(struct client *c, const char *p, size_t n)
 /* False: it was refused, and c may be gone. */
 static bool begin_submission(struct client *c)
 {
-	uint64_t limit = (uint64_t)conf_int(c->d->conf, P_message_size_limit);
+	uint64_t limit;
 	int may;
 
 	c->kind = CLIENT_SUBMITS;
+	reload_if_changed(c->d); /* first: it says who may, and how much */
+	limit = (uint64_t)conf_int(c->d->conf, P_message_size_limit);
 	user_of(c->d, c->uid, &c->who);
 	may = ask_allowed(c, P_authorized_submit_users);
 	if (may <= 0) {
@@ -274,6 +276,7 @@ static void begin_question(struct client *c)
 	if (!nl)
 		return;
 	c->kind = CLIENT_ASKS;
+	reload_if_changed(c->d);
 	n = control_get_request(c->in.data, (size_t)(nl - c->in.data), words, CONTROL_ARGS);
 	if (n > 0) {
 		ask_begin(c, words, n);

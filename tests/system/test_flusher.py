@@ -321,6 +321,20 @@ class Door(Flusher):
         self.assertIn("does not name you", self.sendmail("you@example.net", code=77).err)
         self.sendmail("you@example.net", extra_groups=[int(other[2])])
 
+    def test_who_may_submit_counts_at_once(self):
+        """And how much: what main.cf says when he comes, not what it said for the one before."""
+        relayhost = "[localhost]:%d" % harness.free_port()
+        self.configure(relayhost=relayhost, authorized_submit_users="root")
+        self.start_outpostd()
+        self.assertRegex(self.submit(), "^0 ")
+        self.wait_log("is down, its mail waits")    # so nobody but the door looks at main.cf, and that once in 10 ms
+        time.sleep(0.02)
+        self.configure(relayhost=relayhost, authorized_submit_users="nobody")
+        self.assertRegex(self.submit(), "^77 5.7.1 authorized_submit_users does not name you")
+        time.sleep(0.02)
+        self.configure(relayhost=relayhost, message_size_limit="2048")
+        self.assertRegex(self.submit(body=b"Subject: x\n\n" + b"x" * 4000 + b"\n"), "^69 5.3.4 ")
+
     def many_rows(self, n):
         """A queue of so many messages, none of which is due; nobody may be at it."""
         with open(os.path.join(self.queue_dir, "lock"), "w") as lock:
