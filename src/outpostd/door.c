@@ -22,6 +22,8 @@
 #include "base/text.h"
 #include "control/control.h"
 
+enum { TURN_AWAY_MS = 5 * 1000, TURN_MS = 20 };
+
 struct waiting {
 	struct waiting *next;
 	int fd;
@@ -249,6 +251,10 @@ static bool begin_submission(struct client *c)
 	int may;
 
 	c->kind = CLIENT_SUBMITS;
+	if (c->d->door.shut) {
+		client_refuse(c, c->d->door.shut);
+		return false;
+	}
 	reload_if_changed(c->d); /* first: it says who may, and how much */
 	limit = (uint64_t)conf_int(c->d->conf, P_message_size_limit);
 	user_of(c->d, c->uid, &c->who);
@@ -267,6 +273,13 @@ static bool begin_submission(struct client *c)
 	return false;
 }
 
+static void end_question(struct client *c, int code, const char *text)
+{
+	control_put_end(&c->out, code, text);
+	c->closing = true;
+	client_flush(c);
+}
+
 static void begin_question(struct client *c)
 {
 	char *words[CONTROL_ARGS];
@@ -276,15 +289,18 @@ static void begin_question(struct client *c)
 	if (!nl)
 		return;
 	c->kind = CLIENT_ASKS;
+	if (c->d->door.shut) {
+		end_question(c, c->d->door.shut->code, c->d->door.shut->text);
+		return;
+	}
 	reload_if_changed(c->d);
 	n = control_get_request(c->in.data, (size_t)(nl - c->in.data), words, CONTROL_ARGS);
-	if (n > 0) {
-		ask_begin(c, words, n);
-		control_free_words(words, n);
-	} else {
-		control_put_end(&c->out, EX_PROTOCOL, "that is not a question this outpostd understands");
-		c->closing = true;
+	if (n <= 0) {
+		end_question(c, EX_PROTOCOL, "that is not a question this outpostd understands");
+		return;
 	}
+	ask_begin(c, words, n);
+	control_free_words(words, n);
 	client_flush(c);
 }
 
@@ -608,6 +624,32 @@ void door_hang_up(struct outpostd *d)
 	d->door.budgets = NULL;
 	d->door.nbudgets = 0;
 	hatch_end(d);
+}
+
+/* The service manager keeps this door open, and who stands there would wait for a start that succeeds. */
+void door_turn_away(struct outpostd *d, const struct error *why)
+{
+	struct door *door = &d->door;
+	deadline until = deadline_in_ms(TURN_AWAY_MS);
+	int fd = notify_listen_fd("door");
+	struct error shut;
+
+	if (fd < 0 || want_descriptors(door, &shut) < 0)
+		return;
+	error_set(&shut, EX_TEMPFAIL, why->dsn[0] ? why->dsn : "4.3.0", "%s", why->text);
+	door->shut = &shut;
+	door->deaf = DEADLINE_NEVER;
+	hatch_open(d);
+	if (listen_at(d, &door->door, fd, door_ready, &shut) < 0)
+		return;
+	while ((door->clients || door->waiting || knocks(&door->door)) && !deadline_over(until)) {
+		if (loop_turn(&d->loop, TURN_MS) < 0)
+			break;
+		door_tick(d);
+	}
+	stop_listening(d, &door->door);
+	door_hang_up(d);
+	door->shut = NULL;
 }
 
 /* ---- time */

@@ -390,6 +390,13 @@ static void attached(int *report, int code)
 		close(null);
 }
 
+/* What passes, and is tried again by the service manager. After other codes it closes the door (outpost.service), and the drop takes
+ * the mail. */
+static bool may_pass(const struct error *e)
+{
+	return e->code == EX_TEMPFAIL || e->code == EX_IOERR || e->code == EX_OSERR;
+}
+
 static int one_life(struct outpostd *d, int *report)
 {
 	struct error err = {0};
@@ -399,6 +406,9 @@ static int one_life(struct outpostd *d, int *report)
 		if (!d->on_stderr)
 			fprintf(stderr, "outpostd: %s\n", err.text);
 		attached(report, err.code);
+		/* Who waits for the queue is not turned away by him who could not have it. */
+		if (d->lock >= 0 && may_pass(&err))
+			door_turn_away(d, &err);
 		give_queue_back(d);
 		free_all(d);
 		return -err.code;

@@ -172,9 +172,12 @@ struct door {
 	size_t nwaiting, per_uid;
 	deadline deaf;			/* no descriptors: accept again then */
 	bool ours;			/* we made the door's socket (and remove it) */
+	const struct error *shut;	/* everybody is told this; NULL: come in */
 	char path[1024], admin_path[1024];
 };
 int door_open(struct outpostd *d, struct error *err);
+/* For one that cannot start: tells why to everybody who waits at a door that the service manager keeps. */
+void door_turn_away(struct outpostd *d, const struct error *why);
 void door_unname(struct outpostd *d);		/* nobody new finds it */
 bool door_serving(struct outpostd *d);		/* somebody is here, or was in time to be let in */
 void door_close(struct outpostd *d);

@@ -10,6 +10,7 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "system"))
 import harness  # noqa: E402  pylint: disable=wrong-import-position
+from test_managed import Manager  # noqa: E402  pylint: disable=wrong-import-position
 
 
 class Scarce(harness.SystemTest):
@@ -103,6 +104,27 @@ class Disk(Scarce):
 
     def test_full_ext4(self):
         self.full("ext4", 12 << 20)
+
+    def test_full_before_there_is_a_queue(self):
+        """Under a service manager, which keeps the door whether outpostd can start or not: nobody waits there."""
+        self.mount("tmpfs", 1 << 20)
+        relay = self.start_relay()
+        door = os.path.join(self.tmp, "door")
+        self.configure(relay, door_socket=door)
+        ballast = os.path.join(self.queue_dir, "ballast")
+        with self.assertRaises(OSError), open(ballast, "wb", buffering=0) as f:
+            while f.write(b"x" * 4096):
+                pass
+        Manager(self, door).start()
+        done = self.submit("refused")
+        self.assertEqual(done.returncode, 75, done.err)
+        self.assertRegex(done.err, r"(?i)full|no space")
+        self.assertEqual(done.err.count("\n"), 1, done.err)
+        self.assertNotIn("queue.db", os.listdir(self.queue_dir))
+        os.unlink(ballast)
+        harness.wait_for("one to be taken", lambda: self.submit("taken").returncode == 0)
+        relay.wait_messages(1)
+        self.assert_arrived(relay, ["taken"])
 
     def test_no_room_for_the_original(self):
         """A refused message is to go back whole, and there is no room for it: its header has to do, and the others go on."""

@@ -1,9 +1,11 @@
 """Under a service manager that keeps the door: whatever else is done on the machine, the door stays its own, and outpostd
 is started by it alone. And on a host where nothing makes the door's directory at boot. (The units themselves are
 tried by make check-systemd.)"""
+import contextlib
 import os
 import select
 import socket
+import sqlite3
 import threading
 
 import harness
@@ -98,6 +100,24 @@ class Managed(harness.SystemTest):
         done = self.run_program("outpostd", "-C", self.conf, "-f", code=os.EX_UNAVAILABLE)
         self.assertIn("the service manager has the door", done.err)
         self.door_is_kept()
+
+    def test_told_at_once_when_outpostd_cannot_start(self):
+        """What a later start may mend (here: a queue of another version) is no reason to let anybody wait at the door."""
+        self.manage()
+        self.queue_one()
+        self.set_version("user_version + 90")
+        for done in (self.sendmail("you@example.net", code=os.EX_TEMPFAIL), self.mailq(code=os.EX_TEMPFAIL)):
+            self.assertIn("the queue is of version 9", done.err)
+            self.assertEqual(done.err.count("\n"), 1, done.err)
+        self.set_version("user_version - 90")
+        self.door_is_kept()
+        harness.wait_for("one to be taken", lambda: self.sendmail("me@example.net", code=None).returncode == 0)
+        self.relay.wait_messages(1)
+
+    def set_version(self, expression):
+        with contextlib.closing(sqlite3.connect(os.path.join(self.queue_dir, "queue.db"), timeout=30)) as db:
+            version, = db.execute("SELECT %s FROM pragma_user_version" % expression).fetchone()
+            db.execute("PRAGMA user_version = %d" % version)
 
     def test_without_the_directory_of_the_door(self):
         """As after a boot where nothing makes /run/outpost: the drop takes the mail, and it goes out."""
