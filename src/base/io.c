@@ -194,7 +194,8 @@ int io_read_file(const char *path, bool nofollow, struct buf *out, struct stat *
 	if (fstat(fd, &mine) < 0)
 		rc = error_sys(err, EX_IOERR, "4.3.0", "cannot stat %s", path);
 	else if (!S_ISREG(mine.st_mode))
-		rc = error_set(err, EX_NOINPUT, "4.3.0", "%s is not a regular file", path);
+		rc = error_set(err, EX_NOINPUT, "4.3.0", "%s is %s, and a file is wanted", path,
+			       S_ISDIR(mine.st_mode) ? "a directory" : "not a regular file");
 	else
 		rc = read_to_end(fd, path, out, err);
 	if (rc == 0 && st)

@@ -60,6 +60,10 @@ static const struct {
 	 "or put the file into /etc/outpost"},
 	{DOWN_AUTH, "; type: chown",
 	 "let nobody but root and outpost read the password map, by the\ncommands above"},
+	{DOWN_AUTH, "a file is wanted",
+	 "put a file in its place (a container gets a directory where the\n"
+	 "file to mount is missing), with this line:\n"
+	 "[{host}]:{port} user:password"},
 	{DOWN_AUTH, "smtp_sasl_password_maps: cannot open",
 	 "make that file, or write the path of the one that you made:\n"
 	 "smtp_sasl_password_maps = hash:/etc/outpost/sasl_passwd"},

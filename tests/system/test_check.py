@@ -266,6 +266,20 @@ class Check(harness.SystemTest):
             self.configure(self.start_relay(name=name), **{name: "regexp:" + os.path.join(self.conf, "nofile")})
             self.names(self.check("--offline", code=78), r"FAIL maps +%s: cannot open \S+/nofile" % name)
 
+    def test_maps_that_are_directories(self):
+        """As a container gets them where the file to mount is missing."""
+        relay = self.start_relay()
+        self.configure(relay, smtp_generic_maps="hash:" + self.conf)
+        self.names(self.check("--offline", code=78), r"FAIL maps smtp_generic_maps: %s is a directory, and a file is wanted" % self.conf)
+        self.configure(relay)
+        place = os.path.join(self.conf, "sasl_passwd")
+        os.unlink(place)
+        os.mkdir(place)
+        said = self.check("--offline", code=78)
+        self.names(said, r"FAIL password map smtp_sasl_password_maps: %s is a directory, and a file is wanted "
+                   r"--> put a file in its place .* with this line: \[localhost\]:%d user:password" % (place, relay.starttls))
+        self.assertNotIn("check user and password", said.flat)
+
     def test_alias_for_root_that_leads_nowhere(self):
         """As Debian's installer leaves it, root's mail goes to the first user: whose mail nobody gets either."""
         place = os.path.join(self.conf, "aliases")
