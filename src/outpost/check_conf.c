@@ -110,15 +110,13 @@ static bool helper_rights(struct context *c, struct report *r, const struct stat
 	char mend[400], owner[LOGIN_NAME_MAX];
 	struct stat st;
 
-	if (context_queue_is_roots(c, owner, sizeof(owner)))
-		return fail_foreign(r, 0, owner), false;
+	if (context_queue_is_foreign(c, queue, owner, sizeof(owner)))
+		return fail_foreign(r, queue->st_uid, owner), false;
 	if (c->own || strcmp(conf_str(c->conf, P_queue_directory), QUEUEDIR) != 0)
 		return true;
 	snprintf(mend, sizeof(mend), "chown %s:%s %s && chmod 6711 %s", OWNER, OWNER, path, path);
 	if (stat(path, &st) < 0)
 		report_linef(r, REPORT_WARN, "outpost-drop", "make install", "%s: %s", path, strerror(errno));
-	else if (context_queue_is_foreign(c, queue))
-		return fail_foreign(r, queue->st_uid, conf_str(c->conf, P_mail_owner)), false;
 	else if ((st.st_mode & 06111) != 06111 || st.st_uid != queue->st_uid)
 		report_linef(r, REPORT_WARN, "outpost-drop", mend,
 			     "%s is not set-id %s: programs can submit mail only while outpostd runs", path, OWNER);

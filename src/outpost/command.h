@@ -77,13 +77,10 @@ int fail_usage(const struct context *c, const char *fmt, ...) __attribute__((for
 /* Reads the configuration into c->conf (once). */
 int context_conf(struct context *c, struct error *err);
 
-/* Whether the system's queue directory became root's, as after a backup was restored, and whose it was: root's programs would run
- * as root, and leave files that nobody else can write. */
-bool context_queue_is_roots(struct context *c, char *owner, size_t size);
-
-/* Whether the system's queue directory, queue, is not mail_owner's although outpost-drop is: that user is not to be given the
+/* Whether the system's queue directory, queue, is not its owner's, as after a backup was restored, and who that is: outpost-drop's. As
+ * root's it would have root's programs run as root, and leave files that nobody else can write; another user is not to be given the
  * password maps. */
-bool context_queue_is_foreign(struct context *c, const struct stat *queue);
+bool context_queue_is_foreign(struct context *c, const struct stat *queue, char *owner, size_t size);
 
 /* Reads the configuration and becomes the queue's owner for good. */
 int context_become(struct context *c, struct error *err);

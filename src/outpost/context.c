@@ -47,33 +47,19 @@ int context_conf(struct context *c, struct error *err)
 	return -1;
 }
 
-bool context_queue_is_roots(struct context *c, char *owner, size_t size)
+bool context_queue_is_foreign(struct context *c, const struct stat *queue, char *owner, size_t size)
 {
-	struct stat queue, helper;
+	struct stat helper;
 	struct passwd *p;
 
-	if (c->own || strcmp(conf_str(c->conf, P_queue_directory), QUEUEDIR) != 0 || stat(QUEUEDIR, &queue) < 0 || queue.st_uid != 0)
-		return false;
-	if (stat(HELPERDIR "/outpost-drop", &helper) < 0 || (helper.st_mode & 06111) != 06111 || helper.st_uid == 0)
+	if (c->own || strcmp(conf_str(c->conf, P_queue_directory), QUEUEDIR) != 0 || stat(HELPERDIR "/outpost-drop", &helper) < 0 ||
+	    helper.st_uid == 0 || helper.st_uid == queue->st_uid)
 		return false;
 	p = getpwuid(helper.st_uid);
 	snprintf(owner, size, "%s", p ? p->pw_name : OWNER);
-	return true;
-}
-
-static bool is_owner(struct context *c, uid_t uid)
-{
-	struct passwd *p = getpwuid(uid);
-
-	return p && strcmp(p->pw_name, conf_str(c->conf, P_mail_owner)) == 0;
-}
-
-bool context_queue_is_foreign(struct context *c, const struct stat *queue)
-{
-	struct stat helper;
-
-	return !c->own && strcmp(conf_str(c->conf, P_queue_directory), QUEUEDIR) == 0 && stat(HELPERDIR "/outpost-drop", &helper) == 0 &&
-	       is_owner(c, helper.st_uid) && !is_owner(c, queue->st_uid);
+	if (p && strcmp(owner, conf_str(c->conf, P_mail_owner)) == 0)
+		return true;
+	return queue->st_uid == 0 && (helper.st_mode & 06111) == 06111;
 }
 
 int context_become(struct context *c, struct error *err)
@@ -83,12 +69,14 @@ int context_become(struct context *c, struct error *err)
 
 	if (context_conf(c, err) < 0)
 		return -1;
-	if (context_queue_is_roots(c, owner, sizeof(owner)))
+	if (stat(conf_str(c->conf, P_queue_directory), &st) < 0) {
+		/* A queue of one's own is made on first use, by whoever uses it. */
+		if (c->own && errno == ENOENT)
+			return 0;
+	} else if (st.st_uid == 0 && context_queue_is_foreign(c, &st, owner, sizeof(owner))) {
 		return error_set(err, EX_CONFIG, NULL, "queue directory %s belongs to root, not to %s; type: chown -R %s:%s %s", QUEUEDIR,
 				 owner, owner, owner, QUEUEDIR);
-	/* A queue of one's own is made on first use, by whoever uses it. */
-	if (c->own && stat(conf_str(c->conf, P_queue_directory), &st) < 0 && errno == ENOENT)
-		return 0;
+	}
 	if (proc_become_owner(conf_str(c->conf, P_queue_directory), &c->owner, err) < 0) {
 		size_t n = strlen(err->text);
 
@@ -101,6 +89,7 @@ int context_become(struct context *c, struct error *err)
 
 int context_mend_modes(struct context *c, struct error *err)
 {
+	char owner[LOGIN_NAME_MAX];
 	struct stat st;
 	struct buf said;
 	int rc;
@@ -108,7 +97,7 @@ int context_mend_modes(struct context *c, struct error *err)
 	if (context_conf(c, err) < 0)
 		return -1;
 	if (geteuid() != 0 || stat(conf_str(c->conf, P_queue_directory), &st) < 0 || st.st_uid == 0 ||
-	    context_queue_is_foreign(c, &st))
+	    context_queue_is_foreign(c, &st, owner, sizeof(owner)))
 		return 0;
 	buf_init(&said, 64 << 10);
 	rc = conf_mend_modes(c->conf, st.st_gid, &said, err);

@@ -130,10 +130,12 @@ class Mistakes(machine.Machine):
         said = self.said("outpost check --offline")
         self.holds("check", said, ["FAIL queue .*belongs to root, not to outpost", "chown -R outpost:outpost /var/spool/outpost"])
         self.assertNotIn("6711", said)
-        for command in ("status", "flush", "queue"):
-            self.assertIn("belongs to root, not to outpost; type: chown -R outpost:outpost /var/spool/outpost",
-                          self.type("outpost " + command, code=78).flat)
-        self.type("test ! -e /var/spool/outpost/queue.db")
+        for mode in ("6711", "0755"):       # a backup without the bits of a set-id program
+            self.type("chmod %s /usr/libexec/outpost/outpost-drop" % mode)
+            for command in ("status", "flush", "queue"):
+                self.assertIn("belongs to root, not to outpost; type: chown -R outpost:outpost /var/spool/outpost",
+                              self.type("outpost " + command, code=78).flat)
+        self.type("test ! -e /var/spool/outpost/queue.db; chmod 6711 /usr/libexec/outpost/outpost-drop")
         refused = self.type("echo hello | sendmail you@example.net", uid=machine.ALICE, code=75).flat
         self.assertIn("chown -R %d:%d /var/spool/outpost" % (machine.UID, machine.UID), refused)
 
