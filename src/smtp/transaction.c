@@ -175,13 +175,7 @@ static bool write_data(struct transfer *t, struct tx *x)
 		x->step = TX_BODY;
 		return true;
 	}
-	if (!may_write(t))
-		return false;
-	if (!x->unanswered && !x->accepted) {	/* everybody is refused already */
-		x->step = TX_WRITTEN;
-		return true;
-	}
-	if (awaited_add(t, CMD_DATA, x, 0) < 0)
+	if (!may_write(t) || awaited_add(t, CMD_DATA, x, 0) < 0)
 		return false;
 	buf_adds(&t->a->ch.out, "DATA\r\n");
 	shown(t, from);
@@ -230,12 +224,8 @@ static bool write_body(struct transfer *t, struct tx *x)
 		return write_chunk(t, x);
 	if (x->unanswered)
 		return false;
-	if (!x->accepted && x->go)
+	if (!x->accepted)	/* 354: for_nobody ends all others */
 		return write_lone_dot(t, x);
-	if (!x->accepted || (!x->chunk && !x->go)) {
-		x->step = TX_WRITTEN;
-		return true;
-	}
 	if (x->chunk)
 		return write_chunk(t, x);
 	if (x->msg->large && !x->msg->asked && !x->msg->complete)
