@@ -491,7 +491,7 @@ void flush_counted(struct outpostd *d, const struct claim *c);
 int reload_first(struct outpostd *d, struct error *err);
 void reload_if_changed(struct outpostd *d);
 void reload_now(struct outpostd *d);
-deadline reload_deadline(struct outpostd *d);	/* while somebody has to mend something */
+deadline reload_deadline(struct outpostd *d);	/* a look that was put off; others while somebody has to mend something */
 void reload_tick(struct outpostd *d);
 void reload_log(struct outpostd *d);
 void clock_look(struct outpostd *d);
@@ -616,7 +616,7 @@ struct outpostd {
 	int64_t clock_offset;
 	deadline clock_again;		/* when a failure to follow it may be told again */
 	bool clock_known;
-	bool leaving, reload;
+	bool leaving, reload, reload_again;
 	deadline leave_by;
 	bool socket_activated;
 	struct error conf_error;	/* of the last reload; code 0: fine */

@@ -82,7 +82,7 @@ void reload_now(struct outpostd *d)
 	struct conf *fresh;
 	struct rules rules;
 
-	d->reload = false;
+	d->reload = d->reload_again = false;
 	d->reload_checked = clock_mono_ms();
 	if (conf_load(d->conf_dir, &fresh, &err) < 0) {
 		refuse(d, &err);
@@ -112,6 +112,8 @@ void reload_now(struct outpostd *d)
 
 deadline reload_deadline(struct outpostd *d)
 {
+	if (d->reload_again)
+		return d->reload_checked + RELOAD_STORM_MS;
 	return relay_needs_hands(d) && schedule_waits(d) ? d->reload_checked + RELOAD_LOOK_MS : DEADLINE_NEVER;
 }
 
@@ -134,13 +136,14 @@ static void route_again(struct outpostd *d)
 	schedule_reset(d);
 }
 
-/* A few stat calls; not for each commit of a storm of submissions, but soon enough that nobody who edits main.cf and
- * sends a message then sees it go out by the old one. */
+/* A few stat calls; not for each of a storm of submissions, but soon enough that nobody who edits main.cf and sends a message
+ * then sees it go out by the old one. What was changed since a look just now is seen when the next is due. */
 void reload_if_changed(struct outpostd *d)
 {
 	int64_t now = clock_mono_ms();
 
-	if (now - d->reload_checked < RELOAD_STORM_MS)
+	d->reload_again = now - d->reload_checked < RELOAD_STORM_MS;
+	if (d->reload_again)
 		return;
 	d->reload_checked = now;
 	if (conf_changed(d->conf) || rules_changed(&d->rules)) {

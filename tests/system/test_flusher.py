@@ -546,6 +546,22 @@ class Relays(Flusher):
         relay.wait_messages(5)
         self.wait_log("is up again")
 
+    def test_what_is_mended_between_two_looks(self):
+        """The files are looked at once in a few milliseconds: what is mended just after, and before a message, is seen all the same."""
+        relay = self.start_relay(password="another")
+        self.configure(relay)
+        self.start_outpostd()
+        self.assertRegex(self.submit(), "^0 ")
+        self.wait_log("is down, its mail waits")
+        time.sleep(0.02)
+        question = self.knock(CONTROL_MAGIC + b"mailq json\n")
+        while question.recv(4096):
+            pass
+        question.close()
+        self.write_secret("sasl_passwd", "[localhost]:%d %s:another\n" % (relay.starttls, harness.USER))
+        self.assertRegex(self.submit(), "^0 ")
+        relay.wait_messages(2)
+
     def test_a_relay_that_is_down_moves_no_message(self):
         relay = self.start_relay(back=True)
         self.configure(relay, minimal_backoff_time="1s", maximal_backoff_time="2s")
