@@ -94,6 +94,8 @@ static bool mailq_begin(struct client *c, char **args, int n)
 
 	q->json = n == 1 && strcmp(args[0], "json") == 0;
 	q->all = ask_allowed(c, P_authorized_mailq_users) > 0;
+	if (incoming_busy(c->d))
+		incoming_take(c->d); /* totals are always true */
 	return true;
 }
 

@@ -284,6 +284,22 @@ class Drop(harness.SystemTest):
             self.assertEqual(self.asked("-q"), ("", ""))
             wait_for("the one-shot flusher to leave", lambda: not os.path.exists(self.rundir + "/door"))
 
+    def test_mailq_has_them_all(self):
+        """However many lie in incoming/ when the flusher is started for it."""
+        self.build_sendmail()
+        os.mkdir(self.spool + "/incoming", 0o700)
+        os.chown(self.spool + "/incoming", OWNER, OWNER)
+        for i in range(300):
+            path = self.spool + "/incoming/" + ("%024d.msg" % i).replace("0", "A").replace("1", "B")
+            with open(path, "wb") as f:
+                f.write(b"OUTDROP1" + struct.pack(">IQ", CALLER, int(time.time() * 1e6)) + submission(extra=record("Q")))
+            os.chown(path, OWNER, OWNER)
+            os.chmod(path, 0o600)
+        self.with_outpostd("#!/bin/sh\nexec %s -C %s \"$@\"\n" % (program("outpostd"), self.place + "/etc"))
+        os.chown(self.rundir, OWNER, OWNER)
+        self.assertEqual(self.asked("-bP")[0], "Total requests: 300\n")
+        wait_for("the one-shot flusher to leave", lambda: not os.path.exists(self.rundir + "/door"))
+
     def test_mailq_says_why_there_is_no_flusher(self):
         self.with_outpostd("#!/bin/sh\necho outpostd: main.cf: line 7 makes no sense >&2\nexit 78\n")
         for args in (("-bp",), ("-q",)):
