@@ -9,7 +9,7 @@
  *     -n COUNT        each FILE (or a small made-up message) that many times
  *     -w AHEAD        messages given ahead of the verdicts (default 2)
  *     -8              body type 8BITMIME
- *     -i MS           pause before each message but the first, with nothing else under way
+ *     -i MS           pause before each message but the first, with nothing else under way; it is over for good when the agent leaves
  *     -b BYTES        size of the made-up message
  *     -q              only totals
  *
@@ -294,16 +294,21 @@ static void on_frame(struct frame *f)
 	}
 }
 
+/* Whether the agent says something before the pause is over. */
+static bool interrupted(void)
+{
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+
+	return poll(&p, 1, o.pause_ms) > 0;
+}
+
 static void feed(void)
 {
 	size_t total = o.count * (o.nfiles ? o.nfiles : 1);
 
 	while (!o.session.check_only && given < total && given - done < o.ahead) {
-		if (o.pause_ms && given) {
-			if (given != done)
-				break;
-			usleep((useconds_t)o.pause_ms * 1000);
-		}
+		if (o.pause_ms && given && (given != done || interrupted()))
+			break;
 		give();
 	}
 	if (done == total || o.session.check_only) {
