@@ -79,8 +79,8 @@ class World:
                  "smtp_sasl_password_maps": "hash:%s/sasl_passwd" % self.conf, "smtp_tls_loglevel": "2",
                  "smtp_sasl_security_options": "noanonymous", "inet_protocols": "ipv4",
                  "smtp_connect_timeout": "3s"}
-        patience = 1 if self.dialogue.one("silent") else 5      # those that are waited for in vain shall not take long
-        lines.update(("smtp_%s_timeout" % t, "%ds" % (patience * harness.SLOW)) for t in TIMEOUTS)
+        vain = (self.dialogue.one("silent") or "").split()      # what is waited for in vain shall not take long
+        lines.update(("smtp_%s_timeout" % t, "%ds" % ((2 if t in vain else 20) * harness.SLOW)) for t in TIMEOUTS)
         if wrapped:
             lines["smtp_tls_wrappermode"] = "yes"
         for line in self.dialogue.all("conf"):
