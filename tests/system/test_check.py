@@ -658,12 +658,13 @@ class Faces(harness.SystemTest):
         self.assertRegex(self.outpost("test", "you@example.net").out, "ok +sent")
 
     def test_queue_marks_what_is_being_delivered(self):
-        relay = self.start_relay(dialogue="when eod do wait 3000; normal\n")
+        relay = self.start_relay(dialogue="when eod do stall\n")
         self.configure(relay)
         self.start_outpostd()
         self.sendmail("you@example.net")
         harness.wait_for("a star", lambda: re.search(r"(?m)^[0-9A-Z]+\* ", self.outpost("queue").out), 10)
         self.assertEqual(json_lines(self.outpost("queue", "--json"))[0]["queue_name"], "active")
+        relay.kill()
 
     def test_metrics(self):
         self.configure(self.start_relay())

@@ -314,7 +314,7 @@ class OAuth2(OAuth2Base):
             shown += line
         address = next(line for line in shown.splitlines() if line.startswith("https://provider.example/auth?"))
         query = dict(urllib.parse.parse_qsl(address.split("?", 1)[1], strict_parsing=True))
-        out, err = p.communicate(paste(query) + "\n", timeout=20)
+        out, err = p.communicate(paste(query) + "\n", timeout=30 * harness.SLOW)
         self.assertEqual(p.returncode, code, shown + out + err)
         self.assertNotIn(SECRET, shown + out + err)
         return query, out + err
@@ -423,8 +423,8 @@ class Delivery(OAuth2Base):
         """That the login went well does not give it another new credential, and another, without a pause."""
         self.answer("/token", token(1))
         relay = self.relay("XOAUTH2", "access-1", dialogue='when mail do reply "530 5.7.57 client not authenticated"\n')
-        with open(os.path.join(self.conf, "main.cf"), "a") as f:
-            f.write("smtp_pipeline_window = 1\n")
+        with open(os.path.join(self.conf, "main.cf"), "a") as f:    # one at a time, or slow answers open a second connection
+            f.write("smtp_pipeline_window = 1\nsmtp_destination_concurrency_limit = 1\n")
         self.get()
         self.age(60)
         for _ in range(5):
@@ -440,7 +440,7 @@ class Delivery(OAuth2Base):
         self.start_outpostd()
         self.sendmail("you@example.net")
         self.wait_log("answers with status 503 and no token")
-        self.assertIn("status 503", self.mailq().out)
+        harness.wait_for("mailq to say so", lambda: "status 503" in self.mailq().out)
         harness.wait_for("the commit", lambda: self.rows("SELECT failures FROM relay") == [(1,)])
         # Nobody refused a login: it is looked at again as soon as any relay that is down, not as seldom as an account may be locked.
         self.assertLess(self.rows("SELECT down_until FROM relay")[0][0] / 1e6 - time.time(), 600)
@@ -491,7 +491,7 @@ class Delivery(OAuth2Base):
         self.configure(relay, smtp_sasl_password_maps="exec:" + self.program("kill -STOP $PPID\nsleep 0\n"), sasl_exec_timeout="1s")
         self.start_outpostd()
         self.sendmail("you@example.net")
-        self.wait_log("no credential came within 12 seconds", timeout=20)
+        self.wait_log("no credential came within 12 seconds", timeout=40)
         harness.wait_for("all of them to go", lambda: not harness.children(self.outpostd_service.pid))
 
     def test_exec_fails(self):
