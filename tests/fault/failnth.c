@@ -91,11 +91,16 @@ __attribute__((constructor)) static void read_wish(void)
 
 static bool fails(enum kind kind)
 {
+	unsigned long was;
+
 	if (order && (kind == SYNC || kind == LINK) && letters < LOG_SIZE - sizeof(*failed))
 		order[letters++] = kind == SYNC ? 'S' : 'L';
-	if (kind != wanted || (nth ? ++seen < nth || (*failed && !from_there_on) : !*failed))
+	if (kind != wanted)
 		return false;
-	++*failed;
+	was = *failed;
+	if (nth ? ++seen < nth || (was && !from_there_on) : !was)
+		return false;
+	__sync_bool_compare_and_swap(failed, was, was + 1);	/* a test that sets it to 0 meanwhile has the last word */
 	errno = error_wanted;
 	return true;
 }

@@ -317,7 +317,7 @@ class NoCommits(Life):
     def test_a_backlog_stops(self):
         """One connection, one message at a time: from where no verdict can be committed no more is given to the agent. When the
         disk is well again the verdicts are still there: nothing comes twice."""
-        self.count = 15
+        self.count = 30         # a second and more in which to let the disk fail
         for kind in ("sync", "full", "step"):
             with self.subTest(kind=kind):
                 relay = self.begin("backlog." + kind, slow=True)

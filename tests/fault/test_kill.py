@@ -53,7 +53,11 @@ class Crash(harness.SystemTest):
         """The daemon and its agents, all at once, as a power cut does."""
         below = harness.descendants(service.pid) if service.alive() else []
         service.kill()
-        for pid in below:
+        self.kill_all(below)
+
+    @staticmethod
+    def kill_all(pids):
+        for pid in pids:
             try:
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
@@ -236,8 +240,7 @@ class FullWindow(Crash):
 
         def kill(service):
             died = len(self.log_lines("agent died"))
-            for pid in harness.descendants(service.pid):
-                os.kill(pid, signal.SIGKILL)
+            self.kill_all(harness.descendants(service.pid))
             self.wait_log("agent died", died + 1)
             sent = len(self.log_lines("status=sent"))
             self.flushing = self.start(harness.program("outpost"), "-C", self.conf, "flush",
@@ -255,7 +258,7 @@ class FullWindow(Crash):
         for env in deadly:
             before = relay.count()
             service = self.begin(env)
-            harness.wait_for("some to be sent", lambda b=before: relay.count() > b + 30, 30)
+            harness.wait_for("some to be sent", lambda b=before: relay.count() > b + 30 or not self.queue(), 30)
             self.flushing.kill()
             self.kill_outpostd(service)
         self.finish(relay, self.begin(), len(deadly) * 2)

@@ -80,7 +80,7 @@ class Same(harness.SystemTest):
         self.calls = 0
 
     def arrived(self, relay, data):
-        harness.wait_for("message %d" % self.calls, lambda: relay.count() >= self.calls, 15)
+        harness.wait_for("message %d" % self.calls, lambda: relay.count() >= self.calls, 60)
         m = relay.messages()[self.calls - 1]
         header, _, body = m.data.partition(b"\n\n")
         return {"sender": m.sender, "recipients": sorted(m.recipients), "header": fields(header.rstrip(b"\n"), data), "body": body}
