@@ -8,6 +8,7 @@
 
 #include "control/control.h"
 #include "outpost/select.h"
+#include "outpost/state.h"
 
 enum { PATIENCE_MS = 2000, ACTIVE_MAX = 100000, RELAYS = 16 };
 
@@ -85,7 +86,7 @@ static void ask_relays(struct context *c, struct queue *q, const struct conf_rel
 	struct queue_relay first = {0}, r;
 	struct error ignored = {0};
 
-	if (*conf_str(c->conf, P_sender_dependent_relayhost_maps) || conf_bool(c->conf, P_smtp_sender_dependent_authentication)) {
+	if (state_by_sender(c)) {
 		queue_relay_list(q, take_any_down, out, &ignored);
 		return;
 	}

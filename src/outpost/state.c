@@ -66,6 +66,11 @@ static bool has_timer(const struct context *c)
 	return false;
 }
 
+bool state_by_sender(struct context *c)
+{
+	return *conf_str(c->conf, P_sender_dependent_relayhost_maps) || conf_bool(c->conf, P_smtp_sender_dependent_authentication);
+}
+
 /* The key is the relay as written; where the login depends on the sender that follows, behind a blank. */
 bool state_uses(struct context *c, const char *nexthop)
 {
@@ -122,8 +127,7 @@ int state_collect(struct context *c, struct state *s, struct error *err)
 		s->no_route.code = EX_OK;
 	s->running = is_running(c);
 	s->timer = has_timer(c);
-	s->by_sender = *conf_str(c->conf, P_sender_dependent_relayhost_maps) ||
-		       conf_bool(c->conf, P_smtp_sender_dependent_authentication);
+	s->by_sender = state_by_sender(c);
 	s->full = is_full(dir);
 	s->corrupt = state_count_files(dir, "corrupt");
 	s->incoming = state_count_files(dir, "incoming");

@@ -21,6 +21,9 @@ struct state {
 	struct error no_route;		/* code 0, or why main.cf lets nothing be sent */
 };
 
+/* Whether the sender decides about the relay, or about the login there. */
+bool state_by_sender(struct context *c);
+
 /* Whether mail may go by this relay (its key in the queue) as main.cf stands; what an earlier one named is history. */
 bool state_uses(struct context *c, const char *nexthop);
 

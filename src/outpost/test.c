@@ -183,14 +183,53 @@ static int look_at_events(struct test *t, struct queue *q, int64_t *key, struct 
 	return n < 0 ? -1 : 0;
 }
 
-/* A relay that went down since we began, or was down, makes no event for the message: its own words say why. */
+static bool is_down(const struct queue_relay *r)
+{
+	return r->down_since && r->down_until > clock_wall_us();
+}
+
 static int say_down(void *arg, const struct queue_relay *r)
 {
 	struct test *t = arg;
 
-	if (!t->ended && r->down_since && r->down_until > clock_wall_us() && state_uses(t->c, r->nexthop))
+	if (!t->ended && is_down(r) && state_uses(t->c, r->nexthop))
 		say_reason(t, EX_TEMPFAIL, "waits", explain_kind(r->kind), r->text);
 	return 0;
+}
+
+/* 1: no relay of the route can be tried now; *first is the state of its first. */
+static int all_down(struct test *t, struct queue *q, struct queue_relay *first, struct error *err)
+{
+	struct conf_relay route[STATE_RELAYS];
+	struct error ignored;
+	int n = conf_relays(t->c->conf, route, STATE_RELAYS, &ignored);
+
+	for (int i = 0; i < n; i++) {
+		struct queue_relay r;
+
+		if (queue_relay_get(q, route[i].written, &r, err) < 0)
+			return -1;
+		if (!is_down(&r))
+			return 0;
+		if (i == 0)
+			*first = r;
+	}
+	return n > 0;
+}
+
+/* A relay that went down since we began, or was down, makes no event for the message: its own words say why. While another one may
+ * still take it nothing is said. */
+static int look_at_relays(struct test *t, struct queue *q, struct error *err)
+{
+	struct queue_relay first = {0};
+	int rc;
+
+	if (state_by_sender(t->c))
+		return queue_relay_list(q, say_down, t, err);
+	rc = all_down(t, q, &first, err);
+	if (rc == 1)
+		say_reason(t, EX_TEMPFAIL, "waits", explain_kind(first.kind), first.text);
+	return rc < 0 ? -1 : 0;
 }
 
 static int follow(struct test *t, struct error *err)
@@ -205,7 +244,7 @@ static int follow(struct test *t, struct error *err)
 	while (q && rc == 0 && !t->ended && !deadline_over(until)) {
 		rc = look_at_events(t, q, &key, err);
 		if (rc == 0 && !t->ended && elapsed(t) > 300)
-			rc = queue_relay_list(q, say_down, t, err);
+			rc = look_at_relays(t, q, err);
 		if (rc == 0 && !t->ended)
 			poll(NULL, 0, LOOK_MS);
 	}
@@ -224,7 +263,7 @@ static int note_down(void *arg, const struct queue_relay *r)
 {
 	struct down *d = arg;
 
-	d->found |= r->down_since && r->down_until > clock_wall_us() && state_uses(d->c, r->nexthop);
+	d->found |= is_down(r) && state_uses(d->c, r->nexthop);
 	return 0;
 }
 

@@ -574,6 +574,16 @@ class Faces(harness.SystemTest):
         done = self.outpost("test", "you@example.net", code=75)
         self.assertRegex(done.out, r"refused")
 
+    def test_test_when_another_relay_takes_it(self):
+        """That the first one went down just now is no answer while the second is asked, however far away that is."""
+        relay = self.start_relay("--rtt", "100", back=True)
+        route = ["[localhost]:%d" % port for port in (harness.free_port(), relay.starttls)]
+        self.configure(relay, relayhost=", ".join(route))
+        self.write_secret("sasl_passwd", "".join("%s %s:%s\n" % (key, harness.USER, SECRET) for key in route))
+        self.assertRegex(self.outpost("test", "you@example.net").out, r"ok +sent .*250")
+        relay.stop()
+        self.assertRegex(self.outpost("test", "you@example.net", code=75).out, r"FAIL +waits")
+
     def test_every_listing_has_json(self):
         """Each line is an object by itself; the same holds for check and test, whose steps are a listing too."""
         self.configure(self.start_relay(), raw="biff = no\nrelay_host = x\n")
