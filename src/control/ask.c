@@ -60,6 +60,7 @@ static int take_lines(struct buf *in, const struct control_sink *sink, int *code
 static int read_answer(int fd, const struct control_sink *sink, deadline until, struct error *answer, struct error *err)
 {
 	struct buf in;
+	bool heard = false;
 	int rc = 0, code = -1;
 
 	buf_init(&in, ANSWER_LINE);
@@ -79,9 +80,10 @@ static int read_answer(int fd, const struct control_sink *sink, deadline until, 
 		if (got < 0 && errno == EAGAIN)
 			continue;
 		if (got <= 0) {
-			rc = error_set(err, EX_TEMPFAIL, NULL, "the connection to outpostd was lost");
+			rc = error_set(err, heard ? EX_TEMPFAIL : EX_UNAVAILABLE, NULL, "the connection to outpostd was lost");
 			break;
 		}
+		heard = true;
 		in.len += (size_t)got;
 		rc = take_lines(&in, sink, &code, answer, err);
 	}
@@ -109,7 +111,7 @@ int control_ask(const char *path, const char *const *words, size_t n, const stru
 		return error_sys(err, code, NULL, "no outpostd answers at %s", path);
 	}
 	if (io_write_all(fd, request.data, request.len, until) < 0)
-		rc = error_sys(err, EX_TEMPFAIL, NULL, "cannot ask outpostd");
+		rc = error_sys(err, errno == EPIPE || errno == ECONNRESET ? EX_UNAVAILABLE : EX_TEMPFAIL, NULL, "cannot ask outpostd");
 	else
 		rc = read_answer(fd, sink, until, answer, err);
 	buf_free(&request);

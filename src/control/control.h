@@ -42,7 +42,8 @@ struct control_sink {
 };
 
 /* The client: connects to path, asks, gives each line to the sink, and returns the '=' code with its
- * text in *answer. -1 with *err when nobody listens (EX_UNAVAILABLE) or the line was lost (EX_TEMPFAIL). */
+ * text in *answer. -1 with *err when nobody listens (EX_UNAVAILABLE), which one who is leaving does not either: he may let us in
+ * and never look at us; or when the line was lost in the middle of the answer (EX_TEMPFAIL). */
 int control_ask(const char *path, const char *const *words, size_t n, const struct control_sink *sink,
 		deadline until, struct error *answer, struct error *err);
 

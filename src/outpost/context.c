@@ -138,7 +138,6 @@ int context_admin_path(struct context *c, char *out, size_t size, struct error *
 }
 
 struct ask_state {
-	bool heard;		/* a line of the answer came */
 	context_progress progress;
 	void *arg;
 };
@@ -147,7 +146,6 @@ static int take_line(void *arg, char prefix, const char *p, size_t n)
 {
 	struct ask_state *s = arg;
 
-	s->heard = true;
 	if (prefix == '#' && s->progress)
 		s->progress(s->arg, p, n);
 	if (prefix == '>' && (fwrite(p, 1, n, stdout) != n || putchar('\n') == EOF))
@@ -160,11 +158,10 @@ static int take_line(void *arg, char prefix, const char *p, size_t n)
 	return 0;
 }
 
-/* A flusher that is leaving may have let us in and never have looked at us: then nobody listened. */
 int context_ask(struct context *c, const char *const *words, size_t n, context_progress progress, void *arg,
 		struct error *answer)
 {
-	struct ask_state state = {false, progress, arg};
+	struct ask_state state = {progress, arg};
 	struct control_sink sink = {&state, take_line};
 	struct error err = {0};
 	char path[4096];
@@ -176,9 +173,7 @@ int context_ask(struct context *c, const char *const *words, size_t n, context_p
 	if (rc >= 0)
 		return rc;
 	*answer = err;
-	if (err.code == EX_UNAVAILABLE || (err.code == EX_TEMPFAIL && !state.heard && strstr(err.text, "was lost")))
-		return -1;
-	return err.code;
+	return err.code == EX_UNAVAILABLE ? -1 : err.code;
 }
 
 /* Under the lock nobody else writes: find the whole id, edit, say what came of it. */

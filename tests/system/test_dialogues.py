@@ -92,7 +92,7 @@ class World:
         with os.fdopen(fd, "w") as f:
             f.write("%s %s:%s\n" % (lines["relayhost"], harness.USER, harness.PASSWORD))
 
-    def program(self, name, *args, input=b"", timeout=20.0):
+    def program(self, name, *args, input=b"", timeout=60.0):
         try:
             return subprocess.run([harness.program(name), "-C", self.conf, *args], input=input, stdout=subprocess.PIPE,
                                   stderr=subprocess.PIPE, env=self.environ(), timeout=timeout * harness.SLOW)

@@ -9,9 +9,11 @@ import re
 import resource
 import shutil
 import signal
+import socket
 import stat
 import struct
 import subprocess
+import threading
 import time
 
 import harness
@@ -299,6 +301,26 @@ class Drop(harness.SystemTest):
         os.chown(self.rundir, OWNER, OWNER)
         self.assertEqual(self.asked("-bP")[0], "Total requests: 300\n")
         wait_for("the one-shot flusher to leave", lambda: not os.path.exists(self.rundir + "/door"))
+
+    def test_mailq_at_the_door_of_one_who_leaves(self):
+        """He let us in and is gone, without a look at us: another is started."""
+        self.build_sendmail()
+        self.with_outpostd("#!/bin/sh\nexec %s -C %s \"$@\"\n" % (program("outpostd"), self.place + "/etc"))
+        os.chown(self.rundir, OWNER, OWNER)
+        for args, answer in ((("-bp",), "Mail queue is empty\n"), (("-q",), "")):
+            with socket.socket(socket.AF_UNIX) as door:
+                door.bind(self.rundir + "/door")
+                os.chmod(self.rundir + "/door", 0o666)
+                door.listen()
+                leaving = threading.Thread(target=self.let_in_and_leave, args=(door,))
+                leaving.start()
+                self.assertEqual(self.asked(*args), (answer, ""))
+                leaving.join()
+            wait_for("the one-shot flusher to leave", lambda: not os.path.exists(self.rundir + "/door"))
+
+    def let_in_and_leave(self, door):
+        with door.accept()[0]:
+            os.unlink(self.rundir + "/door")
 
     def test_mailq_says_why_there_is_no_flusher(self):
         self.with_outpostd("#!/bin/sh\necho outpostd: main.cf: line 7 makes no sense >&2\nexit 78\n")
