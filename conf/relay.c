@@ -56,6 +56,13 @@ static bool is_host(struct span s)
 	return text_utf8(s.p, s.n) && !memmem(s.p, s.n, "..", 2);
 }
 
+static struct span skip(struct span s, const char *any)
+{
+	while (s.n && strchr(any, s.p[0]))
+		s = (struct span){s.p + 1, s.n - 1};
+	return s;
+}
+
 /* The guess at what was meant: host and port fished out of a URL, transport:nexthop, [host:port], user@host. */
 static int refuse(struct span text, const char *words, struct error *err)
 {
@@ -63,12 +70,10 @@ static int refuse(struct span text, const char *words, struct error *err)
 					      "https://", "http://", "smtp:", "relay:", "smtps:", "submission:"};
 	static const char *const ports[] = {"465", "465", "587", "587", "465", "587", "465", "587", "587", "587", "465", "587"};
 	char host[256], port[32] = "587";
-	struct span rest = text;
+	struct span rest = skip(text, "[");
 	const char *at;
 	size_t n = 0;
 
-	while (rest.n && rest.p[0] == '[')
-		rest = (struct span){rest.p + 1, rest.n - 1};
 	for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
 		size_t len = strlen(schemes[i]);
 
@@ -81,17 +86,14 @@ static int refuse(struct span text, const char *words, struct error *err)
 	at = memrchr(rest.p, '@', rest.n);
 	if (at)
 		rest = (struct span){at + 1, rest.n - (size_t)(at + 1 - rest.p)};
-	while (rest.n && rest.p[0] == '[')
-		rest = (struct span){rest.p + 1, rest.n - 1};
+	rest = skip(rest, "[");
 	while (n < rest.n && !strchr("]:/, \t", rest.p[n]))
 		n++;
 	if (!is_host((struct span){rest.p, n}) || n >= sizeof(host))
 		return error_set(err, EX_CONFIG, "4.3.5", "relayhost: %s; write: relayhost = [mail.example.com]:587", words);
 	memcpy(host, rest.p, n);
 	host[n] = '\0';
-	rest = (struct span){rest.p + n, rest.n - n};
-	while (rest.n && strchr("]:, \t", rest.p[0]))
-		rest = (struct span){rest.p + 1, rest.n - 1};
+	rest = skip((struct span){rest.p + n, rest.n - n}, "]:, \t");
 	for (n = 0; n < rest.n && (ascii_alpha(rest.p[n]) || ascii_digit(rest.p[n]));)
 		n++;
 	parse_port((struct span){rest.p, n}, port, sizeof(port));
