@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/random.h>
 
 struct span span_of(const char *s)
@@ -53,6 +54,24 @@ bool span_word(struct span *rest, const char *seps, struct span *word)
 	rest->p += n;
 	rest->n -= n;
 	return true;
+}
+
+static bool holds(const char *text, struct span word)
+{
+	for (; *text; text++)
+		if (strncasecmp(text, word.p, word.n) == 0)
+			return true;
+	return false;
+}
+
+bool text_has_word(const char *text, const char *words)
+{
+	struct span rest = span_of(words), word;
+
+	while (span_word(&rest, "|", &word))
+		if (holds(text, word))
+			return true;
+	return false;
 }
 
 char *span_dup(struct span s)

@@ -34,6 +34,9 @@ char ascii_lower(char c);
 bool ascii_case_equal(const char *a, const char *b);
 bool ascii_case_prefix(const char *s, const char *prefix);
 
+/* Whether one of the words (separated by '|', each may hold blanks) stands somewhere in text, without regard to case. */
+bool text_has_word(const char *text, const char *words);
+
 /* Decimal digits only, the whole of it, at most max. False (and *out untouched) otherwise. */
 bool text_u64(struct span s, uint64_t max, uint64_t *out);
 

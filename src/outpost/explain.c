@@ -2,9 +2,9 @@
 #include "outpost/explain.h"
 
 #include <string.h>
-#include <strings.h>
 
 #include "base/text.h"
+#include "delivery/words.h"
 
 /* REFUSAL: in answer to one message, while the session is fine. */
 enum { ANY = 0, REFUSAL = -1 };
@@ -147,33 +147,12 @@ static const struct {
 	{DOWN_NETWORK, "", "try again; if it stays so, ask the relay's administrator"},
 	{DOWN_LOCAL, "", "this machine has no way to the relay: check its network\n(`ip route`) and firewall"},
 	{DOWN_GREETING, "too many|limit|busy", "the relay is busy; outpost tries again by itself"},
-	{DOWN_BUSY, "account suspended|account disabled|account is|account has been|outgoing mail from|outgoing blocked|"
-	    "bad outbound sender|sending paused|sending suspended",
+	{DOWN_BUSY, DELIVERY_ACCOUNT_CLOSED "|" DELIVERY_SENDING_STOPPED,
 	 "the provider lets this account send no more: ask there why;\nthe mail waits, and outpost tries again by itself"},
 	{DOWN_BUSY, "", "the relay asks to slow down; outpost tries again by itself"},
 	{REFUSAL, "said: 4", "the relay asks to try later; outpost does so by itself"},
 	{DOWN_GREETING, "", "is this a mail relay? relayhost = [{host}]:587 or [{host}]:465"},
 };
-
-static bool contains(const char *text, struct span word)
-{
-	for (; *text; text++)
-		if (strncasecmp(text, word.p, word.n) == 0)
-			return true;
-	return word.n == 0;
-}
-
-static bool any_word(const char *text, const char *words)
-{
-	struct span rest = span_of(words), word;
-
-	if (!*words)
-		return true;
-	while (span_word(&rest, "|", &word))
-		if (contains(text, word))
-			return true;
-	return false;
-}
 
 /* The first name behind "certificate is for ". */
 static struct span certificate_name(const char *text)
@@ -210,7 +189,7 @@ bool explain(struct buf *mend, int kind, const char *text, const struct conf_rel
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
 		if (table[i].kind != ANY && table[i].kind != (kind ? kind : REFUSAL))
 			continue;
-		if (!any_word(text, table[i].words))
+		if (*table[i].words && !text_has_word(text, table[i].words))
 			continue;
 		add_mend(mend, table[i].mend, text, relay);
 		return true;

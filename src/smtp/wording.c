@@ -4,89 +4,36 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/text.h"
+#include "delivery/words.h"
+
+/* Words of one kind, separated by '|'. */
 static const struct {
-	const char *word;
 	enum wording kind;
-} words[] = {
-	{"rate limit", WORDS_SPENT},
-	{"ratelimit", WORDS_SPENT},
-	{"rate-limit", WORDS_SPENT},
-	{"sending rate", WORDS_SPENT},
-	{"sending limit", WORDS_SPENT},
-	{"sending quota", WORDS_SPENT},
-	{"send limit", WORDS_SPENT},
-	{"submission limit", WORDS_SPENT},
-	{"submission quota", WORDS_SPENT},
-	{"submissionquota", WORDS_SPENT},
-	{"relay limit", WORDS_SPENT},
-	{"daily limit", WORDS_SPENT},
-	{"hourly limit", WORDS_SPENT},
-	{"daily user sending", WORDS_SPENT},
-	{"emails per hour", WORDS_SPENT},
-	{"emails per day", WORDS_SPENT},
-	{"messages per hour", WORDS_SPENT},
-	{"messages per day", WORDS_SPENT},
-	{"exceeded threshold", WORDS_SPENT},
-	{"unusual sending activity", WORDS_SPENT},
-	{"too many messages", WORDS_SPENT},
-	{"too many emails", WORDS_SPENT},
-	{"too many mails", WORDS_SPENT},
-	{"throttl", WORDS_SPENT},
-	{"sender quota", WORDS_SPENT},
-	{"failures per hour", WORDS_SPENT},
-	{"outgoing mail from", WORDS_SPENT},
-	{"outgoing blocked", WORDS_SPENT},
-	{"bad outbound sender", WORDS_SPENT},
-	{"sending paused", WORDS_SPENT},
-	{"sending suspended", WORDS_SPENT},
-	{"account suspended", WORDS_ACCOUNT},
-	{"account is suspended", WORDS_ACCOUNT},
-	{"account has been suspended", WORDS_ACCOUNT},
-	{"account disabled", WORDS_ACCOUNT},
-	{"account is disabled", WORDS_ACCOUNT},
-	{"account has been disabled", WORDS_ACCOUNT},
-	{"account is blocked", WORDS_ACCOUNT},
-	{"account has been blocked", WORDS_ACCOUNT},
-	{"too many connections", WORDS_FAST},
-	{"concurrent connections", WORDS_FAST},
-	{"too fast", WORDS_FAST},
-	{"slow down", WORDS_FAST},
-	{"server busy", WORDS_FAST},
-	{"rate exceeded", WORDS_FAST},
-	{"temporarily rate", WORDS_FAST},
-	{"quota exceeded", WORDS_FAST},
-	{"limit exceeded", WORDS_FAST},
-	{"exceeded the limit", WORDS_FAST},
-	{"too many recipients from", WORDS_FAST},
-	{"too much mail from", WORDS_FAST},
-	{"mailbox", WORDS_MAILBOX},
-	{"over quota", WORDS_MAILBOX},
-	{"user quota", WORDS_MAILBOX},
-	{"disk quota", WORDS_MAILBOX},
-	{"greylist", WORDS_GREYLIST},
-	{"graylist", WORDS_GREYLIST},
-	{"grey-list", WORDS_GREYLIST},
-	{"gray-list", WORDS_GREYLIST},
-	{"authentication required", WORDS_LOGIN},
-	{"authentication is required", WORDS_LOGIN},
-	{"requires authentication", WORDS_LOGIN},
-	{"not authenticated", WORDS_LOGIN},
-	{"must authenticate", WORDS_LOGIN},
-	{"must be authenticated", WORDS_LOGIN},
-	{"please authenticate", WORDS_LOGIN},
-	{"turn on smtp authentication", WORDS_LOGIN},
-	{"auth first", WORDS_LOGIN},
-	{"this connection", WORDS_CONNECTION},
-	{"per connection", WORDS_CONNECTION},
-	{"this session", WORDS_CONNECTION},
-	{"per session", WORDS_CONNECTION},
-	{"idle", WORDS_CONNECTION},
-	{"timeout", WORDS_CONNECTION},
-	{"timed out", WORDS_CONNECTION},
-	{"time-out", WORDS_CONNECTION},
-	{"too many recipients", WORDS_RECIPIENTS},
-	{"address rejected", WORDS_ADDRESS},
-	{"too many errors", WORDS_ERRORS},
+	const char *words;
+} table[] = {
+	{WORDS_SPENT,
+	 "rate limit|ratelimit|rate-limit|sending rate|sending limit|sending quota|send limit|"
+	 "submission limit|submission quota|submissionquota|relay limit|daily limit|hourly limit|"
+	 "daily user sending|emails per hour|emails per day|messages per hour|messages per day|"
+	 "exceeded threshold|unusual sending activity|too many messages|too many emails|"
+	 "too many mails|throttl|sender quota|failures per hour"},
+	{WORDS_SPENT, DELIVERY_SENDING_STOPPED},
+	{WORDS_ACCOUNT, DELIVERY_ACCOUNT_CLOSED},
+	{WORDS_FAST,
+	 "too many connections|concurrent connections|too fast|slow down|server busy|rate exceeded|"
+	 "temporarily rate|quota exceeded|limit exceeded|exceeded the limit|too many recipients from|"
+	 "too much mail from"},
+	{WORDS_MAILBOX, "mailbox|over quota|user quota|disk quota"},
+	{WORDS_GREYLIST, "greylist|graylist|grey-list|gray-list"},
+	{WORDS_LOGIN,
+	 "authentication required|authentication is required|requires authentication|"
+	 "not authenticated|must authenticate|must be authenticated|please authenticate|"
+	 "turn on smtp authentication|auth first"},
+	{WORDS_CONNECTION, "this connection|per connection|this session|per session|idle|timeout|timed out|time-out"},
+	{WORDS_RECIPIENTS, "too many recipients"},
+	{WORDS_ADDRESS, "address rejected"},
+	{WORDS_ERRORS, "too many errors"},
 };
 
 /* What stands in angle brackets on one line. */
@@ -123,8 +70,8 @@ bool wording_says(const struct reply *r, unsigned kinds)
 	char text[WORDING_TEXT];
 
 	wording_text(r, text);
-	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-		if ((words[i].kind & kinds) && strcasestr(text, words[i].word))
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
+		if ((table[i].kind & kinds) && text_has_word(text, table[i].words))
 			return true;
 	return false;
 }

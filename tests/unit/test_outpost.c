@@ -5,9 +5,12 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 /* Before cmocka.h, which has a macro of the same name as our fail(). */
+#include "base/text.h"
+#include "delivery/words.h"
 #include "outpost/command.h"
 #include "outpost/explain.h"
 
@@ -63,6 +66,20 @@ static void test_explanations(void **state)
 	assert_int_equal(explain_kind("nonsense"), 0);
 }
 
+/* What stops the sending has its advice, whichever of the words it was; a limit that passes has another. */
+static void test_closed_accounts(void **state)
+{
+	struct span rest = span_of(DELIVERY_ACCOUNT_CLOSED "|" DELIVERY_SENDING_STOPPED), word;
+	char text[200];
+
+	(void)state;
+	while (span_word(&rest, "|", &word)) {
+		snprintf(text, sizeof(text), "host h[a] said: 550 5.7.1 Your %.*s (in reply to MAIL FROM command)", (int)word.n, word.p);
+		assert_holds(mend(DOWN_BUSY, text), "ask there why");
+	}
+	assert_holds(mend(DOWN_BUSY, "host h[a] said: 451 4.7.1 Your account is over its hourly limit (in reply to RCPT TO command)"), "slow down");
+}
+
 static void test_durations(void **state)
 {
 	static const struct {
@@ -112,7 +129,7 @@ static void test_ages(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_explanations),
+		cmocka_unit_test(test_explanations), cmocka_unit_test(test_closed_accounts),
 		cmocka_unit_test(test_durations),
 		cmocka_unit_test(test_sizes),
 		cmocka_unit_test(test_ages),
