@@ -431,9 +431,9 @@ static int load_into(struct conf *c, struct error *err)
 	int rc;
 
 	buf_init(&text, LIMIT_CONF_FILE);
-	rc = io_read_file(c->path, false, &text, &st, err);
+	rc = conf_watch(c, c->path, err); /* before it is read: whoever writes on meanwhile is seen */
 	if (rc == 0)
-		rc = conf_watch(c, c->path, err);
+		rc = io_read_file(c->path, false, &text, &st, err);
 	if (rc == 0)
 		rc = parse(c, (struct span){buf_str(&text), text.len}, err);
 	buf_wipe(&text);

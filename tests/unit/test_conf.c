@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -381,6 +382,36 @@ static void changed(void **state)
 	c = load("biff = no\n");
 	assert_false(conf_changed(c));
 	put_main("biff = no\n#\n");
+	assert_true(conf_changed(c));
+	conf_free(c);
+}
+
+/* Called when a file has been read; it is written on just then. */
+static const char *written_on;
+
+int close(int fd)
+{
+	if (written_on) {
+		const char *text = written_on;
+
+		written_on = NULL;
+		put_main(text);
+	}
+	return (int)syscall(SYS_close, fd);
+}
+
+/* By an editor that was not done: what it writes last is not taken for what was read. */
+static void changed_while_it_is_read(void **state)
+{
+	struct conf *c;
+	struct error err;
+
+	(void)state;
+	put_main("");
+	written_on = "relayhost = [a.example]:587\n";
+	assert_int_equal(conf_load(dir, &c, &err), 0);
+	assert_null(written_on);
+	assert_string_equal(conf_str(c, P_relayhost), "");
 	assert_true(conf_changed(c));
 	conf_free(c);
 }
@@ -1424,7 +1455,8 @@ int main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(syntax), T(last_line_without_newline), T(bad_lines), T(bad_values), T(missing_and_rights), T(expansion),
-		T(own_names_are_not_unused), T(times_and_numbers), T(defaults_are_well_formed), T(origin), T(changed), T(set_one), T(editing),
+		T(own_names_are_not_unused), T(times_and_numbers), T(defaults_are_well_formed), T(origin), T(changed), T(changed_while_it_is_read),
+		T(set_one), T(editing),
 		T(nearest), T(tutorials), T(mistakes), T(relay_forms), T(relay_errors), T(several_relays), T(text_map), T(alias_map),
 		T(static_and_inline), T(regexp_map), T(password_forms), T(sender_dependent), T(owners), T(owners_of_a_map_that_changes), T(static_password), T(no_password),
 		T(open_password_files), T(mended_modes), T(exec_answers), T(exec_is_kept), T(exec_failures), T(credentials_directory),
