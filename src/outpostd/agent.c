@@ -74,7 +74,7 @@ static void agent_lost(struct agent *a, const char *why)
 	agent_end(a);
 }
 
-/* We leave: that is no fault of the relay's or the mail's, which the next flusher takes up at once. */
+/* By us: that is no fault of the relay's or the mail's, which the next one takes up at once. */
 static void agent_stopped(struct agent *a)
 {
 	struct delivery_down down = {0};
@@ -194,6 +194,10 @@ void agent_quit(struct agent *a)
 
 	if (a->state >= AGENT_QUITTING)
 		return;
+	if (a->state == AGENT_STARTING) { /* it has no mail, and would hear of it only when the relay has let it in */
+		agent_stopped(a);
+		return;
+	}
 	mark = frame_begin(&a->out, TO_AGENT_QUIT);
 	frame_finish(&a->out, mark);
 	a->state = AGENT_QUITTING;
@@ -263,14 +267,13 @@ static bool on_log(struct agent *a, struct frame *f)
 
 static bool on_ready(struct agent *a, struct frame *f)
 {
-	if (delivery_get_ready(f, &a->ready) < 0 || a->state == AGENT_READY || a->state == AGENT_OVER)
+	if (delivery_get_ready(f, &a->ready) < 0 || a->state != AGENT_STARTING)
 		return false;
 	if (a->ready.address[0])
 		snprintf(a->where, sizeof(a->where), "%s[%s]:%u", a->ready.host, a->ready.address, (unsigned)a->ready.port);
 	else
 		snprintf(a->where, sizeof(a->where), "%s:%u", a->ready.host, (unsigned)a->ready.port);
-	if (a->state == AGENT_STARTING)
-		a->state = AGENT_READY; /* else it was told to leave meanwhile */
+	a->state = AGENT_READY;
 	a->idle = clock_mono_ms() + a->d->idle_ms;
 	relay_came_up(a->d, a->relay, &a->ready);
 	schedule_reset(a->d);

@@ -104,9 +104,7 @@ void reload_now(struct outpostd *d)
 	apply(d);
 	relay_changed(d, true);
 	listener_reload(d);
-	for (struct agent *a = d->agents; a; a = a->next)
-		if (a->state != AGENT_OVER)
-			agent_quit(a); /* the next one gets the new session */
+	agents_stop(d, false); /* the next ones get the new session */
 	schedule_reset(d);
 }
 

@@ -671,6 +671,18 @@ class Relays(Flusher):
         self.sendmail("you@example.net")
         second.wait_messages(1)
 
+    def test_hangup_while_it_connects(self):
+        """To a relay that is slow to greet: who has no mail yet is not waited for, and that it ends is nobody's fault."""
+        relay = self.start_relay(dialogue="when greeting conn=1 do wait 600000; normal\n")
+        self.configure(relay, smtp_destination_concurrency_limit="1")
+        service = self.start_outpostd()
+        self.sendmail("you@example.net")
+        harness.wait_for("a connection", lambda: relay.counters()["connections"])
+        self.configure(relay, smtp_destination_concurrency_limit="1", smtp_helo_name="other.example.com")
+        service.signal(signal.SIGHUP)
+        relay.wait_messages(1)
+        self.assertFalse(self.log_lines("is down|error:"))
+
     def test_a_configuration_that_has_changed_is_read_again(self):
         """Without a signal: before a submission, before a flush, and before a relay that is down is tried again. (But not twice
         within a few milliseconds, so each is tried until it is seen.)"""

@@ -292,11 +292,11 @@ class Ageing(Times):
 
     def test_refused_by_one_that_was_left_behind(self):
         """The answer came when main.cf named another already: nothing waits for that one."""
-        refusing = self.start_relay(dialogue='when auth do wait 1500; reply "535 5.7.8 no"\n')
+        refusing = self.start_relay(dialogue='when mail do wait 1500; reply "535 5.7.8 no"\n')
         self.down(refusing)
         service = self.start_outpostd()
         self.sendmail("-f", "me@example.com", "you@example.net")
-        harness.wait_for("the login", lambda: "C: AUTH" in self.commands(refusing))
+        harness.wait_for("the mail", lambda: "C: MAIL" in self.commands(refusing))
         other = self.start_relay(name="other")
         self.down(other)
         service.signal(signal.SIGHUP)
