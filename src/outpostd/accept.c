@@ -278,8 +278,10 @@ void accept_committed(struct outpostd *d)
 		}
 		event_pickup(a);
 		d->flush.total++; /* of the flush that may be under way */
-		if (!a->queue_only)
+		if (!a->queue_only) {
 			schedule_new_mail(d, a->uid, a->arrival);
+			d->late = true;
+		}
 		d->schedule.due_known = false;
 	}
 	accept_forget(d);

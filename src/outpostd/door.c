@@ -583,11 +583,13 @@ static void stop_listening(struct outpostd *d, struct watch *w)
 }
 
 /* Away with the names first: who comes from now on finds nobody and uses the drop, and who connected before is let in
- * and served. */
+ * and served. At a service manager's door he waits for the next of us. */
 void door_unname(struct outpostd *d)
 {
 	if (d->door.ours && d->door.door.fd >= 0 && !sock_managed(d->door.path))
 		unlink(d->door.path);
+	else if (!d->door.ours && d->door.door.fd >= 0)
+		loop_want(&d->loop, &d->door.door, 0);
 	if (d->door.admin.fd >= 0)
 		unlink(d->door.admin_path);
 }

@@ -319,12 +319,13 @@ static void free_all(struct outpostd *d)
 }
 
 /* The name goes first, then those who are connected are served out, then the lock is freed, and then one more look: what
- * arrived between the last look and the unlocking found nobody to wake. */
+ * arrived between the last look and the unlocking found nobody to wake, and what those brought nobody has sent. */
 static int leave(struct outpostd *d)
 {
 	bool again;
 
 	notify_say("STOPPING=1");
+	d->late = false;
 	listener_close(d);
 	door_unname(d);
 	agents_stop(d, false);
@@ -341,7 +342,7 @@ static int leave(struct outpostd *d)
 		log_line(LOG_FAIL, "qmgr", 0, "%zu verdicts could not be stored; these messages may be delivered twice", d->nverdicts);
 	journal_close(d);
 	give_queue_back(d);
-	again = d->once && !d->leaving && incoming_waits(d);
+	again = d->once && !d->leaving && (d->late || incoming_waits(d));
 	incoming_close(d);
 	close(d->signals.fd);
 	free_all(d);

@@ -896,6 +896,38 @@ class Service(Flusher):
         self.assertFalse(os.path.exists(self.door))
         self.assertEqual(len(self.queue()), 1, "-odq waits for the next run of the queue")
 
+    def test_who_is_let_in_while_it_leaves(self):
+        """He connected in time, and is served: so what he brought is sent as well, though nobody else comes."""
+        relay = self.start_relay()
+        self.configure(relay)
+        for n in range(1, 6):
+            self.sendmail("-odq", "first@example.net")
+            self.outpost("retry", self.queue()[0]["queue_id"])
+            service = self.start_outpostd("--once", wait=False)
+            harness.wait_for("the door", self.door_answers)
+            relay.wait_messages(n)
+            self.wait_log(": removed", n)
+            if self.let_in(service):
+                break
+            service.wait(20)        # we were not quick enough
+        relay.wait_messages(n + 1)
+
+    def let_in(self, service):
+        """Whether somebody was, when it had taken its name from the door. Another name stands for knowing that in time."""
+        named, self.door = self.door, self.door + ".again"
+        try:
+            os.link(named, self.door)
+            for agent in harness.children(service.pid):
+                os.kill(agent, signal.SIGSTOP)      # it is waited for, a second long
+            harness.wait_for("it to leave", lambda: not os.path.exists(named))
+            return self.submit().startswith("0 ")
+        except OSError:
+            return False
+        finally:
+            if os.path.exists(self.door):
+                os.unlink(self.door)
+            self.door = named
+
     def test_stopped_while_it_connects(self):
         """That is held neither against the relay nor against the message."""
         relay = self.start_relay(dialogue="when greeting conn=1 do wait 600000; normal\n")
