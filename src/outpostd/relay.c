@@ -254,8 +254,8 @@ static bool worth_another(struct relay *r, const struct agent *a, const struct d
 	return (why->served || (why->kind == DOWN_NETWORK && a->used > 0)) && fruitless(r);
 }
 
-/* While others are let in and served, what keeps one more out is no trouble of the relay's: it, or a firewall, counts connections and
- * says so by refusing them, closing them, or "535 too many sessions". */
+/* While others are let in, what keeps one more out is no trouble of the relay's: it, or a firewall, counts connections and says so by
+ * refusing them, closing them, or "535 too many sessions". They need not have been served: it may take its time over their first. */
 static bool is_one_too_many(struct outpostd *d, const struct agent *a, const struct delivery_down *why)
 {
 	enum conf_param pause = why->kind == DOWN_AUTH ? P_maximal_backoff_time : P_minimal_backoff_time;
@@ -263,7 +263,7 @@ static bool is_one_too_many(struct outpostd *d, const struct agent *a, const str
 	unsigned others = 0;
 
 	for (const struct agent *b = d->agents; b; b = b->next)
-		others += b != a && b->relay == r && b->state == AGENT_READY && b->used > 0;
+		others += b != a && b->relay == r && b->state == AGENT_READY;
 	if (!others || a->where[0] || why->kind == DOWN_CONFIG)
 		return false;
 	r->fewer = others;

@@ -210,8 +210,10 @@ class Routes(harness.SystemTest):
         self.assertEqual(relay.counters()["connections"], connections, "it was knocked at meanwhile")
 
     def test_a_relay_that_wants_one_connection_and_does_not_say_so(self):
-        """A second one is closed, or its login refused, while the first serves: that goes on, and the relay is not down."""
-        for n, rule in enumerate(("accept conn=2+ do close", 'auth conn=2+ do reply "535 5.7.8 too many sessions"')):
+        """A second one is closed, or its login refused, while the first serves, or takes its time over its first message: that goes on,
+        and the relay is not down."""
+        for n, rule in enumerate(("accept conn=2+ do close", 'auth conn=2+ do reply "535 5.7.8 too many sessions"',
+                                  "eod total=1 do wait 1500; normal\nwhen accept conn=2+ do close")):
             with self.subTest(rule=rule):
                 relay = self.start_relay("--rtt", "20", dialogue="when %s\n" % rule, name="alone%d" % n)
                 self.queue_dir = os.path.join(self.tmp, "alone-queue%d" % n)
