@@ -329,9 +329,11 @@ static void set_aside(struct outpostd *d, const char *name, const struct error *
 	if (dir_path(d, INCOMING_DIR, name, from, sizeof(from)) < 0 || dir_path(d, "corrupt", name, to, sizeof(to)) < 0 ||
 	    remove_excess(d, from, why))
 		return;
-	log_line(LOG_FAIL, "pickup", 0, INCOMING_DIR "/%s can't be taken in, moved to corrupt/: %s", name, why->text);
-	if (rename(from, to) < 0)
-		log_line(LOG_FAIL, "pickup", 0, "cannot move %s: %s", from, strerror(errno));
+	if (rename(from, to) == 0)
+		log_line(LOG_FAIL, "pickup", 0, INCOMING_DIR "/%s can't be taken in, moved to corrupt/: %s", name, why->text);
+	else
+		log_line(LOG_FAIL, "pickup", 0, INCOMING_DIR "/%s can't be taken in (%s), and not be moved to corrupt/: %s", name, why->text,
+			 strerror(errno));
 }
 
 /* What can't be had now may be later; nobody would say so, so it is looked at again. One line is enough for many. */
