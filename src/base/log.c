@@ -16,7 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { LINE_MAX_BYTES = 4096, SYSLOG_WAIT_MS = 200, SYSLOG_DEAF_MS = 5000 };
+enum { LINE_MAX_BYTES = 4096, SYSLOG_WAIT_MS = 2000, SYSLOG_DEAF_MS = 5000 };
 
 static struct {
 	enum log_target target;
