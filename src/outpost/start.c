@@ -19,7 +19,7 @@
 #include "base/step.h"
 #include "base/text.h"
 
-enum { PATIENCE_MS = 30000, LOOK_EVERY_MS = 20, TAKE_IN_MS = 1000, LOOKS_BETWEEN = 15, WORDS_MAX = 64 << 10 };
+enum { PATIENCE_MS = 30000, LOOK_EVERY_MS = 20, TAKE_IN_MS = 1000, COMING_MS = 4000, LOOKS_BETWEEN = 15, WORDS_MAX = 64 << 10 };
 
 static pid_t start(const char *conf_dir, bool take_in, int stderr_fd, struct error *err)
 {
@@ -155,13 +155,16 @@ static bool any_incoming(struct context *c)
  * the queue and does not answer is starting, or leaving: it is given time before it is ours to try again. */
 void start_take_in(struct context *c)
 {
-	deadline until = deadline_in_ms(TAKE_IN_MS);
+	deadline until = deadline_in_ms(COMING_MS);
+	bool served = false;
 	struct error ignored = {0};
 	int status = 0;
 	pid_t pid;
 
 	while (any_incoming(c) && !deadline_over(until)) {
 		if (answers(c)) {
+			until = served ? until : deadline_in_ms(TAKE_IN_MS);
+			served = true;
 			poll(NULL, 0, LOOK_EVERY_MS);
 			continue;
 		}
