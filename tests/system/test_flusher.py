@@ -78,6 +78,16 @@ class Flusher(harness.SystemTest):
             s.sendall(data)
         return s
 
+    def guest(self):
+        """Somebody who is connected and says nothing, where there is a door."""
+        s = socket.socket(socket.AF_UNIX)
+        try:
+            s.connect(self.door)
+            return s
+        except OSError:
+            s.close()
+            return None
+
     def answer(self, s):
         line = b""
         while not line.endswith(b"\n"):
@@ -618,8 +628,8 @@ class Relays(Flusher):
         self.configure(relay)
         self.sendmail("-odq", "you@example.net")
         self.outpost("retry", self.queue()[0]["queue_id"])
-        self.start_outpostd("--once")
-        with self.knock():      # it stays as long as somebody is connected
+        self.start_outpostd("--once", wait=False)
+        with harness.wait_for("the door", self.guest):      # it stays as long as somebody is connected
             relay.wait_messages(1)
             self.wait_queue_empty()
             self.assertEqual(self.outpost("flush").out, "1 sent, nothing is left to send\n")
@@ -636,7 +646,6 @@ class Relays(Flusher):
                 self.configure(relay, minimal_backoff_time="1s", maximal_backoff_time="1s", agent_idle_time="0s")
                 service = self.start_outpostd()
                 self.assertRegex(self.submit(), "^0 ")
-                harness.wait_for("a third failure", lambda: self.rows("SELECT failures FROM relay WHERE failures = 3"), 30)
                 self.wait_log("is up again", timeout=30)
                 first, = [line for line in self.log_lines("is down, its mail waits")]
                 self.assertEqual(len(self.log_lines("is down still")), 2)
@@ -837,8 +846,8 @@ class Relays(Flusher):
         for i in range(12):
             self.assertRegex(self.submit(sender="s%d@example.com" % i), "^0 ")
         relay.wait_messages(12, timeout=25)
-        # Three, and one that the relay has not yet seen leave.
-        self.assertLessEqual(relay.counters()["connections_max"], 4)
+        # Three, and those that the relay has not yet seen leave.
+        self.assertLessEqual(relay.counters()["connections_max"], 6)
 
     def test_a_thousand_senders_without_a_login(self):
         """They share the relay's; who has one, or whose domain has, is another relay. What nobody needs is not kept."""
@@ -859,7 +868,7 @@ class Relays(Flusher):
         self.assertEqual({(who.partition("@")[2], user) for who, user in logins.items()},
                          {("own.example", harness.USER), ("domain.example", "all")})
         self.assertLess(relay.counters()["connections"], 50)
-        self.assertEqual({name.partition(" ")[2] for name, in self.rows("SELECT nexthop FROM relay")},
+        harness.wait_for("the commit", lambda: {name.partition(" ")[2] for name, in self.rows("SELECT nexthop FROM relay")} ==
                          {"", "one@own.example", "@domain.example"})
 
     def test_fewer_connections_where_the_relay_says_so(self):
@@ -873,7 +882,7 @@ class Relays(Flusher):
 
     def test_a_relay_that_closes_all_connections_is_left_alone(self):
         """The last that is told "421" says that none is let in: it takes no further login to find that out."""
-        relay = self.start_relay(dialogue='when mail nth=2+ do wait 3000; reply "421 4.3.2 shutting down"; close\n')
+        relay = self.start_relay(dialogue='when mail nth=2+ do wait 5000; reply "421 4.3.2 shutting down"; close\n')
         self.configure(relay, smtp_destination_concurrency_limit="2", smtp_pipeline_window="2", minimal_backoff_time="1h")
         service = self.start_outpostd()
         for _ in range(20):
@@ -891,7 +900,7 @@ class Service(Flusher):
         relay = self.start_relay()
         self.configure(relay)
         self.sendmail("-odq", "you@example.net")
-        service = self.start_outpostd("--once")
+        service = self.start_outpostd("--once", wait=False)
         service.wait(15)
         self.assertFalse(os.path.exists(self.door))
         self.assertEqual(len(self.queue()), 1, "-odq waits for the next run of the queue")
@@ -1064,12 +1073,14 @@ class Service(Flusher):
         told.bind(os.path.join(self.tmp, "notify"))
         told.settimeout(10)
         fd = os.dup2(door.fileno(), 3, inheritable=True) if door.fileno() != 3 else 3
+        client = self.knock(submission())       # whom it was started for
         service = self.start("/bin/sh", "-c", "LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=door exec %s -C %s -f" %
                              (harness.program("outpostd"), self.conf), log=os.path.join(self.tmp, "outpostd.log"),
                              env={"NOTIFY_SOCKET": os.path.join(self.tmp, "notify"), "WATCHDOG_USEC": "1000000"}, pass_fds=[3])
         self.assertEqual(fd, 3)
         words = [told.recv(100).decode()]
-        self.assertRegex(self.submit(), "^0 ")
+        self.assertRegex(self.answer(client), "^0 ")
+        client.close()
         relay.wait_messages(1)
         while "WATCHDOG=1" not in words:
             words.append(told.recv(100).decode())

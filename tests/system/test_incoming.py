@@ -4,6 +4,7 @@ import os
 import random
 import resource
 import signal
+import socket
 import sqlite3
 import struct
 import subprocess
@@ -210,7 +211,7 @@ class Incoming(harness.SystemTest):
         self.wait_log("stays for now: uid %d cannot be looked up" % os.getuid())
         self.assertEqual(self.sendmail("you@example.net", code=75).err, words)
         os.unlink(down)
-        self.assertEqual(self.relay.wait_messages(1)[0].sender, "s@example.com")
+        self.assertEqual(self.relay.wait_messages(1, timeout=40)[0].sender, "s@example.com")
 
     @unittest.skipIf(harness.ASAN, "nothing can be preloaded before the sanitizers")
     def test_user_database_that_is_silent(self):
@@ -244,7 +245,7 @@ class Incoming(harness.SystemTest):
         self.start_outpostd(env={"LD_PRELOAD": library, "OUTPOST_DOWN": down})
         self.wait_log("stays for now: uid %d cannot be looked up" % os.getuid())
         os.unlink(down)
-        self.relay.wait_messages(1)
+        self.relay.wait_messages(1, timeout=40)
 
     @unittest.skipIf(harness.ASAN, "nothing can be preloaded before the sanitizers")
     def test_groups_that_nobody_hears_of(self):
@@ -336,10 +337,23 @@ class Incoming(harness.SystemTest):
             self.drop("m%d" % move)
             self.relay.wait_messages(1 + move)
 
+    def guest(self):
+        """Somebody at the door who says nothing, where there is one."""
+        s = socket.socket(socket.AF_UNIX)
+        try:
+            s.connect(os.path.join(self.queue_dir, "door"))
+            return s
+        except OSError:
+            s.close()
+            return None
+
     def test_another_life(self):
         """What comes while a flusher of one errand leaves finds nobody to wake, so it begins again: with no more descriptors than before."""
         self.drop("early")
+        self.relay.signal(signal.SIGSTOP)   # so that it can't leave before somebody is connected
         service = self.start(harness.program("outpostd"), "-C", self.conf, "-f", "--once", log=os.path.join(self.tmp, "outpostd.log"))
+        guest = harness.wait_for("the door", self.guest)
+        self.relay.signal(signal.SIGCONT)
         self.relay.wait_messages(1)
         self.wait_log(": removed")
 
@@ -351,8 +365,11 @@ class Incoming(harness.SystemTest):
         agent, = harness.children(service.pid)
         os.kill(agent, signal.SIGSTOP)      # it is waited for, a second long
         admin = os.path.join(self.queue_dir, "admin")
+        guest.close()
         harness.wait_for("it to leave", lambda: not os.path.exists(admin))
+        service.signal(signal.SIGSTOP)
         self.drop("late")
+        service.signal(signal.SIGCONT)
         self.wait_log("version", 2)
         self.relay.wait_messages(2)
         self.assertEqual(descriptors(), before)
@@ -420,7 +437,7 @@ class Incoming(harness.SystemTest):
         self.drop("patient")
         self.wait_log("incoming/.*stays for now")
         resource.prlimit(service.pid, resource.RLIMIT_NOFILE, limit)
-        self.relay.wait_messages(1)
+        self.relay.wait_messages(1, timeout=40)
 
     def test_same_file_twice(self):
         """A crash between commit and unlink leaves the file; so does somebody who restores a backup."""

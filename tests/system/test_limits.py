@@ -89,7 +89,7 @@ class Limits(harness.SystemTest):
         relay = self.ready(agent_idle_time="1s")
         self.sendmail("you@example.net")
         relay.wait_messages(1)
-        harness.wait_for("the end of the connection", lambda: relay.counters()["connections_now"] == 0, 5)
+        harness.wait_for("the end of the connection", lambda: relay.counters()["connections_now"] == 0)
 
     def test_listings_of_many_recipients(self):
         """Neither outpostd, which tells mailq, nor `outpost` holds them all; and the line of JSON is as long as it is."""

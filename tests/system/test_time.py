@@ -77,10 +77,14 @@ class Clock(Stepped):
         self.sendmail("-f", "me@example.com", "you@example.net")
         relay.wait_messages(1)
         self.assertFalse(self.log_lines("status=expired|warning was sent"))
-        now = time.time() + seconds
-        (arrival, due), = self.rows("SELECT arrival, due FROM message WHERE state = 'q' ORDER BY id LIMIT 1")
-        self.assertLess(abs(arrival / 1e6 - now), 60)
-        self.assertLess(abs(due / 1e6 - now), 60)
+        self.times_follow(seconds)
+
+    def times_follow(self, seconds):
+        """Those of the oldest message, or it would wait for years; they do when it is not under way."""
+        def near():
+            times, = self.rows("SELECT arrival, due FROM message WHERE state = 'q' ORDER BY id LIMIT 1")
+            return all(abs(t / 1e6 - time.time() - seconds) < 60 for t in times)
+        harness.wait_for("times of today", near)
 
     def test_forward(self):
         self.jump(YEARS)
@@ -110,10 +114,7 @@ class Clock(Stepped):
         self.wait_log("queue active")
         self.step(YEARS)
         self.wait_log("to=<slow@.*status=deferred", 2, timeout=20)
-        (arrival, due), = self.rows("SELECT arrival, due FROM message WHERE state = 'q' ORDER BY id LIMIT 1")
-        now = time.time() + YEARS
-        self.assertLess(abs(arrival / 1e6 - now), 60)
-        self.assertLess(abs(due / 1e6 - now), 60, "it would wait for years")
+        self.times_follow(YEARS)
 
     def test_what_was_queued_by_a_clock_that_was_right(self):
         """A machine without a clock of its own boots in 1976 and learns the time: the mail of its last life stays."""
@@ -131,9 +132,7 @@ class Clock(Stepped):
         self.sendmail("-f", "me@example.com", "me@example.net")
         relay.wait_messages(2)
         self.wait_log("to=<slow@.*status=deferred", 3, timeout=20)
-        (arrival, due), = self.rows("SELECT arrival, due FROM message WHERE state = 'q' ORDER BY id LIMIT 1")
-        self.assertLess(abs(arrival / 1e6 - time.time()), 60)
-        self.assertLess(abs(due / 1e6 - time.time()), 60, "it would wait for years")
+        self.times_follow(0)
 
 
 class PutRight(Stepped):
