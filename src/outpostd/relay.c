@@ -223,12 +223,33 @@ static unsigned connected(const struct outpostd *d, const struct relay *r)
 	return n;
 }
 
-static void allow_fewer(struct outpostd *d, struct relay *r, unsigned n)
+static void learn_number(struct outpostd *d, const struct agent *a, const struct delivery_down *why, unsigned n)
 {
+	struct relay *r = a->relay;
+
 	r->known.connections = n;
 	if (!r->known.since)
 		r->known.since = clock_us(d) / 1000000;
 	mark(d, r);
+	log_line(LOG_INFORMATION, "smtp", a->pid, "%s allows %u connection%s: %s", r->at.written, n, n == 1 ? "" : "s", why->text);
+}
+
+/* For a while no more than so many. */
+static void hold_back(struct outpostd *d, const struct agent *a, const struct delivery_down *why, unsigned n, enum conf_param pause)
+{
+	struct relay *r = a->relay;
+
+	r->fewer = n;
+	r->fewer_until = deadline_in_ms(conf_seconds(d->conf, pause) * 1000);
+	log_line(LOG_INFORMATION, "smtp", a->pid, "%s: %s; going on with %u connection%s", r->at.written, why->text, n, n == 1 ? "" : "s");
+}
+
+/* Nobody is let in, and so what kept out those before was no number: a relay that is shut down says "421" to one connection after the
+ * other. */
+static void forget_number(struct relay *r)
+{
+	r->known.connections = 0;
+	r->fewer_until = 0;
 }
 
 /* One more connection that brought nothing but "not now", or nothing. Whether the relay is to be logged in to once more all the same:
@@ -266,10 +287,7 @@ static bool is_one_too_many(struct outpostd *d, const struct agent *a, const str
 		others += b != a && b->relay == r && b->state == AGENT_READY;
 	if (!others || a->where[0] || why->kind == DOWN_CONFIG)
 		return false;
-	r->fewer = others;
-	r->fewer_until = deadline_in_ms(conf_seconds(d->conf, pause) * 1000);
-	log_line(LOG_INFORMATION, "smtp", a->pid, "%s: %s; going on with %u connection%s", r->at.written, why->text, others,
-		 others == 1 ? "" : "s");
+	hold_back(d, a, why, others, pause);
 	return true;
 }
 
@@ -279,7 +297,7 @@ static void force(struct relay *r, bool refused)
 		r->forced = true;
 }
 
-/* A session ended. A relay that refuses the n-th connection says how many it allows. */
+/* A session ended. A relay that refuses the n-th connection says how many it allows; less surely if that one had served. */
 void relay_agent_down(struct outpostd *d, struct agent *a, const struct delivery_down *why)
 {
 	struct relay *r = a->relay;
@@ -287,9 +305,10 @@ void relay_agent_down(struct outpostd *d, struct agent *a, const struct delivery
 
 	snprintf(r->digest, sizeof(r->digest), "%s", a->digest);
 	if (why->kind == DOWN_BUSY && others) {
-		allow_fewer(d, r, others);
-		log_line(LOG_INFORMATION, "smtp", a->pid, "%s allows %u connection%s: %s", r->at.written, others, others == 1 ? "" : "s",
-			 why->text);
+		if (a->used)
+			hold_back(d, a, why, others, P_maximal_backoff_time);
+		else
+			learn_number(d, a, why, others);
 		return;
 	}
 	if (is_one_too_many(d, a, why))
@@ -300,6 +319,8 @@ void relay_agent_down(struct outpostd *d, struct agent *a, const struct delivery
 	}
 	if (renew_credential(d, a, why))
 		return;
+	if (!others)
+		forget_number(r);
 	relay_went_down(d, r, why);
 	/* It began before somebody mended something and asked for a flush: that was not the try he asked for. */
 	if (d->flush.on && d->flush.reach != FLUSH_MAIL && a->since < d->flush.since)

@@ -895,6 +895,22 @@ class Relays(Flusher):
         self.assertEqual(relay.counters()["connections"], 2)
 
 
+    def test_a_restart_is_no_limit(self):
+        """A relay that is shut down says 421 to one connection after the other; the last of them that goes on is not all it allows."""
+        end = 'reply "421 4.3.2 shutting down"; close\n'
+        for dialogue in ("when greeting conn=2 do %swhen mail conn=1 nth=2 do wait 800; %s" % (end, end),
+                         "when mail conn=1 nth=2 do wait 800; %swhen mail conn=2 nth=2 do wait 1600; normal\n" % end):
+            relay = self.start_relay(dialogue=dialogue, name="relay%d" % len(dialogue))
+            self.configure(relay, smtp_destination_concurrency_limit="2", smtp_pipeline_window="2", minimal_backoff_time="1s")
+            service = self.start_outpostd()
+            for _ in range(20):
+                self.assertRegex(self.submit(), "^0 ")
+            relay.wait_messages(20, timeout=30)
+            self.wait_queue_empty()
+            self.assertEqual(service.stop(), 0)
+            self.assertEqual([known for known, in self.rows("SELECT known FROM relay") if "connections=" in known], [])
+
+
 class Service(Flusher):
     def test_once_leaves(self):
         relay = self.start_relay()
