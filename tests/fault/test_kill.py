@@ -241,7 +241,8 @@ class FullWindow(Crash):
         def kill(service):
             died = len(self.log_lines("agent died"))
             self.kill_all(harness.descendants(service.pid))
-            self.wait_log("agent died", died + 1)
+            harness.wait_for("its end to be seen, or all to be sent",
+                             lambda: len(self.log_lines("agent died")) > died or not self.queue(), 30)
             sent = len(self.log_lines("status=sent"))
             self.flushing = self.start(harness.program("outpost"), "-C", self.conf, "flush",
                                        log=os.path.join(self.tmp, "flush.log"))
