@@ -107,7 +107,7 @@ class Timeout(AssertionError):
     pass
 
 
-def wait_for(what, predicate, timeout=10.0):
+def wait_for(what, predicate, timeout=20.0):
     """Calls predicate until it returns something true and returns that; Timeout after so many seconds."""
     end = time.monotonic() + timeout * SLOW
     pause = 0.002
@@ -214,7 +214,7 @@ class Service:
         with open(self.log, "rb") as f:
             return f.read().decode("utf-8", "replace")
 
-    def wait(self, timeout=10.0):
+    def wait(self, timeout=30.0):
         """Its exit status once it has ended by itself."""
         try:
             return self.process.wait(timeout * SLOW)
@@ -231,7 +231,7 @@ class Service:
             self.process.kill()
         return self.process.wait()
 
-    def stop(self, timeout=10.0):
+    def stop(self, timeout=30.0):
         """SIGTERM, then SIGKILL at the deadline (which is a failure). Returns the exit status."""
         if self.alive():
             self.process.terminate()
