@@ -259,7 +259,8 @@ static int show_and_write(struct context *c, struct import *im, struct error *er
 		return 0;
 	if (!option_given(c, "yes") && !term_confirm("\nWrite this?", false))
 		return error_set(err, EX_USAGE, NULL, "nothing was written (--yes writes without asking)");
-	for (size_t i = 0; i < n; i++)
+	/* main.cf last: a running outpostd reads it again at any time, and then the maps it names are there. */
+	for (size_t i = n; i-- > 0;)
 		if (write_target(im, &targets[i], err) < 0)
 			return -1;
 	mend(c);

@@ -85,6 +85,17 @@ class Import(harness.SystemTest):
         with open(os.path.join(self.conf, "main.cf.old")) as f:
             self.assertIn("old.example.com", f.read())
 
+    def test_main_cf_comes_last(self):
+        """It is what outpostd looks at: the files that it names are there by then, or it is as it was."""
+        path = self.write("msmtprc", "account default\nhost new.example.com\ntls on\nauth on\nuser me\npassword x\n")
+        os.mkdir(os.path.join(self.conf, "sasl_passwd.old"))
+        self.assertIn("sasl_passwd.old", self.outpost("import", "--yes", "msmtp", path, code=73).err)
+        self.assertFalse(os.path.exists(os.path.join(self.conf, "main.cf")))
+        os.rmdir(os.path.join(self.conf, "sasl_passwd.old"))
+        self.outpost("import", "--yes", "msmtp", path)
+        self.assertIn("[new.example.com]:587", self.read("main.cf"))
+        self.assertIn("[new.example.com]:587", self.read("sasl_passwd"))
+
     def test_nullmailer_with_several_remotes(self):
         """As Debian's nullmailer-send(8) shows them: tried in order; a fallback with TLS from the first byte; QMQP left out."""
         path = os.path.dirname(self.write("nm/remotes",
