@@ -1078,22 +1078,51 @@ class Service(Flusher):
                         held.append(os.readlink("/proc/%d/fd/%s" % (pid, fd)))
             self.assertEqual([os.path.dirname(path) for path in held], [os.path.realpath(self.queue_dir)])
 
-    def test_socket_activation_readiness_watchdog(self):
-        relay = self.start_relay()
-        self.configure(relay, idle_time="1s")
+    def managers_door(self):
+        """One that a service manager keeps, as descriptor 3."""
         door = socket.socket(socket.AF_UNIX)
         door.bind(self.door)
         os.chmod(self.door, 0o666)
         door.listen(100)
+        if door.fileno() != 3:
+            os.dup2(door.fileno(), 3, inheritable=True)
+        return door
+
+    def start_activated(self, env=None):
+        return self.start("/bin/sh", "-c", "LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=door exec %s -C %s -f" %
+                          (harness.program("outpostd"), self.conf), log=os.path.join(self.tmp, "outpostd.log"), env=env, pass_fds=[3])
+
+    def test_who_comes_to_a_managers_door_while_it_leaves(self):
+        """He waits there for the next one: nobody would send what this one took."""
+        relay = self.start_relay()
+        self.configure(relay, idle_time="1s")
+        door, admin = self.managers_door(), os.path.join(self.queue_dir, "admin")
+        first = self.knock(submission())
+        service = self.start_activated()
+        self.assertRegex(self.answer(first), "^0 ")
+        relay.wait_messages(1)
+        self.wait_log(": removed")
+        for agent in harness.children(service.pid):
+            os.kill(agent, signal.SIGSTOP)      # it is waited for, a second long
+        harness.wait_for("it to leave", lambda: not os.path.exists(admin))
+        second = self.knock(submission())
+        self.assertEqual(service.wait(), 0)
+        self.assertEqual(select.select([second], [], [], 0)[0], [], "it was let in")
+        self.start_activated()
+        self.assertRegex(self.answer(second), "^0 ")
+        relay.wait_messages(2)
+        for s in (first, second, door):
+            s.close()
+
+    def test_socket_activation_readiness_watchdog(self):
+        relay = self.start_relay()
+        self.configure(relay, idle_time="1s")
+        door = self.managers_door()
         told = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         told.bind(os.path.join(self.tmp, "notify"))
         told.settimeout(10)
-        fd = os.dup2(door.fileno(), 3, inheritable=True) if door.fileno() != 3 else 3
         client = self.knock(submission())       # whom it was started for
-        service = self.start("/bin/sh", "-c", "LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=door exec %s -C %s -f" %
-                             (harness.program("outpostd"), self.conf), log=os.path.join(self.tmp, "outpostd.log"),
-                             env={"NOTIFY_SOCKET": os.path.join(self.tmp, "notify"), "WATCHDOG_USEC": "1000000"}, pass_fds=[3])
-        self.assertEqual(fd, 3)
+        service = self.start_activated({"NOTIFY_SOCKET": os.path.join(self.tmp, "notify"), "WATCHDOG_USEC": "1000000"})
         words = [told.recv(100).decode()]
         self.assertRegex(self.answer(client), "^0 ")
         client.close()
