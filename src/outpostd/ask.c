@@ -278,6 +278,8 @@ static bool wake_begin(struct client *c, char **args, int n)
 
 	if (ask_allowed(c, P_authorized_flush_users) <= 0)
 		return ask_ends(c, EX_NOPERM, "authorized_flush_users does not name you");
+	if (c->d->parting)
+		return false; /* hung up on, he asks the next of us */
 	c->d->incoming.look = true;
 	if (n == 0) {
 		flush_start(c->d, is_admin(c) ? FLUSH_RELAYS : FLUSH_MAIL);

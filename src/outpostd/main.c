@@ -325,6 +325,7 @@ static int leave(struct outpostd *d)
 	bool again;
 
 	notify_say("STOPPING=1");
+	d->parting = true;
 	d->late = false;
 	listener_close(d);
 	door_unname(d);

@@ -611,6 +611,7 @@ struct outpostd {
 	int64_t active;			/* monotonic ms when something last happened, for leaving */
 	deadline linger;
 	bool flushed;			/* the errand of --once is done */
+	bool parting;			/* past the last look at the queue: no run of it begins any more */
 	bool late;			/* mail was accepted while we left: nobody has sent it */
 	deadline upkeep, watchdog;
 	int64_t watchdog_ms, reload_checked;

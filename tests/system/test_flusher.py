@@ -923,6 +923,20 @@ class Service(Flusher):
 
     def test_who_is_let_in_while_it_leaves(self):
         """He connected in time, and is served: so what he brought is sent as well, though nobody else comes."""
+        relay, n = self.while_it_leaves(lambda: self.submit().startswith("0 "))
+        relay.wait_messages(n + 1)
+
+    def test_who_asks_for_a_run_while_it_leaves(self):
+        """A run that it can't make any more is not promised: he is hung up on, and asks the next."""
+        def hung_up_on():
+            s = self.knock(CONTROL_MAGIC + b"wake\n")
+            with s:
+                self.assertEqual(s.recv(100), b"")
+            return True
+        self.while_it_leaves(hung_up_on)
+
+    def while_it_leaves(self, what):
+        """The relay, and how many messages it took before that was done."""
         relay = self.start_relay()
         self.configure(relay)
         for n in range(1, 6):
@@ -932,12 +946,12 @@ class Service(Flusher):
             harness.wait_for("the door", self.door_answers)
             relay.wait_messages(n)
             self.wait_log(": removed", n)
-            if self.let_in(service):
-                break
+            if self.let_in(service, what):
+                return relay, n
             service.wait(20)        # we were not quick enough
-        relay.wait_messages(n + 1)
+        return self.fail("never quick enough")
 
-    def let_in(self, service):
+    def let_in(self, service, what):
         """Whether somebody was, when it had taken its name from the door. Another name stands for knowing that in time."""
         named, self.door = self.door, self.door + ".again"
         try:
@@ -945,7 +959,7 @@ class Service(Flusher):
             for agent in harness.children(service.pid):
                 os.kill(agent, signal.SIGSTOP)      # it is waited for, a second long
             harness.wait_for("it to leave", lambda: not os.path.exists(named))
-            return self.submit().startswith("0 ")
+            return what()
         except OSError:
             return False
         finally:
