@@ -322,26 +322,27 @@ static bool remove_excess(struct outpostd *d, const char *path, const struct err
 	return unlink(path) == 0;
 }
 
-static void set_aside(struct outpostd *d, const char *name, const struct error *why)
-{
-	char from[1200], to[1200];
-
-	if (dir_path(d, INCOMING_DIR, name, from, sizeof(from)) < 0 || dir_path(d, "corrupt", name, to, sizeof(to)) < 0 ||
-	    remove_excess(d, from, why))
-		return;
-	if (rename(from, to) == 0)
-		log_line(LOG_FAIL, "pickup", 0, INCOMING_DIR "/%s can't be taken in, moved to corrupt/: %s", name, why->text);
-	else
-		log_line(LOG_FAIL, "pickup", 0, INCOMING_DIR "/%s can't be taken in (%s), and not be moved to corrupt/: %s", name, why->text,
-			 strerror(errno));
-}
-
 /* What can't be had now may be later; nobody would say so, so it is looked at again. One line is enough for many. */
 static bool stays(struct outpostd *d, const char *name, const char *why)
 {
 	if (d->incoming.stays++ == 0)
 		log_line(LOG_WARN, "pickup", 0, INCOMING_DIR "/%s stays for now: %s", name, why);
 	return false;
+}
+
+static void set_aside(struct outpostd *d, const char *name, const struct error *why)
+{
+	char from[1200], to[1200], words[800];
+
+	if (dir_path(d, INCOMING_DIR, name, from, sizeof(from)) < 0 || dir_path(d, "corrupt", name, to, sizeof(to)) < 0 ||
+	    remove_excess(d, from, why))
+		return;
+	if (rename(from, to) == 0) {
+		log_line(LOG_FAIL, "pickup", 0, INCOMING_DIR "/%s can't be taken in, moved to corrupt/: %s", name, why->text);
+		return;
+	}
+	snprintf(words, sizeof(words), "%s, and it can't be moved to corrupt/: %s", why->text, strerror(errno));
+	stays(d, name, words);
 }
 
 /* True: it is in the transaction. */
@@ -352,7 +353,7 @@ static bool take_one(struct outpostd *d, const char *name, const struct owner *o
 	bool aside;
 
 	if (fd < 0)
-		return errno != ENOENT && errno != ELOOP && stays(d, name, strerror(errno));
+		return errno != ENOENT && stays(d, name, errno == ELOOP ? "it is a symbolic link" : strerror(errno));
 	rc = take_file(d, fd, o, &aside, &err);
 	close(fd);
 	if (rc == 0)

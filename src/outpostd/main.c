@@ -404,7 +404,9 @@ static int one_life(struct outpostd *d, int *report)
 	struct error err = {0};
 
 	if (start(d, &err) < 0) {
-		log_line(LOG_FAIL, "outpostd", 0, "%s", err.text);
+		/* Who came for one errand and finds another at work may well find it done. */
+		log_line((d->once || d->take_in) && d->lock < 0 && err.code == EX_TEMPFAIL ? LOG_INFORMATION : LOG_FAIL, "outpostd", 0, "%s",
+			 err.text);
 		if (!d->on_stderr)
 			fprintf(stderr, "outpostd: %s\n", err.text);
 		attached(report, err.code);

@@ -115,6 +115,7 @@ class Incoming(harness.SystemTest):
             listed = self.outpost("queue")
         self.assertIn("Mail queue is empty", listed.out)
         self.assertIn("outpost: not in this list: 1 in incoming/, to be taken in as soon as outpostd answers\n", listed.err)
+        self.assertFalse(self.log_lines("error: "))
 
     def test_flusher_that_finds_somebody_at_the_queue(self):
         """Who has the queue and serves nobody may be past looking into incoming/: the flusher that was started for a message waits
@@ -481,6 +482,21 @@ class Incoming(harness.SystemTest):
         self.relay.wait_messages(2)
         done = self.outpost("status", code=None)
         self.assertIn("set aside", done.out)
+
+    def test_rubbish_that_can_not_be_moved(self):
+        """A flusher of one errand begins no other life for it; what is good is sent."""
+        self.drop("good")
+        with open(os.path.join(self.incoming, "C" * 24 + ".msg"), "wb") as f:
+            f.write(b"rubbish")
+        os.symlink("/etc/passwd", os.path.join(self.incoming, "F" * 24 + ".msg"))
+        with open(os.path.join(self.queue_dir, "corrupt"), "w"):
+            pass        # a file, where there should be a directory
+        service = self.start(harness.program("outpostd"), "-C", self.conf, "-f", "--once", log=os.path.join(self.tmp, "outpostd.log"))
+        self.relay.wait_messages(1)
+        self.assertEqual(service.wait(), 0)
+        self.assertEqual(len(self.log_lines("version ")), 1)
+        self.assertTrue(self.log_lines("stays for now: .*can't be moved to corrupt/: "))
+        self.assertEqual(len(os.listdir(self.incoming)), 2)
 
     def test_taken_is_taken(self):
         """What nobody can send was acknowledged all the same: its sender is told, and it does not rest in corrupt/."""
