@@ -189,6 +189,17 @@ def command_of(pid):
         return "?"
 
 
+def open_files(pid):
+    """What its descriptors are, as /proc has it; one that it closes meanwhile may be missing."""
+    found = []
+    for fd in os.listdir("/proc/%d/fd" % pid):
+        try:
+            found.append(os.readlink("/proc/%d/fd/%s" % (pid, fd)))
+        except OSError:
+            pass
+    return found
+
+
 def _reap(pid):
     try:
         os.waitpid(pid, os.WNOHANG)

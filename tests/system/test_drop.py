@@ -535,7 +535,7 @@ class Drop(harness.SystemTest):
         pipe = os.readlink("/proc/self/fd/%d" % r)
         os.close(r)
         os.close(w)
-        held = [os.readlink(fd.path) for fd in os.scandir("/proc/%d/fd" % p.pid)]
+        held = harness.open_files(p.pid)
         self.assertNotIn(pipe, held)
         with open("/proc/%d/limits" % p.pid) as f:
             soft, hard = re.search(r"Max open files +(\S+) +(\S+)", f.read()).groups()

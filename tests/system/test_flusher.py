@@ -39,13 +39,7 @@ def submission(sender="s@example.com", recipients=("r@example.net",), body=b"Sub
 
 def holds(pid, name):
     """Whether it has a file of this name open."""
-    for fd in os.listdir("/proc/%d/fd" % pid):
-        try:
-            if os.path.basename(os.readlink("/proc/%d/fd/%s" % (pid, fd))) == name:
-                return True
-        except OSError:
-            pass
-    return False
+    return any(os.path.basename(path) == name for path in harness.open_files(pid))
 
 
 class Flusher(harness.SystemTest):
@@ -1085,11 +1079,14 @@ class Service(Flusher):
         agents = harness.descendants(service.pid)
         self.assertTrue(agents)
         for pid in agents:
-            place, held = "/proc/%d/fdinfo" % pid, []
-            for fd in os.listdir(place):
-                with open(os.path.join(place, fd)) as f:
-                    if "FLOCK" in f.read():
-                        held.append(os.readlink("/proc/%d/fd/%s" % (pid, fd)))
+            held = []
+            for fd in os.listdir("/proc/%d/fdinfo" % pid):
+                try:
+                    with open("/proc/%d/fdinfo/%s" % (pid, fd)) as f:
+                        if "FLOCK" in f.read():
+                            held.append(os.readlink("/proc/%d/fd/%s" % (pid, fd)))
+                except FileNotFoundError:
+                    pass        # closed meanwhile
             self.assertEqual([os.path.dirname(path) for path in held], [os.path.realpath(self.queue_dir)])
 
     def managers_door(self):

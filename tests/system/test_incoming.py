@@ -359,9 +359,7 @@ class Incoming(harness.SystemTest):
         self.wait_log(": removed")
 
         def descriptors():
-            place = "/proc/%d/fd" % service.pid
-            return sorted(os.readlink(os.path.join(place, fd)).split(":")[-1] for fd in os.listdir(place)
-                          if "anon_inode" in os.readlink(os.path.join(place, fd)))
+            return sorted(path.split(":")[-1] for path in harness.open_files(service.pid) if "anon_inode" in path)
         before = descriptors()
         agent, = harness.children(service.pid)
         os.kill(agent, signal.SIGSTOP)      # it is waited for, a second long
@@ -411,8 +409,8 @@ class Incoming(harness.SystemTest):
                               stdout=subprocess.PIPE, env=self.environ()) as slow:
             slow.stdin.write(data[:50])
             slow.stdin.flush()
-            harness.wait_for("it to have begun", lambda: any(self.incoming in os.readlink(fd.path) and "(deleted)" in os.readlink(fd.path)
-                                                             for fd in os.scandir("/proc/%d/fd" % slow.pid)))
+            harness.wait_for("it to have begun", lambda: any(self.incoming in path and "(deleted)" in path
+                                                             for path in harness.open_files(slow.pid)))
             self.sendmail("fast@example.net", input=b"Subject: fast\n\nfast\n")
             self.relay.wait_messages(1)
             slow.communicate(data[50:])
