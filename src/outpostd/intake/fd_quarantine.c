@@ -1,5 +1,5 @@
 /*
- * hatch.c: reading and closing a stranger's socket. A descriptor that is sent along with the bytes is closed by whoever
+ * fd_quarantine.c: reading and closing a stranger's socket. A descriptor that is sent along with the bytes is closed by whoever
  * takes these bytes out of the socket, or closes the socket with the bytes in it, whether he wanted it or not; and
  * closing somebody else's file (FUSE, SO_LINGER) may take for ever. So bytes are looked at first: the kernel
  * says when a descriptor hangs on them. Such a socket is given to a process that does nothing but keep it, and

@@ -1,5 +1,5 @@
 /*
- * letter.c: a message as frames for an agent: the envelope, the header rewritten, the stored body. A small
+ * agent_feed.c: a message as frames for an agent: the envelope, the header rewritten, the stored body. A small
  * one follows its START at once; a large one goes chunk by chunk when the agent asks for it, so that memory
  * is the same for any size.
  */

@@ -1,5 +1,5 @@
 /*
- * user.c: who a uid is, and which groups parameters name. The user database may be on another machine, slow, or silent
+ * user_lookup.c: who a uid is, and which groups parameters name. The user database may be on another machine, slow, or silent
  * for ever: a process of its own asks it, for which we wait a moment and no longer, before a transaction begins, never
  * within one, and not again for a minute.
  */

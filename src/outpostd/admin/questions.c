@@ -1,7 +1,7 @@
-/* ask.c: questions at the door and at the administrator's socket: mailq in pages, so that neither a slow terminal nor
+/* questions.c: questions at the door and at the administrator's socket: mailq in pages, so that neither a slow terminal nor
  * a million messages hold anything. */
 #include "config.h"
-#include "outpostd/ask.h"
+#include "outpostd/admin/questions.h"
 
 #include <stdarg.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-/* ask.h: a question while it is being answered. Each verb is a table entry. */
+/* questions.h: a question while it is being answered. Each verb is a table entry. */
 #ifndef OUTPOSTD_ASK_H
 #define OUTPOSTD_ASK_H
 

@@ -1,4 +1,4 @@
-/* budget.c: so many messages in so long: for a relay (smtp_destination_rate_per_...) and for a user (user_message_rate_limit). */
+/* rate.c: so many messages in so long: for a relay (smtp_destination_rate_per_...) and for a user (user_message_rate_limit). */
 #include "config.h"
 #include "outpostd/outpostd.h"
 

@@ -1,5 +1,5 @@
 /*
- * relay.c: which relay may be tried, and when. A relay that is down moves no message: it is tried by one agent
+ * state.c: which relay may be tried, and when. A relay that is down moves no message: it is tried by one agent
  * at a time, at growing distances, and its state outlives us. Where only the administrator can help (a
  * credential that was refused, a certificate, main.cf) the line is loud, mail is not failed by age, and
  * the pause ends early when what was refused has changed.

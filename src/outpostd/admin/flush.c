@@ -1,6 +1,6 @@
-/* admin.c: what only the administrator's socket answers. */
+/* flush.c: what only the administrator's socket answers. */
 #include "config.h"
-#include "outpostd/ask.h"
+#include "outpostd/admin/questions.h"
 
 #include <string.h>
 #include <unistd.h>

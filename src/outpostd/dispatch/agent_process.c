@@ -1,5 +1,5 @@
 /*
- * agent.c: delivery agents, each one connection to a relay. They are started when mail is due, told the
+ * agent_process.c: delivery agents, each one connection to a relay. They are started when mail is due, told the
  * session, and then kept a window of messages ahead of their verdicts. All that comes from one is frames; one
  * that breaks the grammar is killed and counts as dead.
  */

@@ -1,4 +1,4 @@
-/* upkeep.c: what is done when nothing else is: history and failed messages end, space is given back, and where a
+/* housekeeping.c: what is done when nothing else is: history and failed messages end, space is given back, and where a
  * relay is down the messages that wait for it are looked at for their age. */
 #include "config.h"
 #include "outpostd/outpostd.h"

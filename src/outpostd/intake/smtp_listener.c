@@ -1,5 +1,5 @@
 /*
- * listener.c: SMTP on the loopback interface, for programs that know no sendmail (inet_interfaces = loopback-only).
+ * smtp_listener.c: SMTP on the loopback interface, for programs that know no sendmail (inet_interfaces = loopback-only).
  *
  * Every connection is given to a `sendmail -bs` of its own, which shuts itself up in a sandbox before its first byte and
  * can do nothing but hand mail in at the door. Where the kernel has no sandbox the listener stays off. The sockets are

@@ -1,4 +1,4 @@
-/* secret.c: the credential for an agent that asks for it. A program or a token endpoint may take seconds over it; nobody waits
+/* agent_credential.c: the credential for an agent that asks for it. A program or a token endpoint may take seconds over it; nobody waits
  * meanwhile. */
 #include "config.h"
 #include "outpostd/outpostd.h"
