@@ -21,7 +21,7 @@
 #include "base/sock.h"
 #include "base/text.h"
 #include "conf/conf.h"
-#include "conf/tls.h"
+#include "nexthop/tls_policy.h"
 #include "outpost/check/explain.h"
 #include "outpost/check/health.h"
 #include "rules/rules.h"

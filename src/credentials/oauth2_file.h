@@ -1,5 +1,5 @@
 /*
- * conf/oauth2.h: the file behind oauth2:FILE (sasl_passwd(5)): who, at which provider, by which grant.
+ * credentials/oauth2_file.h: the file behind oauth2:FILE (sasl_passwd(5)): who, at which provider, by which grant.
  */
 #ifndef CONF_OAUTH2_H
 #define CONF_OAUTH2_H

@@ -1,4 +1,4 @@
-/* conf/sha256.h: SHA-256 (FIPS 180-4), so that a program which needs a fingerprint links no TLS library for it. */
+/* credentials/sha256.h: SHA-256 (FIPS 180-4), so that a program which needs a fingerprint links no TLS library for it. */
 #ifndef CONF_SHA256_H
 #define CONF_SHA256_H
 

@@ -4,7 +4,7 @@
  */
 #include "config.h"
 #include "conf/internal.h"
-#include "conf/oauth2.h"
+#include "credentials/oauth2_file.h"
 #include "base/deadline.h"
 #include "base/io.h"
 #include "base/limits.h"

@@ -1,5 +1,5 @@
 /*
- * conf/tls.h: what main.cf and smtp_tls_policy_maps say of TLS to one relay, ready for the delivery agent.
+ * nexthop/tls_policy.h: what main.cf and smtp_tls_policy_maps say of TLS to one relay, ready for the delivery agent.
  */
 #ifndef CONF_TLS_H
 #define CONF_TLS_H

@@ -3,7 +3,7 @@
  */
 #include "config.h"
 #include "conf/internal.h"
-#include "conf/sha256.h"
+#include "credentials/sha256.h"
 #include "base/limits.h"
 
 #include <errno.h>

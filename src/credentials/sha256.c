@@ -1,5 +1,5 @@
 #include "config.h"
-#include "conf/sha256.h"
+#include "credentials/sha256.h"
 
 #include <string.h>
 

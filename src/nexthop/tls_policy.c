@@ -1,6 +1,6 @@
 #include "config.h"
 #include "conf/internal.h"
-#include "conf/tls.h"
+#include "nexthop/tls_policy.h"
 #include "base/limits.h"
 
 #include <stdio.h>
