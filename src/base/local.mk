@@ -6,6 +6,8 @@ libbase_a_SOURCES = \
 	src/base/error.c src/base/error.h \
 	src/base/buf.c src/base/buf.h \
 	src/base/text.c src/base/text.h \
+	src/base/array.c src/base/array.h \
+	src/base/spool.c src/base/spool.h \
 	src/base/deadline.c src/base/deadline.h \
 	src/base/frame.c src/base/frame.h \
 	src/base/io.c src/base/io.h \

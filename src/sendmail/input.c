@@ -23,7 +23,7 @@ void input_init(struct input *in, bool dots, bool stuffed)
 	memset(in, 0, sizeof(*in));
 	buf_init(&in->header, LIMIT_HEADER);
 	buf_init(&in->line, LIMIT_HEADER);
-	spool_init(&in->body);
+	spool_init(&in->body, NULL);
 	in->dots = dots || stuffed;
 	in->stuffed = stuffed;
 	in->first = in->at_start = in->utf8 = in->crlf = true;

@@ -14,7 +14,7 @@
 
 #include "base/buf.h"
 #include "base/error.h"
-#include "sendmail/spool.h"
+#include "base/spool.h"
 
 struct input {
 	struct buf header;	/* fields, without the empty line */

@@ -12,7 +12,6 @@ sendmail_SOURCES = \
 	src/sendmail/place.c src/sendmail/place.h \
 	src/sendmail/recipients.c src/sendmail/recipients.h \
 	src/sendmail/smtpd.c src/sendmail/smtpd.h \
-	src/sendmail/spool.c src/sendmail/spool.h \
 	src/sendmail/verify.c \
 	src/sendmail/wake.c src/sendmail/wake.h \
 	src/sendmail/xtext.c src/sendmail/xtext.h

@@ -170,7 +170,7 @@ static void test_spool(void **state)
 	ssize_t n;
 
 	(void)state;
-	spool_init(&s);
+	spool_init(&s, NULL);
 	for (int i = 0; i < 100; i++) {
 		memset(piece, 'a' + i % 26, sizeof(piece));
 		assert_int_equal(spool_add(&s, piece, sizeof(piece), &err), 0);

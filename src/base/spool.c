@@ -1,5 +1,5 @@
 #include "config.h"
-#include "sendmail/spool.h"
+#include "base/spool.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,11 +11,12 @@
 #include "base/io.h"
 #include "base/limits.h"
 
-void spool_init(struct spool *s)
+void spool_init(struct spool *s, const char *dir)
 {
 	buf_init(&s->memory, LIMIT_CHUNK);
 	s->fd = -1;
 	s->written = 0;
+	s->dir = dir;
 }
 
 void spool_free(struct spool *s)
@@ -53,11 +54,16 @@ static int open_in(const char *dir)
 	return fd;
 }
 
-static int open_file(struct error *err)
+static int open_file(const struct spool *s, struct error *err)
 {
 	/* the last for callers to whom all but /dev is read-only (ProtectSystem=strict) */
 	const char *dirs[] = {getenv("TMPDIR"), "/tmp", "/var/tmp", "/dev/shm"};
 
+	if (s->dir) {
+		int fd = open_in(s->dir);
+
+		return fd >= 0 ? fd : error_sys(err, EX_TEMPFAIL, "4.3.1", "cannot write to %s", s->dir);
+	}
 	for (size_t i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++) {
 		int fd = dirs[i] && dirs[i][0] == '/' ? open_in(dirs[i]) : -1;
 
@@ -70,11 +76,11 @@ static int open_file(struct error *err)
 static int write_out(struct spool *s, const char *p, size_t n, struct error *err)
 {
 	if (s->fd < 0)
-		s->fd = open_file(err);
+		s->fd = open_file(s, err);
 	if (s->fd < 0)
 		return -1;
 	if (io_write_all(s->fd, p, n, DEADLINE_NEVER) < 0)
-		return error_sys(err, EX_TEMPFAIL, "4.3.1", "cannot write the temporary file");
+		return error_sys(err, EX_TEMPFAIL, "4.3.1", "cannot write %s%s", s->dir ? "to " : "the temporary file", s->dir ? s->dir : "");
 	s->written += n;
 	return 0;
 }

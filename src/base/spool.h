@@ -1,8 +1,8 @@
 /*
  * spool.h: bytes that are kept until they are needed: in memory up to 64 KiB, then in an unlinked temporary file.
  */
-#ifndef SENDMAIL_SPOOL_H
-#define SENDMAIL_SPOOL_H
+#ifndef BASE_SPOOL_H
+#define BASE_SPOOL_H
 
 #include <stddef.h>
 #include <stdint.h>
@@ -15,9 +15,11 @@ struct spool {
 	struct buf memory;	/* all of it, or what is not written yet */
 	int fd;			/* -1: all in memory */
 	uint64_t written;	/* bytes in the file */
+	const char *dir;
 };
 
-void spool_init(struct spool *s);
+/* dir: where the file is made; must outlive s. NULL: TMPDIR, or where temporary files usually go. */
+void spool_init(struct spool *s, const char *dir);
 void spool_free(struct spool *s);
 /* Empties it for the next message; the file is closed. */
 void spool_reset(struct spool *s);
