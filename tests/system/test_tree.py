@@ -27,7 +27,7 @@ FORBIDDEN_LIBRARIES = {
 
 
 def sources(folder):
-    return sorted(glob.glob(os.path.join(SRC, folder, "*.[ch]")))
+    return sorted(glob.glob(os.path.join(SRC, folder, "**", "*.[ch]"), recursive=True))
 
 
 def folder_of(include):
