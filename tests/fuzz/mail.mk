@@ -11,5 +11,5 @@ fuzz_envelope_LDADD = libmail.a $(FUZZ_MAIN) libbase.a
 fuzz_input_SOURCES = tests/fuzz/fuzz_input.c src/sendmail/input.c src/sendmail/spool.c
 fuzz_input_LDADD = libmail.a $(FUZZ_MAIN) libbase.a
 fuzz_smtpd_SOURCES = tests/fuzz/fuzz_smtpd.c src/sendmail/smtpd.c src/sendmail/input.c src/sendmail/spool.c \
-	src/sendmail/letter.c src/sendmail/recipients.c src/sendmail/caller.c src/sendmail/place.c src/sendmail/xtext.c
+	src/sendmail/compose.c src/sendmail/recipients.c src/sendmail/caller.c src/sendmail/find_queue.c src/sendmail/xtext.c
 fuzz_smtpd_LDADD = libmail.a libconf.a $(FUZZ_MAIN) libbase.a
