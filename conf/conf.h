@@ -140,7 +140,7 @@ unsigned conf_maps_bad_line(const struct conf_maps *m, const char **path);
 /* 1: found, appended to value; 0: not there; -1. Key as is. */
 int conf_maps_get(struct conf_maps *m, const char *key, struct buf *value, struct error *err);
 
-/* ---- credentials (conf/credential.c): Postfix's order of keys. */
+/* ---- credentials (src/credentials/lookup.c): Postfix's order of keys. */
 struct conf_credential {
 	struct buf user, secret;	/* wipe with conf_credential_wipe */
 	char kind;			/* 'P' password, 'T' OAuth2 access token */

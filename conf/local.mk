@@ -7,19 +7,19 @@ libconf_a_SOURCES = \
 	conf/expand.c \
 	conf/value.c \
 	conf/host.c \
-	conf/relay.c \
-	conf/map.c \
 	conf/users.c \
-	conf/regexp.c \
-	conf/credential.c \
-	conf/sha256.c conf/sha256.h \
-	conf/exec.c \
-	conf/question.c \
-	conf/oauth2.c conf/oauth2.h \
-	conf/modes.c \
 	conf/edit.c \
-	conf/tls.c conf/tls.h \
-	conf/advice.c
+	src/maps/maps.c \
+	src/maps/regexp.c \
+	src/credentials/lookup.c \
+	src/credentials/password_program.c \
+	src/credentials/ask_token_program.c \
+	src/credentials/oauth2_file.c src/credentials/oauth2_file.h \
+	src/credentials/file_modes.c \
+	src/credentials/sha256.c src/credentials/sha256.h \
+	src/nexthop/relayhost.c \
+	src/nexthop/tls_policy.c src/nexthop/tls_policy.h \
+	src/nexthop/advice.c
 
 # main.cf(5) comes from the table; a small program writes it.
 noinst_PROGRAMS += gen_man

@@ -2,6 +2,7 @@
 noinst_LIBRARIES += libbase.a
 libbase_a_SOURCES = \
 	src/base/limits.h \
+	src/base/reasons.def src/base/reason.c src/base/reason.h \
 	src/base/error.c src/base/error.h \
 	src/base/buf.c src/base/buf.h \
 	src/base/span.c src/base/span.h \

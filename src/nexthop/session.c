@@ -1,7 +1,7 @@
 #include "config.h"
 #include "nexthop/nexthop.h"
 #include "base/text.h"
-#include "conf/tls.h"
+#include "nexthop/tls_policy.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -50,7 +50,7 @@ static void copy_times(struct conf *c, struct delivery_session *s)
 	s->t_data_done = (int)conf_seconds(c, P_smtp_data_done_timeout);
 	s->t_rset = (int)conf_seconds(c, P_smtp_rset_timeout);
 	s->t_quit = (int)conf_seconds(c, P_smtp_quit_timeout);
-	s->t_secret = 2 * (int)conf_seconds(c, P_sasl_exec_timeout) + 10; /* several programs may be asked in turn, see conf/question.c */
+	s->t_secret = 2 * (int)conf_seconds(c, P_sasl_exec_timeout) + 10; /* several programs may be asked in turn, see credentials/ask_token_program.c */
 }
 
 /* Level, names, trust and ciphers, as main.cf and smtp_tls_policy_maps have them for this relay. */

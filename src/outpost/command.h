@@ -1,7 +1,7 @@
 /*
  * command.h: the subcommands of outpost(8).
  *
- * A subcommand is a file with one const entry, `command_NAME`, and a line COMMAND(NAME) in commands.def. The
+ * A subcommand is a file cmd_NAME.c with one const entry, `command_NAME`, and a line COMMAND(NAME) in commands.def. The
  * entry's table of options serves the parser, --help and the shells' completions. A subcommand's function gets
  * a context with its options and arguments and returns the exit status, one of sysexits(3); it prints its own
  * errors with fail(). -C DIR, --help and --debug are understood everywhere, before and behind the subcommand.

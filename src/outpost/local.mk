@@ -1,23 +1,29 @@
-# src/outpost: the administrator's command, one file per subcommand.
+# src/outpost: the administrator's command. cmd_NAME.c is one subcommand; what they share is in the folders.
 outpost_files = \
-	src/outpost/command.h src/outpost/commands.def src/outpost/main.c \
-	src/outpost/active.h src/outpost/active.c src/outpost/context.c src/outpost/words.c \
-	src/outpost/edit.h src/outpost/edit.c \
-	src/outpost/events.h src/outpost/events.c \
-	src/outpost/explain.h src/outpost/explain.c \
-	src/outpost/letter.h src/outpost/letter.c src/outpost/maker.h src/outpost/maker.c \
-	src/outpost/postfix.h src/outpost/postfix.c src/outpost/postmap.c src/outpost/postsuper.c \
-	src/outpost/report.h src/outpost/report.c \
-	src/outpost/row.h src/outpost/row.c \
-	src/outpost/select.h src/outpost/select.c \
-	src/outpost/state.h src/outpost/state.c \
-	src/outpost/start.h src/outpost/start.c \
-	src/outpost/check.h src/outpost/check.c src/outpost/check_conf.c src/outpost/check_live.c src/outpost/check_root.c \
-	src/outpost/complete.c src/outpost/config.c src/outpost/delete.c src/outpost/export.c src/outpost/flush.c src/outpost/hold.c src/outpost/log.c src/outpost/login.c \
-	src/outpost/metrics.c src/outpost/queue.c \
-	src/outpost/release.c src/outpost/retry.c src/outpost/salvage.c src/outpost/diff.h src/outpost/diff.c src/outpost/import.h src/outpost/import.c src/outpost/import_postfix.c \
-	src/outpost/import_dma.c src/outpost/import_msmtp.c src/outpost/import_simple.c src/outpost/show.c src/outpost/status.c \
-	src/outpost/test.c
+	src/outpost/command.h src/outpost/commands.def src/outpost/main.c src/outpost/context.c \
+	src/outpost/cmd_check.c src/outpost/cmd_complete.c src/outpost/cmd_config.c src/outpost/cmd_delete.c \
+	src/outpost/cmd_export.c src/outpost/cmd_flush.c src/outpost/cmd_hold.c src/outpost/cmd_import.c \
+	src/outpost/cmd_log.c src/outpost/cmd_login.c src/outpost/cmd_metrics.c src/outpost/cmd_queue.c \
+	src/outpost/cmd_release.c src/outpost/cmd_retry.c src/outpost/cmd_salvage.c src/outpost/cmd_show.c \
+	src/outpost/cmd_status.c src/outpost/cmd_test.c \
+	src/outpost/maker.h src/outpost/maker.c \
+	src/outpost/check/check.h src/outpost/check/check_configuration.c src/outpost/check/check_relay.c \
+	src/outpost/check/check_root_mail.c \
+	src/outpost/check/check_report.h src/outpost/check/check_report.c \
+	src/outpost/check/explain.h src/outpost/check/explain.c \
+	src/outpost/check/health.h src/outpost/check/health.c \
+	src/outpost/flusher/active_deliveries.h src/outpost/flusher/active_deliveries.c \
+	src/outpost/flusher/start_flusher.h src/outpost/flusher/start_flusher.c \
+	src/outpost/import/import.h src/outpost/import/import_dma.c src/outpost/import/import_msmtp.c \
+	src/outpost/import/import_postfix.c src/outpost/import/import_simple.c \
+	src/outpost/messages/change_messages.h src/outpost/messages/change_messages.c \
+	src/outpost/messages/print_history.h src/outpost/messages/print_history.c \
+	src/outpost/messages/print_row.h src/outpost/messages/print_row.c \
+	src/outpost/messages/print_text.h src/outpost/messages/print_text.c \
+	src/outpost/messages/select_messages.h src/outpost/messages/select_messages.c \
+	src/outpost/postfix/postfix_names.h src/outpost/postfix/postfix_names.c src/outpost/postfix/postmap.c \
+	src/outpost/postfix/postsuper.c \
+	src/outpost/term/diff.h src/outpost/term/diff.c src/outpost/term/terminal.c
 
 sbin_PROGRAMS += outpost
 outpost_SOURCES = $(outpost_files)

@@ -8,7 +8,7 @@
 #include "base/proc.h"
 #include "base/text.h"
 #include "outpost/command.h"
-#include "outpost/postfix.h"
+#include "outpost/postfix/postfix_names.h"
 
 #define COMMAND(name) &command_##name,
 static const struct command *const commands[] = {

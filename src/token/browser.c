@@ -5,7 +5,7 @@
 #include "config.h"
 #include "token/token.h"
 #include "base/io.h"
-#include "conf/sha256.h"
+#include "credentials/sha256.h"
 
 #include <stdio.h>
 #include <string.h>

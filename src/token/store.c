@@ -3,7 +3,7 @@
 #include "base/deadline.h"
 #include "base/io.h"
 #include "base/limits.h"
-#include "conf/sha256.h"
+#include "credentials/sha256.h"
 
 #include <errno.h>
 #include <fcntl.h>

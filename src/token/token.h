@@ -12,7 +12,7 @@
 #include "base/buf.h"
 #include "base/error.h"
 #include "base/text.h"
-#include "conf/oauth2.h"
+#include "credentials/oauth2_file.h"
 
 /* ---- store.c: the token file, 0600, key=value lines. */
 struct token_store {

@@ -14,8 +14,8 @@
 #include "base/io.h"
 #include "base/limits.h"
 #include "conf/internal.h"
-#include "conf/oauth2.h"
-#include "conf/tls.h"
+#include "credentials/oauth2_file.h"
+#include "nexthop/tls_policy.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

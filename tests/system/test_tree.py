@@ -13,7 +13,8 @@ BASE = "src/base"
 # Rooms know base and themselves, and nothing else.
 ROOMS = ("src/submission", "src/delivery", "src/control", "src/mail", "queue", "conf")
 # From what the administrator wrote: what a session with the relay needs to be told, and how addresses are rewritten.
-BRIDGES = {"src/nexthop": ("conf", "src/delivery"), "src/rules": ("conf", "src/mail")}
+BRIDGES = {"src/maps": ("conf",), "src/credentials": ("conf",),
+           "src/nexthop": ("conf", "src/delivery"), "src/rules": ("conf", "src/mail")}
 PROGRAMS = ("src/sendmail", "src/drop", "src/outpostd", "src/smtp", "src/token", "src/outpost")
 # What each program may be linked with (DESIGN: a folder is a program, and a program is a privilege).
 FORBIDDEN_LIBRARIES = {
@@ -26,7 +27,7 @@ FORBIDDEN_LIBRARIES = {
 
 
 def sources(folder):
-    return sorted(glob.glob(os.path.join(SRC, folder, "*.[ch]")))
+    return sorted(glob.glob(os.path.join(SRC, folder, "**", "*.[ch]"), recursive=True))
 
 
 def folder_of(include):

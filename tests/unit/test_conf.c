@@ -19,8 +19,8 @@
 #include "base/io.h"
 #include "conf/conf.h"
 #include "conf/internal.h"
-#include "conf/sha256.h"
-#include "conf/tls.h"
+#include "credentials/sha256.h"
+#include "nexthop/tls_policy.h"
 
 #define SECRET "s3cr3t-Wort"
 

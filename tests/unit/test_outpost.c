@@ -12,7 +12,7 @@
 #include "base/text.h"
 #include "delivery/words.h"
 #include "outpost/command.h"
-#include "outpost/explain.h"
+#include "outpost/check/explain.h"
 
 #include <cmocka.h>
 

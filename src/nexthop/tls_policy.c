@@ -1,0 +1,390 @@
+#include "config.h"
+#include "conf/internal.h"
+#include "nexthop/tls_policy.h"
+#include "base/limits.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* ---- protocols */
+
+static const struct {
+	const char *name;
+	const char *number;
+	const char *gnutls;	/* NULL: GnuTLS does not have it at all */
+} versions[] = {
+	{"SSLv2", "0002", NULL},	 {"SSLv3", "0300", NULL},	  {"TLSv1", "0301", "TLS1.0"},
+	{"TLSv1.1", "0302", "TLS1.1"}, {"TLSv1.2", "0303", "TLS1.2"}, {"TLSv1.3", "0304", "TLS1.3"},
+};
+enum { NVERSIONS = sizeof(versions) / sizeof(versions[0]) };
+
+static int version_of(struct span s)
+{
+	if (s.n > 2 && s.p[0] == '0' && ascii_lower(s.p[1]) == 'x')
+		s = (struct span){s.p + 2, s.n - 2};
+	if (span_iscase(s, "TLSv1.0"))
+		return 2;
+	for (int i = 0; i < NVERSIONS; i++)
+		if (span_iscase(s, versions[i].name) || span_is(s, versions[i].number))
+			return i;
+	return -1;
+}
+
+struct protocols {
+	int least, greatest;
+	unsigned named, excluded;	/* bits */
+};
+
+static int take_protocol(struct span word, struct protocols *p, struct error *err)
+{
+	bool at_least = word.n > 2 && memcmp(word.p, ">=", 2) == 0;
+	bool at_most = word.n > 2 && memcmp(word.p, "<=", 2) == 0;
+	bool not = word.p[0] == '!';
+	size_t skip = at_least || at_most ? 2 : not;
+	int v = version_of((struct span){word.p + skip, word.n - skip});
+
+	if (v < 0)
+		return error_set(err, EX_CONFIG, "4.7.5", "there is no protocol %.*s; known are SSLv3 TLSv1 TLSv1.1 TLSv1.2 TLSv1.3",
+				 (int)(word.n > 40 ? 40 : word.n), word.p);
+	if (at_least)
+		p->least = v;
+	else if (at_most)
+		p->greatest = v;
+	else if (not)
+		p->excluded |= 1u << v;
+	else
+		p->named |= 1u << v;
+	return 0;
+}
+
+static int add_protocols(const char *text, struct buf *out, struct error *err)
+{
+	struct protocols p = {.least = 0, .greatest = NVERSIONS - 1};
+	struct span rest = span_of(text), word;
+	int n = 0;
+
+	while (span_word(&rest, ", \t\r\n:;", &word))
+		if (take_protocol(word, &p, err) < 0)
+			return -1;
+	buf_adds(out, "NORMAL:-VERS-ALL");
+	for (int v = NVERSIONS - 1; v >= 0; v--) {
+		bool wanted = v >= p.least && v <= p.greatest && !(p.excluded & 1u << v) && (!p.named || (p.named & 1u << v));
+
+		if (!wanted || !versions[v].gnutls)
+			continue;
+		buf_addf(out, ":+VERS-%s", versions[v].gnutls);
+		n++;
+	}
+	if (!n)
+		return error_set(err, EX_CONFIG, "4.7.5", "no version of TLS is left by: %.100s", text);
+	return 0;
+}
+
+/* ---- ciphers */
+
+/* OpenSSL's names and what excludes them in GnuTLS; "" where GnuTLS's NORMAL has nothing of the kind. */
+static const struct {
+	const char *openssl;
+	const char *gnutls;
+} exclusions[] = {
+	{"aNULL", "-ANON-DH:-ANON-ECDH"}, {"ADH", "-ANON-DH"}, {"AECDH", "-ANON-ECDH"}, {"eNULL", ""}, {"NULL", ""},
+	{"EXPORT", ""}, {"EXP", ""}, {"EXPORT40", ""}, {"EXPORT56", ""}, {"LOW", ""}, {"SSLv2", ""}, {"DES", ""},
+	{"DES-CBC-SHA", ""}, {"IDEA", ""}, {"SEED", ""}, {"RC2", ""}, {"ARIA", ""}, {"PSK", ""}, {"kPSK", ""}, {"SRP", ""},
+	{"kSRP", ""}, {"kRB5", ""}, {"KRB5", ""}, {"KRB5-DES", ""}, {"kECDH", ""}, {"kECDHr", ""}, {"kECDHe", ""}, {"ECDH", ""},
+	{"kDH", ""}, {"kDHr", ""}, {"kDHd", ""}, {"DSS", "-DHE-DSS"}, {"aDSS", "-DHE-DSS"}, {"RC4", ""}, {"RC4-MD5", ""},
+	{"RC4-SHA", ""}, {"MD5", ""}, {"MEDIUM", ""},
+	{"3DES", "-3DES-CBC"}, {"DES-CBC3-SHA", "-3DES-CBC"}, {"CBC3-SHA", "-3DES-CBC"}, {"DES-CBC3-MD5", ""},
+	{"EDH-RSA-DES-CBC3-SHA", "-3DES-CBC"}, {"CAMELLIA", "-CAMELLIA-128-CBC:-CAMELLIA-256-CBC:-CAMELLIA-128-GCM:-CAMELLIA-256-GCM"},
+	{"CAMELLIA128", "-CAMELLIA-128-CBC:-CAMELLIA-128-GCM"}, {"CAMELLIA256", "-CAMELLIA-256-CBC:-CAMELLIA-256-GCM"},
+	{"AES", "-AES-128-CBC:-AES-256-CBC:-AES-128-GCM:-AES-256-GCM:-AES-128-CCM:-AES-256-CCM:-AES-128-CCM-8:-AES-256-CCM-8"},
+	{"AES128", "-AES-128-CBC:-AES-128-GCM:-AES-128-CCM:-AES-128-CCM-8"},
+	{"AES256", "-AES-256-CBC:-AES-256-GCM:-AES-256-CCM:-AES-256-CCM-8"}, {"AESGCM", "-AES-128-GCM:-AES-256-GCM"},
+	{"AESCCM", "-AES-128-CCM:-AES-256-CCM:-AES-128-CCM-8:-AES-256-CCM-8"}, {"AESCCM8", "-AES-128-CCM-8:-AES-256-CCM-8"},
+	{"CHACHA20", "-CHACHA20-POLY1305"}, {"SHA1", "-SHA1"}, {"SHA", "-SHA1"}, {"SHA256", "-SHA256"}, {"SHA384", "-SHA384"},
+	{"kRSA", "-RSA"}, {"RSA", "-RSA"}, {"aRSA", "-RSA:-DHE-RSA:-ECDHE-RSA"}, {"DH", "-DHE-RSA:-DHE-DSS"},
+	{"kDHE", "-DHE-RSA:-DHE-DSS"}, {"kEDH", "-DHE-RSA:-DHE-DSS"}, {"DHE", "-DHE-RSA:-DHE-DSS"}, {"EDH", "-DHE-RSA:-DHE-DSS"},
+	{"kECDHE", "-ECDHE-RSA:-ECDHE-ECDSA"}, {"kEECDH", "-ECDHE-RSA:-ECDHE-ECDSA"}, {"ECDHE", "-ECDHE-RSA:-ECDHE-ECDSA"},
+	{"EECDH", "-ECDHE-RSA:-ECDHE-ECDSA"}, {"aECDSA", "-ECDHE-ECDSA"}, {"ECDSA", "-ECDHE-ECDSA"},
+};
+
+static void exclude_one(struct span word, struct buf *out, struct buf *notes)
+{
+	while (word.n && (word.p[0] == '!' || word.p[0] == '-'))
+		word = (struct span){word.p + 1, word.n - 1};
+	for (size_t i = 0; i < sizeof(exclusions) / sizeof(exclusions[0]); i++) {
+		if (!span_iscase(word, exclusions[i].openssl))
+			continue;
+		if (*exclusions[i].gnutls)
+			buf_addf(out, ":%s", exclusions[i].gnutls);
+		return;
+	}
+	buf_adds(notes, "TLS: the cipher exclusion ");
+	text_printable(notes, word.p, word.n, 60);
+	buf_adds(notes, " can't be expressed in GnuTLS and has no effect\n");
+}
+
+static void apply_grade(const char *grade, struct buf *notes)
+{
+	if (!*grade || ascii_case_equal(grade, "medium") || ascii_case_equal(grade, "high"))
+		return;
+	buf_addf(notes, "TLS: ciphers of grade %.20s do not exist in GnuTLS; medium is used\n", grade);
+}
+
+int conf_tls_priority(const char *protocols, const char *grade, const char *exclude, struct buf *out, struct buf *notes,
+		      struct error *err)
+{
+	struct span rest = span_of(exclude), word;
+
+	if (add_protocols(protocols, out, err) < 0)
+		return -1;
+	apply_grade(grade, notes);
+	while (span_word(&rest, ", \t\r\n:;", &word))
+		exclude_one(word, out, notes);
+	return buf_ok(out) ? 0 : error_set(err, EX_CONFIG, "4.7.5", "the list of excluded ciphers is too long");
+}
+
+/* ---- the policy for one relay */
+
+struct policy {
+	char level[16];
+	struct buf match, protocols, ciphers, exclude;
+};
+
+static const char *const levels[] = {"none", "may", "encrypt", "fingerprint", "verify", "secure"};
+
+static bool canonical_level(struct span word, char level[16])
+{
+	if (span_iscase(word, "dane") || span_iscase(word, "dane-only"))
+		word = span_of("secure");
+	for (size_t i = 0; i < sizeof(levels) / sizeof(levels[0]); i++)
+		if (span_iscase(word, levels[i]))
+			return snprintf(level, 16, "%s", levels[i]) > 0;
+	return false;
+}
+
+/* The old smtp_use_tls counts only when the level is not set; yes is the default level, whatever Postfix took it for. */
+static void level_of_main(struct conf *c, char level[16])
+{
+	const char *set = conf_is_set(c, P_smtp_tls_security_level) ? conf_str(c, P_smtp_tls_security_level) : "";
+
+	if (*set && canonical_level(span_of(set), level))
+		return;
+	if (!conf_bool(c, P_smtp_use_tls) && !conf_bool(c, P_smtp_enforce_tls))
+		snprintf(level, 16, "none");
+	else
+		snprintf(level, 16, "secure");
+}
+
+static int bad_policy(const char *key, const char *words, struct error *err)
+{
+	return error_set(err, EX_CONFIG, "4.7.5", "smtp_tls_policy_maps: %s: %s", key, words);
+}
+
+static int take_attribute(struct span word, struct policy *p, const char *key, struct buf *notes, struct error *err)
+{
+	const char *eq = memchr(word.p, '=', word.n);
+	struct span name, value;
+
+	if (!eq)
+		return bad_policy(key, "name=value is wanted behind the level", err);
+	name = (struct span){word.p, (size_t)(eq - word.p)};
+	value = (struct span){eq + 1, word.n - name.n - 1};
+	if (span_iscase(name, "match")) {
+		buf_addc(&p->match, '|');
+		buf_add(&p->match, value.p, value.n);
+	} else if (span_iscase(name, "protocols")) {
+		buf_add(&p->protocols, value.p, value.n);
+	} else if (span_iscase(name, "ciphers")) {
+		buf_add(&p->ciphers, value.p, value.n);
+	} else if (span_iscase(name, "exclude")) {
+		buf_addc(&p->exclude, ':');
+		buf_add(&p->exclude, value.p, value.n);
+	} else {
+		buf_addf(notes, "TLS: smtp_tls_policy_maps: %s: the attribute %.*s has no effect here\n", key,
+			 (int)(name.n > 40 ? 40 : name.n), name.p);
+	}
+	return 0;
+}
+
+static int parse_policy(const char *text, struct policy *p, const char *key, struct buf *notes, struct error *err)
+{
+	struct span rest = span_of(text), word;
+
+	if (!span_word(&rest, ", \t\r\n", &word) || !canonical_level(word, p->level))
+		return bad_policy(key, "a level is wanted: none may encrypt fingerprint verify secure", err);
+	while (span_word(&rest, ", \t\r\n", &word))
+		if (take_attribute(word, p, key, notes, err) < 0)
+			return -1;
+	if (!buf_ok(&p->match) || !buf_ok(&p->protocols) || !buf_ok(&p->ciphers) || !buf_ok(&p->exclude))
+		return bad_policy(key, "an attribute is too long", err);
+	return 0;
+}
+
+/* As written, in the other spellings, and then the domains above it (".example.com"). 1: found. */
+static int find_policy(struct conf_maps *maps, const struct conf_relay *r, char *key, size_t size, struct buf *value, struct error *err)
+{
+	static const char *const forms[] = {"%w", "[%h]:%p", "[%h]", "%h:%p", "%h"};
+	int rc = 0;
+
+	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]) && rc == 0; i++) {
+		const char *const parts[] = {r->written, r->host, r->port};
+		struct buf b;
+
+		buf_init(&b, size - 1);
+		for (const char *f = forms[i]; *f; f++) {
+			const char *at = *f == '%' ? strchr("whp", f[1]) : NULL;
+
+			if (at)
+				buf_adds(&b, parts[at - "whp"]);
+			else
+				buf_addc(&b, *f);
+			f += at != NULL;
+		}
+		snprintf(key, size, "%s", buf_str(&b));
+		buf_free(&b);
+		rc = conf_maps_get(maps, key, value, err);
+	}
+	for (const char *dot = strchr(r->host, '.'); dot && rc == 0; dot = strchr(dot + 1, '.')) {
+		snprintf(key, size, "%s", dot);
+		rc = conf_maps_get(maps, key, value, err);
+	}
+	return rc;
+}
+
+static int policy_of_map(struct conf *c, const struct conf_relay *r, struct policy *p, struct buf *notes, struct error *err)
+{
+	struct conf_maps *maps = NULL;
+	struct buf value;
+	char key[600];
+	int rc;
+
+	if (conf_maps_open(c, P_smtp_tls_policy_maps, &maps, err) < 0)
+		return -1;
+	if (!maps)
+		return 0;
+	buf_init(&value, LIMIT_CONF_FILE);
+	rc = find_policy(maps, r, key, sizeof(key), &value, err);
+	if (rc > 0)
+		rc = parse_policy(buf_str(&value), p, key, notes, err);
+	buf_free(&value);
+	conf_maps_free(maps);
+	return rc;
+}
+
+/* "a:b|c, d" to "a b c d"; colons part names, but not the bytes of a fingerprint. */
+static int put_words(const char *text, const char *seps, char *out, size_t size, struct error *err)
+{
+	struct span rest = span_of(text), word;
+	size_t n = 0;
+
+	out[0] = '\0';
+	while (span_word(&rest, seps, &word)) {
+		if (n + word.n + 2 >= size)
+			return error_set(err, EX_CONFIG, "4.7.5", "a list of names or fingerprints to match is longer than %zu bytes", size - 2);
+		n += (size_t)snprintf(out + n, size - n, "%s%.*s", n ? " " : "", (int)word.n, word.p);
+	}
+	return 0;
+}
+
+static int fill_match(struct conf *c, const struct policy *p, struct conf_tls *out, struct error *err)
+{
+	bool verify = strcmp(out->level, "verify") == 0;
+	const char *match = conf_str(c, verify ? P_smtp_tls_verify_cert_match : P_smtp_tls_secure_cert_match);
+
+	if (strcmp(out->level, "fingerprint") == 0)
+		return put_words(p->match.len ? buf_str(&p->match) : conf_str(c, P_smtp_tls_fingerprint_cert_match), ", \t\r\n|",
+				 out->fingerprints, sizeof(out->fingerprints), err);
+	if (put_words(conf_str(c, P_smtp_tls_fingerprint_cert_match), ", \t\r\n|", out->fingerprints, sizeof(out->fingerprints), err) < 0)
+		return -1;
+	return put_words(p->match.len ? buf_str(&p->match) : match, ", \t\r\n:|", out->match, sizeof(out->match), err);
+}
+
+static int fill_priority(struct conf *c, const struct policy *p, struct conf_tls *out, struct buf *notes, struct error *err)
+{
+	bool mandatory = strcmp(out->level, "may") != 0 && strcmp(out->level, "none") != 0;
+	const char *protocols = conf_str(c, mandatory ? P_smtp_tls_mandatory_protocols : P_smtp_tls_protocols);
+	const char *grade = conf_str(c, mandatory ? P_smtp_tls_mandatory_ciphers : P_smtp_tls_ciphers);
+	struct buf exclude, priority;
+	int rc;
+
+	buf_init(&exclude, 4096);
+	buf_init(&priority, sizeof(out->priority) - 1);
+	if (p->exclude.len)
+		buf_adds(&exclude, buf_str(&p->exclude));
+	else
+		buf_addf(&exclude, "%s %s", conf_str(c, P_smtp_tls_exclude_ciphers),
+			 mandatory ? conf_str(c, P_smtp_tls_mandatory_exclude_ciphers) : "");
+	rc = conf_tls_priority(p->protocols.len ? buf_str(&p->protocols) : protocols, p->ciphers.len ? buf_str(&p->ciphers) : grade,
+			       buf_str(&exclude), &priority, notes, err);
+	if (rc == 0)
+		snprintf(out->priority, sizeof(out->priority), "%s", buf_str(&priority));
+	else
+		error_prefix(err, "%s", conf_table[mandatory ? P_smtp_tls_mandatory_protocols : P_smtp_tls_protocols].name);
+	buf_free(&exclude);
+	buf_free(&priority);
+	return rc;
+}
+
+/* Where distributions keep the CAs that everybody trusts: a tutorial's path that does not exist here means just these. */
+static const char *const bundles[] = {
+	"/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/certs/ca-bundle.crt",
+	"/etc/pki/tls/cert.pem", "/etc/ssl/cert.pem", "/etc/ssl/ca-bundle.pem", "/etc/ssl/certs/Equifax_Secure_CA.pem",
+	"/etc/ssl/certs/Thawte_Premium_Server_CA.pem", "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+	"/usr/share/ssl/certs/ca-bundle.crt", "/usr/local/etc/openssl/cert.pem", "/usr/local/share/certs/ca-root-nss.crt",
+};
+
+bool conf_tls_foreign_bundle(const char *path)
+{
+	if (access(path, F_OK) == 0)
+		return false;
+	for (size_t i = 0; i < sizeof(bundles) / sizeof(bundles[0]); i++)
+		if (strcmp(path, bundles[i]) == 0)
+			return true;
+	return false;
+}
+
+static void fill_trust(struct conf *c, struct conf_tls *out, struct buf *notes)
+{
+	const char *file = conf_str(c, P_smtp_tls_CAfile);
+
+	snprintf(out->capath, sizeof(out->capath), "%s", conf_str(c, P_smtp_tls_CApath));
+	snprintf(out->cafile, sizeof(out->cafile), "%s", file);
+	if (!*file || !conf_tls_foreign_bundle(file))
+		return;
+	out->cafile[0] = '\0';
+	buf_addf(notes, "TLS: smtp_tls_CAfile = %s does not exist here; this system's own CA certificates are used\n", file);
+}
+
+int conf_tls(struct conf *c, const struct conf_relay *r, struct conf_tls *out, struct buf *notes, struct error *err)
+{
+	struct policy p = {.level = ""};
+	int rc;
+
+	memset(out, 0, sizeof(*out));
+	buf_init(&p.match, 2048);
+	buf_init(&p.protocols, 1024);
+	buf_init(&p.ciphers, 64);
+	buf_init(&p.exclude, 2048);
+	level_of_main(c, p.level);
+	rc = policy_of_map(c, r, &p, notes, err);
+	if (rc == 0) {
+		if (r->implicit_tls && (strcmp(p.level, "none") == 0 || strcmp(p.level, "may") == 0))
+			snprintf(p.level, sizeof(p.level), "encrypt"); /* there is no other way to speak on such a port */
+		memcpy(out->level, p.level, sizeof(out->level));
+		snprintf(out->digest, sizeof(out->digest), "%s", conf_str(c, P_smtp_tls_fingerprint_digest));
+		fill_trust(c, out, notes);
+		rc = fill_match(c, &p, out, err);
+		if (rc == 0)
+			rc = fill_priority(c, &p, out, notes, err);
+	}
+	if (rc == 0 && strcmp(out->level, "fingerprint") == 0 && !*out->fingerprints)
+		rc = error_set(err, EX_CONFIG, "4.7.5",
+			       "smtp_tls_security_level = fingerprint, but smtp_tls_fingerprint_cert_match is empty");
+	buf_free(&p.match);
+	buf_free(&p.protocols);
+	buf_free(&p.ciphers);
+	buf_free(&p.exclude);
+	return rc;
+}

@@ -1,0 +1,273 @@
+/* check_relay.c: one relay, tried by the delivery agent exactly as outpostd has it tried, step by step. */
+#include "config.h"
+#include "outpost/check/check.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/deadline.h"
+#include "base/io.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "delivery/delivery.h"
+#include "nexthop/nexthop.h"
+#include "outpost/check/explain.h"
+
+enum { PATIENCE_MS = 5 * 60 * 1000, IN_MAX = LIMIT_FRAME * 4 };
+
+struct live {
+	struct context *c;
+	struct report *r;
+	const struct conf_relay *relay;
+	const struct check_live *how;
+	int fd;
+	bool failed;		/* a failed step was printed; its cause may come again as DOWN */
+	char said[1024];	/* its words */
+	bool ended, good;
+};
+
+static int send_all(struct live *l, struct buf *b, struct error *err)
+{
+	int rc = buf_ok(b) ? io_write_all(l->fd, b->data, b->len, deadline_in_ms(10000)) : -1;
+
+	buf_wipe(b);
+	return rc < 0 ? error_sys(err, EX_OSERR, NULL, "cannot write to outpost-smtp") : 0;
+}
+
+static int send_session(struct live *l, struct error *err)
+{
+	struct delivery_session *s = calloc(1, sizeof(*s));
+	struct buf notes, b;
+	struct span rest, line;
+	int rc;
+
+	if (!s)
+		return error_set(err, EX_OSERR, NULL, "no memory");
+	buf_init(&notes, 64 << 10);
+	buf_init(&b, LIMIT_FRAME);
+	rc = nexthop_session(l->c->conf, l->relay, l->how->sender, s, &notes, err);
+	rest = (struct span){buf_str(&notes), notes.len};
+	while (span_word(&rest, "\n", &line))
+		report_linef(l->r, REPORT_NOTE, "note", NULL, "%.*s", (int)line.n, line.p);
+	s->check_only = true;
+	s->transcript = l->how->transcript;
+	snprintf(s->check_sender, sizeof(s->check_sender), "%s", l->how->sender);
+	if (rc == 0 && delivery_put_session(&b, s) < 0)
+		rc = error_set(err, EX_SOFTWARE, NULL, "the session does not fit its frame");
+	if (rc == 0)
+		rc = send_all(l, &b, err);
+	buf_free(&notes);
+	buf_free(&b);
+	free(s);
+	return rc;
+}
+
+/* The credential leaves our hands only now that the agent says that the connection is good enough. */
+static int give_secret(struct live *l, struct error *err)
+{
+	struct conf_credential cr = {0};
+	struct error why = {0};
+	struct buf b;
+	size_t mark;
+	int rc = conf_credential(l->c->conf, l->relay, l->how->sender, &cr, &why);
+
+	buf_init(&b, LIMIT_FRAME);
+	mark = frame_begin(&b, rc == 1 ? TO_AGENT_SECRET : TO_AGENT_NO_SECRET);
+	if (rc == 1) {
+		frame_str(&b, buf_str(&cr.user), cr.user.len);
+		frame_str(&b, buf_str(&cr.secret), cr.secret.len);
+		frame_u8(&b, (uint8_t)cr.kind);
+		frame_cstr(&b, cr.digest);
+	} else {
+		frame_u32(&b, (uint32_t)(why.code ? why.code : EX_CONFIG));
+		frame_cstr(&b, why.text);
+	}
+	frame_finish(&b, mark);
+	conf_credential_wipe(&cr);
+	return send_all(l, &b, err);
+}
+
+static void print_mended(struct live *l, int code, const char *label, int64_t ms, int kind, const char *text)
+{
+	struct buf mend;
+
+	buf_init(&mend, 8192);
+	explain(&mend, kind, text, l->relay);
+	report_fail(l->r, code, label, ms, text, buf_str(&mend));
+	buf_free(&mend);
+}
+
+/* A sender that nobody named may never be used: its refusal stops nothing. */
+static void take_sender(struct live *l, const struct delivery_step *s)
+{
+	struct buf mend;
+	char text[1400];
+
+	snprintf(text, sizeof(text), "%s: %s", l->how->sender, s->text);
+	if (!l->how->guessed) {
+		print_mended(l, EX_UNAVAILABLE, "sender", s->ms, 0, text);
+		return;
+	}
+	buf_init(&mend, 8192);
+	explain(&mend, 0, text, l->relay);
+	report_line(l->r, REPORT_WARN, "sender", s->ms, text, buf_str(&mend));
+	buf_free(&mend);
+}
+
+/* A failed step is printed with the DOWN that follows it: only that knows kind and exit status. */
+static void take_step(struct live *l, struct frame *f)
+{
+	struct delivery_step s;
+
+	if (delivery_get_step(f, &s) < 0)
+		return;
+	if (s.ok) {
+		report_line(l->r, REPORT_OK, s.name, s.ms, s.text, NULL);
+		return;
+	}
+	if (strcmp(s.name, "sender") == 0) {
+		take_sender(l, &s);
+		return;
+	}
+	l->failed = true;
+	snprintf(l->said, sizeof(l->said), "%s", s.name);
+}
+
+static void take_down(struct live *l, struct frame *f)
+{
+	struct delivery_down d;
+
+	l->ended = true;
+	if (delivery_get_down(f, &d) < 0)
+		return;
+	print_mended(l, d.code, l->failed ? l->said : "relay", -1, d.kind, d.text);
+}
+
+static void expiry(struct live *l, const struct delivery_ready *ready)
+{
+	int64_t left = ready->cert_expires - clock_wall_us() / 1000000;
+	char when[64], ahead[64];
+
+	if (!ready->tls || !ready->cert_expires)
+		return;
+	words_time(ready->cert_expires * 1000000, when, sizeof(when));
+	words_duration(left, ahead, sizeof(ahead));
+	report_linef(l->r, left < 14 * 86400 ? REPORT_WARN : REPORT_OK, "certificate",
+		     left < 14 * 86400 ? "tell the relay's administrator" : NULL, "expires %s, in %s", when, ahead);
+}
+
+static void take_ready(struct live *l, struct frame *f)
+{
+	struct delivery_ready ready;
+	char size[32];
+
+	if (delivery_get_ready(f, &ready) < 0)
+		return;
+	l->good = true;
+	expiry(l, &ready);
+	if (!ready.verified)
+		report_line(l->r, REPORT_WARN, "TLS", -1, ready.tls ? "the relay's certificate is not verified: mail may go to "
+			    "somebody else" : "nothing is encrypted: mail can be read on its way", "smtp_tls_security_level = secure");
+	if (ready.size_limit)
+		report_linef(l->r, REPORT_OK, "size limit", NULL, "%s per message", words_size(ready.size_limit, size, sizeof(size)));
+}
+
+static void take_log(struct live *l, struct frame *f)
+{
+	struct span line;
+
+	(void)frame_get_u8(f);
+	line = frame_get_str(f);
+	if (frame_end(f) && !l->r->json)
+		printf("        %.*s\n", (int)line.n, line.p);
+}
+
+static int take_frame(struct live *l, struct frame *f, struct error *err)
+{
+	switch (f->type) {
+	case FROM_AGENT_STEP:
+		take_step(l, f);
+		break;
+	case FROM_AGENT_READY:
+		take_ready(l, f);
+		break;
+	case FROM_AGENT_NEED_SECRET:
+		return give_secret(l, err);
+	case FROM_AGENT_DOWN:
+		take_down(l, f);
+		break;
+	case FROM_AGENT_BYE:
+		l->ended = true;
+		break;
+	case FROM_AGENT_LOG:
+		if (l->how->transcript)
+			take_log(l, f);
+		break;
+	default:
+		break;
+	}
+	return 0;
+}
+
+/* Until the agent says DOWN or BYE. */
+static int listen_to(struct live *l, struct error *err)
+{
+	deadline until = deadline_in_ms(PATIENCE_MS);
+	struct buf in;
+	int rc = 0;
+
+	buf_init(&in, IN_MAX);
+	while (rc == 0 && !l->ended) {
+		struct frame f;
+		size_t used = 0;
+		int got = frame_parse((struct span){buf_str(&in), in.len}, &f, &used);
+
+		if (got > 0) {
+			rc = take_frame(l, &f, err);
+			buf_drop(&in, used);
+			continue;
+		}
+		if (got < 0 || io_wait(l->fd, POLLIN, until) <= 0) {
+			rc = error_set(err, EX_TEMPFAIL, NULL, "outpost-smtp did not answer in time");
+			break;
+		}
+		char *room = buf_room(&in, 16384);
+		ssize_t n = room ? io_read(l->fd, room, 16384) : 0;
+
+		if (n > 0)
+			in.len += (size_t)n;
+		else if (n == 0 || errno != EAGAIN)
+			rc = error_set(err, EX_SOFTWARE, NULL, "outpost-smtp ended without a word");
+	}
+	buf_free(&in);
+	return rc;
+}
+
+bool check_live(struct context *c, struct report *r, const struct conf_relay *relay, const struct check_live *how)
+{
+	struct live l = {.c = c, .r = r, .relay = relay, .how = how, .fd = -1};
+	struct error err = {0};
+	unsigned failures = r->failures;
+	pid_t pid = nexthop_start_agent(-1, &l.fd, &err);
+	int rc = -1;
+
+	if (pid > 0)
+		rc = send_session(&l, &err);
+	if (rc == 0)
+		rc = listen_to(&l, &err);
+	if (pid > 0) {
+		close(l.fd);
+		if (rc < 0)
+			kill(pid, SIGKILL);
+		while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+			;
+	}
+	if (rc < 0)
+		print_mended(&l, err.code, "agent", -1, DOWN_CONFIG, err.text);
+	return l.good && r->failures == failures;
+}

@@ -1,0 +1,120 @@
+#include "config.h"
+#include "outpost/check/check_report.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "outpost/command.h"
+
+enum { LABEL = 13, INDENT = 8, TEXT_MAX = 8192 };
+
+static const struct {
+	const char *word, *color;
+} levels[] = {
+	[REPORT_OK] = {"ok", "\033[32m"},
+	[REPORT_NOTE] = {"note", "\033[36m"},
+	[REPORT_WARN] = {"warn", "\033[33m"},
+	[REPORT_FAIL] = {"FAIL", "\033[1;31m"},
+};
+
+void report_init(struct report *r, bool json)
+{
+	*r = (struct report){.json = json, .color = !json && term_color(), .section = ""};
+}
+
+void report_section(struct report *r, const char *section, const char *title)
+{
+	r->section = section;
+	if (!r->json)
+		printf("%s\n", title);
+}
+
+/* A mend is to be copied: its lines are never wrapped. */
+static void print_mend(const char *mend)
+{
+	struct span rest = span_of(mend), line;
+	bool first = true;
+
+	while (span_word(&rest, "\n", &line)) {
+		printf("%*s%-5s%.*s\n", INDENT, "", first ? "-->" : "", (int)line.n, line.p);
+		first = false;
+	}
+}
+
+static void print_text(const struct report *r, enum report_level level, const char *label, int64_t ms,
+		       const char *text, const char *mend)
+{
+	char time[40] = "";
+	int margin;
+
+	if (ms >= 0)
+		snprintf(time, sizeof(time), "%5lld ms  ", (long long)ms);
+	printf("  %s%-4s%s  ", r->color ? levels[level].color : "", levels[level].word, r->color ? "\033[0m" : "");
+	margin = INDENT + printf("%-*s %s", LABEL, label, time);
+	if (strlen(label) > LABEL && *text) {
+		margin = INDENT + LABEL + 1;
+		printf("\n%*s", margin, "");
+	}
+	words_wrap(text, (size_t)margin, (size_t)margin);
+	if (mend && *mend)
+		print_mend(mend);
+	fflush(stdout);
+}
+
+static void json_member(struct buf *b, const char *name, const char *value)
+{
+	buf_addf(b, ", \"%s\": \"", name);
+	text_json(b, value, strlen(value));
+	buf_addc(b, '"');
+}
+
+static void print_json(const struct report *r, enum report_level level, const char *label, int64_t ms,
+		       const char *text, const char *mend)
+{
+	struct buf b;
+
+	buf_init(&b, TEXT_MAX * 8);
+	buf_addf(&b, "{\"section\": \"%s\"", r->section);
+	json_member(&b, "step", label);
+	buf_addf(&b, ", \"result\": \"%s\"", level == REPORT_FAIL ? "fail" : levels[level].word);
+	if (ms >= 0)
+		buf_addf(&b, ", \"ms\": %lld", (long long)ms);
+	json_member(&b, "text", text);
+	if (mend && *mend)
+		json_member(&b, "mend", mend);
+	buf_adds(&b, "}\n");
+	fwrite(buf_str(&b), 1, b.len, stdout);
+	fflush(stdout);
+	buf_free(&b);
+}
+
+void report_line(struct report *r, enum report_level level, const char *label, int64_t ms, const char *text,
+		 const char *mend)
+{
+	r->warnings += level == REPORT_WARN;
+	r->failures += level == REPORT_FAIL;
+	if (r->json)
+		print_json(r, level, label, ms, text, mend);
+	else
+		print_text(r, level, label, ms, text, mend);
+}
+
+void report_fail(struct report *r, int code, const char *label, int64_t ms, const char *text, const char *mend)
+{
+	if (r->code == 0)
+		r->code = code ? code : EX_SOFTWARE;
+	report_line(r, REPORT_FAIL, label, ms, text, mend);
+}
+
+void report_linef(struct report *r, enum report_level level, const char *label, const char *mend, const char *fmt, ...)
+{
+	char text[TEXT_MAX];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	report_line(r, level, label, -1, text, mend);
+}

@@ -1,0 +1,36 @@
+/* health.h: how things stand, in figures: for status, metrics and check. */
+#ifndef OUTPOST_HEALTH_H
+#define OUTPOST_HEALTH_H
+
+#include "outpost/command.h"
+
+enum { STATE_HOURS = 24, STATE_RELAYS = 16 };
+
+struct state {
+	bool running;			/* an outpostd answers */
+	bool timer;			/* something would start one */
+	bool by_sender;			/* the sender decides which relay, or which login */
+	int64_t now;			/* us */
+	struct queue_totals totals;
+	uint32_t sent[STATE_HOURS], failed[STATE_HOURS];	/* recipients per hour, the newest last */
+	uint64_t sent_day, failed_day, sent_ever, failed_ever;
+	struct queue_relay relays[STATE_RELAYS];
+	size_t nrelays;
+	size_t corrupt, incoming;	/* files */
+	bool full;			/* the queue's disk: what comes in next may be refused */
+	struct error no_route;		/* code 0, or why main.cf lets nothing be sent */
+};
+
+/* Whether the sender decides about the relay, or about the login there. */
+bool state_by_sender(struct context *c);
+
+/* Whether mail may go by this relay (its key in the queue) as main.cf stands; what an earlier one named is history. */
+bool state_uses(struct context *c, const char *nexthop);
+
+/* Becomes the queue's owner and reads all of it. */
+int state_collect(struct context *c, struct state *s, struct error *err);
+
+/* Entries of DIR/SUB that do not begin with a dot; 0 when it can't be read. */
+size_t state_count_files(const char *dir, const char *sub);
+
+#endif

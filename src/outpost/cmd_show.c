@@ -1,0 +1,208 @@
+/* cmd_show.c: `outpost show`: one message, its recipients and their reasons, its history, its text. */
+#include "config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/deadline.h"
+#include "base/text.h"
+#include "mail/listing.h"
+#include "outpost/flusher/active_deliveries.h"
+#include "outpost/command.h"
+#include "outpost/messages/print_history.h"
+#include "outpost/check/explain.h"
+#include "outpost/messages/print_text.h"
+#include "outpost/messages/print_row.h"
+#include "outpost/messages/select_messages.h"
+
+enum { HEADER_SHOWN = 64 << 10, MARGIN = 13 };
+
+static const char *state_word(char state)
+{
+	switch (state) {
+	case 'h':
+		return "held";
+	case 'f':
+		return "failed";
+	case 's':
+		return "sent";
+	default:
+		return "queued";
+	}
+}
+
+/* What it waits for: its own last words, or why nothing moves. */
+static const char *reason_of(const struct queue_row_recipient *r, const struct active *a)
+{
+	return r->text && *r->text ? r->text : r->state == 'q' ? a->reason : "";
+}
+
+static void print_recipient(const struct queue_row_recipient *r, const struct active *a)
+{
+	const char *reason = reason_of(r, a);
+	char when[64];
+
+	printf("  to         %s  %s", r->address, state_word(r->state));
+	if (r->original && *r->original && strcmp(r->original, r->address) != 0)
+		printf(" (was %s)", r->original);
+	if (r->attempts)
+		printf(", %u %s", r->attempts, r->attempts == 1 ? "attempt" : "attempts");
+	if (r->state == 'q' && r->next_attempt > clock_wall_us())
+		printf(", next %s", words_time(r->next_attempt, when, sizeof(when)));
+	printf("\n");
+	if (*reason) {
+		printf("%*s", MARGIN, "");
+		words_wrap(reason, MARGIN, MARGIN);
+	}
+}
+
+/* What can be done about the first trouble. */
+static void find_advice(struct buf *mend, const struct queue_row *row)
+{
+	for (size_t i = 0; i < row->nrecipients && mend->len == 0; i++)
+		if (row->recipients[i].state != 's' && row->recipients[i].text && *row->recipients[i].text)
+			explain(mend, 0, row->recipients[i].text, NULL);
+}
+
+static void print_advice(const struct buf *mend)
+{
+	struct span rest = {buf_str(mend), mend->len}, line;
+	bool first = true;
+
+	while (span_word(&rest, "\n", &line)) {
+		printf("  %-10s %.*s\n", first ? "next" : "", (int)line.n, line.p);
+		first = false;
+	}
+}
+
+static int print_envelope(struct queue *q, struct queue_row *r, const struct active *a, struct error *err)
+{
+	char when[32], size[32];
+	struct buf mend;
+	int rc = 1;
+
+	printf("%s  %s\n", r->id, state_word(r->state));
+	printf("  from       %s\n", *r->sender ? r->sender : "<> (a notice)");
+	printf("  by         %s (uid %u)\n", r->user, (unsigned)r->uid);
+	printf("  since      %s, %s\n", words_time(r->arrival, when, sizeof(when)), words_size(r->size, size, sizeof(size)));
+	buf_init(&mend, 8192);
+	for (; rc > 0; rc = queue_row_more(q, r, err)) {
+		find_advice(&mend, r);
+		for (size_t i = 0; i < r->nrecipients; i++)
+			print_recipient(&r->recipients[i], a);
+	}
+	print_advice(&mend);
+	buf_free(&mend);
+	return rc;
+}
+
+/* The header alone: up to the first empty line of what is written to memory. */
+static int print_header(struct queue *q, int64_t row, const char *id, struct error *err)
+{
+	char *text = NULL, *end;
+	size_t size = 0;
+	FILE *f = open_memstream(&text, &size);
+	bool gone = false;
+	int rc = f ? letter_write(q, row, id, HEADER_SHOWN, LETTER_SAFE, f, &gone, err) : error_sys(err, EX_OSERR, NULL, "no memory");
+
+	if (f)
+		fclose(f);
+	if (rc == 0 && gone)
+		printf("\n  (the text is no longer kept)\n");
+	else if (rc == 0 && text) {
+		end = strstr(text, "\n\n");
+		printf("\n%.*s\n", end ? (int)(end - text) : (int)size, text);
+	}
+	free(text);
+	return rc;
+}
+
+static int print_text(struct context *c, struct queue *q, int64_t row, const char *id, struct error *err)
+{
+	bool gone = false;
+	int rc = letter_write(q, row, id, 0, option_given(c, "raw") ? LETTER_PLAIN : LETTER_SAFE, stdout, &gone, err);
+
+	if (rc == 0 && gone)
+		return error_set(err, EX_DATAERR, NULL, "the text of this message is no longer kept");
+	return rc;
+}
+
+static int print_json(struct queue *q, struct queue_row *r, const struct active *a, struct error *err)
+{
+	struct row_style style = {true, active_has(a, r->id), false, a->reason, a->dsn};
+	struct buf out;
+	int rc;
+
+	buf_init(&out, 8 << 20);
+	rc = row_print(q, &out, r, &style, err);
+	if (rc == 0)
+		rc = row_write_out(&out, err);
+	buf_free(&out);
+	return rc;
+}
+
+static int show(struct context *c, struct queue *q, struct error *err)
+{
+	struct event_filter f = {0};
+	struct queue_row row;
+	char id[QUEUE_ID];
+	struct active active;
+	int64_t at, key = 0;
+	int rc = 0;
+
+	if (select_find(q, c->argv[0], &at, id, err) < 0)
+		return -1;
+	if (option_given(c, "body") || option_given(c, "raw"))
+		return print_text(c, q, at, id, err);
+	if (row_get(q, at, &row, err) < 0)
+		return -1;
+	active_ask(c, q, &active);
+	if (option_given(c, "json"))
+		rc = print_json(q, &row, &active, err);
+	else
+		rc = print_envelope(q, &row, &active, err);
+	active_free(&active);
+	queue_row_free(&row);
+	if (option_given(c, "json") || rc < 0)
+		return rc;
+	if (option_given(c, "full")) {
+		printf("\n");
+		return print_text(c, q, at, id, err);
+	}
+	rc = print_header(q, at, id, err);
+	printf("\n");
+	f.id = id;
+	return rc < 0 ? rc : events_print(q, &f, false, &key, err);
+}
+
+static int run(struct context *c)
+{
+	struct error err = {0};
+	struct queue *q;
+	int rc;
+
+	if (context_read_queue(c, &q, &err) < 0)
+		return fail(&err);
+	rc = show(c, q, &err);
+	queue_close(q);
+	return rc < 0 ? fail(&err) : EX_OK;
+}
+
+static const struct command_option options[] = {
+	{"body", 'b', NULL, "the whole message, made safe for a terminal"},
+	{"raw", 'r', NULL, "the whole message as it is stored"},
+	{"full", 'f', NULL, "the recipients, and then the whole message, made safe for a terminal"},
+	{"json", 'j', NULL, "one JSON object, as `outpost queue --json` prints it"},
+	{NULL, 0, NULL, NULL},
+};
+
+const struct command command_show = {
+	.name = "show",
+	.args = "ID",
+	.help = "one message: recipients and their reasons, header, history",
+	.more = "The id may be shortened as far as it stays unambiguous.\n",
+	.options = options,
+	.min_args = 1,
+	.max_args = 1,
+	.run = run,
+};

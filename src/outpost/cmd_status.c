@@ -1,0 +1,322 @@
+/* cmd_status.c: `outpost status`: one screen that says how things stand and what to do next; with --quiet a health check. */
+#include "config.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "outpost/check/check.h"
+#include "outpost/check/explain.h"
+#include "outpost/check/health.h"
+
+enum { MARGIN = 13, NEXT_MARGIN = 9, ROWS = 4, US = 1000000, WORRY_S = 3600, EXPIRY_S = 14 * 86400 };
+
+static bool is_down(const struct state *s, const struct queue_relay *r)
+{
+	return r->down_since && (r->down_until > s->now || s->totals.queued > 0);
+}
+
+/* All relays are down; where the sender decides, one that is down is enough. */
+static bool no_way_out(const struct state *s)
+{
+	size_t down = 0;
+
+	for (size_t i = 0; i < s->nrelays; i++)
+		down += is_down(s, &s->relays[i]);
+	return down && (down == s->nrelays || s->by_sender);
+}
+
+/* 78 nothing can be sent as main.cf stands; 0 well; 75 mail waits for a relay that is down, or has waited long, or the disk is full; 69 mail waits and nothing would send it. */
+static int health(const struct state *s)
+{
+	bool waiting = s->totals.queued > 0 || s->incoming > 0;
+
+	if (s->no_route.code)
+		return s->no_route.code;
+	if (waiting && !s->running && !s->timer && s->totals.oldest && s->now - s->totals.oldest > 60 * (int64_t)US)
+		return EX_UNAVAILABLE;
+	if (s->full || (waiting && no_way_out(s)))
+		return EX_TEMPFAIL;
+	if (s->totals.oldest && s->now - s->totals.oldest > WORRY_S * (int64_t)US)
+		return EX_TEMPFAIL;
+	return EX_OK;
+}
+
+static const char *ago(const struct state *s, int64_t when, char *out, size_t size)
+{
+	return words_duration((s->now - when) / US, out, size);
+}
+
+static void print_flusher(const struct state *s)
+{
+	printf("  flusher    %s\n", s->running ? "running" :
+	       s->timer ? "not running; started when there is mail" :
+	       "not running; the next submission or `outpost flush` starts it");
+}
+
+static void print_relay(const struct state *s, const struct queue_relay *r)
+{
+	char a[40], b[40];
+
+	if (is_down(s, r)) {
+		printf("  relay      %s DOWN for %s", r->nexthop, ago(s, r->down_since, a, sizeof(a)));
+		if (r->down_until > s->now)
+			printf(", next try in %s", words_duration((r->down_until - s->now) / US + 1, b, sizeof(b)));
+		printf("\n             ");
+		words_wrap(r->text, MARGIN, MARGIN);
+	} else {
+		printf("  relay      %s up", r->nexthop);
+		if (r->last_ok)
+			printf(", last used %s ago", ago(s, r->last_ok, a, sizeof(a)));
+		printf("\n");
+	}
+	if (r->cert_expires)
+		printf("  cert       expires in %s\n", words_duration(r->cert_expires - s->now / US, a, sizeof(a)));
+}
+
+static void print_queue(const struct state *s)
+{
+	char count[40], size[40], age[40];
+
+	printf("  queue      %s, %s", words_count(s->totals.queued, "message", "messages", count, sizeof(count)),
+	       words_size(s->totals.bytes, size, sizeof(size)));
+	if (s->totals.oldest)
+		printf(", the oldest %s", ago(s, s->totals.oldest, age, sizeof(age)));
+	printf("; %llu held, %llu failed\n", (unsigned long long)s->totals.held, (unsigned long long)s->totals.failed);
+	if (s->incoming)
+		printf("  incoming   %s to be taken in\n", words_count(s->incoming, "message", "messages", count, sizeof(count)));
+	if (s->corrupt)
+		printf("  corrupt    %s set aside\n", words_count(s->corrupt, "submission", "submissions", count, sizeof(count)));
+}
+
+/* A column per hour, the newest on the right: '#' sent, 'x' failed on top. */
+static char plot_cell(const struct state *s, size_t hour, uint64_t most, int row)
+{
+	uint64_t all = (uint64_t)s->sent[hour] + s->failed[hour];
+	uint64_t height = (all * ROWS + most - 1) / most, sent = ((uint64_t)s->sent[hour] * ROWS + most - 1) / most;
+
+	if (height > ROWS)
+		height = ROWS;
+	if (s->failed[hour] && sent >= height && height > 1)
+		sent = height - 1;
+	if ((uint64_t)row >= height)
+		return ' ';
+	return (uint64_t)row < sent ? '#' : 'x';
+}
+
+static void print_plot(const struct state *s)
+{
+	uint64_t most = 0;
+
+	printf("  last day   %llu sent, %llu failed\n", (unsigned long long)s->sent_day, (unsigned long long)s->failed_day);
+	for (size_t i = 0; i < STATE_HOURS; i++)
+		if ((uint64_t)s->sent[i] + s->failed[i] > most)
+			most = (uint64_t)s->sent[i] + s->failed[i];
+	if (!most)
+		return;
+	if (most < ROWS)
+		most = ROWS;
+	for (int row = ROWS - 1; row >= 0; row--) {
+		if (row == ROWS - 1)
+			printf("  %8llu |", (unsigned long long)most);
+		else
+			printf("           |");
+		for (size_t i = 0; i < STATE_HOURS; i++) {
+			char cell = plot_cell(s, i, most, row);
+
+			printf("%c%c", cell, cell);
+		}
+		printf("\n");
+	}
+	printf("           +------------------------------------------------\n");
+	printf("            24 h ago                                     now\n");
+}
+
+static void say_next(unsigned *n, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static void say_next(unsigned *n, const char *fmt, ...)
+{
+	char text[1024];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	printf("  %s ", (*n)++ ? "      " : "next  ");
+	words_wrap(text, NEXT_MARGIN, NEXT_MARGIN);
+}
+
+static void advise_relay(const struct state *s, const struct queue_relay *r, struct conf *conf, unsigned *n)
+{
+	struct conf_relay parsed;
+	struct error ignored;
+	struct buf mend;
+	struct span rest, line;
+
+	if (!is_down(s, r))
+		return;
+	buf_init(&mend, 8192);
+	explain(&mend, explain_kind(r->kind), r->text, conf_parse_relay(conf, r->nexthop, &parsed, &ignored) == 0 ? &parsed : NULL);
+	rest = (struct span){buf_str(&mend), mend.len};
+	while (span_word(&rest, "\n", &line)) {
+		say_next(n, "%.*s", (int)line.n, line.p);
+	}
+	buf_free(&mend);
+	say_next(n, "`outpost check` tries the relay step by step%s", s->totals.queued ? ", `outpost flush` then sends what waits" : "");
+}
+
+/* What main.cf says in vain, and mail that has nowhere to go, before anybody misses it. */
+static void advise_configuration(struct context *c, unsigned *n)
+{
+	const struct conf_unused *list;
+	size_t lines = conf_unused(c->conf, &list);
+	struct error ignored = {0};
+	struct check_root root;
+	char text[600];
+
+	for (size_t i = 0; i < lines; i++)
+		if (!list[i].postfix)
+			say_next(n, "line %u of main.cf: %s", list[i].line, conf_unused_words(&list[i], text, sizeof(text)));
+	if (check_root(c, &root, &ignored) == 0 && root.lost)
+		say_next(n, "%s: %s", root.text, root.mend);
+}
+
+static void advise(struct context *c, const struct state *s)
+{
+	unsigned n = 0;
+
+	printf("\n");
+	if (s->no_route.code)
+		say_next(&n, "nothing can be sent before main.cf is mended: `outpost check`");
+	advise_configuration(c, &n);
+	for (size_t i = 0; i < s->nrelays; i++) {
+		int64_t left = s->relays[i].cert_expires - s->now / US;
+
+		advise_relay(s, &s->relays[i], c->conf, &n);
+		if (s->relays[i].cert_expires && left < EXPIRY_S && s->relays[i].last_ok)
+			say_next(&n, "the relay's certificate ends soon: tell its administrator");
+	}
+	if (health(s) == EX_UNAVAILABLE)
+		say_next(&n, "nothing would send what waits: `outpost flush`; for good enable outpost's units, or "
+			 "without systemd: echo '*/10 * * * * root " SBINDIR "/sendmail -q' > /etc/cron.d/outpost");
+	if (s->totals.failed)
+		say_next(&n, "`outpost queue --failed` shows what failed and why");
+	if (s->full)
+		say_next(&n, "the disk of %s is full: new mail is refused; make room", conf_str(c->conf, P_queue_directory));
+	if (s->corrupt)
+		say_next(&n, "look into %s/corrupt", conf_str(c->conf, P_queue_directory));
+	if (!n)
+		printf("  next   nothing to do\n");
+}
+
+static void json_text(struct buf *b, const char *name, const char *value)
+{
+	buf_addf(b, ", \"%s\": \"", name);
+	text_json(b, value, strlen(value));
+	buf_addc(b, '"');
+}
+
+static void json_relays(struct buf *b, const struct state *s)
+{
+	buf_adds(b, ", \"relays\": [");
+	for (size_t i = 0; i < s->nrelays; i++) {
+		const struct queue_relay *r = &s->relays[i];
+
+		buf_addf(b, "%s{\"up\": %s", i ? ", " : "", is_down(s, r) ? "false" : "true");
+		json_text(b, "relay", r->nexthop);
+		if (is_down(s, r)) {
+			buf_addf(b, ", \"down_since\": %lld, \"next_try\": %lld", (long long)(r->down_since / US),
+				 (long long)(r->down_until / US));
+			json_text(b, "kind", r->kind);
+			json_text(b, "reason", r->text);
+		}
+		buf_addf(b, ", \"last_ok\": %lld, \"certificate_expires\": %lld}", (long long)(r->last_ok / US),
+			 (long long)r->cert_expires);
+	}
+	buf_addc(b, ']');
+}
+
+static void print_json(const struct state *s)
+{
+	struct buf b;
+
+	buf_init(&b, 1 << 20);
+	buf_addf(&b, "{\"health\": %d, \"flusher_running\": %s, \"queued\": %llu, \"held\": %llu, \"failed\": %llu, \"bytes\": %llu, "
+		 "\"oldest\": %lld, \"incoming\": %zu, \"corrupt\": %zu, \"sent_day\": %llu, \"failed_day\": %llu",
+		 health(s), s->running ? "true" : "false", (unsigned long long)s->totals.queued,
+		 (unsigned long long)s->totals.held, (unsigned long long)s->totals.failed, (unsigned long long)s->totals.bytes,
+		 (long long)(s->totals.oldest / US), s->incoming, s->corrupt, (unsigned long long)s->sent_day,
+		 (unsigned long long)s->failed_day);
+	json_relays(&b, s);
+	buf_adds(&b, "}\n");
+	fwrite(buf_str(&b), 1, b.len, stdout);
+	buf_free(&b);
+}
+
+/* The relay that main.cf names. */
+static void print_unused_relay(struct context *c)
+{
+	struct conf_relay relay;
+	struct error ignored;
+
+	if (conf_relays(c->conf, &relay, 1, &ignored) > 0)
+		printf("  relay      %s, not used yet\n", relay.written);
+	else
+		printf("  relay      by sender, none used yet\n");
+}
+
+static void print_screen(struct context *c, const struct state *s)
+{
+	printf("outpost %s on %s\n\n", PACKAGE_VERSION, conf_myhostname(c->conf));
+	print_flusher(s);
+	if (s->no_route.code) {
+		printf("  relay      ");
+		words_wrap(s->no_route.text, MARGIN, MARGIN);
+	}
+	for (size_t i = 0; !s->no_route.code && i < s->nrelays; i++)
+		print_relay(s, &s->relays[i]);
+	if (!s->no_route.code && !s->nrelays)
+		print_unused_relay(c);
+	print_queue(s);
+	print_plot(s);
+	advise(c, s);
+}
+
+static int run(struct context *c)
+{
+	struct state *s = calloc(1, sizeof(*s));
+	struct error err = {0};
+	int rc;
+
+	if (!s)
+		return EX_OSERR;
+	if (state_collect(c, s, &err) < 0) {
+		free(s);
+		return option_given(c, "quiet") ? err.code : fail(&err);
+	}
+	if (option_given(c, "json"))
+		print_json(s);
+	else if (!option_given(c, "quiet"))
+		print_screen(c, s);
+	rc = health(s);
+	free(s);
+	return rc;
+}
+
+static const struct command_option options[] = {
+	{"json", 'j', NULL, "one JSON object"},
+	{"quiet", 'q', NULL, "print nothing: the exit status alone, for health checks"},
+	{NULL, 0, NULL, NULL},
+};
+
+const struct command command_status = {
+	.name = "status",
+	.args = "",
+	.help = "one screen: flusher, relay, queue, the last day, what to do next",
+	.more = "Exit status: 0 all is well; 75 mail waits because the relay is down, or has waited for over an\n"
+		"hour, or the queue's disk is full; 69 mail waits and nothing would send it; 78 nothing can be sent as\n"
+		"main.cf stands.\n",
+	.options = options,
+	.max_args = 0,
+	.run = run,
+};

@@ -1,0 +1,336 @@
+/* cmd_test.c: `outpost test ADDRESS`: one message through sendmail itself, followed to the relay's answer. */
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/deadline.h"
+#include "base/io.h"
+#include "base/proc.h"
+#include "base/step.h"
+#include "base/text.h"
+#include "outpost/command.h"
+#include "outpost/check/explain.h"
+#include "outpost/check/check_report.h"
+#include "outpost/flusher/start_flusher.h"
+#include "outpost/check/health.h"
+
+enum { PATIENCE_S = 120, LOOK_MS = 50, SAID_MAX = 16 << 10, EVENTS = 32 };
+
+struct test {
+	struct context *c;
+	struct report r;
+	const char *address, *sender;
+	char id[QUEUE_ID];
+	int64_t begun, begun_us;	/* monotonic ms, wall clock */
+	bool ended;
+	int code;
+};
+
+static int write_letter(const struct test *t, int fd)
+{
+	char letter[2048];
+	int n = snprintf(letter, sizeof(letter),
+			 "Subject: test from %s\nTo: %s\nAuto-Submitted: auto-generated\n\n"
+			 "This message was sent by `outpost test` on %s. If you read it, mail from there works.\n",
+			 conf_myhostname(t->c->conf), t->address, conf_myhostname(t->c->conf));
+
+	if (n < 0 || (size_t)n >= sizeof(letter))
+		return -1;
+	return io_write_all(fd, letter, (size_t)n, deadline_in_ms(10000));
+}
+
+/* Runs sendmail -v; its words into said. Returns its exit status, -1 when it could not be run. */
+static int run_sendmail(const struct test *t, struct buf *said, struct error *err)
+{
+	char path[PATH_MAX], dir[PATH_MAX];
+	char from[] = "-f", end[] = "--";
+	char *argv[10] = {(char[]){"sendmail"}, (char[]){"-C"}, dir, (char[]){"-i"}, (char[]){"-v"}};
+	int in[2], out[2], n = 5, status = 0;
+	struct proc_fd fds[3];
+	pid_t pid;
+
+	if (!realpath(t->c->dir, dir) || !io_program_path("sendmail", HELPERDIR, path, sizeof(path)))
+		return error_sys(err, EX_OSFILE, NULL, "%s", t->c->dir);
+	if (*t->sender) {
+		argv[n++] = from;
+		argv[n++] = (char *)(uintptr_t)t->sender;
+	}
+	argv[n++] = end;
+	argv[n] = (char *)(uintptr_t)t->address;
+	if (pipe2(in, O_CLOEXEC) < 0 || pipe2(out, O_CLOEXEC) < 0)
+		return error_sys(err, EX_OSERR, NULL, "cannot make a pipe");
+	fds[0] = (struct proc_fd){in[0], 0};
+	fds[1] = (struct proc_fd){out[1], 1};
+	fds[2] = (struct proc_fd){out[1], 2};
+	pid = proc_start(&(struct proc_spec){.path = path, .argv = argv, .env = step_env(), .fds = fds, .nfds = 3}, err);
+	close(in[0]);
+	close(out[1]);
+	if (pid > 0)
+		write_letter(t, in[1]);
+	close(in[1]);
+	while (pid > 0) {
+		char *room = buf_room(said, 1024);
+		ssize_t got = room ? io_read(out[0], room, 1024) : 0;
+
+		if (got <= 0)
+			break;
+		said->len += (size_t)got;
+	}
+	close(out[0]);
+	while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	return pid > 0 && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+/* "sendmail: queued as ID"; the drop knows a file only ("incoming/..."), then the id is found by the recipient. */
+static bool take_id(struct test *t, const char *said)
+{
+	static const char mark[] = "queued as ";
+	const char *p = strstr(said, mark);
+	size_t n;
+
+	if (!p)
+		return false;
+	p += sizeof(mark) - 1;
+	n = strspn(p, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789");
+	if (n == 0 || n >= sizeof(t->id))
+		return true;
+	memcpy(t->id, p, n);
+	t->id[n] = 0;
+	return true;
+}
+
+static bool submit(struct test *t, struct error *err)
+{
+	struct buf said;
+	struct span words;
+	bool ok = false;
+	int code;
+
+	buf_init(&said, SAID_MAX);
+	code = run_sendmail(t, &said, err);
+	words = span_trim((struct span){buf_str(&said), said.len});
+	if (code == EX_OK && take_id(t, buf_str(&said))) {
+		report_linef(&t->r, REPORT_OK, "queued", NULL, *t->id ? "as %s" : "%s", *t->id ? t->id : "by outpost-drop");
+		ok = true;
+	} else if (code >= 0) {
+		error_set(err, code ? code : EX_SOFTWARE, NULL, "%.*s", (int)words.n, words.n ? words.p : "");
+	}
+	buf_free(&said);
+	return ok;
+}
+
+static int64_t elapsed(const struct test *t)
+{
+	return clock_mono_ms() - t->begun;
+}
+
+/* A refusal or deferral, with what can be done about it. */
+static void say_reason(struct test *t, int code, const char *label, int kind, const char *text)
+{
+	struct conf_relay relay;
+	struct error ignored;
+	struct buf mend;
+	bool known = conf_relays(t->c->conf, &relay, 1, &ignored) > 0;
+
+	buf_init(&mend, 8192);
+	explain(&mend, kind, text, known ? &relay : NULL);
+	report_fail(&t->r, code, label, elapsed(t), text, buf_str(&mend));
+	buf_free(&mend);
+	t->ended = true;
+	t->code = code;
+}
+
+static void take_event(struct test *t, const struct queue_event *e)
+{
+	const char *text = e->text ? e->text : "";
+
+	if (strcmp(e->kind, "sent") == 0) {
+		report_line(&t->r, REPORT_OK, "sent", elapsed(t), text, NULL);
+		t->ended = true;
+	} else if (strcmp(e->kind, "bounced") == 0 || strcmp(e->kind, "expired") == 0) {
+		say_reason(t, EX_UNAVAILABLE, "refused", 0, text);
+	} else if (strcmp(e->kind, "deferred") == 0) {
+		say_reason(t, EX_TEMPFAIL, "waits", 0, text);
+	}
+}
+
+/* Ours: by its id, or the first one to this address since we began. */
+static bool is_ours(struct test *t, const struct queue_event *e)
+{
+	if (!*t->id && e->time >= t->begun_us && e->recipient && ascii_case_equal(e->recipient, t->address))
+		snprintf(t->id, sizeof(t->id), "%s", e->id);
+	return strcmp(t->id, e->id) == 0;
+}
+
+static int look_at_events(struct test *t, struct queue *q, int64_t *key, struct error *err)
+{
+	struct queue_event events[EVENTS];
+	int n = queue_events(q, *t->id ? t->id : NULL, key, events, EVENTS, err);
+
+	for (int i = 0; i < n; i++) {
+		if (!t->ended && is_ours(t, &events[i]))
+			take_event(t, &events[i]);
+		queue_event_free(&events[i]);
+	}
+	return n < 0 ? -1 : 0;
+}
+
+static bool is_down(const struct queue_relay *r)
+{
+	return r->down_since && r->down_until > clock_wall_us();
+}
+
+static int say_down(void *arg, const struct queue_relay *r)
+{
+	struct test *t = arg;
+
+	if (!t->ended && is_down(r) && state_uses(t->c, r->nexthop))
+		say_reason(t, EX_TEMPFAIL, "waits", explain_kind(r->kind), r->text);
+	return 0;
+}
+
+/* 1: no relay of the route can be tried now; *first is the state of its first. */
+static int all_down(struct test *t, struct queue *q, struct queue_relay *first, struct error *err)
+{
+	struct conf_relay route[STATE_RELAYS];
+	struct error ignored;
+	int n = conf_relays(t->c->conf, route, STATE_RELAYS, &ignored);
+
+	for (int i = 0; i < n; i++) {
+		struct queue_relay r;
+
+		if (queue_relay_get(q, route[i].written, &r, err) < 0)
+			return -1;
+		if (!is_down(&r))
+			return 0;
+		if (i == 0)
+			*first = r;
+	}
+	return n > 0;
+}
+
+/* A relay that went down since we began, or was down, makes no event for the message: its own words say why. While another one may
+ * still take it nothing is said. */
+static int look_at_relays(struct test *t, struct queue *q, struct error *err)
+{
+	struct queue_relay first = {0};
+	int rc;
+
+	if (state_by_sender(t->c))
+		return queue_relay_list(q, say_down, t, err);
+	rc = all_down(t, q, &first, err);
+	if (rc == 1)
+		say_reason(t, EX_TEMPFAIL, "waits", explain_kind(first.kind), first.text);
+	return rc < 0 ? -1 : 0;
+}
+
+static int follow(struct test *t, struct error *err)
+{
+	deadline until = deadline_in_ms(PATIENCE_S * 1000);
+	int64_t key = 0;
+	struct queue *q;
+	int rc = 0;
+
+	if (context_read_queue(t->c, &q, err) < 0)
+		return -1;
+	while (q && rc == 0 && !t->ended && !deadline_over(until)) {
+		rc = look_at_events(t, q, &key, err);
+		if (rc == 0 && !t->ended && elapsed(t) > 300)
+			rc = look_at_relays(t, q, err);
+		if (rc == 0 && !t->ended)
+			poll(NULL, 0, LOOK_MS);
+	}
+	queue_close(q);
+	if (rc == 0 && !t->ended)
+		return error_set(err, EX_TEMPFAIL, NULL, "no answer after %d s; `outpost show %s` tells more", PATIENCE_S, t->id);
+	return rc;
+}
+
+struct down {
+	struct context *c;
+	bool found;
+};
+
+static int note_down(void *arg, const struct queue_relay *r)
+{
+	struct down *d = arg;
+
+	d->found |= is_down(r) && state_uses(d->c, r->nexthop);
+	return 0;
+}
+
+/* A relay that was down before we came would let the message wait: have it tried now, as `outpost flush` does. */
+static void nudge(struct test *t)
+{
+	static const char *const words[] = {"flush"};
+	struct error ignored = {0};
+	struct down down = {.c = t->c};
+	struct queue *q;
+
+	if (context_read_queue(t->c, &q, &ignored) < 0 || !q)
+		return;
+	queue_relay_list(q, note_down, &down, &ignored);
+	queue_close(q);
+	if (!down.found)
+		return;
+	if (context_ask(t->c, words, 1, NULL, NULL, &ignored) < 0 && start_once(t->c, &ignored) == EX_OK)
+		context_ask(t->c, words, 1, NULL, NULL, &ignored);
+}
+
+static int run(struct context *c)
+{
+	struct test t = {.c = c, .address = c->argv[0], .begun = clock_mono_ms(),
+			 .begun_us = clock_wall_us()};
+	bool by_root = geteuid() == 0;
+	struct error err = {0};
+	char title[LINE_MAX];
+
+	report_init(&t.r, option_given(c, "json"));
+	if (!strchr(t.address, '@'))
+		return fail_usage(c, "%s is no address", t.address);
+	if (context_become(c, &err) < 0)
+		return fail(&err);
+	t.sender = option_value(c, "from");
+	if (!t.sender)
+		t.sender = conf_str(c->conf, P_from_address);
+	/* As what cron and most others send; and a bounce goes to whoever reads root's mail. */
+	if (!*t.sender && by_root)
+		t.sender = "root";
+	snprintf(title, sizeof(title), "A message to %s", t.address);
+	report_section(&t.r, "test", title);
+	/* One that listens at the door gives the id at once. If it can't start, sendmail's own words say what is wrong. */
+	start_once(c, &err);
+	if (!submit(&t, &err))
+		return fail(&err);
+	nudge(&t);
+	if (follow(&t, &err) < 0)
+		return fail(&err);
+	if (t.code == EX_TEMPFAIL && !t.r.json)
+		printf("\nIt stays queued and is tried again; `outpost delete %s` removes it.\n", t.id);
+	return t.code;
+}
+
+static const struct command_option options[] = {
+	{"from", 'f', "SENDER", "the envelope's sender (default: from_address, or who runs this)"},
+	{"json", 'j', NULL, "one JSON object per line"},
+	{NULL, 0, NULL, NULL},
+};
+
+const struct command command_test = {
+	.name = "test",
+	.args = "ADDRESS",
+	.help = "send one message and follow it to the relay's answer",
+	.more = "Exit status: 0 the relay took it; 69 the relay refused it; 75 it waits.\n",
+	.options = options,
+	.min_args = 1,
+	.max_args = 1,
+	.run = run,
+};
