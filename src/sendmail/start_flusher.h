@@ -1,8 +1,8 @@
 /*
- * wake.h: a flusher that answers the system's door, for those who may not start one themselves.
+ * start_flusher.h: a flusher that answers the system's door, for those who may not start one themselves.
  */
-#ifndef SENDMAIL_WAKE_H
-#define SENDMAIL_WAKE_H
+#ifndef SENDMAIL_START_FLUSHER_H
+#define SENDMAIL_START_FLUSHER_H
 
 #include "base/error.h"
 

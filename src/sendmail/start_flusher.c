@@ -1,5 +1,5 @@
 #include "config.h"
-#include "sendmail/wake.h"
+#include "sendmail/start_flusher.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,12 +1,12 @@
 /*
- * hand.h: handing a letter over: at the door, or where nobody listens there, to outpost-drop.
+ * submit.h: handing a letter over: at the door, or where nobody listens there, to outpost-drop.
  */
-#ifndef SENDMAIL_HAND_H
-#define SENDMAIL_HAND_H
+#ifndef SENDMAIL_SUBMIT_H
+#define SENDMAIL_SUBMIT_H
 
 #include "base/error.h"
-#include "sendmail/letter.h"
-#include "sendmail/place.h"
+#include "sendmail/compose.h"
+#include "sendmail/find_queue.h"
 
 /*
  * Returns the code of the answer (0: it is on disk), with its words in *answer ("queued as ID"). One token goes with all

@@ -75,21 +75,6 @@ static int open_database(struct queue *q, const char *path, int flags, struct er
 	return 0;
 }
 
-static int pragma_number(struct queue *q, const char *sql, int64_t *out, struct error *err)
-{
-	sqlite3_stmt *st;
-	int rc;
-
-	if (sqlite3_prepare_v2(q->db, sql, -1, &st, NULL) != SQLITE_OK)
-		return db_fail(q, err, "cannot read the queue");
-	rc = sqlite3_step(st);
-	*out = rc == SQLITE_ROW ? sqlite3_column_int64(st, 0) : 0;
-	if (rc != SQLITE_ROW && rc != SQLITE_DONE)
-		db_fail(q, err, "cannot read the queue");
-	sqlite3_finalize(st);
-	return rc == SQLITE_ROW || rc == SQLITE_DONE ? 0 : -1;
-}
-
 static int make_schema(const char *path, struct error *err)
 {
 	struct queue *q = calloc(1, sizeof(*q));
@@ -150,7 +135,7 @@ static int check_version(struct queue *q, struct error *err)
 {
 	int64_t version;
 
-	if (pragma_number(q, "PRAGMA user_version", &version, err) < 0)
+	if (db_query(q, "PRAGMA user_version", &version, NULL, 0, err) < 0)
 		return -1;
 	if (version == QUEUE_VERSION)
 		return 0;
@@ -175,9 +160,9 @@ static int prepare_writer(struct queue *q, struct error *err)
 		    err) < 0 ||
 	    db_run(q, SQL_PROOF, err, "i", clock_wall_us()) < 0)
 		return error_prefix(err, "the queue takes no commits");
-	if (pragma_number(q, "SELECT max(ifnull((SELECT max(id) FROM message), 0), ifnull((SELECT max(id) FROM event), 0))",
-			  &q->last_key, err) < 0 ||
-	    pragma_number(q, "SELECT ifnull(max(id), 0) + 1 FROM chunk", &q->next_chunk, err) < 0)
+	if (db_query(q, "SELECT max(ifnull((SELECT max(id) FROM message), 0), ifnull((SELECT max(id) FROM event), 0))",
+			  &q->last_key, NULL, 0, err) < 0 ||
+	    db_query(q, "SELECT ifnull(max(id), 0) + 1 FROM chunk", &q->next_chunk, NULL, 0, err) < 0)
 		return -1;
 	/* A clock that knows the year but is behind what is there was put right: no need to count on from it. */
 	q->rewound = q->last_key > db_key_of(clock_wall_us()) && db_key_of(clock_wall_us()) > 0;

@@ -1,5 +1,5 @@
 #include "config.h"
-#include "sendmail/hand.h"
+#include "sendmail/submit.h"
 
 #include <errno.h>
 #include <grp.h>

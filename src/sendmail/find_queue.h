@@ -1,8 +1,8 @@
 /*
- * place.h: where mail is handed in: the configuration, the door, the queue directory.
+ * find_queue.h: where mail is handed in: the configuration, the door, the queue directory.
  */
-#ifndef SENDMAIL_PLACE_H
-#define SENDMAIL_PLACE_H
+#ifndef SENDMAIL_FIND_QUEUE_H
+#define SENDMAIL_FIND_QUEUE_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,5 +1,5 @@
 #include "config.h"
-#include "sendmail/ask.h"
+#include "sendmail/modes.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -15,16 +15,9 @@
 #include "base/step.h"
 #include "base/text.h"
 #include "control/control.h"
-#include "sendmail/wake.h"
+#include "sendmail/start_flusher.h"
 
 enum { PATIENCE_MS = 120 * 1000, START_MS = 10 * 1000, AGAIN_MS = 300, LOOK_EVERY_MS = 20 };
-
-static int complain(const struct error *err)
-{
-	fflush(stdout);
-	fprintf(stderr, "sendmail: %s\n", err->text);
-	return err->code ? err->code : EX_SOFTWARE;
-}
 
 static int take_line(void *arg, char prefix, const char *p, size_t n)
 {
@@ -151,12 +144,12 @@ int ask_list(struct place *p, const struct options *o)
 	int rc = ask_anyhow(p, o, list, &answer, &err);
 
 	if (rc > 0)
-		return complain(&answer);
+		return mode_complain(&answer);
 	if (rc == 0)
 		return EX_OK;
 	if (err.code == EX_UNAVAILABLE && may_start(p))
 		run_outpost(p, "queue", o->mode == MODE_COUNT ? "--count" : o->json ? "--json" : NULL);
-	return complain(&err);
+	return mode_complain(&err);
 }
 
 /* Where no outpostd runs, `outpost flush` starts one that leaves when nothing is left to do; it is not waited for. */
@@ -218,49 +211,8 @@ int ask_flush(struct place *p, const struct options *o)
 	if (rc < 0 && err.code == EX_UNAVAILABLE && may_start(p) && selects(o))
 		rc = wake_started(p, o, &answer, &err);
 	if (rc >= 0)
-		return rc ? complain(&answer) : EX_OK;
+		return rc ? mode_complain(&answer) : EX_OK;
 	if (err.code != EX_UNAVAILABLE || !may_start(p) || selects(o))
-		return complain(&err);
-	return start_flush(p, &err) < 0 ? complain(&err) : EX_OK;
-}
-
-int ask_aliases(struct place *p)
-{
-	struct conf_maps *maps = NULL;
-	const char *path;
-	struct error err;
-	unsigned line;
-
-	if (p->conf_error.code)
-		return complain(&p->conf_error);
-	if (conf_maps_open(p->conf, P_alias_maps, &maps, &err) < 0)
-		return complain(&err);
-	line = conf_maps_bad_line(maps, &path);
-	if (line)
-		fprintf(stderr, "sendmail: %s:%u: this line is not \"name: address\" and has no effect\n", path, line);
-	conf_maps_free(maps);
-	return EX_OK;
-}
-
-int ask_check(struct place *p)
-{
-	return p->conf_error.code ? complain(&p->conf_error) : EX_OK;
-}
-
-int ask_nothing(const struct options *o)
-{
-	static const struct {
-		enum mode mode;
-		const char *why;
-	} reasons[] = {
-		{MODE_DAEMON, "-bd: sendmail is no daemon here; outpostd is (systemctl start outpost)"},
-		{MODE_TEST, "-bt: there are no rewriting rules to test; `sendmail -bv ADDRESS` shows what becomes of an address"},
-		{MODE_HOSTS, "-bh, -bH: no host status is kept; `outpost status` shows the relay's"},
-		{MODE_QUARANTINE, "-Q, -qQ, -qL: nothing is quarantined or lost here; see `outpost hold`"},
-	};
-
-	for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++)
-		if (reasons[i].mode == o->mode)
-			fprintf(stderr, "sendmail: %s\n", reasons[i].why);
-	return EX_UNAVAILABLE;
+		return mode_complain(&err);
+	return start_flush(p, &err) < 0 ? mode_complain(&err) : EX_OK;
 }

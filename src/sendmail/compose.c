@@ -1,5 +1,5 @@
 #include "config.h"
-#include "sendmail/letter.h"
+#include "sendmail/compose.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 #include "config.h"
-#include "sendmail/place.h"
+#include "sendmail/find_queue.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,8 +1,8 @@
 /*
- * letter.h: one message on its way from what was read to what is handed over.
+ * compose.h: one message on its way from what was read to what is handed over.
  */
-#ifndef SENDMAIL_LETTER_H
-#define SENDMAIL_LETTER_H
+#ifndef SENDMAIL_COMPOSE_H
+#define SENDMAIL_COMPOSE_H
 
 #include <stdbool.h>
 #include <stdint.h>
