@@ -20,7 +20,7 @@ static const struct {
 	{SQLITE_READONLY, EX_TEMPFAIL, "4.3.0", "the queue database can only be read"},
 	{SQLITE_PERM, EX_NOPERM, "4.3.0", "no right to the queue database"},
 	{SQLITE_CANTOPEN, EX_TEMPFAIL, "4.3.0", "the queue database can't be opened"},
-	{SQLITE_CORRUPT, EX_IOERR, "4.3.0", "the queue database is damaged: `outpost salvage` makes a new one of what can be read"},
+	{SQLITE_CORRUPT, EX_IOERR, "4.3.0", "the queue database is damaged; outpost-queue(7) shows how to recover it"},
 	{SQLITE_NOTADB, EX_DATAERR, "4.3.0", "the queue database is damaged, or no database"},
 	{SQLITE_IOERR, EX_IOERR, "4.3.0", "the queue database can't be read or written"},
 	{SQLITE_INTERRUPT, EX_TEMPFAIL, "4.3.0", "interrupted"},

@@ -3,7 +3,7 @@ noinst_LIBRARIES += libqueue.a
 libqueue_a_SOURCES = \
 	queue/queue.h queue/db.h queue/db.c queue/sql.h queue/sql.c \
 	queue/store.c queue/migrate.c queue/lock.c queue/put.c queue/claim.c queue/settle.c \
-	queue/relay.c queue/list.c queue/events.c queue/edit.c queue/upkeep.c queue/salvage.c queue/backoff.c
+	queue/relay.c queue/list.c queue/events.c queue/edit.c queue/upkeep.c queue/backoff.c
 libqueue_a_CPPFLAGS = $(AM_CPPFLAGS) $(SQLITE_CFLAGS)
 nodist_libqueue_a_SOURCES = queue/schema_sql.h
 EXTRA_DIST += queue/schema.sql

@@ -74,7 +74,7 @@ GOLDEN = \
 	tests/system/golden/help-delete tests/system/golden/help-export tests/system/golden/help-flush \
 	tests/system/golden/help-hold tests/system/golden/help-import tests/system/golden/help-log \
 	tests/system/golden/help-login tests/system/golden/help-metrics tests/system/golden/help-queue \
-	tests/system/golden/help-release tests/system/golden/help-retry tests/system/golden/help-salvage \
+	tests/system/golden/help-release tests/system/golden/help-retry \
 	tests/system/golden/help-show \
 	tests/system/golden/help-status tests/system/golden/help-test tests/system/golden/hold \
 	tests/system/golden/hold-all tests/system/golden/import-shown tests/system/golden/log \

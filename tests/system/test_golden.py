@@ -96,7 +96,7 @@ class Golden(harness.SystemTest):
         self.configure(relay)
         self.screen("help", "help")
         for name in ("status", "queue", "flush", "check", "show", "log", "hold", "release", "retry", "delete", "test", "config", "login",
-                     "metrics", "import", "export", "salvage"):
+                     "metrics", "import", "export"):
             self.screen("help-" + name, name, "--help")
         self.screen("status-new", "status")
         self.screen("check-well", "check")
