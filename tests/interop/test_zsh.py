@@ -40,7 +40,7 @@ class Zsh(harness.SystemTest):
         env = self.environ({"PATH": harness.BUILD + ":/usr/bin:/bin", "ROOT": root, "ZSH": os.path.join(root, "usr/bin/zsh"),
                             "PLACE": os.path.join(harness.SRC, "packaging", "completion"), "TERM": "dumb", "LD_LIBRARY_PATH": libraries})
         done = subprocess.run([os.path.join(root, "usr/bin/zsh"), "-f", "-c", DRIVER, "zsh", *wanted], env=env, stdin=subprocess.DEVNULL,
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60, cwd=self.tmp)
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60 * harness.PATIENCE, cwd=self.tmp)
         out = done.stdout.decode("utf-8", "replace").replace("\r", "")
         self.assertEqual(done.returncode, 0, out)
         self.assertEqual(out.splitlines(), list(wanted.values()))

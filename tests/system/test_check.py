@@ -185,7 +185,7 @@ class Check(harness.SystemTest):
         self.configure(self.start_relay(), maillog_file=place)
         self.names(self.check("--offline", code=0), r"warn maillog_file .*cannot be written", r"touch " + place)
         done = subprocess.Popen([harness.program("outpostd"), "-C", self.conf, "-f", "--once"], stderr=subprocess.PIPE, env=self.environ())
-        said = done.communicate(timeout=30)[1].decode()
+        said = done.communicate(timeout=30 * harness.PATIENCE)[1].decode()
         self.assertIn("cannot open maillog_file %s: No such file or directory; its lines go to standard error" % place, said)
         self.assertRegex(said, r"version .*, queue ")
 

@@ -34,7 +34,7 @@ class Shell:
 
     def until(self, mark):
         """All that was printed until this mark."""
-        out, end = "", time.monotonic() + 20 * harness.SLOW
+        out, end = "", time.monotonic() + 20 * harness.PATIENCE
         while mark not in out:
             if not select.select([self.master], [], [], max(0, end - time.monotonic()))[0]:
                 raise harness.Timeout("the shell did not come to %r: %r" % (mark, out))
