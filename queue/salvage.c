@@ -314,17 +314,17 @@ static int open_text(struct salvage *s, int64_t owner, struct error *err)
 	if (s->out->texts++ == 0) {
 		snprintf(path, sizeof(path), "%s/%s", s->dir, s->out->aside);
 		if (mkdir(path, 0700) < 0)
-			return error_sys(err, EX_CANTCREAT, "4.3.0", "cannot make %s", path);
+			return error_sys(err, REASON_CANNOT_CREATE, "cannot make %s", path);
 	}
 	snprintf(path, sizeof(path), "%s/%s/%s.eml", s->dir, s->out->aside, id);
 	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-	return fd < 0 ? error_sys(err, EX_CANTCREAT, "4.3.0", "cannot make %s", path) : fd;
+	return fd < 0 ? error_sys(err, REASON_CANNOT_CREATE, "cannot make %s", path) : fd;
 }
 
 static int close_text(struct salvage *s, int fd, struct error *err)
 {
 	if (fd >= 0 && close(fd) < 0)
-		return error_sys(err, EX_IOERR, "4.3.0", "cannot write to %s/%s", s->dir, s->out->aside);
+		return error_sys(err, REASON_IO, "cannot write to %s/%s", s->dir, s->out->aside);
 	return 0;
 }
 
@@ -343,7 +343,7 @@ static int write_texts(struct salvage *s, struct error *err)
 			fd = close_text(s, fd, err) < 0 ? -1 : open_text(s, owner, err);
 		rc = fd < 0 ? -1 : write_piece(s, fd, id, err);
 		if (fd >= 0 && rc < 0)
-			error_sys(err, EX_IOERR, "4.3.0", "cannot write to %s/%s", s->dir, s->out->aside);
+			error_sys(err, REASON_IO, "cannot write to %s/%s", s->dir, s->out->aside);
 		goes_on = sqlite3_column_int64(st, 1) == LIMIT_CHUNK;
 		last = id;
 	}
@@ -414,7 +414,7 @@ static int choose_names(struct queue_salvaged *out, struct error *err)
 	struct tm tm;
 
 	if (!gmtime_r(&now, &tm) || !strftime(out->kept, sizeof(out->kept), "queue.db.damaged-%Y%m%dT%H%M%SZ", &tm))
-		return error_set(err, EX_OSERR, "4.3.0", "no time of day");
+		return error_set(err, REASON_SYSTEM, "no time of day");
 	snprintf(out->aside, sizeof(out->aside), "%s.lost", out->kept);
 	return 0;
 }
@@ -427,10 +427,10 @@ static int swap(const char *dir, const char *old, const char *new, const struct 
 	snprintf(kept, sizeof(kept), "%s/%s", dir, out->kept);
 	snprintf(shm, sizeof(shm), "%s-shm", old);
 	if (io_sync(new) < 0 || link(old, kept) < 0 || io_sync(dir) < 0)
-		return error_sys(err, EX_CANTCREAT, "4.3.0", "cannot keep the old queue as %s", kept);
+		return error_sys(err, REASON_CANNOT_CREATE, "cannot keep the old queue as %s", kept);
 	unlink(shm); /* who reads the old one still has it open */
 	if (rename(new, old) < 0 || io_sync(dir) < 0)
-		return error_sys(err, EX_CANTCREAT, "4.3.0", "cannot put the new queue in its place");
+		return error_sys(err, REASON_CANNOT_CREATE, "cannot put the new queue in its place");
 	return 0;
 }
 
@@ -456,7 +456,7 @@ int queue_salvage(const char *dir, queue_lost lost, void *arg, struct queue_salv
 
 	*out = (struct queue_salvaged){0};
 	if (snprintf(old, sizeof(old), "%s/queue.db", dir) >= (int)sizeof(old))
-		return error_set(err, EX_CONFIG, "4.3.0", "the name of the queue directory is too long");
+		return error_set(err, REASON_CONFIG, "the name of the queue directory is too long");
 	snprintf(new, sizeof(new), "%s.salvaged", old);
 	rc = open_old(old, &s.old, err);
 	if (rc <= 0)

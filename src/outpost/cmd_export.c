@@ -43,7 +43,7 @@ static FILE *eml_file(struct export *e, const char *id, struct error *err)
 	fd = maker_file(&e->maker, name, err);
 	f = fd < 0 ? NULL : fdopen(fd, "w");
 	if (fd >= 0 && !f)
-		error_sys(err, EX_OSERR, NULL, "%s", name);
+		error_sys(err, REASON_SYSTEM, "%s", name);
 	return f;
 }
 
@@ -54,7 +54,7 @@ static int export_eml(struct export *e, const struct queue_row *r, struct error 
 	int rc = f ? letter_write(e->q, r->row, r->id, 0, LETTER_PLAIN, f, &gone, err) : -1;
 
 	if (f && f != stdout && fclose(f) != 0 && rc == 0)
-		rc = error_sys(err, EX_IOERR, NULL, "%s.eml", r->id);
+		rc = error_sys(err, REASON_IO, "%s.eml", r->id);
 	e->gone += gone;
 	return rc;
 }

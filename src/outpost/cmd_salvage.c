@@ -39,8 +39,8 @@ static int run(struct context *c)
 		return fail(&err);
 	dir = conf_str(c->conf, P_queue_directory);
 	lock = queue_lock(dir, 0, &err);
-	if (lock < 0 && err.code == EX_TEMPFAIL)
-		error_set(&err, EX_TEMPFAIL, NULL, "outpostd is at work in %s: first type: %s", dir,
+	if (lock < 0 && error_exit(&err) == EX_TEMPFAIL)
+		error_set(&err, REASON_TEMPORARY, "outpostd is at work in %s: first type: %s", dir,
 			  sock_managed(conf_str(c->conf, P_door_socket)) ? "systemctl stop outpost.socket outpost" : "pkill -x outpostd");
 	if (lock < 0)
 		return fail(&err);

@@ -74,11 +74,11 @@ int maker_start(struct maker *m, const char *dir, struct error *err)
 
 	*m = (struct maker){open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC), -1, 0};
 	if (m->dir < 0)
-		return error_sys(err, EX_CANTCREAT, NULL, "%s", dir);
+		return error_sys(err, REASON_CANNOT_CREATE, "%s", dir);
 	if (geteuid() != 0)
 		return 0;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
-		return error_sys(err, EX_OSERR, NULL, "cannot make a socket pair");
+		return error_sys(err, REASON_SYSTEM, "cannot make a socket pair");
 	m->pid = fork();
 	if (m->pid == 0) {
 		close(pair[0]);
@@ -86,7 +86,7 @@ int maker_start(struct maker *m, const char *dir, struct error *err)
 	}
 	close(pair[1]);
 	m->fd = pair[0];
-	return m->pid < 0 ? error_sys(err, EX_OSERR, NULL, "cannot fork") : 0;
+	return m->pid < 0 ? error_sys(err, REASON_SYSTEM, "cannot fork") : 0;
 }
 
 static int ask(int fd, const char *name)
@@ -114,7 +114,7 @@ int maker_file(struct maker *m, const char *name, struct error *err)
 {
 	int file = m->fd >= 0 ? ask(m->fd, name) : make(m->dir, name);
 
-	return file < 0 ? error_sys(err, EX_CANTCREAT, NULL, "cannot make %s", name) : file;
+	return file < 0 ? error_sys(err, REASON_CANNOT_CREATE, "cannot make %s", name) : file;
 }
 
 void maker_stop(struct maker *m)

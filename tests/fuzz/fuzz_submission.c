@@ -22,7 +22,7 @@ static void must(bool holds)
 static int sink(void *arg, const char *p, size_t n, struct error *err)
 {
 	must(n && !memchr(p, '\0', n) && !memchr(p, '\r', n));
-	return buf_add(arg, p, n) < 0 ? error_set(err, EX_OSERR, "4.3.0", "no memory") : 0;
+	return buf_add(arg, p, n) < 0 ? error_set(err, REASON_SYSTEM, "no memory") : 0;
 }
 
 static enum submission_state decode(struct submission_decoder *d, const char *p, size_t n, size_t step, struct error *err)

@@ -256,7 +256,7 @@ static void errors_carry_their_text(void **state)
 
 	(void)state;
 	errno = ENOENT;
-	assert_int_equal(error_sys(&e, EX_NOINPUT, "4.3.0", "cannot open %s", "x\ny"), -1);
+	assert_int_equal(error_sys(&e, REASON_NO_INPUT, "cannot open %s", "x\ny"), -1);
 	assert_string_equal(e.text, "cannot open x?y: No such file or directory");
 	assert_int_equal(e.code, EX_NOINPUT);
 	error_prefix(&e, "main.cf");

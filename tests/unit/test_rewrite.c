@@ -22,7 +22,7 @@ static int get(void *arg, const char *key, struct buf *value, struct error *err)
 		if (strcmp(v[0], key) != 0)
 			continue;
 		if (strcmp(v[1], "FAIL") == 0)
-			return error_set(err, EX_TEMPFAIL, "4.3.0", "the map is broken");
+			return error_set(err, REASON_TEMPORARY, "the map is broken");
 		buf_adds(value, v[1]);
 		return 1;
 	}
@@ -33,7 +33,7 @@ static int include(void *arg, const char *path, struct buf *text, struct error *
 {
 	(void)arg;
 	if (strcmp(path, "/etc/list") != 0)
-		return error_set(err, EX_NOINPUT, NULL, "cannot read %s", path);
+		return error_set(err, REASON_NO_INPUT, "cannot read %s", path);
 	return buf_adds(text, "# people\none@x.example, two@x.example\n\nbob\n");
 }
 

@@ -32,7 +32,7 @@ static int sink(void *arg, const char *p, size_t n, struct error *e)
 static int full_sink(void *arg, const char *p, size_t n, struct error *e)
 {
 	(void)arg, (void)p, (void)n;
-	return error_set(e, EX_TEMPFAIL, "4.3.1", "the disk is full");
+	return error_set(e, REASON_STORAGE_FULL, "the disk is full");
 }
 
 /* ---- records by hand, for what the encoder would never write */

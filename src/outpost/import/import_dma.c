@@ -165,7 +165,7 @@ static int read_dma(struct dma *d, const char *dir, struct error *err)
 	if (import_lines(path, take_word, d, err) < 0)
 		return -1;
 	if (!*d->value[SMARTHOST])
-		return error_set(err, EX_DATAERR, NULL, "%s names no SMARTHOST: dma took mail to each recipient's own server; outpost wants "
+		return error_set(err, REASON_DATA, "%s names no SMARTHOST: dma took mail to each recipient's own server; outpost wants "
 				 "a relay, see main.cf(5) under relayhost", path);
 	if (add_relay(d, dir, err) < 0)
 		return -1;

@@ -116,12 +116,12 @@ int import_nullmailer(struct import *im, const char *path, struct error *err)
 	int rc;
 
 	if (!n)
-		return error_set(err, EX_OSERR, NULL, "no memory");
+		return error_set(err, REASON_SYSTEM, "no memory");
 	n->im = im;
 	snprintf(remotes, sizeof(remotes), "%s/remotes", path);
 	rc = import_lines(remotes, take_remote, n, err);
 	if (rc == 0 && n->n == 0)
-		rc = error_set(err, EX_DATAERR, NULL, "%s names no relay", remotes);
+		rc = error_set(err, REASON_DATA, "%s names no relay", remotes);
 	if (rc == 0) {
 		import_relays(im, n->relays, n->n);
 		add_names(n, path);
@@ -219,7 +219,7 @@ int import_ssmtp(struct import *im, const char *path, struct error *err)
 	if (rc == 0 && access(file, R_OK) == 0)
 		rc = import_lines(file, take_revalias, &s, err);
 	if (rc == 0 && !*s.mailhub)
-		rc = error_set(err, EX_DATAERR, NULL, "%s/ssmtp.conf names no mailhub", path);
+		rc = error_set(err, REASON_DATA, "%s/ssmtp.conf names no mailhub", path);
 	if (rc == 0)
 		add_ssmtp(&s);
 	explicit_bzero(&s, sizeof(s));
