@@ -146,6 +146,24 @@ int db_exec(struct queue *q, const char *sql, struct error *err)
 	return 0;
 }
 
+int db_query(struct queue *q, const char *sql, int64_t *number, char *word, size_t size, struct error *err)
+{
+	sqlite3_stmt *st;
+	int rc;
+
+	if (sqlite3_prepare_v2(q->db, sql, -1, &st, NULL) != SQLITE_OK)
+		return db_fail(q, err, "queue");
+	while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
+		*number = sqlite3_column_int64(st, 0);
+		if (word)
+			db_copy(st, 0, word, size);
+	}
+	if (rc != SQLITE_DONE)
+		db_fail(q, err, "queue");
+	sqlite3_finalize(st);
+	return rc == SQLITE_DONE ? 0 : -1;
+}
+
 char *db_text(sqlite3_stmt *st, int column, bool nullable)
 {
 	const char *s = (const char *)sqlite3_column_text(st, column);

@@ -56,6 +56,8 @@ void db_done(sqlite3_stmt *st);
 int db_run(struct queue *q, enum sql which, struct error *err, const char *format, ...);
 /* The first column of the first row, `none` without a row. */
 int db_number(struct queue *q, int64_t *out, int64_t none, enum sql which, struct error *err, const char *format, ...);
+/* Runs SQL that gives numbers or words, and keeps the last one (word may be NULL). */
+int db_query(struct queue *q, const char *sql, int64_t *number, char *word, size_t size, struct error *err);
 /* Runs constant SQL. */
 int db_exec(struct queue *q, const char *sql, struct error *err);
 

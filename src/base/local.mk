@@ -5,7 +5,12 @@ libbase_a_SOURCES = \
 	src/base/reasons.def src/base/reason.c src/base/reason.h \
 	src/base/error.c src/base/error.h \
 	src/base/buf.c src/base/buf.h \
-	src/base/text.c src/base/text.h \
+	src/base/span.c src/base/span.h \
+	src/base/number.c src/base/number.h \
+	src/base/printable.c src/base/printable.h \
+	src/base/base64.c src/base/base64.h \
+	src/base/random.c src/base/random.h \
+	src/base/text.h \
 	src/base/deadline.c src/base/deadline.h \
 	src/base/frame.c src/base/frame.h \
 	src/base/io.c src/base/io.h \

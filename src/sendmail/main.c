@@ -14,12 +14,12 @@
 #include "base/log.h"
 #include "base/proc.h"
 #include "base/text.h"
-#include "sendmail/ask.h"
-#include "sendmail/hand.h"
-#include "sendmail/letter.h"
+#include "sendmail/compose.h"
+#include "sendmail/find_queue.h"
+#include "sendmail/modes.h"
 #include "sendmail/options.h"
-#include "sendmail/place.h"
 #include "sendmail/smtpd.h"
+#include "sendmail/submit.h"
 
 static int fail(const struct error *err)
 {

@@ -17,8 +17,8 @@
 #include "base/text.h"
 #include "mail/address.h"
 #include "sendmail/caller.h"
-#include "sendmail/hand.h"
-#include "sendmail/letter.h"
+#include "sendmail/submit.h"
+#include "sendmail/compose.h"
 #include "sendmail/xtext.h"
 #include "submission/submission.h"
 

@@ -6,7 +6,7 @@
 
 #include "base/limits.h"
 #include "rules/rules.h"
-#include "sendmail/ask.h"
+#include "sendmail/modes.h"
 #include "sendmail/recipients.h"
 
 struct verifying {

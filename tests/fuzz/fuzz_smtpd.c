@@ -8,7 +8,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "sendmail/hand.h"
+#include "sendmail/submit.h"
 #include "sendmail/smtpd.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -62,32 +62,5 @@ noinst_PROGRAMS += agentdrive
 agentdrive_SOURCES = tests/system/agentdrive.c
 agentdrive_LDADD = libdelivery.a libbase.a $(SECCOMP_LIBS)
 
-# The screens of outpost at 80 columns.
-GOLDEN = \
-	tests/system/golden/check-down tests/system/golden/check-mistakes tests/system/golden/check-no-ca \
-	tests/system/golden/check-no-main-cf tests/system/golden/check-untrusted tests/system/golden/check-well \
-	tests/system/golden/check-wrong-password tests/system/golden/config-changed \
-	tests/system/golden/config-misspelt tests/system/golden/config-one tests/system/golden/delete-all \
-	tests/system/golden/delete-gone tests/system/golden/delete-what tests/system/golden/export \
-	tests/system/golden/flush-deferred tests/system/golden/flush-down tests/system/golden/flush-sent \
-	tests/system/golden/help tests/system/golden/help-check tests/system/golden/help-config \
-	tests/system/golden/help-delete tests/system/golden/help-export tests/system/golden/help-flush \
-	tests/system/golden/help-hold tests/system/golden/help-import tests/system/golden/help-log \
-	tests/system/golden/help-login tests/system/golden/help-metrics tests/system/golden/help-queue \
-	tests/system/golden/help-release tests/system/golden/help-retry tests/system/golden/help-salvage \
-	tests/system/golden/help-show \
-	tests/system/golden/help-status tests/system/golden/help-test tests/system/golden/hold \
-	tests/system/golden/hold-all tests/system/golden/import-shown tests/system/golden/log \
-	tests/system/golden/log-json tests/system/golden/login-no-oauth2 tests/system/golden/metrics \
-	tests/system/golden/no-command tests/system/golden/no-main-cf tests/system/golden/no-such-command \
-	tests/system/golden/no-such-option tests/system/golden/postconf-M tests/system/golden/postmap \
-	tests/system/golden/postqueue-p tests/system/golden/postsuper-s tests/system/golden/queue-age-what \
-	tests/system/golden/queue-empty tests/system/golden/queue-held tests/system/golden/queue-some \
-	tests/system/golden/queue-sort-what tests/system/golden/queue-waits tests/system/golden/release-all \
-	tests/system/golden/retry-one tests/system/golden/show tests/system/golden/show-json \
-	tests/system/golden/show-nothing tests/system/golden/status-down tests/system/golden/status-json \
-	tests/system/golden/status-new tests/system/golden/status-some tests/system/golden/terminal-check \
-	tests/system/golden/terminal-delete tests/system/golden/terminal-flush \
-	tests/system/golden/terminal-queue tests/system/golden/test-no-address tests/system/golden/test-refused \
-	tests/system/golden/test-sent tests/system/golden/test-wrong-password
-EXTRA_DIST += $(GOLDEN)
+# The screens of outpost at 80 columns: a folder, and all that is in it.
+EXTRA_DIST += tests/system/golden

@@ -1,0 +1,76 @@
+/* agent_credential.c: the credential for an agent that asks for it. A program or a token endpoint may take seconds over it; nobody waits
+ * meanwhile. */
+#include "config.h"
+#include "outpostd/outpostd.h"
+
+#include <stdio.h>
+
+#include "base/frame.h"
+
+/* found as conf_credential returns it. */
+static void put_secret(struct agent *a, int found, struct conf_credential *cr, const struct error *err)
+{
+	size_t mark;
+
+	if (found == 1) {
+		mark = frame_begin(&a->out, TO_AGENT_SECRET);
+		frame_str(&a->out, cr->user.data, cr->user.len);
+		frame_str(&a->out, cr->secret.data, cr->secret.len);
+		frame_u8(&a->out, (uint8_t)cr->kind);
+		frame_cstr(&a->out, cr->digest);
+		frame_finish(&a->out, mark);
+		a->secret = true;
+		a->kind = cr->kind;
+		snprintf(a->digest, sizeof(a->digest), "%s", cr->digest);
+		conf_credential_wipe(cr);
+	} else {
+		mark = frame_begin(&a->out, TO_AGENT_NO_SECRET);
+		/* Whatever is wrong with the map, it is for the administrator to mend. */
+		frame_cstr(&a->out, reason_name(err->reason));
+		frame_cstr(&a->out, err->text);
+		frame_finish(&a->out, mark);
+	}
+}
+
+void secret_forget(struct agent *a)
+{
+	if (!a->question)
+		return;
+	loop_remove(&a->d->loop, &a->asking);
+	conf_question_free(a->question);
+	a->question = NULL;
+}
+
+static void question_ready(void *arg, short revents)
+{
+	struct agent *a = arg;
+	struct conf_credential cr;
+	struct error err = {0};
+	int found = conf_question_step(a->d->conf, a->question, &cr, &err);
+
+	(void)revents;
+	if (found == 2)
+		return;
+	secret_forget(a);
+	put_secret(a, found, &cr, &err);
+	agent_flush(a);
+}
+
+void secret_give(struct agent *a)
+{
+	struct conf_credential cr;
+	struct error err = {0};
+	int found;
+
+	secret_forget(a);
+	found = conf_credential_ask(a->d->conf, &a->relay->at, a->relay->sender, &cr, &a->question, &err);
+	if (found == 2) {
+		a->asking = (struct watch){.fd = conf_question_fd(a->question), .events = POLLIN, .ready = question_ready, .arg = a};
+		if (loop_add(&a->d->loop, &a->asking) == 0)
+			return;
+		conf_question_free(a->question);
+		a->question = NULL;
+		found = error_set(&err, REASON_TEMPORARY, "out of memory");
+	}
+	put_secret(a, found, &cr, &err);
+}
