@@ -144,11 +144,11 @@ int main(int argc, char **argv)
 	if ((d.own ? rights_give_up(d.queue_dir, &err) : rights_take(d.queue_dir, &err)) < 0)
 		return refuse(&err);
 	if (d.wake)
-		return flusher_start(&d, &err) < 0 ? refuse(&err) : answer(0, "2.0.0", "outpostd listens");
+		return flusher_start(&d, &err) < 0 ? refuse(&err) : answer(REASON_NONE, "outpostd listens");
 	if (receive(&d, &err) < 0)
 		return refuse(&err);
 	STEP("drop-synced");
 	flusher_wake(&d, text, sizeof(text));
 	STEP("drop-answer");
-	return answer(0, "2.0.0", text);
+	return answer(REASON_NONE, text);
 }

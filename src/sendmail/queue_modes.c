@@ -212,7 +212,7 @@ int ask_flush(struct place *p, const struct options *o)
 		rc = wake_started(p, o, &answer, &err);
 	if (rc >= 0)
 		return rc ? mode_complain(&answer) : EX_OK;
-	if (err.code != EX_UNAVAILABLE || !may_start(p) || selects(o))
+	if (error_exit(&err) != EX_UNAVAILABLE || !may_start(p) || selects(o))
 		return mode_complain(&err);
 	return start_flush(p, &err) < 0 ? mode_complain(&err) : EX_OK;
 }

@@ -75,7 +75,7 @@ static void check_decoder(const char *p, size_t n)
 	state = decode(whole, p, n, n ? n : 1, &ea);
 	must(decode(bytes, p, n, 1, &eb) == state);
 	if (state == SUBMISSION_REFUSED)
-		must(ea.code && ea.text[0] && strcmp(ea.text, eb.text) == 0);
+		must(ea.reason && ea.text[0] && strcmp(ea.text, eb.text) == 0);
 	if (state == SUBMISSION_COMPLETE) {
 		must(a.len == b.len && memcmp(buf_str(&a), buf_str(&b), a.len) == 0);
 		check_envelope(submission_envelope(whole, NULL));
