@@ -21,7 +21,7 @@ static const struct {
 	{SQLITE_READONLY, REASON_TEMPORARY, "the queue database can only be read"},
 	{SQLITE_PERM, REASON_PERMISSION, "no right to the queue database"},
 	{SQLITE_CANTOPEN, REASON_TEMPORARY, "the queue database can't be opened"},
-	{SQLITE_CORRUPT, REASON_QUEUE_DAMAGED, "the queue database is damaged: `outpost salvage` makes a new one of what can be read"},
+	{SQLITE_CORRUPT, REASON_QUEUE_DAMAGED, "the queue database is damaged; outpost-queue(7) shows how to recover it"},
 	{SQLITE_NOTADB, REASON_QUEUE_DAMAGED, "the queue database is damaged, or no database"},
 	{SQLITE_IOERR, REASON_IO, "the queue database can't be read or written"},
 	{SQLITE_INTERRUPT, REASON_TEMPORARY, "interrupted"},

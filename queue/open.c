@@ -92,7 +92,7 @@ static int make_schema(const char *path, struct error *err)
 	return rc;
 }
 
-void db_remove_file(const char *tmp)
+static void remove_database(const char *tmp)
 {
 	static const char *const ends[] = {"", "-journal", "-wal", "-shm"};
 	char path[PATH_SIZE + 16];
@@ -103,11 +103,11 @@ void db_remove_file(const char *tmp)
 	}
 }
 
-int db_make_file(const char *path, struct error *err)
+static int make_database(const char *path, struct error *err)
 {
 	int fd;
 
-	db_remove_file(path);
+	remove_database(path);
 	fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return error_sys(err, REASON_CANNOT_CREATE, "cannot make the queue %s", path);
@@ -122,12 +122,12 @@ static int create(const char *dir, const char *path, struct error *err)
 
 	if (snprintf(tmp, sizeof(tmp), "%s.new", path) >= (int)sizeof(tmp))
 		return error_set(err, REASON_CANNOT_CREATE, "the name of the queue directory is too long");
-	rc = db_make_file(tmp, err);
+	rc = make_database(tmp, err);
 	/* sqlite3_close says nothing about what it wrote: once more before the file gets its name. */
 	if (rc == 0 && (io_sync(tmp) < 0 || rename(tmp, path) < 0 || io_sync(dir) < 0))
 		rc = error_sys(err, REASON_CANNOT_CREATE, "cannot make a queue in %s", dir);
 	if (rc < 0)
-		db_remove_file(tmp);
+		remove_database(tmp);
 	return rc;
 }
 
@@ -224,25 +224,6 @@ static int open_reader(struct queue *q, const char *path, struct error *err)
 	if (open_database(q, path, flags, err) < 0 || check_version(q, err) < 0)
 		return -1;
 	return db_exec(q, "PRAGMA query_only=ON; PRAGMA temp_store=MEMORY;", err);
-}
-
-int db_open_file(const char *path, struct queue **out, struct error *err)
-{
-	struct queue *q;
-	int rc = look_at_file(path, err);
-
-	*out = NULL;
-	if (rc <= 0)
-		return rc < 0 ? -1 : error_set(err, REASON_NO_INPUT, "there is no %s", path);
-	q = calloc(1, sizeof(*q));
-	if (!q)
-		return error_set(err, REASON_SYSTEM, "no memory");
-	if (open_database(q, path, SQLITE_OPEN_READWRITE, err) < 0 || check_version(q, err) < 0) {
-		queue_close(q);
-		return -1;
-	}
-	*out = q;
-	return 0;
 }
 
 int queue_open(const char *dir, unsigned flags, struct queue **out, struct error *err)

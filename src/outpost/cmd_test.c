@@ -18,7 +18,7 @@
 #include "outpost/command.h"
 #include "outpost/check/explain.h"
 #include "outpost/check/check_report.h"
-#include "outpost/flusher/start_flusher.h"
+#include "outpost/flusher/start_outpostd.h"
 #include "outpost/check/health.h"
 
 enum { PATIENCE_S = 120, LOOK_MS = 50, SAID_MAX = 16 << 10, EVENTS = 32 };

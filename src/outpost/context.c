@@ -14,7 +14,7 @@
 #include "base/text.h"
 #include "control/control.h"
 #include "outpost/command.h"
-#include "outpost/flusher/start_flusher.h"
+#include "outpost/flusher/start_outpostd.h"
 
 enum { EDIT_PATIENCE_MS = 10000, ASK_PATIENCE_MS = 24 * 3600 * 1000 };
 

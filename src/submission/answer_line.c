@@ -23,7 +23,7 @@ static bool is_dsn(struct span s)
 	uint64_t v;
 	int parts = 0;
 
-	if (!s.n || s.p[0] == '.' || s.p[s.n - 1] == '.')
+	if (!s.n || s.n > sizeof("9.999.999") || s.p[0] == '.' || s.p[s.n - 1] == '.')
 		return false;
 	while (span_word(&s, ".", &part)) {
 		if (!text_u64(part, parts ? 999 : 5, &v))

@@ -59,7 +59,7 @@ class Flusher(harness.SystemTest):
 
     def knock(self, data=b"", timeout=20):
         s = socket.socket(socket.AF_UNIX)
-        s.settimeout(timeout)
+        s.settimeout(timeout * harness.PATIENCE)
 
         def connected():
             try:
@@ -105,10 +105,10 @@ class Flusher(harness.SystemTest):
             data = sys.stdin.buffer.read()
             os.setgroups([]); os.setgid(%d); os.setuid(%d)
             begin = time.monotonic()
-            s = socket.socket(socket.AF_UNIX); s.settimeout(20); s.connect(%r); s.sendall(data)
+            s = socket.socket(socket.AF_UNIX); s.connect(%r); s.sendall(data)
             said = b"".join(iter(lambda: s.recv(4096), b""))
             print(said.decode().strip(), time.monotonic() - begin)
-        """ % (uid, uid, self.door)], input=data, stdout=subprocess.PIPE, timeout=60, check=True)
+        """ % (uid, uid, self.door)], input=data, stdout=subprocess.PIPE, timeout=60 * harness.PATIENCE, check=True)
         text, seconds = child.stdout.decode().strip().rsplit(" ", 1)
         return text, float(seconds)
 
@@ -240,7 +240,7 @@ class Door(Flusher):
                 self.assertEqual(flood.stdout.readline(), word)
                 begin = time.monotonic()
                 self.assertRegex(self.submit(), "^0 ")
-                self.assertLess(time.monotonic() - begin, 15 * harness.SLOW)
+                self.assertLess(time.monotonic() - begin, 15 * harness.PATIENCE)
         finally:
             flood.stdin.close()
             flood.wait()
@@ -470,7 +470,7 @@ class Door(Flusher):
             said = ""
         self.assertEqual(said, "", "it was served")
         self.assertRegex(self.submit(), "^0 ")
-        self.assertLess(time.monotonic() - begin, 15 * harness.SLOW)
+        self.assertLess(time.monotonic() - begin, 15 * harness.PATIENCE)
         s.close()
         harness.wait_for("no descriptors of the stranger's", lambda: held() <= before + 2)
         far.close()
@@ -492,7 +492,7 @@ class Door(Flusher):
         begin = time.monotonic()
         for _ in range(3):
             self.assertRegex(self.submit(), "^0 ")
-        self.assertLess(time.monotonic() - begin, 15 * harness.SLOW)    # who waits for it waits for ever
+        self.assertLess(time.monotonic() - begin, 15 * harness.PATIENCE)    # who waits for it waits for ever
         service.stop()      # nor does that wait
 
     def test_many_descriptors_cost_little(self):
@@ -507,10 +507,10 @@ class Door(Flusher):
                     s.connect(%r)
                     s.sendmsg([b"x"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, null)])
         """ % (NOBODY, NOBODY, self.door)])
-        self.assertEqual(flood.wait(60), 0)
+        self.assertEqual(flood.wait(60 * harness.PATIENCE), 0)
         begin = time.monotonic()
         self.assertRegex(self.submit(), "^0 ")
-        self.assertLess(time.monotonic() - begin, 15 * harness.SLOW)
+        self.assertLess(time.monotonic() - begin, 15 * harness.PATIENCE)
         self.assertLess(len(harness.children(service.pid)), 10)
         self.assertEqual(len(self.log_lines("sent a file descriptor")), 1)
 
@@ -523,7 +523,7 @@ class Door(Flusher):
         os.chmod(os.path.join(self.conf, "main.cf"), 0o644)
         done = subprocess.run(["setpriv", "--no-new-privs", "--reuid", "54321", "--regid", "54321", "--clear-groups",
                                harness.program("sendmail"), "-C", self.conf, "-f", "me@example.com", "you@example.net"],
-                              input=b"Subject: x\n\nx\n", stderr=subprocess.PIPE, timeout=30)
+                              input=b"Subject: x\n\nx\n", stderr=subprocess.PIPE, timeout=30 * harness.PATIENCE)
         self.assertEqual(done.returncode, 0, done.stderr)
         relay.wait_messages(1)
         self.assertTrue(self.log_lines("uid=54321"))
@@ -613,7 +613,7 @@ class Relays(Flusher):
                               stderr=subprocess.STDOUT, env=self.environ(), text=True) as flush:
             harness.wait_for("some to be sent", lambda: relay.count() >= 5)
             self.sendmail("-q", input=None)
-            said = flush.communicate(timeout=60)[0]
+            said = flush.communicate(timeout=60 * harness.PATIENCE)[0]
         self.assertIn("30 sent, nothing is left to send", said)
 
     def test_flush_counts_what_its_flusher_sent_before_it_was_asked(self):
@@ -1131,7 +1131,7 @@ class Service(Flusher):
         door = self.managers_door()
         told = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         told.bind(os.path.join(self.tmp, "notify"))
-        told.settimeout(10)
+        told.settimeout(10 * harness.PATIENCE)
         client = self.knock(submission())       # whom it was started for
         service = self.start_activated({"NOTIFY_SOCKET": os.path.join(self.tmp, "notify"), "WATCHDOG_USEC": "1000000"})
         words = [told.recv(100).decode()]

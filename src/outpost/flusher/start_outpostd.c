@@ -1,6 +1,6 @@
-/* start_flusher.c: starting outpostd --once and hearing why it would not. */
+/* start_outpostd.c: starting outpostd --once and hearing why it would not. */
 #include "config.h"
-#include "outpost/flusher/start_flusher.h"
+#include "outpost/flusher/start_outpostd.h"
 #include "outpost/check/health.h"
 
 #include <errno.h>
