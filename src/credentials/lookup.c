@@ -45,7 +45,7 @@ int conf_secret_file(struct conf *c, const char *path, const struct stat *st, st
 	if (!who)
 		return 0;
 	commands(c, path, type, sizeof(type));
-	return error_set(err, REASON_CONFIG, "%s holds a password and is open to %s; type: %s", path, who, type);
+	return error_set(err, REASON_CREDENTIAL_EXPOSED, "%s holds a password and is open to %s; type: %s", path, who, type);
 }
 
 /* The directory on the way to path, links followed, behind which nothing can be seen. (glibc leaves the place where realpath
@@ -100,7 +100,7 @@ int conf_secret_unreadable(struct conf *c, const char *path, struct error *err)
 			 conf_str(c, P_mail_owner), path, path);
 	else
 		snprintf(type, sizeof(type), "chown %u %s && chmod 0600 %s", (unsigned)geteuid(), path, path);
-	return error_set(err, REASON_PERMISSION, "%s cannot be read by outpost's user; type: %s", path, type);
+	return error_set(err, REASON_CREDENTIAL_UNREADABLE, "%s cannot be read by outpost's user; type: %s", path, type);
 }
 
 /* ---- keys */
@@ -226,7 +226,7 @@ static int none_found(struct conf *c, const struct keys *k, struct error *err)
 	conf_shown(c, P_smtp_sasl_password_maps, true, &where);
 	for (size_t i = 0; i < k->n; i++)
 		buf_addf(&tried, "%s%s", i ? ", " : "", k->list[i]);
-	error_set(err, REASON_CREDENTIAL_CONFIG, "no password for this relay in smtp_sasl_password_maps (%s); keys tried: %s",
+	error_set(err, REASON_CREDENTIAL_MISSING, "no password for this relay in smtp_sasl_password_maps (%s); keys tried: %s",
 		  where.len ? buf_str(&where) : "not set in main.cf", buf_str(&tried));
 	buf_free(&tried);
 	buf_free(&where);

@@ -393,7 +393,7 @@ static bool is_whole(struct context *c, struct report *r, struct queue *q, const
 	}
 	if (queue_check(q, true, &err) == 0)
 		return true;
-	report_fail(r, err.code, "queue", -1, err.text,
+	report_fail(r, error_exit(&err), "queue", -1, err.text,
 		    "recover what can be read: see \"Recovering a damaged queue\"\nin outpost-queue(7)");
 	return false;
 }

@@ -226,9 +226,9 @@ static void client_decode(struct client *c, const char *p, size_t n)
 	switch (submission_decode(c->decoder, p, n, &err)) {
 	case SUBMISSION_MORE:
 		if (!bytes_fit(c))
-			error_set(&err, REASON_SHUTTING_DOWN, "too many bytes of this user at a time (door_byte_limit_per_user)");
+			error_set(&err, REASON_LIMIT, "too many bytes of this user at a time (door_byte_limit_per_user)");
 		else if (!envelope_fits(c))
-			error_set(&err, REASON_SHUTTING_DOWN, "too many recipients in unfinished submissions at a time");
+			error_set(&err, REASON_LIMIT, "too many recipients in unfinished submissions at a time");
 		if (err.reason)
 			client_refuse(c, &err);
 		break;
@@ -370,7 +370,7 @@ static void client_ready(void *arg, short revents)
 
 static void turn_away(struct outpostd *d, int fd, uid_t uid)
 {
-	static const char words[] = "75 4.3.2 too many submissions of this user at a time; try again\n";
+	static const char words[] = "75 4.3.2 limit too many submissions of this user at a time; try again\n";
 
 	if (send(fd, words, sizeof(words) - 1, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
 		errno = 0;

@@ -40,7 +40,7 @@ struct relay *relay_get(struct outpostd *d, const struct conf_relay *at, const c
 			return r;
 		}
 	if (d->nrelays >= RELAYS_CEILING) {
-		error_set(err, REASON_SHUTTING_DOWN, "too many relays and logins are down or in use at a time");
+		error_set(err, REASON_LIMIT, "too many relays and logins are down or in use at a time");
 		return NULL;
 	}
 	r = calloc(1, sizeof(*r));
