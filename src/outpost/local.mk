@@ -13,8 +13,9 @@ outpost_files = \
 	src/outpost/check/health.h src/outpost/check/health.c \
 	src/outpost/flusher/active_deliveries.h src/outpost/flusher/active_deliveries.c \
 	src/outpost/flusher/start_outpostd.h src/outpost/flusher/start_outpostd.c \
-	src/outpost/import/import.h src/outpost/import/import_dma.c src/outpost/import/import_msmtp.c \
-	src/outpost/import/import_postfix.c src/outpost/import/import_simple.c \
+	src/outpost/import/import.h src/outpost/import/import_common.c src/outpost/import/import_dma.c \
+	src/outpost/import/import_msmtp.c src/outpost/import/import_nullmailer.c src/outpost/import/import_postfix.c \
+	src/outpost/import/import_ssmtp.c \
 	src/outpost/messages/change_messages.h src/outpost/messages/change_messages.c \
 	src/outpost/messages/print_history.h src/outpost/messages/print_history.c \
 	src/outpost/messages/print_row.h src/outpost/messages/print_row.c \

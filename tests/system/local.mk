@@ -27,6 +27,7 @@ SYSTEM_TESTS = \
 	tests/system/test_dialogues.py \
 	tests/system/test_secrets.py \
 	tests/system/test_agent.py \
+	tests/system/test_replies.py \
 	tests/system/test_delivery.py \
 	tests/system/test_login.py \
 	tests/system/test_sendmail_callers.py \
@@ -45,7 +46,7 @@ check-system: $(system_needs)
 
 CHECK_LOCAL += check-system
 PHONY += check-system
-EXTRA_DIST += tests/run tests/system/harness.py tests/system/deaf_files.py tests/system/machine.py tests/data/mistakes.json tests/system/stepclock.c tests/system/slowusers.c tests/system/strangedisk.c tests/data/callers.json $(SYSTEM_TESTS)
+EXTRA_DIST += tests/run tests/system/harness.py tests/system/deaf_files.py tests/system/machine.py tests/data/mistakes.json tests/data/replies.json tests/data/replies_invented.json tests/system/stepclock.c tests/system/slowusers.c tests/system/strangedisk.c tests/data/callers.json $(SYSTEM_TESTS)
 
 # For whoever changes the code: what other eyes see. Needs cppcheck and clang-tidy; no part of make check.
 lint_sources = $(srcdir)/src/*/*.c $(srcdir)/queue/*.c $(srcdir)/conf/*.c
@@ -58,9 +59,13 @@ lint: all
 PHONY += lint
 EXTRA_DIST += tests/lengths
 # Stands in for outpostd: drives one agent over its frames.
-noinst_PROGRAMS += agentdrive
+noinst_PROGRAMS += agentdrive judgereplies
 agentdrive_SOURCES = tests/system/agentdrive.c
 agentdrive_LDADD = libdelivery.a libbase.a $(SECCOMP_LIBS)
+
+# What the agent makes of replies, a line each.
+judgereplies_SOURCES = tests/system/judgereplies.c
+judgereplies_LDADD = libsmtp.a libbase.a
 
 # The screens of outpost at 80 columns: a folder, and all that is in it.
 EXTRA_DIST += tests/system/golden
