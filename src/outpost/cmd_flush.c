@@ -81,7 +81,7 @@ static void show_progress(void *arg, const char *line, size_t len)
 /* One that is leaving answers no more but has the lock still: what we started then could not have it. */
 static bool in_between(const struct error *e)
 {
-	return e->code == EX_TEMPFAIL && strstr(e->text, "a flusher is at work");
+	return e->reason == REASON_FLUSHER_BUSY;
 }
 
 static int flush(struct context *c, struct error *answer)
@@ -164,7 +164,7 @@ static int run(struct context *c)
 
 	if (context_conf(c, &err) < 0) {
 		fail(&err);
-		return err.code == EX_NOPERM ? EX_NOPERM : EX_CONFIG;
+		return error_exit(&err) == EX_NOPERM ? EX_NOPERM : EX_CONFIG;
 	}
 	/* A tutorial's chmod 600 must not stop the mail. */
 	if (context_mend_modes(c, &err) < 0 || context_become(c, &err) < 0)

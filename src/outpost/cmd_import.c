@@ -68,9 +68,9 @@ static int keep_old(const char *path, struct error *err)
 
 	snprintf(kept, sizeof(kept), "%s.old", path);
 	if (unlink(kept) < 0 && errno != ENOENT)
-		return error_sys(err, EX_CANTCREAT, NULL, "cannot remove %s", kept);
+		return error_sys(err, REASON_CANNOT_CREATE, "cannot remove %s", kept);
 	if (link(path, kept) < 0 && errno != ENOENT)
-		return error_sys(err, EX_CANTCREAT, NULL, "cannot keep %s as %s", path, kept);
+		return error_sys(err, REASON_CANNOT_CREATE, "cannot keep %s as %s", path, kept);
 	return 0;
 }
 
@@ -81,7 +81,7 @@ static int write_target(const struct import *im, const struct target *t, struct 
 	if (t->text->len == 0)
 		return 0;
 	if (!buf_ok(t->text))
-		return error_set(err, EX_DATAERR, NULL, "%s would be too large", t->name);
+		return error_set(err, REASON_DATA, "%s would be too large", t->name);
 	snprintf(path, sizeof(path), "%s/%s", im->dir, t->name);
 	if (keep_old(path, err) < 0)
 		return -1;
@@ -115,7 +115,7 @@ static int show_and_write(struct context *c, struct import *im, struct error *er
 	if (!changed || option_given(c, "dry-run"))
 		return 0;
 	if (!option_given(c, "yes") && !term_confirm("\nWrite this?", false))
-		return error_set(err, EX_USAGE, NULL, "nothing was written (--yes writes without asking)");
+		return error_set(err, REASON_USAGE, "nothing was written (--yes writes without asking)");
 	/* main.cf last: a running outpostd reads it again at any time, and then the maps it names are there. */
 	for (size_t i = n; i-- > 0;)
 		if (write_target(im, &targets[i], err) < 0)
@@ -162,7 +162,7 @@ static int run(struct context *c)
 	if (!programs[i].is_file)
 		path = directory_of(path, directory, sizeof(directory));
 	rc = programs[i].read(&im, path, &err);
-	if (rc < 0 && err.code == EX_NOINPUT && c->argc == 1) {
+	if (rc < 0 && error_exit(&err) == EX_NOINPUT && c->argc == 1) {
 		size_t end = strlen(err.text);
 
 		snprintf(err.text + end, sizeof(err.text) - end, "; where it lies elsewhere: outpost import %s PATH", programs[i].name);

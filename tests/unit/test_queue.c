@@ -75,7 +75,7 @@ static long body_source(void *arg, char *p, size_t n, struct error *e)
 	struct body *b = arg;
 
 	if (b->fails && !b->n)
-		return error_set(e, EX_IOERR, "4.3.0", "the source failed");
+		return error_set(e, REASON_IO, "the source failed");
 	if (n > b->n)
 		n = b->n;
 	if (b->most && n > b->most)
@@ -390,7 +390,7 @@ static void test_transaction_undone_behind_our_back(void **state)
 	assert_int_equal(sqlite3_exec(q->db, "ROLLBACK", NULL, NULL, NULL), SQLITE_OK);
 	assert_int_equal(put(&b, "x\n", id), -1);
 	assert_int_equal(queue_commit(q, &err), -1);
-	assert_int_equal(err.code, EX_TEMPFAIL);
+	assert_int_equal(error_exit(&err), EX_TEMPFAIL);
 	assert_int_equal(queue_totals(q, &t, &err), 0);
 	assert_int_equal(t.queued, 0);
 }
@@ -1196,7 +1196,7 @@ static void assert_refused(int code)
 	slurp("queue.db", &before);
 	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
 		assert_int_equal(queue_open(dir, flags[i], &q, &err), -1);
-		assert_int_equal(err.code, code);
+		assert_int_equal(error_exit(&err), code);
 	}
 	slurp("queue.db", &after);
 	assert_int_equal(before.len, after.len);
@@ -1210,7 +1210,7 @@ static void test_no_queue(void **state)
 {
 	(void)state;
 	assert_int_equal(queue_open(dir, QUEUE_READ, &q, &err), -1);
-	assert_int_equal(err.code, EX_NOINPUT);
+	assert_int_equal(error_exit(&err), EX_NOINPUT);
 	assert_int_equal(queue_open(dir, QUEUE_WRITE, &q, &err), -1);
 }
 
@@ -1306,7 +1306,7 @@ static void test_older_version(void **state)
 		       "INSERT INTO recipient VALUES (7, 1, 'q', 'a@b', NULL, NULL, 0, 2, 1, NULL, NULL, NULL);"
 		       "INSERT INTO chunk VALUES (1, 'ab')");
 	assert_int_equal(queue_open(dir, QUEUE_READ, &q, &err), -1);
-	assert_int_equal(err.code, EX_TEMPFAIL);
+	assert_int_equal(error_exit(&err), EX_TEMPFAIL);
 	assert_non_null(strstr(err.text, "older version 1"));
 	assert_int_equal(queue_open(dir, QUEUE_WRITE, &q, &err), 0);
 	describe(&carried);
@@ -1450,7 +1450,7 @@ static void test_lock(void **state)
 	assert_int_equal(fcntl(fd, F_GETFD) & FD_CLOEXEC, 0);
 	second = queue_lock(dir, 30, &err);
 	assert_int_equal(second, -1);
-	assert_int_equal(err.code, EX_TEMPFAIL);
+	assert_int_equal(error_exit(&err), EX_TEMPFAIL);
 	assert_non_null(strstr(err.text, "a flusher is at work"));
 	/* An agent that inherited it holds it on. */
 	pid = fork();

@@ -144,7 +144,7 @@ static int read_dma(struct dma *d, const char *dir, struct error *err)
 	if (import_lines(path, take_setting, d, err) < 0)
 		return -1;
 	if (!*d->relay.host)
-		return error_set(err, EX_DATAERR, NULL, "%s names no SMARTHOST: dma took mail to each recipient's own server; outpost "
+		return error_set(err, REASON_DATA, "%s names no SMARTHOST: dma took mail to each recipient's own server; outpost "
 				 "requires a relay, see main.cf(5) under relayhost", path);
 	if (add_relay(d, dir, err) < 0)
 		return -1;

@@ -217,14 +217,14 @@ int import_msmtp(struct import *im, const char *path, struct error *err)
 	int rc;
 
 	if (!m)
-		return error_set(err, EX_OSERR, NULL, "no memory");
+		return error_set(err, REASON_SYSTEM, "no memory");
 	m->im = im;
 	m->n = 1;
 	m->now = &m->accounts[0];
 	m->now->starttls = m->now->check = m->now->login = true;
 	rc = import_lines(path, take_line, m, err);
 	if (rc == 0 && (!m->chosen || !*m->chosen->relay.host))
-		rc = error_set(err, EX_DATAERR, NULL, "%s names no account with a host", path);
+		rc = error_set(err, REASON_DATA, "%s names no account with a host", path);
 	if (rc == 0) {
 		add_accounts(m);
 		add_rest(m);

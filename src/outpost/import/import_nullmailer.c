@@ -86,7 +86,7 @@ int import_nullmailer(struct import *im, const char *path, struct error *err)
 	snprintf(remotes, sizeof(remotes), "%s/remotes", path);
 	rc = import_lines(remotes, take_remote, &n, err);
 	if (rc == 0 && n.n == 0)
-		rc = error_set(err, EX_DATAERR, NULL, "%s names no relay", remotes);
+		rc = error_set(err, REASON_DATA, "%s names no relay", remotes);
 	if (rc == 0) {
 		import_relays(im, n.relays, n.n);
 		add_names(&n, path);

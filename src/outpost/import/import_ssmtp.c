@@ -73,7 +73,7 @@ int import_ssmtp(struct import *im, const char *path, struct error *err)
 	if (rc == 0 && access(file, R_OK) == 0)
 		rc = import_lines(file, take_revalias, &s, err);
 	if (rc == 0 && !*s.mailhub)
-		rc = error_set(err, EX_DATAERR, NULL, "%s/ssmtp.conf names no mailhub", path);
+		rc = error_set(err, REASON_DATA, "%s/ssmtp.conf names no mailhub", path);
 	if (rc == 0)
 		add_ssmtp(&s);
 	explicit_bzero(&s, sizeof(s));

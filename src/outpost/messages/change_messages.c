@@ -22,7 +22,7 @@ int change_ids(struct context *c, const struct message_change *change, const str
 		if (one == EX_OK)
 			done++;
 		else
-			rc = fail(&answer) == EX_UNAVAILABLE ? EX_DATAERR : answer.code;
+			rc = fail(&answer) == EX_UNAVAILABLE ? EX_DATAERR : error_exit(&answer);
 	}
 	if (!quiet)
 		printf("%s %s\n", words_count(done, "message", "messages", count, sizeof(count)), change->done);
@@ -42,7 +42,7 @@ static int require_whole(struct context *c, const struct selection *ids, struct 
 	for (size_t i = 0; rc == 1 && i < ids->n; i++) {
 		rc = q ? queue_find(q, ids->ids[i], true, &row, full, err) : 0;
 		if (rc == 0)
-			error_set(err, EX_DATAERR, NULL, "no message %s in the queue (ids are given whole here)", ids->ids[i]);
+			error_set(err, REASON_DATA, "no message %s in the queue (ids are given whole here)", ids->ids[i]);
 	}
 	queue_close(q);
 	return rc == 1 ? 0 : -1;

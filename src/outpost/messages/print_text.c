@@ -104,7 +104,7 @@ int text_write(struct queue *q, int64_t row, const char *id, uint64_t max, enum 
 			take(&w, chunk, use);
 		offset += (uint64_t)n;
 		if (ferror(to))
-			return error_sys(err, EX_IOERR, NULL, "cannot write the message");
+			return error_sys(err, REASON_IO, "cannot write the message");
 	}
 	if (n < 0)
 		return -1;

@@ -52,7 +52,7 @@ static int add_typed(struct super *s, const char *typed, struct error *err)
 	if (strcmp(typed, "ALL") == 0)
 		return 0;
 	if (ascii_case_equal(typed, "ALL"))
-		return error_set(err, EX_USAGE, NULL, "for all messages write ALL, in capitals");
+		return error_set(err, REASON_USAGE, "for all messages write ALL, in capitals");
 	return select_add_typed(&s->chosen, typed, err);
 }
 
