@@ -29,6 +29,10 @@ lint: all
 PHONY += lint
 EXTRA_DIST += tests/lengths
 # Stands in for outpostd: drives one agent over its frames.
-noinst_PROGRAMS += agentdrive
+noinst_PROGRAMS += agentdrive judgereplies
 agentdrive_SOURCES = tests/system/agentdrive.c
 agentdrive_LDADD = libdelivery.a libbase.a $(SECCOMP_LIBS)
+
+# What the agent makes of replies, a line each.
+judgereplies_SOURCES = tests/system/judgereplies.c
+judgereplies_LDADD = libsmtp.a libbase.a

@@ -25,7 +25,7 @@ class Door(Flusher):
         self.start_outpostd()
         token = os.urandom(16)
         first, second = self.submit(token=token), self.submit(token=token)
-        self.assertRegex(first, r"^0 2\.0\.0 queued as [0-9A-Z]+\n$")
+        self.assertRegex(first, r"^0 2\.0\.0 ok queued as [0-9A-Z]+\n$")
         self.assertEqual(first, second)
         relay.wait_messages(1)
         self.wait_queue_empty()
@@ -178,7 +178,7 @@ class Door(Flusher):
         service.signal(signal.SIGSTOP)      # so that they come together
         crowd = [self.knock(submission()[:20]) for _ in range(3 + 64 // 4 + 1)]
         service.signal(signal.SIGCONT)
-        self.assertEqual(self.answer(crowd[-1]), "75 4.3.2 too many submissions of this user at a time; try again\n")
+        self.assertEqual(self.answer(crowd[-1]), "75 4.3.2 limit too many submissions of this user at a time; try again\n")
         self.assertRegex(self.submit_as(NOBODY)[0], "^0 ")
         for s in crowd:
             s.close()
@@ -196,7 +196,7 @@ class Door(Flusher):
             except BrokenPipeError:     # it is the one
                 pass
         refused, = select.select(both, [], [], 20)[0]
-        self.assertEqual(self.answer(refused), "75 4.3.2 too many bytes of this user at a time (door_byte_limit_per_user)\n")
+        self.assertEqual(self.answer(refused), "75 4.3.2 limit too many bytes of this user at a time (door_byte_limit_per_user)\n")
         both.remove(refused)
         self.assertRegex(self.submit_as(NOBODY, body=body + b"line\n" * 9000)[0], "^0 ")
         both[0].sendall(whole[-1:])
@@ -239,7 +239,7 @@ class Door(Flusher):
         self.wait_log("is down, its mail waits")    # so nobody but the door looks at main.cf, and that once in 10 ms
         time.sleep(0.02)
         self.configure(relayhost=relayhost, authorized_submit_users="nobody")
-        self.assertRegex(self.submit(), "^77 5.7.1 authorized_submit_users does not name you")
+        self.assertRegex(self.submit(), "^77 5.7.1 not-authorized authorized_submit_users does not name you")
         time.sleep(0.02)
         self.configure(relayhost=relayhost, message_size_limit="2048")
         self.assertRegex(self.submit(body=b"Subject: x\n\n" + b"x" * 4000 + b"\n"), "^69 5.3.4 ")

@@ -95,7 +95,7 @@ class Drop(harness.SystemTest):
 
     @classmethod
     def build(cls, target):
-        cls.compile(target, "src/drop", ("main.c", "rights.c", "receive.c", "flusher.c"), ("submission", "base"))
+        cls.compile(target, "src/drop", ("main.c", "rights.c", "receive.c", "start_flusher.c"), ("submission", "base"))
 
     @classmethod
     def compile(cls, target, folder, names, libraries):
@@ -173,7 +173,7 @@ class Drop(harness.SystemTest):
         before = time.time()
         p = self.drop(data)
         # A file is no queue id, and is not to be taken for one.
-        self.assertRegex(p.text, r"\A0 2\.0\.0 queued as incoming/%s \(it has no id until outpostd takes it in\)\n\Z"
+        self.assertRegex(p.text, r"\A0 2\.0\.0 ok queued as incoming/%s \(it has no id until outpostd takes it in\)\n\Z"
                          % os.path.basename(self.only_file()))
         got = self.content()
         self.assertEqual(got[:8], b"OUTDROP1")
@@ -225,7 +225,7 @@ class Drop(harness.SystemTest):
 
     def test_wake_starts_a_flusher_and_takes_nothing(self):
         p = self.drop(submission(), "wake", env={"LD_PRELOAD": "/nonexistent.so", "EVIL": "1"})
-        self.assertEqual(p.text, "0 2.0.0 outpostd listens\n")
+        self.assertEqual(p.text, "0 2.0.0 ok outpostd listens\n")
         got = self.once()
         self.assertEqual((got["args"], got["cwd"], got["fds"]), ("--once", "/", "[0, 1, 2]"))
         self.assertNotIn("EVIL", got["env"])
@@ -610,7 +610,7 @@ except PermissionError: pass
         wait_for("the message", self.files)         # safe before anybody reads the answer
         with open(r, "rb") as f:
             text = f.read().lstrip(b"x")
-        self.assertTrue(text.startswith(b"0 2.0.0 queued as"), text)
+        self.assertTrue(text.startswith(b"0 2.0.0 ok queued as"), text)
         self.assertEqual(p.wait(30 * harness.PATIENCE), 0)
         p.stderr.close()
 

@@ -32,7 +32,7 @@ class Incoming(harness.SystemTest):
         done = subprocess.run([harness.program("outpost-drop"), "-q", self.queue_dir], input=data,
                               stdout=subprocess.PIPE, env=self.environ(), check=False)
         self.assertEqual(done.returncode, 0, done.stdout)
-        return os.path.join(self.queue_dir, done.stdout.split()[4].decode())
+        return os.path.join(self.queue_dir, done.stdout.split()[5].decode())
 
     def subjects(self):
         return sorted(m.header("Subject") for m in self.relay.messages())
