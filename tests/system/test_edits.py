@@ -1,6 +1,5 @@
 """hold, release, delete, retry, export: by the running outpostd and without one."""
 import json
-import os
 import re
 
 import harness
