@@ -46,7 +46,7 @@ static const struct {
 } parts[PARTS] = {
 	[MESSAGE] = {"SELECT * FROM message WHERE id = ?1 AND state IN ('q', 'h', 'f', 's', 'x')",
 		     "INSERT INTO message VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"},
-	[RECIPIENTS] = {"SELECT * FROM recipient WHERE message = ?1", "INSERT INTO recipient VALUES (?,?,?,?,?,?,?,?,?,?,?,?)"},
+	[RECIPIENTS] = {"SELECT * FROM recipient WHERE message = ?1", "INSERT INTO recipient VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)"},
 	[CHUNKS] = {"SELECT c.* FROM message m CROSS JOIN chunk c"
 		    " WHERE m.id = ?1 AND c.id >= m.chunk AND c.id < m.chunk + (m.size + 65535) / 65536",
 		    "INSERT INTO chunk VALUES (?,?)"},
@@ -64,8 +64,8 @@ static const struct {
 	const char *from, *to;
 } extras[] = {
 	{"SELECT * FROM word", "INSERT OR IGNORE INTO word VALUES (?,?)"},
-	{"SELECT * FROM event", "INSERT OR IGNORE INTO event VALUES (?,?,?,?,?,?,?,?)"},
-	{"SELECT * FROM relay", "INSERT OR IGNORE INTO relay VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"},
+	{"SELECT * FROM event", "INSERT OR IGNORE INTO event VALUES (?,?,?,?,?,?,?,?,?)"},
+	{"SELECT * FROM relay", "INSERT OR IGNORE INTO relay VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"},
 	{"SELECT * FROM pause", "INSERT OR IGNORE INTO pause VALUES (?,?,?)"},
 	{"SELECT * FROM hour", "INSERT OR IGNORE INTO hour VALUES (?,?,?)"},
 };

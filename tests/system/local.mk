@@ -10,6 +10,7 @@ SYSTEM_TESTS = \
 	tests/system/test_log.py \
 	tests/system/test_flusher.py \
 	tests/system/test_time.py \
+	tests/system/test_upgrade.py \
 	tests/system/test_bad_input.py \
 	tests/system/test_check.py \
 	tests/system/test_import.py \
@@ -45,7 +46,7 @@ check-system: $(system_needs)
 
 CHECK_LOCAL += check-system
 PHONY += check-system
-EXTRA_DIST += tests/run tests/system/harness.py tests/system/deaf_files.py tests/system/machine.py tests/data/mistakes.json tests/system/stepclock.c tests/system/slowusers.c tests/system/strangedisk.c tests/data/callers.json $(SYSTEM_TESTS)
+EXTRA_DIST += tests/run tests/system/harness.py tests/system/deaf_files.py tests/system/machine.py tests/data/mistakes.json tests/system/stepclock.c tests/system/slowusers.c tests/system/strangedisk.c tests/data/callers.json tests/data/queue_v1.sql tests/data/queue_v2.sql $(SYSTEM_TESTS)
 
 # For whoever changes the code: what other eyes see. Needs cppcheck and clang-tidy; no part of make check.
 lint_sources = $(srcdir)/src/*/*.c $(srcdir)/queue/*.c $(srcdir)/conf/*.c
