@@ -20,7 +20,7 @@ void queue_message_free(struct queue_message *m)
 
 static int no_memory(struct error *err)
 {
-	return error_set(err, EX_OSERR, "4.3.0", "no memory");
+	return error_set(err, REASON_SYSTEM, "no memory");
 }
 
 static char letter(sqlite3_stmt *st, int column)
@@ -231,7 +231,7 @@ static long read_chunk(struct queue *q, int64_t chunk, uint64_t offset, char *p,
 	if (have <= skip) {
 		if (rc)
 			db_done(st);
-		return error_set(err, EX_UNAVAILABLE, "5.3.0", "queue: the body of this message is gone");
+		return error_set(err, REASON_NOT_ACCEPTED, "queue: the body of this message is gone");
 	}
 	if (n > have - skip)
 		n = have - skip;
@@ -264,13 +264,13 @@ long queue_read(struct queue *q, int64_t row, uint64_t offset, char *p, size_t n
 	if (rc < 0)
 		return -1;
 	if (rc == 0)
-		return error_set(err, EX_UNAVAILABLE, "5.3.0", "queue: no such message");
+		return error_set(err, REASON_NOT_ACCEPTED, "queue: no such message");
 	chunk = sqlite3_column_int64(st, 0);
 	size = (uint64_t)sqlite3_column_int64(st, 1);
 	rc = letter(st, 2);
 	db_done(st);
 	if (rc == 's' || rc == 'x')
-		return error_set(err, EX_UNAVAILABLE, "5.3.0", "queue: the body of this message is gone");
+		return error_set(err, REASON_NOT_ACCEPTED, "queue: the body of this message is gone");
 	if (offset >= size)
 		return 0;
 	if (n > size - offset)

@@ -107,11 +107,6 @@ int db_drop_body(struct queue *q, int64_t chunk, uint64_t size, struct error *er
 /* Moves the due time of the message that was touched; before a commit. */
 int db_flush_touched(struct queue *q, struct error *err);
 
-/* Files of databases: a new, empty one; one opened for writing, of this version, whatever its state; its end. */
-int db_make_file(const char *path, struct error *err);
-int db_open_file(const char *path, struct queue **q, struct error *err);
-void db_remove_file(const char *path);
-
 /* From `version`, an older one, to QUEUE_VERSION, in one transaction. */
 int db_migrate(struct queue *q, int64_t version, struct error *err);
 

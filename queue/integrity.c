@@ -28,7 +28,7 @@ static int check_sums(struct queue *q, struct error *err)
 		if (db_query(q, sums[i].sql, &n, NULL, 0, err) < 0)
 			return -1;
 		if (n) {
-			error_set(err, EX_DATAERR, "4.3.0", "queue: %s (%lld)", sums[i].text, (long long)n);
+			error_set(err, REASON_QUEUE_DAMAGED, "queue: %s (%lld)", sums[i].text, (long long)n);
 			return 1;
 		}
 	}
@@ -41,11 +41,11 @@ int queue_check(struct queue *q, bool thorough, struct error *err)
 	int64_t ignored = 0;
 
 	if (db_query(q, thorough ? "PRAGMA integrity_check(1)" : "PRAGMA quick_check(1)", &ignored, word, sizeof(word), err) < 0)
-		return err->code == EX_IOERR || err->code == EX_DATAERR ? 1 : -1;
+		return err->reason == REASON_QUEUE_DAMAGED || err->reason == REASON_IO ? 1 : -1;
 	if (strcmp(word, "ok") != 0) {
 		const char *line = strrchr(word, '\n'); /* above it stands which of our one database */
 
-		error_set(err, EX_DATAERR, "4.3.0", "queue: the database is damaged: %s", line ? line + 1 : word);
+		error_set(err, REASON_QUEUE_DAMAGED, "queue: the database is damaged: %s", line ? line + 1 : word);
 		return 1;
 	}
 	return thorough ? check_sums(q, err) : 0;

@@ -4,7 +4,7 @@ libqueue_a_SOURCES = \
 	queue/queue.h queue/db.h queue/db.c queue/sql.h queue/sql.c \
 	queue/open.c queue/lock.c queue/migrate.c queue/integrity.c queue/expire.c queue/clock_correction.c \
 	queue/put.c queue/claim.c queue/settle.c queue/backoff.c queue/relay_row.c \
-	queue/list.c queue/history.c queue/hold_delete.c queue/salvage.c
+	queue/list.c queue/history.c queue/hold_delete.c
 libqueue_a_CPPFLAGS = $(AM_CPPFLAGS) $(SQLITE_CFLAGS)
 nodist_libqueue_a_SOURCES = queue/schema_sql.h
 EXTRA_DIST += queue/schema.sql

@@ -29,13 +29,13 @@ static int read_head(const char *path, unsigned char head[SQLITE_HEAD], struct e
 	if (fd < 0 && errno == ENOENT)
 		return 0;
 	if (fd < 0)
-		return error_sys(err, errno == EACCES ? EX_NOPERM : EX_IOERR, "4.3.0", "cannot open the queue %s", path);
+		return error_sys(err, errno == EACCES ? REASON_PERMISSION : REASON_IO, "cannot open the queue %s", path);
 	got = io_read(fd, head, SQLITE_HEAD);
 	close(fd);
 	if (got < 0)
-		return error_sys(err, EX_IOERR, "4.3.0", "cannot read the queue %s", path);
+		return error_sys(err, REASON_IO, "cannot read the queue %s", path);
 	if (got < SQLITE_HEAD || memcmp(head, "SQLite format 3", 16) != 0)
-		return error_set(err, EX_DATAERR, "4.3.0",
+		return error_set(err, REASON_QUEUE_DAMAGED,
 				 "%s is damaged or no queue at all; it was left as it is: restore it or move it away", path);
 	return 1;
 }
@@ -50,7 +50,7 @@ static int look_at_file(const char *path, struct error *err)
 	if (rc <= 0)
 		return rc;
 	if ((at[0] << 24 | at[1] << 16 | at[2] << 8 | at[3]) != QUEUE_APPLICATION)
-		return error_set(err, EX_CONFIG, "4.3.0", "%s is the database of another program; it was left as it is", path);
+		return error_set(err, REASON_CONFIG, "%s is the database of another program; it was left as it is", path);
 	return 1;
 }
 
@@ -81,7 +81,7 @@ static int make_schema(const char *path, struct error *err)
 	int rc = -1;
 
 	if (!q)
-		return error_set(err, EX_OSERR, "4.3.0", "no memory");
+		return error_set(err, REASON_SYSTEM, "no memory");
 	if (open_database(q, path, SQLITE_OPEN_READWRITE, err) == 0 &&
 	    db_exec(q, "PRAGMA page_size=8192; PRAGMA auto_vacuum=INCREMENTAL; PRAGMA synchronous=FULL;", err) == 0 &&
 	    db_exec(q, "BEGIN;", err) == 0 && db_exec(q, schema_sql, err) == 0 && db_exec(q, "COMMIT;", err) == 0)
@@ -92,7 +92,7 @@ static int make_schema(const char *path, struct error *err)
 	return rc;
 }
 
-void db_remove_file(const char *tmp)
+static void remove_database(const char *tmp)
 {
 	static const char *const ends[] = {"", "-journal", "-wal", "-shm"};
 	char path[PATH_SIZE + 16];
@@ -103,14 +103,14 @@ void db_remove_file(const char *tmp)
 	}
 }
 
-int db_make_file(const char *path, struct error *err)
+static int make_database(const char *path, struct error *err)
 {
 	int fd;
 
-	db_remove_file(path);
+	remove_database(path);
 	fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
-		return error_sys(err, EX_CANTCREAT, "4.3.0", "cannot make the queue %s", path);
+		return error_sys(err, REASON_CANNOT_CREATE, "cannot make the queue %s", path);
 	close(fd);
 	return make_schema(path, err);
 }
@@ -121,13 +121,13 @@ static int create(const char *dir, const char *path, struct error *err)
 	int rc;
 
 	if (snprintf(tmp, sizeof(tmp), "%s.new", path) >= (int)sizeof(tmp))
-		return error_set(err, EX_CANTCREAT, "4.3.0", "the name of the queue directory is too long");
-	rc = db_make_file(tmp, err);
+		return error_set(err, REASON_CANNOT_CREATE, "the name of the queue directory is too long");
+	rc = make_database(tmp, err);
 	/* sqlite3_close says nothing about what it wrote: once more before the file gets its name. */
 	if (rc == 0 && (io_sync(tmp) < 0 || rename(tmp, path) < 0 || io_sync(dir) < 0))
-		rc = error_sys(err, EX_CANTCREAT, "4.3.0", "cannot make a queue in %s", dir);
+		rc = error_sys(err, REASON_CANNOT_CREATE, "cannot make a queue in %s", dir);
 	if (rc < 0)
-		db_remove_file(tmp);
+		remove_database(tmp);
 	return rc;
 }
 
@@ -142,9 +142,9 @@ static int check_version(struct queue *q, struct error *err)
 	if (version > 0 && version < QUEUE_VERSION && q->writer)
 		return db_migrate(q, version, err);
 	if (version > 0 && version < QUEUE_VERSION)
-		return error_set(err, EX_TEMPFAIL, "4.3.0",
+		return error_set(err, REASON_TEMPORARY,
 				 "the queue is of the older version %lld: outpostd carries it over when it starts", (long long)version);
-	return error_set(err, EX_TEMPFAIL, "4.3.0",
+	return error_set(err, REASON_TEMPORARY,
 			 "the queue is of version %lld, this program knows version %d; it was left as it is",
 			 (long long)version, QUEUE_VERSION);
 }
@@ -207,11 +207,11 @@ int queue_in_place(const struct queue *q, const char *dir, int lock, struct erro
 	for (size_t i = 0; i < QUEUE_FILES; i++) {
 		snprintf(path, sizeof(path), "%s/%s", dir, files[i]);
 		if (q->files[i].ino && (stat(path, &st) < 0 || st.st_dev != q->files[i].dev || st.st_ino != q->files[i].ino))
-			return error_set(err, EX_TEMPFAIL, "4.3.0", "%s was removed or replaced while it was in use", path);
+			return error_set(err, REASON_TEMPORARY, "%s was removed or replaced while it was in use", path);
 	}
 	snprintf(path, sizeof(path), "%s/lock", dir);
 	if (!lock_is_at(lock, path))
-		return error_set(err, EX_TEMPFAIL, "4.3.0", "%s was removed or replaced while it was in use", path);
+		return error_set(err, REASON_TEMPORARY, "%s was removed or replaced while it was in use", path);
 	return 0;
 }
 
@@ -226,25 +226,6 @@ static int open_reader(struct queue *q, const char *path, struct error *err)
 	return db_exec(q, "PRAGMA query_only=ON; PRAGMA temp_store=MEMORY;", err);
 }
 
-int db_open_file(const char *path, struct queue **out, struct error *err)
-{
-	struct queue *q;
-	int rc = look_at_file(path, err);
-
-	*out = NULL;
-	if (rc <= 0)
-		return rc < 0 ? -1 : error_set(err, EX_NOINPUT, "4.3.0", "there is no %s", path);
-	q = calloc(1, sizeof(*q));
-	if (!q)
-		return error_set(err, EX_OSERR, "4.3.0", "no memory");
-	if (open_database(q, path, SQLITE_OPEN_READWRITE, err) < 0 || check_version(q, err) < 0) {
-		queue_close(q);
-		return -1;
-	}
-	*out = q;
-	return 0;
-}
-
 int queue_open(const char *dir, unsigned flags, struct queue **out, struct error *err)
 {
 	char path[PATH_SIZE];
@@ -252,17 +233,17 @@ int queue_open(const char *dir, unsigned flags, struct queue **out, struct error
 	int rc;
 
 	if (snprintf(path, sizeof(path), "%s/queue.db", dir) >= (int)sizeof(path) - 16)
-		return error_set(err, EX_CONFIG, "4.3.0", "the name of the queue directory is too long");
+		return error_set(err, REASON_CONFIG, "the name of the queue directory is too long");
 	rc = look_at_file(path, err);
 	if (rc == 0 && !(flags & QUEUE_CREATE))
-		rc = error_set(err, EX_NOINPUT, "4.3.0", "there is no queue in %s yet", dir);
+		rc = error_set(err, REASON_NO_INPUT, "there is no queue in %s yet", dir);
 	else if (rc == 0)
 		rc = create(dir, path, err);
 	if (rc < 0)
 		return -1;
 	q = calloc(1, sizeof(*q));
 	if (!q)
-		return error_set(err, EX_OSERR, "4.3.0", "no memory");
+		return error_set(err, REASON_SYSTEM, "no memory");
 	rc = flags & (QUEUE_WRITE | QUEUE_CREATE) ? open_writer(q, dir, path, err) : open_reader(q, path, err);
 	if (rc < 0) {
 		queue_close(q);

@@ -283,20 +283,6 @@ int64_t queue_mend_times(struct queue *q, int64_t now, int64_t latest, struct er
 /* PRAGMA quick_check or integrity_check: 0 fine; 1 broken, *err says what; -1 could not look. */
 int queue_check(struct queue *q, bool thorough, struct error *err);
 
-/* ---- a damaged database. Under the flusher's lock, and with nobody at the queue: what can be read whole goes into a new
- * database, which takes the place of the old one; that stays beside it under another name. Ids, attempts and, where it can be
- * read, history are kept. lost is told of each message that is owed and not to be had: its id, and whom it is for as far as that
- * can be read. What is there of the text of such messages becomes files, named by the id, or where that can't be told by a number
- * that counts as they came. 1 done, 0 the database is sound: nothing was done; -1: the old one stands where it stood. */
-struct queue_salvaged {
-	uint64_t saved, lost;		/* queued, held and failed messages */
-	uint64_t texts;			/* files */
-	char kept[64];			/* the name of the old one, in the queue directory, */
-	char aside[80];			/* and of the directory of the files */
-};
-typedef void (*queue_lost)(void *arg, const char *id, const char *recipients);
-int queue_salvage(const char *dir, queue_lost lost, void *arg, struct queue_salvaged *out, struct error *err);
-
 /* ---- backoff, pure. Exponential from min to max seconds by attempts (1 is the first failure), with
  * up to a quarter of jitter taken from random. */
 int64_t queue_backoff_s(unsigned attempts, int64_t min_s, int64_t max_s, uint32_t random);

@@ -62,7 +62,7 @@ static int find(struct queue *q, const struct queue_settle *s, struct found *f, 
 			 same((const char *)sqlite3_column_text(st, 7), s->text);
 	f->attempts = sqlite3_column_int64(st, 8);
 	db_done(st);
-	return f->address ? 1 : error_set(err, EX_OSERR, "4.3.0", "no memory");
+	return f->address ? 1 : error_set(err, REASON_SYSTEM, "no memory");
 }
 
 static enum event_kind kind_of(const struct queue_settle *s)

@@ -20,10 +20,9 @@ static int take_end(const char *p, size_t n, struct error *answer, struct error 
 	uint64_t code;
 
 	if (!span_word(&rest, " ", &word) || !text_u64(word, 255, &code))
-		return error_set(err, EX_PROTOCOL, NULL, "outpostd answered with nonsense");
+		return error_set(err, REASON_PROTOCOL, "outpostd answered with nonsense");
 	rest = span_trim(rest);
-	answer->dsn[0] = '\0';
-	answer->code = (int)code;
+	answer->reason = reason_of_exit((int)code);
 	if (rest.n >= sizeof(answer->text))
 		rest.n = sizeof(answer->text) - 1;
 	memcpy(answer->text, rest.p, rest.n);
@@ -50,7 +49,7 @@ static int take_lines(struct buf *in, const struct control_sink *sink, int *code
 			*code = take_end(line + 1, n - 1, answer, err);
 			rc = *code < 0 ? -1 : 1;
 		} else if (n && sink && sink->line(sink->arg, line[0], line + 1, n - 1) < 0) {
-			rc = error_set(err, EX_IOERR, NULL, "the output could not be written");
+			rc = error_set(err, REASON_IO, "the output could not be written");
 		}
 	}
 	buf_drop(in, done);
@@ -69,18 +68,18 @@ static int read_answer(int fd, const struct control_sink *sink, deadline until, 
 		ssize_t got;
 
 		if (!room) {
-			rc = error_set(err, EX_PROTOCOL, NULL, "outpostd answered with an endless line");
+			rc = error_set(err, REASON_PROTOCOL, "outpostd answered with an endless line");
 			break;
 		}
 		if (io_wait(fd, POLLIN, until) == 0) {
-			rc = error_set(err, EX_TEMPFAIL, NULL, "outpostd did not answer in time");
+			rc = error_set(err, REASON_TEMPORARY, "outpostd did not answer in time");
 			break;
 		}
 		got = io_read(fd, room, 16384);
 		if (got < 0 && errno == EAGAIN)
 			continue;
 		if (got <= 0) {
-			rc = error_set(err, heard ? EX_TEMPFAIL : EX_UNAVAILABLE, NULL, "the connection to outpostd was lost");
+			rc = error_set(err, heard ? REASON_TEMPORARY : REASON_UNAVAILABLE, "the connection to outpostd was lost");
 			break;
 		}
 		heard = true;
@@ -100,18 +99,18 @@ int control_ask(const char *path, const char *const *words, size_t n, const stru
 	buf_init(&request, LIMIT_ADDRESS * 4);
 	if (control_put_request(&request, words, n) < 0) {
 		buf_free(&request);
-		return error_set(err, EX_USAGE, NULL, "that is too long a request");
+		return error_set(err, REASON_USAGE, "that is too long a request");
 	}
 	fd = sock_connect(path, until);
 	if (fd < 0) {
-		int code = errno == ENOENT || errno == ECONNREFUSED ? EX_UNAVAILABLE :
-			   errno == EACCES || errno == EPERM ? EX_NOPERM : EX_TEMPFAIL;
+		enum reason why = errno == ENOENT || errno == ECONNREFUSED ? REASON_UNAVAILABLE :
+				  errno == EACCES || errno == EPERM ? REASON_PERMISSION : REASON_TEMPORARY;
 
 		buf_free(&request);
-		return error_sys(err, code, NULL, "no outpostd answers at %s", path);
+		return error_sys(err, why, "no outpostd answers at %s", path);
 	}
 	if (io_write_all(fd, request.data, request.len, until) < 0)
-		rc = error_sys(err, errno == EPIPE || errno == ECONNRESET ? EX_UNAVAILABLE : EX_TEMPFAIL, NULL, "cannot ask outpostd");
+		rc = error_sys(err, errno == EPIPE || errno == ECONNRESET ? REASON_UNAVAILABLE : REASON_TEMPORARY, "cannot ask outpostd");
 	else
 		rc = read_answer(fd, sink, until, answer, err);
 	buf_free(&request);

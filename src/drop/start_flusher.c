@@ -76,9 +76,9 @@ static pid_t start(const struct drop *d, int said, struct error *err)
 				.fds = fds, .nfds = said >= 0 ? 1 : 0};
 
 	if (!io_program_path("outpostd", SBINDIR, path, sizeof(path)))
-		return error_set(err, EX_OSFILE, NULL, "the path of outpostd is too long");
+		return error_set(err, REASON_SYSTEM_FILE, "the path of outpostd is too long");
 	if (snprintf(conf, sizeof(conf), "%s", d->conf_dir ? d->conf_dir : "") >= (int)sizeof(conf))
-		return error_set(err, EX_OSFILE, NULL, "the path of the configuration is too long");
+		return error_set(err, REASON_SYSTEM_FILE, "the path of the configuration is too long");
 	return proc_start(&spec, err);
 }
 
@@ -96,7 +96,7 @@ static int hear(pid_t pid, int fd, struct error *err)
 		have += n > 0 ? (size_t)n : 0;
 	}
 	if (deadline_over(until))
-		return error_set(err, EX_TEMPFAIL, "4.3.0", "outpostd was started but does not answer");
+		return error_set(err, REASON_TEMPORARY, "outpostd was started but does not answer");
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
 	code = WIFEXITED(status) ? WEXITSTATUS(status) : EX_SOFTWARE;
@@ -104,7 +104,7 @@ static int hear(pid_t pid, int fd, struct error *err)
 		return 0;
 	said[have] = '\0';
 	said[strcspn(said, "\n")] = '\0';
-	return error_set(err, code, "4.3.0", *said ? "%s" : "outpostd ended without a word%s", said);
+	return error_set(err, reason_of_exit(code), *said ? "%s" : "outpostd ended without a word%s", said);
 }
 
 int flusher_start(const struct drop *d, struct error *err)
@@ -114,13 +114,13 @@ int flusher_start(const struct drop *d, struct error *err)
 	pid_t pid;
 
 	if (managed(d))
-		return error_set(err, EX_UNAVAILABLE, "4.3.0", "the service manager has outpostd's door (systemctl status outpost.socket)");
+		return error_set(err, REASON_UNAVAILABLE, "the service manager has outpostd's door (systemctl status outpost.socket)");
 	if (answers(d))
 		return 0;
 	if (limit)
-		return error_set(err, EX_UNAVAILABLE, "4.3.0", "not under the lowered limit of %s", limit);
+		return error_set(err, REASON_UNAVAILABLE, "not under the lowered limit of %s", limit);
 	if (pipe2(fds, O_CLOEXEC) < 0)
-		return error_sys(err, EX_OSERR, "4.3.0", "cannot make a pipe");
+		return error_sys(err, REASON_SYSTEM, "cannot make a pipe");
 	pid = start(d, fds[1], err);
 	close(fds[1]);
 	rc = pid < 0 ? -1 : hear(pid, fds[0], err);

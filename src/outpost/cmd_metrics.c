@@ -103,7 +103,7 @@ static int write_metrics(struct context *c, const struct buf *b, struct error *e
 	if (!path) {
 		if (fwrite(buf_str(b), 1, b->len, stdout) == b->len)
 			return 0;
-		return error_sys(err, EX_IOERR, NULL, "cannot write");
+		return error_sys(err, REASON_IO, "cannot write");
 	}
 	if (io_replace_file(path, buf_str(b), b->len, 0644, err) == 0)
 		return 0;
@@ -126,7 +126,7 @@ static int run(struct context *c)
 		rate_families(&b, s);
 		relay_families(&b, s);
 		buf_adds(&b, "# EOF\n");
-		rc = buf_ok(&b) ? write_metrics(c, &b, &err) : error_set(&err, EX_OSERR, NULL, "no memory");
+		rc = buf_ok(&b) ? write_metrics(c, &b, &err) : error_set(&err, REASON_SYSTEM, "no memory");
 	}
 	buf_free(&b);
 	free(s);

@@ -109,7 +109,7 @@ static int print_sorted(struct queue *q, const struct queue_filter *f, enum queu
 	int n = SORT_PAGE, rc = 0;
 
 	if (!keys)
-		return error_set(err, EX_OSERR, NULL, "no memory for the listing");
+		return error_set(err, REASON_SYSTEM, "no memory for the listing");
 	while (rc == 0 && n == SORT_PAGE) {
 		n = queue_sorted(q, f, by, &at, keys, SORT_PAGE, err);
 		rc = n < 0 ? -1 : print_page(q, keys, n, l, err);

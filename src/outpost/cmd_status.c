@@ -32,8 +32,8 @@ static int health(const struct state *s)
 {
 	bool waiting = s->totals.queued > 0 || s->incoming > 0;
 
-	if (s->no_route.code)
-		return s->no_route.code;
+	if (s->no_route.reason)
+		return error_exit(&s->no_route);
 	if (waiting && !s->running && !s->timer && s->totals.oldest && s->now - s->totals.oldest > 60 * (int64_t)US)
 		return EX_UNAVAILABLE;
 	if (s->full || (waiting && no_way_out(s)))
@@ -186,7 +186,7 @@ static void advise(struct context *c, const struct state *s)
 	unsigned n = 0;
 
 	printf("\n");
-	if (s->no_route.code)
+	if (s->no_route.reason)
 		say_next(&n, "nothing can be sent before main.cf is mended: `outpost check`");
 	advise_configuration(c, &n);
 	for (size_t i = 0; i < s->nrelays; i++) {
@@ -269,13 +269,13 @@ static void print_screen(struct context *c, const struct state *s)
 {
 	printf("outpost %s on %s\n\n", PACKAGE_VERSION, conf_myhostname(c->conf));
 	print_flusher(s);
-	if (s->no_route.code) {
+	if (s->no_route.reason) {
 		printf("  relay      ");
 		words_wrap(s->no_route.text, MARGIN, MARGIN);
 	}
-	for (size_t i = 0; !s->no_route.code && i < s->nrelays; i++)
+	for (size_t i = 0; !s->no_route.reason && i < s->nrelays; i++)
 		print_relay(s, &s->relays[i]);
-	if (!s->no_route.code && !s->nrelays)
+	if (!s->no_route.reason && !s->nrelays)
 		print_unused_relay(c);
 	print_queue(s);
 	print_plot(s);
@@ -292,7 +292,7 @@ static int run(struct context *c)
 		return EX_OSERR;
 	if (state_collect(c, s, &err) < 0) {
 		free(s);
-		return option_given(c, "quiet") ? err.code : fail(&err);
+		return option_given(c, "quiet") ? error_exit(&err) : fail(&err);
 	}
 	if (option_given(c, "json"))
 		print_json(s);

@@ -18,7 +18,7 @@
 #include "outpost/command.h"
 #include "outpost/check/explain.h"
 #include "outpost/check/check_report.h"
-#include "outpost/flusher/start_flusher.h"
+#include "outpost/flusher/start_outpostd.h"
 #include "outpost/check/health.h"
 
 enum { PATIENCE_S = 120, LOOK_MS = 50, SAID_MAX = 16 << 10, EVENTS = 32 };
@@ -57,7 +57,7 @@ static int run_sendmail(const struct test *t, struct buf *said, struct error *er
 	pid_t pid;
 
 	if (!realpath(t->c->dir, dir) || !io_program_path("sendmail", HELPERDIR, path, sizeof(path)))
-		return error_sys(err, EX_OSFILE, NULL, "%s", t->c->dir);
+		return error_sys(err, REASON_SYSTEM_FILE, "%s", t->c->dir);
 	if (*t->sender) {
 		argv[n++] = from;
 		argv[n++] = (char *)(uintptr_t)t->sender;
@@ -65,7 +65,7 @@ static int run_sendmail(const struct test *t, struct buf *said, struct error *er
 	argv[n++] = end;
 	argv[n] = (char *)(uintptr_t)t->address;
 	if (pipe2(in, O_CLOEXEC) < 0 || pipe2(out, O_CLOEXEC) < 0)
-		return error_sys(err, EX_OSERR, NULL, "cannot make a pipe");
+		return error_sys(err, REASON_SYSTEM, "cannot make a pipe");
 	fds[0] = (struct proc_fd){in[0], 0};
 	fds[1] = (struct proc_fd){out[1], 1};
 	fds[2] = (struct proc_fd){out[1], 2};
@@ -121,7 +121,7 @@ static bool submit(struct test *t, struct error *err)
 		report_linef(&t->r, REPORT_OK, "queued", NULL, *t->id ? "as %s" : "%s", *t->id ? t->id : "by outpost-drop");
 		ok = true;
 	} else if (code >= 0) {
-		error_set(err, code ? code : EX_SOFTWARE, NULL, "%.*s", (int)words.n, words.n ? words.p : "");
+		error_set(err, code ? reason_of_exit(code) : REASON_INTERNAL, "%.*s", (int)words.n, words.n ? words.p : "");
 	}
 	buf_free(&said);
 	return ok;
@@ -250,7 +250,7 @@ static int follow(struct test *t, struct error *err)
 	}
 	queue_close(q);
 	if (rc == 0 && !t->ended)
-		return error_set(err, EX_TEMPFAIL, NULL, "no answer after %d s; `outpost show %s` tells more", PATIENCE_S, t->id);
+		return error_set(err, REASON_TEMPORARY, "no answer after %d s; `outpost show %s` tells more", PATIENCE_S, t->id);
 	return rc;
 }
 

@@ -94,7 +94,7 @@ static int lock_unless_served(struct outpostd *d, struct error *err)
 	deadline until = deadline_in_ms(STOP_MS);
 	int lock;
 
-	while ((lock = queue_lock(d->queue_dir, LOOK_MS, err)) < 0 && err->code == EX_TEMPFAIL && !is_served(d) && !deadline_over(until))
+	while ((lock = queue_lock(d->queue_dir, LOOK_MS, err)) < 0 && error_exit(err) == EX_TEMPFAIL && !is_served(d) && !deadline_over(until))
 		;
 	return lock;
 }
@@ -156,10 +156,10 @@ static int watch_signals(struct outpostd *d, struct error *err)
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
 	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
-		return error_sys(err, EX_OSERR, NULL, "signals");
+		return error_sys(err, REASON_SYSTEM, "signals");
 	fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
 	if (fd < 0)
-		return error_sys(err, EX_OSERR, NULL, "signalfd");
+		return error_sys(err, REASON_SYSTEM, "signalfd");
 	d->signals = (struct watch){.fd = fd, .events = POLLIN, .ready = on_signal, .arg = d};
 	return loop_add(&d->loop, &d->signals);
 }
@@ -190,7 +190,7 @@ static int start(struct outpostd *d, struct error *err)
 		return -1;
 	n = snprintf(d->queue_dir, sizeof(d->queue_dir), "%s", conf_str(d->conf, P_queue_directory));
 	if (n >= (int)sizeof(d->queue_dir))
-		return error_set(err, EX_CONFIG, NULL, "queue_directory is too long");
+		return error_set(err, REASON_CONFIG, "queue_directory is too long");
 	if (conf_writer(d->conf) == 0)
 		reload_log(d); /* while we may */
 	make_own_queue(d);
@@ -208,7 +208,7 @@ static int start(struct outpostd *d, struct error *err)
 	if (reload_first(d, err) < 0 || door_open(d, err) < 0)
 		return -1;
 	if (incoming_open(d) < 0)
-		return error_sys(err, EX_CANTCREAT, NULL, "cannot use %s/incoming", d->queue_dir);
+		return error_sys(err, REASON_CANNOT_CREATE, "cannot use %s/incoming", d->queue_dir);
 	listener_open(d);
 	confine(d);
 	clock_look(d);
@@ -288,7 +288,7 @@ static int run(struct outpostd *d, struct error *err)
 
 	while (!may_leave(d)) {
 		if (loop_turn(&d->loop, timeout(d, more)) < 0)
-			return error_sys(err, EX_OSERR, NULL, "poll");
+			return error_sys(err, REASON_SYSTEM, "poll");
 		turn(d);
 		more = schedule_work(d);
 		agents_tick(d);
@@ -396,7 +396,7 @@ static void attached(int *report, int code)
  * the mail. */
 static bool may_pass(const struct error *e)
 {
-	return e->code == EX_TEMPFAIL || e->code == EX_IOERR || e->code == EX_OSERR;
+	return error_exit(e) == EX_TEMPFAIL || error_exit(e) == EX_IOERR || error_exit(e) == EX_OSERR;
 }
 
 static int one_life(struct outpostd *d, int *report)
@@ -405,17 +405,17 @@ static int one_life(struct outpostd *d, int *report)
 
 	if (start(d, &err) < 0) {
 		/* Who came for one errand and finds another at work may well find it done. */
-		log_line((d->once || d->take_in) && d->lock < 0 && err.code == EX_TEMPFAIL ? LOG_INFORMATION : LOG_FAIL, "outpostd", 0, "%s",
+		log_line((d->once || d->take_in) && d->lock < 0 && error_exit(&err) == EX_TEMPFAIL ? LOG_INFORMATION : LOG_FAIL, "outpostd", 0, "%s",
 			 err.text);
 		if (!d->on_stderr)
 			fprintf(stderr, "outpostd: %s\n", err.text);
-		attached(report, err.code);
+		attached(report, error_exit(&err));
 		/* Who waits for the queue is not turned away by him who could not have it. */
 		if (d->lock >= 0 && may_pass(&err))
 			door_turn_away(d, &err);
 		give_queue_back(d);
 		free_all(d);
-		return -err.code;
+		return -error_exit(&err);
 	}
 	attached(report, EX_OK);
 	notify_say("READY=1");
@@ -426,7 +426,7 @@ static int one_life(struct outpostd *d, int *report)
 	}
 	if (run(d, &err) < 0) {
 		log_line(LOG_FAIL, "outpostd", 0, "%s", err.text);
-		return -err.code;
+		return -error_exit(&err);
 	}
 	return leave(d);
 }

@@ -152,7 +152,7 @@ struct client {
 	struct question *question;
 	struct user who;		/* of a submission */
 	char id[QUEUE_ID];		/* what the commit will answer */
-	struct error refusal;		/* code 0: none */
+	struct error refusal;		/* REASON_NONE: none */
 };
 struct door {
 	struct watch door, admin;
@@ -361,7 +361,7 @@ struct schedule {
 	int64_t due, looked;		/* wall us: when something more falls due, INT64_MAX never; of the last look */
 	bool due_known;
 	deadline wait;			/* the queue could not be read: again then */
-	struct error trouble;		/* why; no code: it can be read */
+	struct error trouble;		/* why; REASON_NONE: it can be read */
 	deadline told;			/* and until when that is not logged again */
 	struct claim **claims;
 	size_t nclaims, capclaims;
@@ -583,7 +583,7 @@ struct outpostd {
 	struct conf_maps *logins;	/* whose credentials there are, see conf_credential_owner */
 	struct relay *route[RELAYS_MAX];
 	size_t nroute;
-	struct error route_error;	/* code 0: fine */
+	struct error route_error;	/* REASON_NONE: fine */
 	struct agent *agents;
 	struct accepted *accepted;
 	size_t naccepted, capaccepted;
@@ -621,7 +621,7 @@ struct outpostd {
 	bool leaving, reload, reload_again;
 	deadline leave_by;
 	bool socket_activated;
-	struct error conf_error;	/* of the last reload; code 0: fine */
+	struct error conf_error;	/* of the last reload; REASON_NONE: fine */
 };
 
 #endif

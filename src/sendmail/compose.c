@@ -55,7 +55,7 @@ int letter_sender(struct letter *l, const char *text, struct error *err)
 	free(l->sender);
 	l->sender = rc < 0 ? NULL : strdup(buf_str(&spec));
 	if (rc == 0 && !l->sender)
-		rc = error_set(err, EX_TEMPFAIL, "4.3.0", "out of memory");
+		rc = error_set(err, REASON_TEMPORARY, "out of memory");
 	buf_free(&spec);
 	return rc;
 }
@@ -99,7 +99,7 @@ static bool says_nothing(const struct field *f)
 {
 	enum field_kind kind = field_kind(f->name);
 
-	return (field_class(kind) & (CLASS_SENDER | CLASS_RECIPIENT) || kind == FIELD_DATE || kind == FIELD_MESSAGE_ID ||
+	return (field_class(kind) & (FIELD_CLASS_SENDER | FIELD_CLASS_RECIPIENT) || kind == FIELD_DATE || kind == FIELD_MESSAGE_ID ||
 		kind == FIELD_RESENT_DATE || kind == FIELD_RESENT_MESSAGE_ID) && !span_trim(f->body).n;
 }
 
@@ -115,7 +115,7 @@ static void see(struct seen *s, const struct field *f)
 	s->date |= kind == FIELD_DATE;
 	s->message_id |= kind == FIELD_MESSAGE_ID;
 	s->to |= kind == FIELD_TO || kind == FIELD_CC;
-	s->resent |= (class & CLASS_RESENT) != 0;
+	s->resent |= (class & FIELD_CLASS_RESENT) != 0;
 	s->resent_from |= kind == FIELD_RESENT_FROM;
 	s->resent_date |= kind == FIELD_RESENT_DATE;
 	s->resent_message_id |= kind == FIELD_RESENT_MESSAGE_ID;
@@ -124,7 +124,7 @@ static void see(struct seen *s, const struct field *f)
 	s->content_type |= kind == FIELD_CONTENT_TYPE;
 	if (kind == FIELD_FROM && has_address(f->body))
 		s->from = true;
-	if ((class & (CLASS_SENDER | CLASS_RECIPIENT)) && !(class & CLASS_DROP) && text_8bit(f->body.p, f->body.n))
+	if ((class & (FIELD_CLASS_SENDER | FIELD_CLASS_RECIPIENT)) && !(class & FIELD_CLASS_DROP) && text_8bit(f->body.p, f->body.n))
 		address_each(f->body.p, f->body.n, ADDRESS_SKIP_BAD, one_address, s, &none);
 }
 
@@ -202,7 +202,7 @@ static int put_message_id(struct letter *l, const char *field, struct error *err
 	int64_t now = clock_wall_us();
 
 	if (random_bytes(random, sizeof(random)) < 0)
-		return error_sys(err, EX_OSERR, "4.3.0", "no random numbers");
+		return error_sys(err, REASON_SYSTEM, "no random numbers");
 	for (size_t i = 0; i < sizeof(random); i++)
 		word[i] = letters[random[i] % 36];
 	word[sizeof(random)] = '\0';
@@ -258,7 +258,7 @@ static void put_field(struct letter *l, const struct seen *s, const struct field
 	enum field_kind kind = field_kind(f->name);
 	struct span text = span_trim(f->body);
 
-	if (field_class(kind) & CLASS_DROP)
+	if (field_class(kind) & FIELD_CLASS_DROP)
 		return;
 	if (kind != FIELD_FROM && says_nothing(f))
 		return;
@@ -314,8 +314,8 @@ int letter_compose(struct letter *l, struct error *err)
 	l->eight_bit = l->in.eight_bit || text_8bit(buf_str(&l->header), l->header.len);
 	l->smtputf8 = s.eight_bit_address || l->recipients.eight_bit || text_8bit(l->sender, strlen(l->sender));
 	if (rc == 0 && l->header.starved)
-		rc = error_set(err, EX_TEMPFAIL, "4.3.0", "out of memory");
+		rc = error_set(err, REASON_TEMPORARY, "out of memory");
 	else if (rc == 0 && !buf_ok(&l->header))
-		rc = error_set(err, EX_DATAERR, "5.3.4", "the header is too long");
+		rc = error_set(err, REASON_HEADER_TOO_LARGE, "the header is too long");
 	return rc;
 }

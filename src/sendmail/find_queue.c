@@ -18,9 +18,9 @@ static int set_dir(struct place *p, const char *config, struct error *err)
 
 		if (!getcwd(cwd, sizeof(cwd)) ||
 		    snprintf(p->dir, sizeof(p->dir), "%s/%s", cwd, config) >= (int)sizeof(p->dir))
-			return error_set(err, EX_CONFIG, NULL, "-C %s: no such path", config);
+			return error_set(err, REASON_CONFIG, "-C %s: no such path", config);
 	} else if (snprintf(p->dir, sizeof(p->dir), "%s", config) >= (int)sizeof(p->dir)) {
-		return error_set(err, EX_CONFIG, NULL, "-C: the path is too long");
+		return error_set(err, REASON_CONFIG, "-C: the path is too long");
 	}
 	if (stat(p->dir, &st) == 0 && S_ISREG(st.st_mode)) {
 		slash = strrchr(p->dir, '/');
@@ -51,7 +51,7 @@ static int set_door(struct place *p, struct error *err)
 		n = snprintf(p->door, sizeof(p->door), "%s/door", conf_str(p->conf, P_queue_directory));
 	else
 		n = snprintf(p->door, sizeof(p->door), "%s/door", RUNDIR);
-	return n < (int)sizeof(p->door) ? 0 : error_set(err, EX_CONFIG, NULL, "door_socket is too long");
+	return n < (int)sizeof(p->door) ? 0 : error_set(err, REASON_CONFIG, "door_socket is too long");
 }
 
 int place_find(struct place *p, const char *config, struct error *err)
@@ -77,7 +77,7 @@ int place_find(struct place *p, const char *config, struct error *err)
 
 uint64_t place_size_limit(const struct place *p)
 {
-	return p->conf_error.code ? 0 : (uint64_t)conf_int(p->conf, P_message_size_limit);
+	return p->conf_error.reason ? 0 : (uint64_t)conf_int(p->conf, P_message_size_limit);
 }
 
 void place_free(struct place *p)

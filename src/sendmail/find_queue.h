@@ -14,7 +14,7 @@ struct place {
 	bool own;		/* a queue of one's own: -C, MAIL_CONFIG */
 	char dir[4096];		/* configuration directory */
 	struct conf *conf;	/* main.cf, or all defaults when it could not be read */
-	struct error conf_error;/* why it could not; code 0: it could. The system's door works without it. */
+	struct error conf_error;/* why it could not; REASON_NONE: it could. The system's door works without it. */
 	char door[4096];
 };
 

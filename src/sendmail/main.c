@@ -24,7 +24,7 @@
 static int fail(const struct error *err)
 {
 	fprintf(stderr, "sendmail: %s\n", err->text);
-	return err->code ? err->code : EX_SOFTWARE;
+	return err->reason ? error_exit(err) : EX_SOFTWARE;
 }
 
 /* The same where somebody may be writing a message at us. */
@@ -66,7 +66,7 @@ static int take_header_recipients(struct letter *l, const struct options *o, str
 		return -1;
 	if (l->recipients.n)
 		return 0;
-	return error_set(err, EX_USAGE, "5.5.4", o->extract ? "no recipient: none in To, Cc or Bcc, and none as argument"
+	return error_set(err, REASON_USAGE, o->extract ? "no recipient: none in To, Cc or Bcc, and none as argument"
 							    : "no recipient: give addresses, or -t to take them from the header");
 }
 

@@ -7,7 +7,7 @@ int mode_complain(const struct error *err)
 {
 	fflush(stdout);
 	fprintf(stderr, "sendmail: %s\n", err->text);
-	return err->code ? err->code : EX_SOFTWARE;
+	return err->reason ? error_exit(err) : EX_SOFTWARE;
 }
 
 int ask_aliases(struct place *p)
@@ -17,7 +17,7 @@ int ask_aliases(struct place *p)
 	struct error err;
 	unsigned line;
 
-	if (p->conf_error.code)
+	if (p->conf_error.reason)
 		return mode_complain(&p->conf_error);
 	if (conf_maps_open(p->conf, P_alias_maps, &maps, &err) < 0)
 		return mode_complain(&err);
@@ -30,7 +30,7 @@ int ask_aliases(struct place *p)
 
 int ask_check(struct place *p)
 {
-	return p->conf_error.code ? mode_complain(&p->conf_error) : EX_OK;
+	return p->conf_error.reason ? mode_complain(&p->conf_error) : EX_OK;
 }
 
 int ask_nothing(const struct options *o)

@@ -57,7 +57,7 @@ static int ask_door(struct place *p, const char *const *words, size_t n, struct 
 	int rc = control_ask(p->door, words, n, &sink, deadline_in_ms(PATIENCE_MS), answer, err);
 
 	if (fflush(stdout) == EOF && rc == 0) {
-		error_sys(answer, EX_IOERR, NULL, "cannot write the list");
+		error_sys(answer, REASON_IO, "cannot write the list");
 		return EX_IOERR;
 	}
 	return rc;
@@ -100,7 +100,7 @@ static int ask_until(struct place *p, const struct options *o, question ask, dea
 {
 	int rc;
 
-	while ((rc = ask(p, o, answer, err)) < 0 && err->code == EX_UNAVAILABLE && !deadline_over(until))
+	while ((rc = ask(p, o, answer, err)) < 0 && error_exit(err) == EX_UNAVAILABLE && !deadline_over(until))
 		poll(NULL, 0, LOOK_EVERY_MS);
 	return rc;
 }
@@ -117,10 +117,10 @@ static int ask_started(struct place *p, const struct options *o, question ask, s
 	do {
 		why = (struct error){0};
 		started = wake_flusher(&why) == 0;
-		rc = ask_until(p, o, ask, deadline_in_ms(started || why.code == EX_TEMPFAIL ? AGAIN_MS : 0), answer, err);
-	} while (rc < 0 && err->code == EX_UNAVAILABLE && (started || why.code == EX_TEMPFAIL) && !deadline_over(until));
+		rc = ask_until(p, o, ask, deadline_in_ms(started || error_exit(&why) == EX_TEMPFAIL ? AGAIN_MS : 0), answer, err);
+	} while (rc < 0 && error_exit(err) == EX_UNAVAILABLE && (started || error_exit(&why) == EX_TEMPFAIL) && !deadline_over(until));
 	if (rc < 0 && !started)
-		error_set(err, EX_UNAVAILABLE, NULL, "no outpostd answers at %s, and none could be started: %s", p->door, why.text);
+		error_set(err, REASON_UNAVAILABLE, "no outpostd answers at %s, and none could be started: %s", p->door, why.text);
 	return rc;
 }
 
@@ -128,7 +128,7 @@ static int ask_anyhow(struct place *p, const struct options *o, question ask, st
 {
 	int rc = ask(p, o, answer, err);
 
-	return rc < 0 && err->code == EX_UNAVAILABLE && !may_start(p) ? ask_started(p, o, ask, answer, err) : rc;
+	return rc < 0 && error_exit(err) == EX_UNAVAILABLE && !may_start(p) ? ask_started(p, o, ask, answer, err) : rc;
 }
 
 static int list(struct place *p, const struct options *o, struct error *answer, struct error *err)
@@ -147,7 +147,7 @@ int ask_list(struct place *p, const struct options *o)
 		return mode_complain(&answer);
 	if (rc == 0)
 		return EX_OK;
-	if (err.code == EX_UNAVAILABLE && may_start(p))
+	if (error_exit(&err) == EX_UNAVAILABLE && may_start(p))
 		run_outpost(p, "queue", o->mode == MODE_COUNT ? "--count" : o->json ? "--json" : NULL);
 	return mode_complain(&err);
 }
@@ -161,7 +161,7 @@ static int start_flush(struct place *p, struct error *err)
 	struct proc_spec spec = {.path = path, .argv = p->own ? own : system, .env = step_env(), .session = true};
 
 	if (!io_program_path("outpost", SBINDIR, path, sizeof(path)))
-		return error_set(err, EX_OSFILE, NULL, "the path of outpost is too long");
+		return error_set(err, REASON_SYSTEM_FILE, "the path of outpost is too long");
 	return proc_start(&spec, err) < 0 ? -1 : 0;
 }
 
@@ -188,7 +188,7 @@ static int wake_started(struct place *p, const struct options *o, struct error *
 	pid_t pid;
 
 	if (!io_program_path("outpostd", SBINDIR, path, sizeof(path)))
-		return error_set(err, EX_OSFILE, NULL, "the path of outpostd is too long");
+		return error_set(err, REASON_SYSTEM_FILE, "the path of outpostd is too long");
 	pid = proc_start(&spec, err);
 	if (pid < 0)
 		return -1;
@@ -208,11 +208,11 @@ int ask_flush(struct place *p, const struct options *o)
 	if (o->flush == 'G')
 		fprintf(stderr, "sendmail: -qG%s: there are no queue groups here; all of the queue is run\n", o->flush_arg);
 	rc = ask_anyhow(p, o, wake, &answer, &err);
-	if (rc < 0 && err.code == EX_UNAVAILABLE && may_start(p) && selects(o))
+	if (rc < 0 && error_exit(&err) == EX_UNAVAILABLE && may_start(p) && selects(o))
 		rc = wake_started(p, o, &answer, &err);
 	if (rc >= 0)
 		return rc ? mode_complain(&answer) : EX_OK;
-	if (err.code != EX_UNAVAILABLE || !may_start(p) || selects(o))
+	if (error_exit(&err) != EX_UNAVAILABLE || !may_start(p) || selects(o))
 		return mode_complain(&err);
 	return start_flush(p, &err) < 0 ? mode_complain(&err) : EX_OK;
 }

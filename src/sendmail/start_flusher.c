@@ -28,8 +28,8 @@ static int read_answer(int fd, struct error *answer)
 		have += (size_t)n;
 	nl = memchr(line, '\n', have);
 	if (!nl || submission_get_answer(line, (size_t)(nl - line), answer) < 0)
-		return error_set(answer, EX_TEMPFAIL, NULL, "it ended without an answer");
-	return answer->code ? -1 : 0;
+		return error_set(answer, REASON_TEMPORARY, "it ended without an answer");
+	return answer->reason ? -1 : 0;
 }
 
 int wake_flusher(struct error *err)
@@ -42,9 +42,9 @@ int wake_flusher(struct error *err)
 	pid_t pid;
 
 	if (!io_program_path("outpost-drop", HELPERDIR, path, sizeof(path)))
-		return error_set(err, EX_OSFILE, NULL, "the path of outpost-drop is too long");
+		return error_set(err, REASON_SYSTEM_FILE, "the path of outpost-drop is too long");
 	if (pipe2(pair, O_CLOEXEC) < 0)
-		return error_sys(err, EX_OSERR, NULL, "cannot make a pipe");
+		return error_sys(err, REASON_SYSTEM, "cannot make a pipe");
 	fds[0].from = pair[1];
 	pid = proc_start(&spec, err);
 	close(pair[1]);

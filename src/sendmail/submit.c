@@ -61,7 +61,7 @@ static int encode_envelope(struct handing *h, struct error *err)
 	int rc;
 
 	if (!v)
-		return error_set(err, EX_TEMPFAIL, "4.3.0", "out of memory");
+		return error_set(err, REASON_TEMPORARY, "out of memory");
 	for (size_t i = 0; i < l->recipients.n; i++) {
 		const struct recipient *r = &l->recipients.v[i];
 
@@ -69,7 +69,7 @@ static int encode_envelope(struct handing *h, struct error *err)
 						     r->orcpt ? l->recipients.text.data + r->orcpt : NULL, r->notify};
 	}
 	s.recipients = v;
-	rc = random_bytes(s.token, sizeof(s.token)) < 0 ? error_sys(err, EX_OSERR, "4.3.0", "no random numbers")
+	rc = random_bytes(s.token, sizeof(s.token)) < 0 ? error_sys(err, REASON_SYSTEM, "no random numbers")
 							: submission_put_envelope(&h->envelope, &s, err);
 	free(v);
 	return rc;
@@ -136,7 +136,7 @@ static int send_pieces(struct handing *h, char *piece, size_t most, struct error
 			return -2;
 		at += (uint64_t)n;
 		if (submission_put_piece(&h->out, piece, (size_t)n) < 0)
-			return error_set(err, EX_TEMPFAIL, "4.3.0", "out of memory"), -2;
+			return error_set(err, REASON_TEMPORARY, "out of memory"), -2;
 		if (h->out.len > LIMIT_CHUNK && flush(h) < 0)
 			return -1;
 	}
@@ -152,7 +152,7 @@ static int send_body(struct handing *h, struct error *err)
 	int rc;
 
 	if (!piece)
-		return error_set(err, EX_TEMPFAIL, "4.3.0", "out of memory"), -2;
+		return error_set(err, REASON_TEMPORARY, "out of memory"), -2;
 	rc = send_pieces(h, piece, most, err);
 	free(piece);
 	return rc;
@@ -174,7 +174,7 @@ static int send_all(struct handing *h, struct error *err)
 		return rc;
 	STEP("sendmail-before-end");
 	if (submission_put_end(&h->out, size) < 0 || !buf_ok(&h->out))
-		return error_set(err, EX_TEMPFAIL, "4.3.0", "out of memory"), -2;
+		return error_set(err, REASON_TEMPORARY, "out of memory"), -2;
 	return flush(h);
 }
 
@@ -213,7 +213,7 @@ static enum outcome at_door(struct handing *h, struct error *answer)
 	if (h->fd < 0) {
 		if (errno == ENOENT || errno == ECONNREFUSED)
 			return NOBODY;
-		error_sys(answer, EX_TEMPFAIL, "4.3.0", "cannot reach outpostd at %s", h->place->door);
+		error_sys(answer, REASON_TEMPORARY, "cannot reach outpostd at %s", h->place->door);
 		return FAILED;
 	}
 	what = exchange(h, answer);
@@ -230,7 +230,7 @@ static pid_t start_drop(const struct place *p, int fd, struct error *err)
 
 	spec.path = io_program_path("outpost-drop", HELPERDIR, path, sizeof(path));
 	if (!spec.path)
-		return error_set(err, EX_UNAVAILABLE, "4.3.0", "the path of outpost-drop is too long");
+		return error_set(err, REASON_UNAVAILABLE, "the path of outpost-drop is too long");
 	if (p->own) {
 		argv[1] = (char *)"-q";
 		argv[2] = (char *)conf_str(p->conf, P_queue_directory);
@@ -247,7 +247,7 @@ static enum outcome at_drop(struct handing *h, struct error *answer)
 	pid_t pid;
 
 	if (sock_pair(pair) < 0) {
-		error_sys(answer, EX_OSERR, "4.3.0", "cannot make a socket pair");
+		error_sys(answer, REASON_SYSTEM, "cannot make a socket pair");
 		return FAILED;
 	}
 	pid = start_drop(h->place, pair[1], answer);
@@ -262,9 +262,9 @@ static enum outcome at_drop(struct handing *h, struct error *answer)
 	if (what != LOST)
 		return what;
 	if (h->broken)
-		error_set(answer, EX_TEMPFAIL, "4.3.0", "the message could not be sent to it: %s", strerror(h->broken));
+		error_set(answer, REASON_TEMPORARY, "the message could not be sent to it: %s", strerror(h->broken));
 	else
-		error_set(answer, EX_TEMPFAIL, "4.3.0", "it ended without an answer");
+		error_set(answer, REASON_TEMPORARY, "it ended without an answer");
 	return FAILED;
 }
 
@@ -287,7 +287,7 @@ static int may_submit(const struct place *p, struct error *err)
 	struct conf_user who = {.name = pw ? pw->pw_name : NULL, .groups = groups};
 	int n = GROUPS_MAX, may;
 
-	if (p->conf_error.code)
+	if (p->conf_error.reason)
 		return 0;
 	if (pw && strchr(conf_str(p->conf, P_authorized_submit_users), '%') && getgrouplist(pw->pw_name, pw->pw_gid, groups, &n) >= 0)
 		who.ngroups = (size_t)n;
@@ -295,8 +295,8 @@ static int may_submit(const struct place *p, struct error *err)
 	if (may > 0)
 		return 0;
 	if (failed || may < 0)
-		return error_set(err, EX_TEMPFAIL, "4.3.0", "your name cannot be looked up for authorized_submit_users");
-	return error_set(err, EX_NOPERM, "5.7.1", "authorized_submit_users does not name you");
+		return error_set(err, REASON_TEMPORARY, "your name cannot be looked up for authorized_submit_users");
+	return error_set(err, REASON_NOT_AUTHORIZED, "authorized_submit_users does not name you");
 }
 
 /* Nobody is at the door: the drop. If it fails as well, both reasons are worth a line. */
@@ -309,7 +309,7 @@ static void drop_instead(struct handing *h, struct error *answer)
 	what = at_drop(h, answer);
 	if (what == FAILED)
 		error_prefix(answer, "no outpostd listens at %s; outpost-drop", h->place->door);
-	if (what == FAILED && h->place->conf_error.code)
+	if (what == FAILED && h->place->conf_error.reason)
 		error_prefix(answer, "%s", h->place->conf_error.text);
 }
 
@@ -330,10 +330,10 @@ int hand_over(const struct place *p, struct letter *l, struct error *answer)
 		if (what == NOBODY)
 			drop_instead(&h, answer);
 		else if (what == LOST)
-			error_set(answer, EX_TEMPFAIL, "4.4.2", "outpostd took the message but did not answer in time: it may be queued");
+			error_set(answer, REASON_TIMEOUT, "outpostd took the message but did not answer in time: it may be queued");
 	}
 	buf_free(&h.envelope);
 	buf_free(&h.out);
 	buf_free(&h.answer);
-	return answer->code;
+	return error_exit(answer);
 }

@@ -6,16 +6,12 @@
 
 #include "base/text.h"
 
-static const char *dsn_for(int code)
-{
-	if (code == 0)
-		return "2.0.0";
-	return code == EX_TEMPFAIL || code == EX_IOERR || code == EX_OSERR ? "4.3.0" : "5.3.0";
-}
+static const char accepted[] = "ok";
 
-int submission_put_answer(struct buf *out, int code, const char *dsn, const char *text)
+int submission_put_answer(struct buf *out, enum reason reason, const char *text)
 {
-	buf_addf(out, "%d %s ", code, dsn && *dsn ? dsn : dsn_for(code));
+	buf_addf(out, "%d %s %s ", reason_exit(reason), reason ? reason_dsn(reason) : "2.0.0",
+		 reason ? reason_name(reason) : accepted);
 	text_printable(out, text, strlen(text), sizeof(((struct error *)0)->text) - 1);
 	return buf_addc(out, '\n');
 }
@@ -27,7 +23,7 @@ static bool is_dsn(struct span s)
 	uint64_t v;
 	int parts = 0;
 
-	if (!s.n || s.p[0] == '.' || s.p[s.n - 1] == '.')
+	if (!s.n || s.n > sizeof("9.999.999") || s.p[0] == '.' || s.p[s.n - 1] == '.')
 		return false;
 	while (span_word(&s, ".", &part)) {
 		if (!text_u64(part, parts ? 999 : 5, &v))
@@ -37,6 +33,22 @@ static bool is_dsn(struct span s)
 	return parts == 3;
 }
 
+/* Takes the name of the reason off the text that begins with it. */
+static enum reason take_reason(struct span *text, int code)
+{
+	struct span rest = *text, word;
+	enum reason reason = REASON_NONE;
+	char name[32] = "";
+
+	if (span_word(&rest, " ", &word) && word.n < sizeof(name))
+		memcpy(name, word.p, word.n);
+	if (code)
+		reason = reason_find(name);
+	if (reason || (!code && strcmp(name, accepted) == 0))
+		*text = rest;
+	return reason ? reason : reason_of_exit(code);
+}
+
 int submission_get_answer(const char *line, size_t n, struct error *answer)
 {
 	struct span rest = {line, n}, code, dsn;
@@ -44,10 +56,10 @@ int submission_get_answer(const char *line, size_t n, struct error *answer)
 
 	if (memchr(line, '\0', n) || !span_word(&rest, " ", &code) || !text_u64(code, 255, &v))
 		return -1;
-	if (!span_word(&rest, " ", &dsn) || dsn.n >= sizeof(answer->dsn) || !is_dsn(dsn) || !rest.n)
+	if (!span_word(&rest, " ", &dsn) || !is_dsn(dsn) || !rest.n)
 		return -1;
-	answer->code = (int)v;
-	snprintf(answer->dsn, sizeof(answer->dsn), "%.*s", (int)dsn.n, dsn.p);
+	rest = span_trim(rest);
+	answer->reason = take_reason(&rest, (int)v);
 	rest = span_trim(rest);
 	snprintf(answer->text, sizeof(answer->text), "%.*s", (int)rest.n, rest.p);
 	text_clean(answer->text);

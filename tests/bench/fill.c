@@ -49,7 +49,7 @@ static int put(struct queue *q, long i, size_t size, unsigned uid, struct error 
 	n.size = b.size;
 	n.header_size = (uint32_t)b.header;
 	if (random_bytes(n.token, sizeof(n.token)) < 0)
-		return error_sys(err, EX_OSERR, NULL, "no random bytes");
+		return error_sys(err, REASON_SYSTEM, "no random bytes");
 	return queue_put(q, &n, body_source, &b, id, err);
 }
 

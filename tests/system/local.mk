@@ -28,6 +28,7 @@ SYSTEM_TESTS = \
 	tests/system/test_dialogues.py \
 	tests/system/test_secrets.py \
 	tests/system/test_agent.py \
+	tests/system/test_replies.py \
 	tests/system/test_delivery.py \
 	tests/system/test_login.py \
 	tests/system/test_sendmail_callers.py \
@@ -46,7 +47,8 @@ check-system: $(system_needs)
 
 CHECK_LOCAL += check-system
 PHONY += check-system
-EXTRA_DIST += tests/run tests/system/harness.py tests/system/deaf_files.py tests/system/machine.py tests/data/mistakes.json tests/system/stepclock.c tests/system/slowusers.c tests/system/strangedisk.c tests/data/callers.json tests/data/queue_v1.sql tests/data/queue_v2.sql $(SYSTEM_TESTS)
+EXTRA_DIST += tests/run tests/data tests/system/harness.py tests/system/deaf_files.py tests/system/machine.py tests/system/stepclock.c \
+	tests/system/slowusers.c tests/system/strangedisk.c $(SYSTEM_TESTS)
 
 # For whoever changes the code: what other eyes see. Needs cppcheck and clang-tidy; no part of make check.
 lint_sources = $(srcdir)/src/*/*.c $(srcdir)/queue/*.c $(srcdir)/conf/*.c
@@ -59,9 +61,13 @@ lint: all
 PHONY += lint
 EXTRA_DIST += tests/lengths
 # Stands in for outpostd: drives one agent over its frames.
-noinst_PROGRAMS += agentdrive
+noinst_PROGRAMS += agentdrive judgereplies
 agentdrive_SOURCES = tests/system/agentdrive.c
 agentdrive_LDADD = libdelivery.a libbase.a $(SECCOMP_LIBS)
+
+# What the agent makes of replies, a line each.
+judgereplies_SOURCES = tests/system/judgereplies.c
+judgereplies_LDADD = libsmtp.a libbase.a
 
 # The screens of outpost at 80 columns: a folder, and all that is in it.
 EXTRA_DIST += tests/system/golden

@@ -59,7 +59,7 @@ class Flusher(harness.SystemTest):
 
     def knock(self, data=b"", timeout=20):
         s = socket.socket(socket.AF_UNIX)
-        s.settimeout(timeout)
+        s.settimeout(timeout * harness.PATIENCE)
 
         def connected():
             try:
@@ -105,10 +105,10 @@ class Flusher(harness.SystemTest):
             data = sys.stdin.buffer.read()
             os.setgroups([]); os.setgid(%d); os.setuid(%d)
             begin = time.monotonic()
-            s = socket.socket(socket.AF_UNIX); s.settimeout(20); s.connect(%r); s.sendall(data)
+            s = socket.socket(socket.AF_UNIX); s.connect(%r); s.sendall(data)
             said = b"".join(iter(lambda: s.recv(4096), b""))
             print(said.decode().strip(), time.monotonic() - begin)
-        """ % (uid, uid, self.door)], input=data, stdout=subprocess.PIPE, timeout=60, check=True)
+        """ % (uid, uid, self.door)], input=data, stdout=subprocess.PIPE, timeout=60 * harness.PATIENCE, check=True)
         text, seconds = child.stdout.decode().strip().rsplit(" ", 1)
         return text, float(seconds)
 
@@ -120,7 +120,7 @@ class Door(Flusher):
         self.start_outpostd()
         token = os.urandom(16)
         first, second = self.submit(token=token), self.submit(token=token)
-        self.assertRegex(first, r"^0 2\.0\.0 queued as [0-9A-Z]+\n$")
+        self.assertRegex(first, r"^0 2\.0\.0 ok queued as [0-9A-Z]+\n$")
         self.assertEqual(first, second)
         relay.wait_messages(1)
         self.wait_queue_empty()
@@ -240,7 +240,7 @@ class Door(Flusher):
                 self.assertEqual(flood.stdout.readline(), word)
                 begin = time.monotonic()
                 self.assertRegex(self.submit(), "^0 ")
-                self.assertLess(time.monotonic() - begin, 15 * harness.SLOW)
+                self.assertLess(time.monotonic() - begin, 15 * harness.PATIENCE)
         finally:
             flood.stdin.close()
             flood.wait()
@@ -273,7 +273,7 @@ class Door(Flusher):
         service.signal(signal.SIGSTOP)      # so that they come together
         crowd = [self.knock(submission()[:20]) for _ in range(3 + 64 // 4 + 1)]
         service.signal(signal.SIGCONT)
-        self.assertEqual(self.answer(crowd[-1]), "75 4.3.2 too many submissions of this user at a time; try again\n")
+        self.assertEqual(self.answer(crowd[-1]), "75 4.3.2 limit too many submissions of this user at a time; try again\n")
         self.assertRegex(self.submit_as(NOBODY)[0], "^0 ")
         for s in crowd:
             s.close()
@@ -291,7 +291,7 @@ class Door(Flusher):
             except BrokenPipeError:     # it is the one
                 pass
         refused, = select.select(both, [], [], 20)[0]
-        self.assertEqual(self.answer(refused), "75 4.3.2 too many bytes of this user at a time (door_byte_limit_per_user)\n")
+        self.assertEqual(self.answer(refused), "75 4.3.2 limit too many bytes of this user at a time (door_byte_limit_per_user)\n")
         both.remove(refused)
         self.assertRegex(self.submit_as(NOBODY, body=body + b"line\n" * 9000)[0], "^0 ")
         both[0].sendall(whole[-1:])
@@ -334,7 +334,7 @@ class Door(Flusher):
         self.wait_log("is down, its mail waits")    # so nobody but the door looks at main.cf, and that once in 10 ms
         time.sleep(0.02)
         self.configure(relayhost=relayhost, authorized_submit_users="nobody")
-        self.assertRegex(self.submit(), "^77 5.7.1 authorized_submit_users does not name you")
+        self.assertRegex(self.submit(), "^77 5.7.1 not-authorized authorized_submit_users does not name you")
         time.sleep(0.02)
         self.configure(relayhost=relayhost, message_size_limit="2048")
         self.assertRegex(self.submit(body=b"Subject: x\n\n" + b"x" * 4000 + b"\n"), "^69 5.3.4 ")
@@ -470,7 +470,7 @@ class Door(Flusher):
             said = ""
         self.assertEqual(said, "", "it was served")
         self.assertRegex(self.submit(), "^0 ")
-        self.assertLess(time.monotonic() - begin, 15 * harness.SLOW)
+        self.assertLess(time.monotonic() - begin, 15 * harness.PATIENCE)
         s.close()
         harness.wait_for("no descriptors of the stranger's", lambda: held() <= before + 2)
         far.close()
@@ -492,7 +492,7 @@ class Door(Flusher):
         begin = time.monotonic()
         for _ in range(3):
             self.assertRegex(self.submit(), "^0 ")
-        self.assertLess(time.monotonic() - begin, 15 * harness.SLOW)    # who waits for it waits for ever
+        self.assertLess(time.monotonic() - begin, 15 * harness.PATIENCE)    # who waits for it waits for ever
         service.stop()      # nor does that wait
 
     def test_many_descriptors_cost_little(self):
@@ -507,10 +507,10 @@ class Door(Flusher):
                     s.connect(%r)
                     s.sendmsg([b"x"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, null)])
         """ % (NOBODY, NOBODY, self.door)])
-        self.assertEqual(flood.wait(60), 0)
+        self.assertEqual(flood.wait(60 * harness.PATIENCE), 0)
         begin = time.monotonic()
         self.assertRegex(self.submit(), "^0 ")
-        self.assertLess(time.monotonic() - begin, 15 * harness.SLOW)
+        self.assertLess(time.monotonic() - begin, 15 * harness.PATIENCE)
         self.assertLess(len(harness.children(service.pid)), 10)
         self.assertEqual(len(self.log_lines("sent a file descriptor")), 1)
 
@@ -523,7 +523,7 @@ class Door(Flusher):
         os.chmod(os.path.join(self.conf, "main.cf"), 0o644)
         done = subprocess.run(["setpriv", "--no-new-privs", "--reuid", "54321", "--regid", "54321", "--clear-groups",
                                harness.program("sendmail"), "-C", self.conf, "-f", "me@example.com", "you@example.net"],
-                              input=b"Subject: x\n\nx\n", stderr=subprocess.PIPE, timeout=30)
+                              input=b"Subject: x\n\nx\n", stderr=subprocess.PIPE, timeout=30 * harness.PATIENCE)
         self.assertEqual(done.returncode, 0, done.stderr)
         relay.wait_messages(1)
         self.assertTrue(self.log_lines("uid=54321"))
@@ -613,7 +613,7 @@ class Relays(Flusher):
                               stderr=subprocess.STDOUT, env=self.environ(), text=True) as flush:
             harness.wait_for("some to be sent", lambda: relay.count() >= 5)
             self.sendmail("-q", input=None)
-            said = flush.communicate(timeout=60)[0]
+            said = flush.communicate(timeout=60 * harness.PATIENCE)[0]
         self.assertIn("30 sent, nothing is left to send", said)
 
     def test_flush_counts_what_its_flusher_sent_before_it_was_asked(self):
@@ -1131,7 +1131,7 @@ class Service(Flusher):
         door = self.managers_door()
         told = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         told.bind(os.path.join(self.tmp, "notify"))
-        told.settimeout(10)
+        told.settimeout(10 * harness.PATIENCE)
         client = self.knock(submission())       # whom it was started for
         service = self.start_activated({"NOTIFY_SOCKET": os.path.join(self.tmp, "notify"), "WATCHDOG_USEC": "1000000"})
         words = [told.recv(100).decode()]

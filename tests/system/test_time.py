@@ -465,7 +465,7 @@ class Frozen(Times):
             relay.wait_messages(1)
         finally:
             self.state("THAWED")
-        p.communicate(b"and the rest\n", timeout=30)
+        p.communicate(b"and the rest\n", timeout=30 * harness.PATIENCE)
         self.assertEqual(p.returncode, 0)
         relay.wait_messages(2)
         harness.wait_for("an empty group", lambda: not open(self.group + "/cgroup.procs").read())

@@ -24,7 +24,6 @@ UNIT_TESTS = \
 	tests/unit/test_queue_plan \
 	tests/unit/test_queue_put \
 	tests/unit/test_queue_relay_row \
-	tests/unit/test_queue_salvage \
 	tests/unit/test_queue_settle \
 	tests/unit/test_reply \
 	tests/unit/test_rewrite \

@@ -75,7 +75,7 @@ static inline long body_source(void *arg, char *p, size_t n, struct error *e)
 	struct body *b = arg;
 
 	if (b->fails && !b->n)
-		return error_set(e, EX_IOERR, "4.3.0", "the source failed");
+		return error_set(e, REASON_IO, "the source failed");
 	if (n > b->n)
 		n = b->n;
 	if (b->most && n > b->most)

@@ -27,7 +27,7 @@ static void assert_refused(int code)
 	slurp("queue.db", &before);
 	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
 		assert_int_equal(queue_open(dir, flags[i], &q, &err), -1);
-		assert_int_equal(err.code, code);
+		assert_int_equal(error_exit(&err), code);
 	}
 	slurp("queue.db", &after);
 	assert_int_equal(before.len, after.len);
@@ -41,7 +41,7 @@ static void test_no_queue(void **state)
 {
 	(void)state;
 	assert_int_equal(queue_open(dir, QUEUE_READ, &q, &err), -1);
-	assert_int_equal(err.code, EX_NOINPUT);
+	assert_int_equal(error_exit(&err), EX_NOINPUT);
 	assert_int_equal(queue_open(dir, QUEUE_WRITE, &q, &err), -1);
 }
 
@@ -190,7 +190,7 @@ static void test_lock(void **state)
 	assert_int_equal(fcntl(fd, F_GETFD) & FD_CLOEXEC, 0);
 	second = queue_lock(dir, 30, &err);
 	assert_int_equal(second, -1);
-	assert_int_equal(err.code, EX_TEMPFAIL);
+	assert_int_equal(error_exit(&err), EX_TEMPFAIL);
 	assert_non_null(strstr(err.text, "a flusher is at work"));
 	/* An agent that inherited it holds it on. */
 	pid = fork();

@@ -243,7 +243,7 @@ static void test_transaction_undone_behind_our_back(void **state)
 	assert_int_equal(sqlite3_exec(q->db, "ROLLBACK", NULL, NULL, NULL), SQLITE_OK);
 	assert_int_equal(put(&b, "x\n", id), -1);
 	assert_int_equal(queue_commit(q, &err), -1);
-	assert_int_equal(err.code, EX_TEMPFAIL);
+	assert_int_equal(error_exit(&err), EX_TEMPFAIL);
 	assert_int_equal(queue_totals(q, &t, &err), 0);
 	assert_int_equal(t.queued, 0);
 }

@@ -122,9 +122,9 @@ int state_collect(struct context *c, struct state *s, struct error *err)
 		return -1;
 	dir = conf_str(c->conf, P_queue_directory);
 	if (conf_readable(c->conf, &s->no_route) < 0)
-		s->no_route.code = EX_CONFIG;
+		s->no_route.reason = REASON_CONFIG;
 	else if (conf_route(c->conf, relays, STATE_RELAYS, &s->no_route) >= 0)
-		s->no_route.code = EX_OK;
+		s->no_route.reason = REASON_NONE;
 	s->running = is_running(c);
 	s->timer = has_timer(c);
 	s->by_sender = state_by_sender(c);

@@ -18,7 +18,7 @@ struct state {
 	size_t nrelays;
 	size_t corrupt, incoming;	/* files */
 	bool full;			/* the queue's disk: what comes in next may be refused */
-	struct error no_route;		/* code 0, or why main.cf lets nothing be sent */
+	struct error no_route;		/* REASON_NONE, or why main.cf lets nothing be sent */
 };
 
 /* Whether the sender decides about the relay, or about the login there. */

@@ -107,7 +107,7 @@ static void ask_oneself(struct context *c, struct queue *q, struct active *out)
 	int n = conf_route(c->conf, relays, RELAYS, &err);
 
 	if (n < 0)
-		take_reason(out, err.text, err.dsn);
+		take_reason(out, err.text, error_dsn(&err));
 	else if (q)
 		ask_relays(c, q, relays, n, out);
 }

@@ -17,7 +17,7 @@ int edit_ids(struct context *c, const struct edit *e, char (*ids)[QUEUE_ID], siz
 		if (one == EX_OK)
 			done++;
 		else
-			rc = fail(&answer) == EX_UNAVAILABLE ? EX_DATAERR : answer.code;
+			rc = fail(&answer) == EX_UNAVAILABLE ? EX_DATAERR : error_exit(&answer);
 	}
 	if (!quiet)
 		printf("%s %s\n", words_count(done, "message", "messages", count, sizeof(count)), e->done);
@@ -37,7 +37,7 @@ static int all_whole(struct context *c, char (*ids)[QUEUE_ID], struct error *err
 	for (int i = 0; rc == 1 && i < c->argc; i++) {
 		rc = q ? queue_find(q, ids[i], true, &row, full, err) : 0;
 		if (rc == 0)
-			error_set(err, EX_DATAERR, NULL, "no message %s in the queue (ids are given whole here)", ids[i]);
+			error_set(err, REASON_DATA, "no message %s in the queue (ids are given whole here)", ids[i]);
 	}
 	queue_close(q);
 	return rc == 1 ? 0 : -1;
@@ -46,11 +46,11 @@ static int all_whole(struct context *c, char (*ids)[QUEUE_ID], struct error *err
 static int by_ids(struct context *c, const struct edit *e, struct error *err)
 {
 	char (*ids)[QUEUE_ID] = calloc((size_t)c->argc, sizeof(*ids));
-	int rc = ids ? 0 : error_set(err, EX_OSERR, NULL, "no memory for the queue ids");
+	int rc = ids ? 0 : error_set(err, REASON_SYSTEM, "no memory for the queue ids");
 
 	for (int i = 0; rc == 0 && i < c->argc; i++)
 		if (!select_id(c->argv[i], ids[i]))
-			rc = error_set(err, EX_USAGE, NULL, "\"%s\" is no queue id", c->argv[i]);
+			rc = error_set(err, REASON_USAGE, "\"%s\" is no queue id", c->argv[i]);
 	if (rc == 0)
 		rc = all_whole(c, ids, err);
 	if (rc == 0)

@@ -21,7 +21,7 @@ static int filter_user(const char *name, struct queue_filter *f, struct error *e
 	else if (text_u64(span_of(name), UINT32_MAX, &uid))
 		f->uid = (uint32_t)uid;
 	else
-		return error_set(err, EX_NOUSER, NULL, "no user \"%s\"", name);
+		return error_set(err, REASON_NO_USER, "no user \"%s\"", name);
 	return 0;
 }
 
@@ -63,7 +63,7 @@ int select_all(struct queue *q, const struct queue_filter *f, struct selection *
 			queue_row_free(&rows[i]);
 		}
 		if (!bigger) {
-			n = error_set(err, EX_OSERR, NULL, "no memory for the list of messages");
+			n = error_set(err, REASON_SYSTEM, "no memory for the list of messages");
 			break;
 		}
 	}
@@ -100,11 +100,11 @@ int select_find(struct queue *q, const char *typed, int64_t *row, char id[QUEUE_
 	int rc;
 
 	if (!select_id(typed, upper))
-		return error_set(err, EX_USAGE, NULL, "\"%s\" is no queue id", typed);
+		return error_set(err, REASON_USAGE, "\"%s\" is no queue id", typed);
 	rc = q ? queue_find(q, upper, false, row, id, err) : 0;
 	if (rc == 1)
 		return 0;
 	if (rc == 2)
-		return error_set(err, EX_USAGE, NULL, "several queue ids begin with %s", upper);
-	return rc == 0 ? error_set(err, EX_DATAERR, NULL, "no message %s in the queue", upper) : -1;
+		return error_set(err, REASON_USAGE, "several queue ids begin with %s", upper);
+	return rc == 0 ? error_set(err, REASON_DATA, "no message %s in the queue", upper) : -1;
 }

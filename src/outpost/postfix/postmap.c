@@ -56,7 +56,7 @@ static int open_map(const struct kind *kind, const char *dir, const char *map, s
 		snprintf(text, sizeof(text), "%s%s", path == map ? "hash:" : "", map);
 	/* An alias file that is not there is none for who sends mail; who names it is told. */
 	if (names_file(map, path) && access(path, F_OK) < 0)
-		return error_sys(err, EX_CONFIG, NULL, "cannot open %s", path);
+		return error_sys(err, REASON_CONFIG, "cannot open %s", path);
 	if (conf_defaults(dir, conf, err) == 0 && conf_set(*conf, parameter, text, err) == 0 &&
 	    conf_maps_open(*conf, kind->as, maps, err) == 0)
 		return 0;

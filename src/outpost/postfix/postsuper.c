@@ -56,7 +56,7 @@ static int add_id(struct super *s, const char id[QUEUE_ID], struct error *err)
 	void *more = s->n < IDS_MAX ? realloc(s->ids, (s->n + 1) * sizeof(*s->ids)) : NULL;
 
 	if (!more)
-		return error_set(err, EX_OSERR, NULL, "no memory for the queue ids");
+		return error_set(err, REASON_SYSTEM, "no memory for the queue ids");
 	s->ids = more;
 	memcpy(s->ids[s->n++], id, QUEUE_ID);
 	return 0;
@@ -71,9 +71,9 @@ static int add_typed(struct super *s, const char *typed, struct error *err)
 		return 0;
 	}
 	if (ascii_case_equal(typed, "ALL"))
-		return error_set(err, EX_USAGE, NULL, "for all messages write ALL, in capitals");
+		return error_set(err, REASON_USAGE, "for all messages write ALL, in capitals");
 	if (!select_id(typed, id))
-		return error_set(err, EX_USAGE, NULL, "\"%s\" is no queue id", typed);
+		return error_set(err, REASON_USAGE, "\"%s\" is no queue id", typed);
 	return add_id(s, id, err);
 }
 

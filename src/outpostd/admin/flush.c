@@ -164,7 +164,7 @@ static bool edit_one(struct client *c, const char *id, edit what, const char *do
 	if (rc == 1)
 		rc = what(c->d->queue, row, clock_us(c->d), &err);
 	if (rc < 0)
-		return ask_ends(c, err.code, "%s: %s", id, err.text);
+		return ask_ends(c, error_exit(&err), "%s: %s", id, err.text);
 	if (rc == 0)
 		return ask_ends(c, EX_UNAVAILABLE, "%s: %s", full, not);
 	log_line(LOG_INFORMATION, "qmgr", 0, "%s: %s", full, done);
@@ -214,8 +214,8 @@ static bool reload_begin(struct client *c, char **args, int n)
 {
 	(void)args, (void)n;
 	reload_now(c->d);
-	if (c->d->conf_error.code)
-		return ask_ends(c, c->d->conf_error.code, "the configuration stays as it was: %s", c->d->conf_error.text);
+	if (c->d->conf_error.reason)
+		return ask_ends(c, error_exit(&c->d->conf_error), "the configuration stays as it was: %s", c->d->conf_error.text);
 	return ask_ends(c, EX_OK, "the configuration was read again");
 }
 
@@ -236,7 +236,7 @@ static bool status_begin(struct client *c, char **args, int n)
 	buf_addf(&c->out, ">pid %d\n>agents %zu\n>active %zu\n>clients %zu\n>waiting %zu\n>stalled %d\n>once %d\n>door %s\n",
 		 (int)getpid(), agents, d->schedule.nclaims, d->door.nclients, d->door.nwaiting, d->stalled, d->once,
 		 d->door.path);
-	if (d->conf_error.code)
+	if (d->conf_error.reason)
 		buf_addf(&c->out, ">conf-error %s\n", d->conf_error.text);
 	reason = relay_reason(d, &code, dsn);
 	if (reason)

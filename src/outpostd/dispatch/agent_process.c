@@ -99,7 +99,7 @@ static int put_session(struct agent *a, const char *sender, struct error *err)
 	if (rc == 0) {
 		relay_known(a->d, a->relay, s.known);
 		if (delivery_put_session(&a->out, &s) < 0)
-			rc = error_set(err, EX_OSERR, "4.3.0", "no memory");
+			rc = error_set(err, REASON_SYSTEM, "no memory");
 	}
 	buf_free(&notes);
 	return rc;
@@ -110,7 +110,7 @@ struct agent *agent_start(struct outpostd *d, struct relay *r, const char *sende
 	struct agent *a = calloc(1, sizeof(*a));
 
 	if (!a) {
-		error_set(err, EX_OSERR, "4.3.0", "no memory");
+		error_set(err, REASON_SYSTEM, "no memory");
 		return NULL;
 	}
 	a->d = d;
@@ -125,7 +125,7 @@ struct agent *agent_start(struct outpostd *d, struct relay *r, const char *sende
 		goto fail;
 	a->watch = (struct watch){.fd = a->watch.fd, .events = POLLIN, .ready = agent_ready, .arg = a};
 	if (loop_add(&d->loop, &a->watch) < 0) {
-		error_set(err, EX_OSERR, "4.3.0", "no memory");
+		error_set(err, REASON_SYSTEM, "no memory");
 		kill(a->pid, SIGKILL);
 		close(a->watch.fd);
 		goto fail;

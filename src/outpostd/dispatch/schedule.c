@@ -286,7 +286,7 @@ static void start(struct outpostd *d, struct relay *r, const char *sender)
 
 	if (agent_start(d, r, sender, &err))
 		return;
-	delivery_say_down(&down, err.code == EX_CONFIG ? DOWN_CONFIG : DOWN_LOCAL, err.code, "4.3.5", "%s", err.text);
+	delivery_say_down(&down, error_exit(&err) == EX_CONFIG ? DOWN_CONFIG : DOWN_LOCAL, error_exit(&err), "4.3.5", "%s", err.text);
 	relay_went_down(d, r, &down);
 }
 
@@ -471,7 +471,7 @@ static bool work(struct outpostd *d)
 
 	if (all_dry(&d->schedule))
 		a_time_has_come(d);
-	d->schedule.trouble.code = 0;
+	d->schedule.trouble.reason = REASON_NONE;
 	queue_read_begin(d->queue);
 	more = hand_out(d);
 	queue_read_end(d->queue);
@@ -519,7 +519,7 @@ bool schedule_idle(struct outpostd *d)
 {
 	if (d->stalled)
 		return true;
-	if (d->schedule.trouble.code && !d->schedule.nclaims && !d->nverdicts)
+	if (d->schedule.trouble.reason && !d->schedule.nclaims && !d->nverdicts)
 		return true;
 	if (d->schedule.nclaims || d->nverdicts || d->relay_dirty || d->schedule.paced || one_starts(d, NULL))
 		return false;

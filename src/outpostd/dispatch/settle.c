@@ -287,7 +287,7 @@ static int notify_sender(struct outpostd *d, size_t first, struct error *err)
 	int rc;
 
 	if (!list)
-		return error_set(err, EX_OSERR, "4.3.0", "no memory");
+		return error_set(err, REASON_SYSTEM, "no memory");
 	for (size_t i = first; i < d->nverdicts; i++) {
 		struct verdict *v = &d->verdicts[i];
 

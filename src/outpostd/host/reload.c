@@ -98,7 +98,7 @@ void reload_now(struct outpostd *d)
 	conf_free(d->conf);
 	d->conf = fresh;
 	d->rules = rules;
-	d->conf_error.code = 0;
+	d->conf_error.reason = REASON_NONE;
 	d->conf_error.text[0] = '\0';
 	log_line(LOG_INFORMATION, "outpostd", 0, "the configuration was read again");
 	apply(d);
@@ -128,7 +128,7 @@ static void route_again(struct outpostd *d)
 {
 	struct error err = {0};
 
-	if (!d->route_error.code || relay_routes(d, &err) < 0)
+	if (!d->route_error.reason || relay_routes(d, &err) < 0)
 		return;
 	log_line(LOG_INFORMATION, "qmgr", 0, "mail can be sent again");
 	schedule_reset(d);

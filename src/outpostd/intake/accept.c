@@ -22,13 +22,13 @@ static int list_add(void *arg, const char *address)
 	struct queue_new_recipient *r;
 
 	if (l->n >= LIMIT_RECIPIENTS)
-		return error_set(l->err, EX_DATAERR, "5.5.3", "more than %d recipients", LIMIT_RECIPIENTS);
+		return error_set(l->err, REASON_TOO_MANY_RECIPIENTS, "more than %d recipients", LIMIT_RECIPIENTS);
 	if (l->n == l->cap) {
 		size_t cap = l->cap ? l->cap * 2 : 4;
 
 		r = realloc(l->r, cap * sizeof(*r));
 		if (!r)
-			return error_set(l->err, EX_TEMPFAIL, "4.3.0", "no memory");
+			return error_set(l->err, REASON_TEMPORARY, "no memory");
 		l->r = r;
 		l->cap = cap;
 	}
@@ -36,7 +36,7 @@ static int list_add(void *arg, const char *address)
 	*r = (struct queue_new_recipient){.address = strdup(address), .original = l->from->address,
 					  .orcpt = l->from->orcpt, .notify = l->from->notify};
 	if (!r->address)
-		return error_set(l->err, EX_TEMPFAIL, "4.3.0", "no memory");
+		return error_set(l->err, REASON_TEMPORARY, "no memory");
 	l->n++;
 	return 0;
 }
@@ -108,9 +108,9 @@ static int rewrite_all(struct outpostd *d, const struct submission *s, struct li
 	}
 	buf_free(&note);
 	if (rc == 0 && l->n == 0)
-		rc = error_set(err, EX_DATAERR, "5.1.1", "the recipients' aliases lead to nobody");
+		rc = error_set(err, REASON_BAD_ADDRESS, "the recipients' aliases lead to nobody");
 	if (rc == 0 && list_unique(l) < 0)
-		rc = error_set(err, EX_TEMPFAIL, "4.3.0", "no memory");
+		rc = error_set(err, REASON_TEMPORARY, "no memory");
 	return rc;
 }
 
@@ -177,7 +177,7 @@ int accept_submission(struct outpostd *d, const struct submission *s, uint64_t s
 	if (rc == 0 && delay_us && note_delay(d, id, err) < 0)
 		rc = -1;
 	if (rc >= 0 && note_accepted(d, s, size, who->uid, l.n, arrival, id, rc == 1) < 0)
-		rc = error_set(err, EX_TEMPFAIL, "4.3.0", "no memory");
+		rc = error_set(err, REASON_TEMPORARY, "no memory");
 	list_free(&l);
 	return rc < 0 ? -1 : 0;
 }
@@ -187,14 +187,14 @@ int accept_submission(struct outpostd *d, const struct submission *s, uint64_t s
 static int fail_some(struct outpostd *d, const struct queue_message *m, bool tell, const struct error *why, struct error *err)
 {
 	struct bounce_recipient *told = calloc(m->nrecipients, sizeof(*told));
-	const char *dsn = why->dsn[0] ? why->dsn : "5.0.0";
+	const char *dsn = error_dsn(why);
 	int64_t now = clock_us(d);
 	size_t n = 0;
 	bool done;
 	int rc = 0;
 
 	if (!told)
-		return error_set(err, EX_TEMPFAIL, "4.3.0", "no memory");
+		return error_set(err, REASON_TEMPORARY, "no memory");
 	for (size_t i = 0; i < m->nrecipients; i++)
 		if (!m->recipients[i].notify || (m->recipients[i].notify & DSN_FAILURE))
 			told[n++] = (struct bounce_recipient){&m->recipients[i], dsn, why->text, "none", now};
@@ -203,7 +203,7 @@ static int fail_some(struct outpostd *d, const struct queue_message *m, bool tel
 	for (size_t i = 0; i < m->nrecipients && rc == 0; i++)
 		rc = queue_settle(d->queue, &(struct queue_settle){
 			.row = m->row, .recipient = m->recipients[i].id, .fate = QUEUE_FAILED, .now = now, .counted = true,
-			.dsn = dsn, .text = why->text, .relay = "none"}, &done, err);
+			.reason = why->reason, .dsn = dsn, .text = why->text, .relay = "none"}, &done, err);
 	free(told);
 	return rc;
 }
@@ -256,7 +256,7 @@ int accept_to_fail(struct outpostd *d, const struct submission *s, uint64_t size
 		return rc < 0 ? -1 : 0; /* known already */
 	log_line(LOG_WARN, "pickup", 0, "%s: uid=%u from=<%s>: can't be sent: %s", id, (unsigned)who->uid, s->sender, why->text);
 	if (queue_find(d->queue, id, true, &row, full, err) != 1)
-		return error_set(err, EX_TEMPFAIL, "4.3.0", "%s is not there", id);
+		return error_set(err, REASON_TEMPORARY, "%s is not there", id);
 	return fail_all(d, row, why, err);
 }
 

@@ -190,16 +190,16 @@ void client_flush(struct client *c)
 		loop_want(&c->d->loop, &c->watch, POLLIN);
 }
 
-static void client_answer(struct client *c, int code, const char *dsn, const char *text)
+static void client_answer(struct client *c, enum reason reason, const char *text)
 {
-	submission_put_answer(&c->out, code, dsn, text);
+	submission_put_answer(&c->out, reason, text);
 	c->closing = true;
 	client_flush(c);
 }
 
 static void client_refuse(struct client *c, const struct error *err)
 {
-	client_answer(c, err->code, err->dsn[0] ? err->dsn : "5.5.2", err->text);
+	client_answer(c, err->reason, err->text);
 }
 
 static void client_complete(struct client *c)
@@ -226,10 +226,10 @@ static void client_decode(struct client *c, const char *p, size_t n)
 	switch (submission_decode(c->decoder, p, n, &err)) {
 	case SUBMISSION_MORE:
 		if (!bytes_fit(c))
-			error_set(&err, EX_TEMPFAIL, "4.3.2", "too many bytes of this user at a time (door_byte_limit_per_user)");
+			error_set(&err, REASON_LIMIT, "too many bytes of this user at a time (door_byte_limit_per_user)");
 		else if (!envelope_fits(c))
-			error_set(&err, EX_TEMPFAIL, "4.3.2", "too many recipients in unfinished submissions at a time");
-		if (err.code)
+			error_set(&err, REASON_LIMIT, "too many recipients in unfinished submissions at a time");
+		if (err.reason)
 			client_refuse(c, &err);
 		break;
 	case SUBMISSION_COMPLETE:
@@ -261,15 +261,15 @@ static bool begin_submission(struct client *c)
 	may = ask_allowed(c, P_authorized_submit_users);
 	if (may <= 0) {
 		if (may < 0)
-			client_answer(c, EX_TEMPFAIL, "4.3.0", "your name cannot be looked up for authorized_submit_users");
+			client_answer(c, REASON_TEMPORARY, "your name cannot be looked up for authorized_submit_users");
 		else
-			client_answer(c, EX_NOPERM, "5.7.1", "authorized_submit_users does not name you");
+			client_answer(c, REASON_NOT_AUTHORIZED, "authorized_submit_users does not name you");
 		return false;
 	}
 	c->decoder = submission_decoder_new(limit, body_add, &c->body);
 	if (c->decoder)
 		return true;
-	client_answer(c, EX_TEMPFAIL, "4.3.0", "no memory");
+	client_answer(c, REASON_SYSTEM, "no memory");
 	return false;
 }
 
@@ -290,7 +290,7 @@ static void begin_question(struct client *c)
 		return;
 	c->kind = CLIENT_ASKS;
 	if (c->d->door.shut) {
-		end_question(c, c->d->door.shut->code, c->d->door.shut->text);
+		end_question(c, error_exit(c->d->door.shut), c->d->door.shut->text);
 		return;
 	}
 	reload_if_changed(c->d);
@@ -327,7 +327,7 @@ static void client_first(struct client *c, const char *p, size_t n)
 	} else if (memcmp(c->in.data, CONTROL_MAGIC, magic) == 0) {
 		begin_question(c);
 	} else {
-		client_answer(c, EX_PROTOCOL, "5.5.2", "neither a submission nor a question");
+		client_answer(c, REASON_BAD_SUBMISSION, "neither a submission nor a question");
 	}
 }
 
@@ -370,7 +370,7 @@ static void client_ready(void *arg, short revents)
 
 static void turn_away(struct outpostd *d, int fd, uid_t uid)
 {
-	static const char words[] = "75 4.3.2 too many submissions of this user at a time; try again\n";
+	static const char words[] = "75 4.3.2 limit too many submissions of this user at a time; try again\n";
 
 	if (send(fd, words, sizeof(words) - 1, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
 		errno = 0;
@@ -489,14 +489,14 @@ static int want_descriptors(struct door *door, struct error *err)
 	struct rlimit r;
 
 	if (getrlimit(RLIMIT_NOFILE, &r) < 0)
-		return error_sys(err, EX_OSERR, NULL, "cannot ask for the limit of open files");
+		return error_sys(err, REASON_SYSTEM, "cannot ask for the limit of open files");
 	if (r.rlim_cur < DESCRIPTORS_WANTED && r.rlim_cur < r.rlim_max) {
 		r.rlim_cur = r.rlim_max < DESCRIPTORS_WANTED ? r.rlim_max : DESCRIPTORS_WANTED;
 		setrlimit(RLIMIT_NOFILE, &r);
 	}
 	/* With fewer it would take connections and never get to answer them. */
 	if (r.rlim_cur < DESCRIPTORS_LEAST)
-		return error_set(err, EX_OSERR, NULL, "the limit of open files (ulimit -n) is %llu, at least %d are needed",
+		return error_set(err, REASON_SYSTEM, "the limit of open files (ulimit -n) is %llu, at least %d are needed",
 				 (unsigned long long)r.rlim_cur, DESCRIPTORS_LEAST);
 	/* One user's line must not use up what the others need. */
 	door->per_uid = r.rlim_cur / 4 < WAITING_PER_UID ? r.rlim_cur / 4 : WAITING_PER_UID;
@@ -510,7 +510,7 @@ static int listen_at(struct outpostd *d, struct watch *w, int fd, void (*ready)(
 		return 0;
 	close(fd);
 	w->fd = -1;
-	return error_set(err, EX_OSERR, NULL, "no memory");
+	return error_set(err, REASON_SYSTEM, "no memory");
 }
 
 static const char *door_path(struct outpostd *d, char *buf, size_t size)
@@ -533,13 +533,13 @@ static int open_door(struct outpostd *d, struct error *err)
 	int fd = notify_listen_fd("door");
 
 	if (!door_path(d, door->path, sizeof(door->path)))
-		return error_set(err, EX_CONFIG, NULL, "the path of the door is too long");
+		return error_set(err, REASON_CONFIG, "the path of the door is too long");
 	d->socket_activated = fd >= 0;
 	if (fd < 0) {
 		if (d->once && sock_managed(door->path))
 			return 0; /* an errand: who comes meanwhile finds the service manager */
 		if (sock_managed(door->path))
-			return error_set(err, EX_UNAVAILABLE, NULL, "the service manager has the door %s (systemctl start outpost)",
+			return error_set(err, REASON_UNAVAILABLE, "the service manager has the door %s (systemctl start outpost)",
 					 door->path);
 		fd = sock_listen(door->path, 0666, err);
 		if (fd < 0 && d->once) {
@@ -564,7 +564,7 @@ int door_open(struct outpostd *d, struct error *err)
 		return -1;
 	if (snprintf(door->admin_path, sizeof(door->admin_path), "%s/admin", d->queue_dir) >=
 	    (int)sizeof(door->admin_path))
-		return error_set(err, EX_CONFIG, NULL, "queue_directory is too long");
+		return error_set(err, REASON_CONFIG, "queue_directory is too long");
 	if (d->take_in)
 		return 0; /* it serves nobody: who comes meanwhile finds the service manager, or the drop, or starts one that does */
 	fd = sock_listen(door->admin_path, 0600, err);
@@ -638,7 +638,7 @@ void door_turn_away(struct outpostd *d, const struct error *why)
 
 	if (fd < 0 || want_descriptors(door, &shut) < 0)
 		return;
-	error_set(&shut, EX_TEMPFAIL, why->dsn[0] ? why->dsn : "4.3.0", "%s", why->text);
+	error_set(&shut, REASON_TEMPORARY, "%s", why->text);
 	door->shut = &shut;
 	door->deaf = DEADLINE_NEVER;
 	hatch_open(d);
@@ -736,14 +736,14 @@ void door_write(struct outpostd *d)
 		uint64_t size;
 		const struct submission *s = submission_envelope(c->decoder, &size);
 
-		c->refusal.code = 0;
+		c->refusal.reason = REASON_NONE;
 		body_rewind(&c->body);
 		if (accept_submission(d, s, size, &c->who, now, 0, body_read, &c->body, c->id, &c->refusal) == 0)
-			c->refusal.code = 0;
-		else if (c->refusal.code == 0)
-			c->refusal.code = EX_SOFTWARE;
-		else if (c->refusal.code == EX_IOERR)
-			c->refusal.code = EX_TEMPFAIL; /* it is not the message's fault: another day it is taken */
+			c->refusal.reason = REASON_NONE;
+		else if (!c->refusal.reason)
+			c->refusal.reason = REASON_INTERNAL;
+		else if (error_exit(&c->refusal) == EX_IOERR)
+			c->refusal.reason = REASON_TEMPORARY; /* it is not the message's fault: another day it is taken */
 	}
 }
 
@@ -767,14 +767,14 @@ void door_committed(struct outpostd *d)
 	struct client *c;
 
 	while ((c = take_ready(&d->door)) != NULL) {
-		if (c->refusal.code) {
+		if (c->refusal.reason) {
 			budget_return(d, c->uid);
 			client_refuse(c, &c->refusal);
 			continue;
 		}
 		STEP("door-answer");
 		snprintf(text, sizeof(text), "queued as %s", c->id);
-		client_answer(c, 0, "2.0.0", text);
+		client_answer(c, REASON_NONE, text);
 	}
 }
 
@@ -792,6 +792,6 @@ void door_failed(struct outpostd *d, const struct error *why)
 
 	while ((c = take_ready(&d->door)) != NULL) {
 		budget_return(d, c->uid);
-		client_refuse(c, c->refusal.code ? &c->refusal : why);
+		client_refuse(c, c->refusal.reason ? &c->refusal : why);
 	}
 }

@@ -103,7 +103,7 @@ static int ignore(void *arg, const char *p, size_t n, struct error *err)
 static int read_at(struct reread *r, void *p, size_t n, struct error *err)
 {
 	if (io_pread_full(r->fd, p, n, r->at) != (ssize_t)n)
-		return error_sys(err, EX_IOERR, "4.3.0", "cannot read a file in " INCOMING_DIR);
+		return error_sys(err, REASON_IO, "cannot read a file in " INCOMING_DIR);
 	r->at += n;
 	return 0;
 }
@@ -236,7 +236,7 @@ static int take_decoded(struct outpostd *d, int fd, const struct incoming *in, c
 
 	if (accept_submission(d, s, size, who, arrival_of(d, in), budget_delay(d, in->uid), reread, &body, id, &why) == 0)
 		return 0;
-	if (!may_pass(why.code))
+	if (!may_pass(error_exit(&why)))
 		return accept_to_fail(d, s, size, who, arrival_of(d, in), reread, &again, &why, err);
 	*err = why;
 	return -1;
@@ -250,14 +250,14 @@ static int take_file(struct outpostd *d, int fd, const struct owner *o, bool *as
 	uint64_t size;
 	int rc = incoming_read(fd, 0, ignore, NULL, &in, &decoder, err);
 
-	*aside = rc < 0 && !may_pass(err->code);
+	*aside = rc < 0 && !may_pass(error_exit(err));
 	if (rc == 0 && (!o->known || o->who.uid != in.uid)) {
-		rc = error_set(err, EX_TEMPFAIL, "4.3.0", "its owner could not be read before");
+		rc = error_set(err, REASON_TEMPORARY, "its owner could not be read before");
 	} else if (rc == 0 && !o->allowed && o->who.failed) {
-		rc = error_set(err, EX_TEMPFAIL, "4.3.0", "uid %u cannot be looked up for authorized_submit_users", (unsigned)in.uid);
+		rc = error_set(err, REASON_TEMPORARY, "uid %u cannot be looked up for authorized_submit_users", (unsigned)in.uid);
 	} else if (rc == 0 && !o->allowed) {
 		*aside = true;
-		rc = error_set(err, EX_NOPERM, "5.7.1", "authorized_submit_users does not name uid %u", (unsigned)in.uid);
+		rc = error_set(err, REASON_NOT_AUTHORIZED, "authorized_submit_users does not name uid %u", (unsigned)in.uid);
 	}
 	if (rc == 0) {
 		const struct submission *s = submission_envelope(decoder, &size);
@@ -313,7 +313,7 @@ static bool remove_excess(struct outpostd *d, const char *path, const struct err
 {
 	struct stat st;
 
-	if (why->code != EX_NOPERM || lstat(path, &st) < 0 || has_room_aside(d, (uint64_t)st.st_size))
+	if (error_exit(why) != EX_NOPERM || lstat(path, &st) < 0 || has_room_aside(d, (uint64_t)st.st_size))
 		return false;
 	if (!d->incoming.full)
 		log_line(LOG_FAIL, "pickup", 0, "corrupt/ is full: what is submitted by users whom authorized_submit_users does not name is "

@@ -59,9 +59,9 @@ int body_add(void *arg, const char *p, size_t n, struct error *err)
 
 	if (b->fd < 0 && b->memory.len + n <= BODY_IN_MEMORY) {
 		if (buf_add(&b->memory, p, n) < 0)
-			return error_set(err, EX_TEMPFAIL, "4.3.0", "no memory");
+			return error_set(err, REASON_TEMPORARY, "no memory");
 	} else if ((b->fd < 0 && body_spill(b) < 0) || io_write_all(b->fd, p, n, DEADLINE_NEVER) < 0) {
-		return error_sys(err, EX_TEMPFAIL, "4.3.1", "cannot write to %s", b->dir);
+		return error_sys(err, REASON_STORAGE_FULL, "cannot write to %s", b->dir);
 	}
 	b->size += n;
 	return 0;
@@ -87,7 +87,7 @@ long body_read(void *arg, char *p, size_t n, struct error *err)
 	} else {
 		got = io_pread_full(b->fd, p, n, b->read);
 		if (got <= 0)
-			return error_sys(err, EX_TEMPFAIL, "4.3.0", "cannot read back what was received");
+			return error_sys(err, REASON_TEMPORARY, "cannot read back what was received");
 	}
 	b->read += (uint64_t)got;
 	return got;

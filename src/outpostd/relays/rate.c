@@ -107,7 +107,7 @@ bool budget_allows(struct outpostd *d, uid_t uid, struct error *err)
 	struct user_budget *u = limit > 0 && uid != 0 ? entry_of(&d->door, uid, limit) : NULL;
 
 	if (u && u->hour.used >= limit) {
-		error_set(err, EX_TEMPFAIL, "4.7.1", "this user has sent %lld messages within an hour (user_message_rate_limit)",
+		error_set(err, REASON_LIMIT, "this user has sent %lld messages within an hour (user_message_rate_limit)",
 			  (long long)limit);
 		return false;
 	}

@@ -40,12 +40,12 @@ struct relay *relay_get(struct outpostd *d, const struct conf_relay *at, const c
 			return r;
 		}
 	if (d->nrelays >= RELAYS_CEILING) {
-		error_set(err, EX_TEMPFAIL, "4.3.2", "too many relays and logins are down or in use at a time");
+		error_set(err, REASON_LIMIT, "too many relays and logins are down or in use at a time");
 		return NULL;
 	}
 	r = calloc(1, sizeof(*r));
 	if (!r) {
-		error_set(err, EX_OSERR, "4.3.0", "no memory");
+		error_set(err, REASON_SYSTEM, "no memory");
 		return NULL;
 	}
 	if (queue_relay_get(d->queue, key, &r->state, err) < 0) {
@@ -129,7 +129,7 @@ int relay_routes(struct outpostd *d, struct error *err)
 	int n = conf_route(d->conf, at, RELAYS_MAX, err);
 
 	d->nroute = 0;
-	d->route_error.code = 0;
+	d->route_error.reason = REASON_NONE;
 	if (n > 0)
 		n = add_all(d, at, n, "", d->route, RELAYS_MAX, err);
 	if (n >= 0) {
@@ -162,7 +162,7 @@ void relay_recall(struct outpostd *d)
 
 bool relay_is_named(const struct outpostd *d, const struct relay *r)
 {
-	return d->route_error.code || is_routed(d, r) || r->sender[0] || d->rules.maps[MAP_SENDER_RELAYS];
+	return d->route_error.reason || is_routed(d, r) || r->sender[0] || d->rules.maps[MAP_SENDER_RELAYS];
 }
 
 void relay_leave_behind(struct outpostd *d)

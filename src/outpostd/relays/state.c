@@ -440,7 +440,7 @@ bool relay_needs_hands(const struct outpostd *d)
 	for (const struct relay *r = d->relays; r; r = r->next)
 		if (is_down(r) && reason_needs_admin(r->state.reason))
 			return true;
-	return d->route_error.code != 0;
+	return d->route_error.reason != REASON_NONE;
 }
 
 int relay_store(struct outpostd *d, struct error *err)
@@ -539,14 +539,14 @@ const char *relay_reason(struct outpostd *d, int *code, char dsn[12])
 {
 	const struct relay *r;
 
-	if (d->schedule.trouble.code) { /* then no relay is asked at all */
+	if (d->schedule.trouble.reason) { /* then no relay is asked at all */
 		*code = EX_TEMPFAIL;
 		snprintf(dsn, 12, "4.3.0");
 		return d->schedule.trouble.text;
 	}
-	if (d->route_error.code) {
-		*code = d->route_error.code;
-		snprintf(dsn, 12, "%s", d->route_error.dsn);
+	if (d->route_error.reason) {
+		*code = error_exit(&d->route_error);
+		snprintf(dsn, 12, "%s", error_dsn(&d->route_error));
 		return d->route_error.text;
 	}
 	r = in_the_way(d);

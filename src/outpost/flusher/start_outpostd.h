@@ -1,6 +1,6 @@
-/* start_flusher.h: an outpostd for one job, where none is running. */
-#ifndef OUTPOST_START_FLUSHER_H
-#define OUTPOST_START_FLUSHER_H
+/* start_outpostd.h: an outpostd for one job, where none is running. */
+#ifndef OUTPOST_START_OUTPOSTD_H
+#define OUTPOST_START_OUTPOSTD_H
 
 #include "outpost/command.h"
 

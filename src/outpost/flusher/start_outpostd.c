@@ -1,6 +1,6 @@
-/* start_flusher.c: starting outpostd --once and hearing why it would not. */
+/* start_outpostd.c: starting outpostd --once and hearing why it would not. */
 #include "config.h"
-#include "outpost/flusher/start_flusher.h"
+#include "outpost/flusher/start_outpostd.h"
 #include "outpost/check/health.h"
 
 #include <errno.h>
@@ -31,9 +31,9 @@ static pid_t start(const char *conf_dir, bool take_in, int stderr_fd, struct err
 	if (!take_in)
 		snprintf(mode, sizeof(mode), "--once");
 	if (!realpath(conf_dir, dir))
-		return error_sys(err, EX_CONFIG, NULL, "%s", conf_dir);
+		return error_sys(err, REASON_CONFIG, "%s", conf_dir);
 	if (!io_program_path("outpostd", SBINDIR, path, sizeof(path)))
-		return error_set(err, EX_OSFILE, NULL, "the path of outpostd is too long");
+		return error_set(err, REASON_SYSTEM_FILE, "the path of outpostd is too long");
 	return proc_start(&spec, err);
 }
 
@@ -57,11 +57,11 @@ static void last_words(struct buf *said, int status, struct error *err)
 			text = line;
 	}
 	if (text.n > 0)
-		error_set(err, code, NULL, "%.*s", (int)text.n, text.p);
+		error_set(err, reason_of_exit(code), "%.*s", (int)text.n, text.p);
 	else if (WIFSIGNALED(status))
-		error_set(err, code, NULL, "outpostd was ended by signal %d", WTERMSIG(status));
+		error_set(err, reason_of_exit(code), "outpostd was ended by signal %d", WTERMSIG(status));
 	else
-		error_set(err, code, NULL, "outpostd ended with status %d without a word", code);
+		error_set(err, reason_of_exit(code), "outpostd ended with status %d without a word", code);
 }
 
 /* Whether it is there: somebody listens at the admin socket. */
@@ -95,11 +95,11 @@ static int wait_for(struct context *c, pid_t pid, int words, struct error *err)
 			/* Another flusher may have been quicker: then it answers now. */
 			take_words(words, &said);
 			last_words(&said, status, err);
-			rc = answers(c) ? EX_OK : err->code;
+			rc = answers(c) ? EX_OK : error_exit(err);
 			break;
 		}
 		if (deadline_over(until)) {
-			error_set(err, EX_TEMPFAIL, NULL, "outpostd was started but does not answer");
+			error_set(err, REASON_TEMPORARY, "outpostd was started but does not answer");
 			rc = EX_TEMPFAIL;
 			break;
 		}
@@ -135,13 +135,13 @@ int start_once(struct context *c, struct error *err)
 	if (answers(c) || knock(c))
 		return EX_OK;
 	if (pipe2(fds, O_CLOEXEC) < 0) {
-		error_sys(err, EX_OSERR, NULL, "cannot make a pipe");
-		return err->code;
+		error_sys(err, REASON_SYSTEM, "cannot make a pipe");
+		return error_exit(err);
 	}
 	io_nonblock(fds[0], true);
 	pid = start(conf_dir(c->conf), false, fds[1], err);
 	close(fds[1]);
-	rc = pid < 0 ? err->code : wait_for(c, pid, fds[0], err);
+	rc = pid < 0 ? error_exit(err) : wait_for(c, pid, fds[0], err);
 	close(fds[0]);
 	return rc;
 }
