@@ -124,7 +124,7 @@ class RelayDown(Flusher):
                 self.assertEqual(len(self.log_lines("is down still")), 2)
                 self.assertLess(self.log_text().rindex("is down still"), self.log_text().index("is up again"))
                 self.assertIn("lost connection", first)
-                harness.wait_for("all to be forgotten", lambda: self.rows("SELECT failures, kind FROM relay") == [(0, "")])
+                harness.wait_for("all to be forgotten", lambda: self.rows("SELECT failures, reason FROM relay") == [(0, "")])
                 service.stop()
                 relay.stop()
 
