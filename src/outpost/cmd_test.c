@@ -189,7 +189,7 @@ static int look_at_relays(struct test *t, struct queue *q, struct error *err)
 	int rc = health_no_way(t->c, q, clock_wall_us(), &down, err);
 
 	if (rc == 1)
-		say_reason(t, EX_TEMPFAIL, "waits", explain_kind(down.kind), down.text);
+		say_reason(t, EX_TEMPFAIL, "waits", explain_kind(down.reason), down.text);
 	return rc < 0 ? -1 : 0;
 }
 
