@@ -180,6 +180,16 @@ void db_copy(sqlite3_stmt *st, int column, char *out, size_t size)
 	snprintf(out, size, "%s", s ? s : "");
 }
 
+enum reason db_reason(sqlite3_stmt *st, int column)
+{
+	return reason_find((const char *)sqlite3_column_text(st, column));
+}
+
+const char *db_reason_name(enum reason r)
+{
+	return r == REASON_NONE ? NULL : reason_name(r);
+}
+
 int db_inside(struct queue *q, struct error *err)
 {
 	if (q->in_transaction && !sqlite3_get_autocommit(q->db))

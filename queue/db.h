@@ -13,7 +13,7 @@
 
 enum {
 	QUEUE_APPLICATION = 0x6F757470,
-	QUEUE_VERSION = 2,
+	QUEUE_VERSION = 3,
 };
 
 enum { QUEUE_FILES = 2 };	/* the database and its WAL */
@@ -65,6 +65,9 @@ int db_exec(struct queue *q, const char *sql, struct error *err);
 char *db_text(sqlite3_stmt *st, int column, bool nullable);
 /* The same into a buffer. */
 void db_copy(sqlite3_stmt *st, int column, char *out, size_t size);
+/* A column that holds a name of reasons.def, and what to store in one: NULL for REASON_NONE. */
+enum reason db_reason(sqlite3_stmt *st, int column);
+const char *db_reason_name(enum reason r);
 
 /* Fails unless a transaction is open. SQLite rolls back by itself when the disk is full: nothing may go on then
  * as if the earlier steps of the transaction still stood. */
@@ -95,6 +98,7 @@ struct event {
 	int64_t time, message;
 	enum event_kind kind;
 	const char *recipient, *dsn, *text, *relay;	/* NULL: none */
+	enum reason reason;
 };
 int db_event(struct queue *q, const struct event *e, struct error *err);
 

@@ -40,6 +40,7 @@ static void take_event(sqlite3_stmt *st, struct queue_event *e)
 	e->dsn = db_text(st, 5, true);
 	e->text = db_text(st, 6, true);
 	e->relay = db_text(st, 7, true);
+	e->reason = db_reason(st, 8);
 }
 
 static int take_events(struct queue *q, sqlite3_stmt *st, int64_t *key, struct queue_event *e, size_t max, size_t *n,

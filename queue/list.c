@@ -68,6 +68,7 @@ static bool take_waiting(sqlite3_stmt *st, const struct queue_row *r, struct que
 	p->last = sqlite3_column_int64(st, 6);
 	p->dsn = db_text(st, 7, true);
 	p->text = db_text(st, 8, true);
+	p->reason = db_reason(st, 9);
 	return complete(p, st, 7, 8);
 }
 

@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "base/reason.h"
 
 #define QUEUE_ID 16		/* room for a queue id: upper-case letters and digits, and NUL */
 #define QUEUE_TOKEN 16
@@ -93,6 +94,7 @@ struct queue_recipient {
 	char *address, *original, *orcpt;
 	unsigned notify;
 	unsigned attempts;
+	enum reason reason;	/* of its last deferral */
 	bool delay_warned;
 };
 
@@ -141,6 +143,7 @@ struct queue_settle {
 	int64_t now;
 	int64_t next_attempt;	/* deferred */
 	bool counted;		/* counts as an attempt */
+	enum reason reason;	/* deferred or failed */
 	const char *dsn;
 	const char *text;	/* the relay's words, for mailq and bounce */
 	const char *relay;	/* "host[ip]:port" */
@@ -149,7 +152,8 @@ struct queue_settle {
 int queue_settle(struct queue *q, const struct queue_settle *s, bool *message_done, struct error *err);
 int queue_warned(struct queue *q, int64_t row, struct error *err);	/* the delay warning was sent */
 /* Why a message waits that nobody has tried yet, for the listings. */
-int queue_note_reason(struct queue *q, int64_t row, const char *dsn, const char *text, struct error *err);
+int queue_note_reason(struct queue *q, int64_t row, enum reason reason, const char *dsn, const char *text,
+		      struct error *err);
 
 /* ---- the relay's state, kept across restarts (key: the nexthop as written). */
 enum { QUEUE_PAUSES = 16 };
@@ -160,7 +164,7 @@ struct queue_relay {
 	char nexthop[300];
 	int64_t down_since, down_until;	/* us; 0: up */
 	uint32_t failures;
-	char kind[16];			/* network dns tls auth config busy greeting local */
+	enum reason reason;		/* why it is, or last was, down */
 	char dsn[12];
 	char text[1024];
 	char auth_digest[72];		/* hex of the credential that was refused; empty: none */
@@ -168,8 +172,6 @@ struct queue_relay {
 	int64_t cert_expires;		/* seconds */
 	char known[160];		/* what was learnt by talking to it, in the words of delivery_write_known */
 	int64_t not_before;		/* us: its rates allow no message sooner */
-	int64_t minute;			/* us: since then it was given minute_used messages */
-	uint32_t minute_used;
 	char tls[128], mechanism[32], extensions[256];	/* of its last session */
 	/* When it was down and only the administrator could help, oldest first. */
 	struct queue_pause pauses[QUEUE_PAUSES];
@@ -193,6 +195,7 @@ struct queue_row {
 		char state;		/* q h f s */
 		unsigned attempts;
 		int64_t next_attempt, last;
+		enum reason reason;	/* of the last deferral or failure */
 		char *dsn, *text;
 	} *recipients;
 	size_t nrecipients;
@@ -250,6 +253,7 @@ struct queue_event {
 	char id[QUEUE_ID];
 	char kind[16];
 	char *recipient, *dsn, *text, *relay;
+	enum reason reason;
 };
 int queue_events(struct queue *q, const char *id, int64_t *key, struct queue_event *e, size_t max, struct error *err); /* id NULL: all */
 void queue_event_free(struct queue_event *e);

@@ -10,7 +10,7 @@ static void take_relay(sqlite3_stmt *st, struct queue_relay *r)
 	r->down_since = sqlite3_column_int64(st, 1);
 	r->down_until = sqlite3_column_int64(st, 2);
 	r->failures = (uint32_t)sqlite3_column_int64(st, 3);
-	db_copy(st, 4, r->kind, sizeof(r->kind));
+	r->reason = db_reason(st, 4);
 	db_copy(st, 5, r->dsn, sizeof(r->dsn));
 	db_copy(st, 6, r->text, sizeof(r->text));
 	db_copy(st, 7, r->auth_digest, sizeof(r->auth_digest));
@@ -21,8 +21,6 @@ static void take_relay(sqlite3_stmt *st, struct queue_relay *r)
 	db_copy(st, 12, r->mechanism, sizeof(r->mechanism));
 	db_copy(st, 13, r->extensions, sizeof(r->extensions));
 	r->not_before = sqlite3_column_int64(st, 14);
-	r->minute = sqlite3_column_int64(st, 15);
-	r->minute_used = (uint32_t)sqlite3_column_int64(st, 16);
 }
 
 static int take_pauses(struct queue *q, struct queue_relay *r, struct error *err)
@@ -51,9 +49,9 @@ int queue_relay_get(struct queue *q, const char *nexthop, struct queue_relay *r,
 int queue_relay_set(struct queue *q, const struct queue_relay *r, struct error *err)
 {
 	if (db_inside(q, err) < 0 ||
-	    db_run(q, SQL_RELAY_SET, err, "tiiittttiittttiii", r->nexthop, r->down_since, r->down_until, (int64_t)r->failures,
-		   r->kind, r->dsn, r->text, r->auth_digest, r->last_ok, r->cert_expires, r->known, r->tls,
-		   r->mechanism, r->extensions, r->not_before, r->minute, (int64_t)r->minute_used) < 0 ||
+	    db_run(q, SQL_RELAY_SET, err, "tiiittttiitttti", r->nexthop, r->down_since, r->down_until, (int64_t)r->failures,
+		   reason_name(r->reason), r->dsn, r->text, r->auth_digest, r->last_ok, r->cert_expires, r->known, r->tls,
+		   r->mechanism, r->extensions, r->not_before) < 0 ||
 	    db_run(q, SQL_PAUSES_FORGET, err, "t", r->nexthop) < 0)
 		return -1;
 	for (size_t i = 0; i < r->npauses; i++)

@@ -47,10 +47,10 @@ static int export_filter(struct context *c, struct export *e, struct error *err)
 {
 	struct queue_filter f = {.states = "qhf"};
 	struct selection chosen = {0};
-	int rc = 0;
+	int rc = select_filter(c, &f, err);
 
-	if (select_filter(c, &f, err) < 0 || select_all(e->q, &f, &chosen, err) < 0)
-		return -1;
+	if (rc == 0)
+		rc = select_all(e->q, &f, &chosen, err);
 	for (size_t i = 0; rc == 0 && i < chosen.n; i++)
 		rc = export_id(e, chosen.ids[i], err);
 	select_free(&chosen);

@@ -126,7 +126,7 @@ static int say_mend(void *arg, const struct queue_relay *r)
 	if (!r->down_since || !state_uses(c, r->nexthop))
 		return 0;
 	buf_init(&mend, 8192);
-	if (explain(&mend, explain_kind(r->kind), r->text,
+	if (explain(&mend, explain_kind(r->reason), r->text,
 		    conf_parse_relay(c->conf, r->nexthop, &relay, &ignored) == 0 ? &relay : NULL))
 		print_mend(&mend);
 	buf_free(&mend);

@@ -156,7 +156,7 @@ static void advise_relay(const struct state *s, const struct queue_relay *r, str
 	if (!is_down(s, r))
 		return;
 	buf_init(&mend, 8192);
-	explain(&mend, explain_kind(r->kind), r->text, conf_parse_relay(conf, r->nexthop, &parsed, &ignored) == 0 ? &parsed : NULL);
+	explain(&mend, explain_kind(r->reason), r->text, conf_parse_relay(conf, r->nexthop, &parsed, &ignored) == 0 ? &parsed : NULL);
 	rest = (struct span){buf_str(&mend), mend.len};
 	while (span_word(&rest, "\n", &line)) {
 		say_next(n, "%.*s", (int)line.n, line.p);
@@ -227,7 +227,7 @@ static void json_relays(struct buf *b, const struct state *s)
 		if (is_down(s, r)) {
 			buf_addf(b, ", \"down_since\": %lld, \"next_try\": %lld", (long long)(r->down_since / US),
 				 (long long)(r->down_until / US));
-			json_text(b, "kind", r->kind);
+			json_text(b, "kind", reason_name(r->reason));
 			json_text(b, "reason", r->text);
 		}
 		buf_addf(b, ", \"last_ok\": %lld, \"certificate_expires\": %lld}", (long long)(r->last_ok / US),

@@ -193,7 +193,7 @@ static int say_down(void *arg, const struct queue_relay *r)
 	struct test *t = arg;
 
 	if (!t->ended && is_down(r) && state_uses(t->c, r->nexthop))
-		say_reason(t, EX_TEMPFAIL, "waits", explain_kind(r->kind), r->text);
+		say_reason(t, EX_TEMPFAIL, "waits", explain_kind(r->reason), r->text);
 	return 0;
 }
 
@@ -228,7 +228,7 @@ static int look_at_relays(struct test *t, struct queue *q, struct error *err)
 		return queue_relay_list(q, say_down, t, err);
 	rc = all_down(t, q, &first, err);
 	if (rc == 1)
-		say_reason(t, EX_TEMPFAIL, "waits", explain_kind(first.kind), first.text);
+		say_reason(t, EX_TEMPFAIL, "waits", explain_kind(first.reason), first.text);
 	return rc < 0 ? -1 : 0;
 }
 

@@ -16,7 +16,7 @@
 #include "outpost/command.h"
 #include "outpost/flusher/start_outpostd.h"
 
-enum { EDIT_PATIENCE_MS = 10000, ASK_PATIENCE_MS = 24 * 3600 * 1000 };
+enum { CHANGE_PATIENCE_MS = 10000, ASK_PATIENCE_MS = 24 * 3600 * 1000 };
 
 int fail(const struct error *err)
 {
@@ -176,8 +176,8 @@ int context_ask(struct context *c, const char *const *words, size_t n, context_p
 	return error_exit(&err) == EX_UNAVAILABLE ? -1 : error_exit(&err);
 }
 
-/* Under the lock nobody else writes: find the whole id, edit, say what came of it. */
-static int edit_locked(const char *dir, const char *verb, const char *id, queue_edit edit, struct error *answer)
+/* Under the lock nobody else writes: find the whole id, change it, report the result. */
+static int change_locked(const char *dir, const char *verb, const char *id, queue_change change, struct error *answer)
 {
 	char full[QUEUE_ID];
 	struct queue *q;
@@ -190,7 +190,7 @@ static int edit_locked(const char *dir, const char *verb, const char *id, queue_
 		return error_exit(answer);
 	rc = queue_find(q, id, true, &row, full, answer);
 	if (rc == 1)
-		rc = edit(q, row, clock_wall_us(), answer);
+		rc = change(q, row, clock_wall_us(), answer);
 	else if (rc == 0)
 		error_set(answer, REASON_DATA, "no message %s in the queue", id);
 	queue_close(q);
@@ -204,10 +204,10 @@ static int edit_locked(const char *dir, const char *verb, const char *id, queue_
 }
 
 /* A flusher that is starting or leaving neither listens nor lets go of the lock at once: ask, try the lock, ask again. */
-int context_edit(struct context *c, const char *verb, const char *id, queue_edit edit, struct error *answer)
+int context_change(struct context *c, const char *verb, const char *id, queue_change change, struct error *answer)
 {
 	const char *words[2] = {verb, id}, *dir = conf_str(c->conf, P_queue_directory);
-	deadline until = deadline_in_ms(EDIT_PATIENCE_MS);
+	deadline until = deadline_in_ms(CHANGE_PATIENCE_MS);
 
 	start_take_in(c);
 	for (;;) {
@@ -218,7 +218,7 @@ int context_edit(struct context *c, const char *verb, const char *id, queue_edit
 		lock = queue_lock(dir, 200, answer);
 		if (lock >= 0) {
 			*answer = (struct error){0};
-			rc = edit_locked(dir, verb, id, edit, answer);
+			rc = change_locked(dir, verb, id, change, answer);
 			close(lock);
 			return rc;
 		}

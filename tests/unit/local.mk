@@ -14,7 +14,17 @@ UNIT_TESTS = \
 	tests/unit/test_loop \
 	tests/unit/test_mechanism \
 	tests/unit/test_outpost \
-	tests/unit/test_queue \
+	tests/unit/test_queue_claim \
+	tests/unit/test_queue_clock_correction \
+	tests/unit/test_queue_expire \
+	tests/unit/test_queue_hold_delete \
+	tests/unit/test_queue_list \
+	tests/unit/test_queue_migrate \
+	tests/unit/test_queue_open \
+	tests/unit/test_queue_plan \
+	tests/unit/test_queue_put \
+	tests/unit/test_queue_relay_row \
+	tests/unit/test_queue_settle \
 	tests/unit/test_reply \
 	tests/unit/test_rewrite \
 	tests/unit/test_sendmail \

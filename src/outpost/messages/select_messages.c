@@ -45,31 +45,40 @@ bool select_given(const struct context *c)
 	return option_given(c, "sender") || option_given(c, "user") || option_given(c, "older-than");
 }
 
+int select_add(struct selection *s, const char id[QUEUE_ID], struct error *err)
+{
+	void *more = realloc(s->ids, (s->n + 1) * sizeof(*s->ids));
+
+	if (!more)
+		return error_set(err, REASON_SYSTEM, "out of memory for the list of messages");
+	s->ids = more;
+	memcpy(s->ids[s->n++], id, QUEUE_ID);
+	return 0;
+}
+
+int select_add_typed(struct selection *s, const char *typed, struct error *err)
+{
+	char id[QUEUE_ID];
+
+	if (!select_id(typed, id))
+		return error_set(err, REASON_USAGE, "\"%s\" is no queue id", typed);
+	return select_add(s, id, err);
+}
+
 int select_all(struct queue *q, const struct queue_filter *f, struct selection *out, struct error *err)
 {
 	struct queue_row rows[PAGE];
 	int64_t key = 0;
-	int n;
+	int n, rc = 0;
 
-	*out = (struct selection){0};
-	while ((n = queue_list(q, f, &key, rows, PAGE, err)) > 0) {
-		void *bigger = realloc(out->ids, (out->n + (size_t)n) * sizeof(*out->ids));
-
-		if (bigger)
-			out->ids = bigger;
+	while (rc == 0 && (n = queue_list(q, f, &key, rows, PAGE, err)) != 0) {
 		for (int i = 0; i < n; i++) {
-			if (bigger)
-				memcpy(out->ids[out->n++], rows[i].id, QUEUE_ID);
+			rc = rc == 0 ? select_add(out, rows[i].id, err) : rc;
 			queue_row_free(&rows[i]);
 		}
-		if (!bigger) {
-			n = error_set(err, REASON_SYSTEM, "no memory for the list of messages");
-			break;
-		}
+		rc = n < 0 ? -1 : rc;
 	}
-	if (n < 0)
-		select_free(out);
-	return n < 0 ? -1 : 0;
+	return rc;
 }
 
 void select_free(struct selection *s)

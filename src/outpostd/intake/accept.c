@@ -152,7 +152,7 @@ static int note_delay(struct outpostd *d, const char *id, struct error *err)
 
 	if (queue_find(d->queue, id, true, &row, full, err) < 0)
 		return -1;
-	return queue_note_reason(d->queue, row, "4.7.1", "it waits for an hour that has room (user_message_rate_limit)", err);
+	return queue_note_reason(d->queue, row, REASON_LIMIT, "4.7.1", "it waits for an hour that has room (user_message_rate_limit)", err);
 }
 
 int accept_submission(struct outpostd *d, const struct submission *s, uint64_t size, const struct user *who, int64_t arrival,
@@ -203,7 +203,7 @@ static int fail_some(struct outpostd *d, const struct queue_message *m, bool tel
 	for (size_t i = 0; i < m->nrecipients && rc == 0; i++)
 		rc = queue_settle(d->queue, &(struct queue_settle){
 			.row = m->row, .recipient = m->recipients[i].id, .fate = QUEUE_FAILED, .now = now, .counted = true,
-			.dsn = dsn, .text = why->text, .relay = "none"}, &done, err);
+			.reason = why->reason, .dsn = dsn, .text = why->text, .relay = "none"}, &done, err);
 	free(told);
 	return rc;
 }

@@ -19,13 +19,11 @@ int64_t budget_spend(struct budget *b, int64_t limit, int64_t length_ms)
 	return ++b->used >= limit ? b->start + length_ms : 0;
 }
 
-/* What was used of the rates is stored, so that a restart gives nobody another minute's worth. */
+/* When the next message may go is stored, so that a restart does not shorten the delay. */
 static void note_rate(struct relay *r)
 {
 	int64_t wall = clock_wall_us() - clock_mono_ms() * 1000;
 
-	r->state.minute = r->minute.start * 1000 + wall;
-	r->state.minute_used = r->minute.used;
 	r->state.not_before = r->not_before * 1000 + wall;
 	r->dirty = true; /* is stored with the verdicts, which come anyhow */
 }
@@ -42,8 +40,6 @@ void relay_read_rate(struct outpostd *d, struct relay *r)
 {
 	int64_t delay = conf_seconds(d->conf, P_smtp_destination_rate_delay) * 1000;
 
-	r->minute.start = near_by(r->state.minute, 60000, 0);
-	r->minute.used = r->minute.start ? r->state.minute_used : 0;
 	r->not_before = near_by(r->state.not_before, 0, delay > 60000 ? delay : 60000);
 }
 

@@ -59,7 +59,7 @@ struct relay *relay_get(struct outpostd *d, const struct conf_relay *at, const c
 	relay_read_rate(d, r);
 	r->at = *at;
 	r->full_since = DEADLINE_NEVER;
-	r->code = strcmp(r->state.kind, "config") == 0 ? EX_CONFIG : EX_TEMPFAIL;
+	r->code = r->state.reason == REASON_CONFIG ? EX_CONFIG : EX_TEMPFAIL;
 	r->next = d->relays;
 	d->relays = r;
 	d->nrelays++;

@@ -15,33 +15,24 @@ enum { AUTH_BACKOFF_MAX_S = 8 * 3600, LOCAL_RETRY_S = 60, FRUITLESS_MAX = 3, FRU
 
 static const struct {
 	enum delivery_down_kind kind;
-	const char *word;
-	bool by_hand;		/* only the administrator can help: the time does not count */
+	enum reason reason;
 } kinds[] = {
-	{DOWN_NETWORK, "network", false},
-	{DOWN_LOCAL, "local", false},
-	{DOWN_DNS, "dns", false},
-	{DOWN_GREETING, "greeting", false},
-	{DOWN_TLS, "tls", true},
-	{DOWN_AUTH, "auth", true},
-	{DOWN_CONFIG, "config", true},
-	{DOWN_BUSY, "busy", false},
+	{DOWN_NETWORK, REASON_CONNECTION_LOST},
+	{DOWN_LOCAL, REASON_NETWORK_LOCAL},
+	{DOWN_DNS, REASON_DNS_FAILED},
+	{DOWN_GREETING, REASON_SESSION_REFUSED},
+	{DOWN_TLS, REASON_TLS_FAILED},
+	{DOWN_AUTH, REASON_LOGIN_FAILED},
+	{DOWN_CONFIG, REASON_CONFIG},
+	{DOWN_BUSY, REASON_RELAY_BUSY},
 };
 
-static const char *down_word(enum delivery_down_kind kind)
+static enum reason down_reason(enum delivery_down_kind kind)
 {
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
 		if (kinds[i].kind == kind)
-			return kinds[i].word;
-	return "network";
-}
-
-static bool by_hand(const char *word)
-{
-	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
-		if (strcmp(kinds[i].word, word) == 0)
-			return kinds[i].by_hand;
-	return false;
+			return kinds[i].reason;
+	return REASON_CONNECTION_LOST;
 }
 
 static void mark(struct outpostd *d, struct relay *r)
@@ -122,12 +113,12 @@ static bool mendable(const struct delivery_down *why)
 void relay_went_down(struct outpostd *d, struct relay *r, const struct delivery_down *why)
 {
 	struct queue_relay *s = &r->state;
-	const char *word = down_word(why->kind);
-	bool same = (is_down(r) || r->unproven) && strcmp(s->kind, word) == 0 && strcmp(s->text, why->text) == 0;
+	enum reason reason = down_reason(why->kind);
+	bool same = (is_down(r) || r->unproven) && s->reason == reason && strcmp(s->text, why->text) == 0;
 	int64_t now = clock_us(d), wait;
 
 	/* A pause that did not count ends where another kind of trouble begins. */
-	if (s->down_since && by_hand(s->kind) && strcmp(s->kind, word) != 0) {
+	if (s->down_since && reason_needs_admin(s->reason) && s->reason != reason) {
 		pause_add(s, s->down_since, now);
 		s->down_since = now;
 	}
@@ -136,7 +127,7 @@ void relay_went_down(struct outpostd *d, struct relay *r, const struct delivery_
 	s->failures++;
 	wait = pause_s(d, r, why);
 	s->down_until = now + wait * 1000000;
-	snprintf(s->kind, sizeof(s->kind), "%s", word);
+	s->reason = reason;
 	snprintf(s->dsn, sizeof(s->dsn), "%s", why->dsn);
 	snprintf(s->text, sizeof(s->text), "%s", why->text);
 	r->forced = false;
@@ -149,7 +140,7 @@ void relay_went_down(struct outpostd *d, struct relay *r, const struct delivery_
 	schedule_reset(d);
 	if (!relay_is_named(d, r)) {
 		relay_end(d, r); /* an agent that began before main.cf was changed */
-	} else if (!by_hand(word) && r == d->route[0]) {
+	} else if (!reason_needs_admin(reason) && r == d->route[0]) {
 		d->aging = r;
 		d->aging_key = 0;
 	}
@@ -162,7 +153,7 @@ void relay_came_up(struct outpostd *d, struct relay *r, const struct delivery_re
 
 	if (is_down(r)) {
 		r->unproven = s->down_since;
-		if (by_hand(s->kind))
+		if (reason_needs_admin(s->reason))
 			pause_add(s, s->down_since, now);
 	} else if (now - s->last_ok < 60 * 1000000 && s->last_ok <= now && strcmp(s->tls, ready->tls_summary) == 0) {
 		return; /* nothing new that is worth a commit */
@@ -194,10 +185,11 @@ void relay_answered(struct outpostd *d, struct relay *r)
 		event_relay_up(r, (clock_us(d) - r->unproven) / 1000000);
 	r->unproven = 0;
 	r->told = r->renewed = false;
-	if (!s->failures && !s->kind[0])
+	if (!s->failures && !s->reason)
 		return;
 	s->failures = 0;
-	s->kind[0] = s->text[0] = s->dsn[0] = s->auth_digest[0] = '\0';
+	s->reason = REASON_NONE;
+	s->text[0] = s->dsn[0] = s->auth_digest[0] = '\0';
 	mark(d, r);
 }
 
@@ -293,7 +285,7 @@ static bool is_one_too_many(struct outpostd *d, const struct agent *a, const str
 
 static void force(struct relay *r, bool refused)
 {
-	if (is_down(r) && (refused || strcmp(r->state.kind, "auth") != 0))
+	if (is_down(r) && (refused || reason_class(r->state.reason) != CLASS_LOGIN))
 		r->forced = true;
 }
 
@@ -372,10 +364,10 @@ void relay_changed(struct outpostd *d, bool conf)
 	struct error err = {0};
 
 	for (struct relay *r = d->relays; r; r = r->next) {
-		bool lift = is_down(r) && by_hand(r->state.kind) && conf;
+		bool lift = is_down(r) && reason_needs_admin(r->state.reason) && conf;
 
 		/* A program or a provider is not asked just to compare: it would be knocked at with every submission. */
-		if (is_down(r) && !lift && strcmp(r->state.kind, "auth") == 0 && !conf_credential_takes_time(d->conf) &&
+		if (is_down(r) && !lift && reason_class(r->state.reason) == CLASS_LOGIN && !conf_credential_takes_time(d->conf) &&
 		    conf_credential(d->conf, &r->at, r->sender, &cr, &err) == 1) {
 			lift = strcmp(cr.digest, r->state.auth_digest) != 0;
 			conf_credential_wipe(&cr);
@@ -395,11 +387,12 @@ void relay_end(struct outpostd *d, struct relay *r)
 
 	if (!is_down(r))
 		return;
-	if (by_hand(s->kind))
+	if (reason_needs_admin(s->reason))
 		pause_add(s, s->down_since, clock_us(d));
 	s->down_since = s->down_until = 0;
 	s->failures = 0;
-	s->kind[0] = s->text[0] = s->dsn[0] = s->auth_digest[0] = '\0';
+	s->reason = REASON_NONE;
+	s->text[0] = s->dsn[0] = s->auth_digest[0] = '\0';
 	r->forced = r->told = false;
 	r->unproven = 0;
 	mark(d, r);
@@ -433,7 +426,7 @@ int64_t relay_paused_us(struct outpostd *d, int64_t since, int64_t now)
 	for (const struct relay *r = d->relays; r; r = r->next) {
 		int64_t sum = pause_sum(&r->state, since, now), down = r->state.down_since;
 
-		if (down && down < now && by_hand(r->state.kind))
+		if (down && down < now && reason_needs_admin(r->state.reason))
 			sum += now - (down > since ? down : since);
 		if (sum > most)
 			most = sum;
@@ -445,7 +438,7 @@ int64_t relay_paused_us(struct outpostd *d, int64_t since, int64_t now)
 bool relay_needs_hands(const struct outpostd *d)
 {
 	for (const struct relay *r = d->relays; r; r = r->next)
-		if (is_down(r) && by_hand(r->state.kind))
+		if (is_down(r) && reason_needs_admin(r->state.reason))
 			return true;
 	return d->route_error.reason != REASON_NONE;
 }
