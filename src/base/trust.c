@@ -15,7 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { LINKS_MAX = 40 };
+enum { LINKS_MAX = 40, PIECE = 8192 };
 
 struct walk {
 	const char *path;	/* as given, for error texts */
@@ -189,7 +189,7 @@ static void read_for_parent(int out, const char *path, uid_t uid, gid_t gid, siz
 	ok = become(uid, gid, &err) == 0 && io_read_file(path, false, &text, NULL, &err) == 0;
 	if (!ok) {
 		buf_free(&text);
-		buf_init(&text, 8192);
+		buf_init(&text, PIECE);
 		buf_addf(&text, "%s\n%s", reason_name(err.reason), err.text);
 	}
 	if (io_write_all(out, ok ? "y" : "n", 1, DEADLINE_NEVER) < 0 || io_write_all(out, text.data, text.len, DEADLINE_NEVER) < 0)
@@ -213,11 +213,11 @@ static int collect(int fd, pid_t pid, const char *path, struct buf *out, struct 
 	char verdict = 'n';
 	int status = 0, rc;
 
-	buf_init(&text, out->max + 8192);
+	buf_init(&text, out->max + 2 * PIECE);
 	rc = io_read(fd, &verdict, 1) == 1 ? 0 : -1;
 	while (rc == 0) {
-		char *room = buf_room(&text, 8192);
-		ssize_t got = room ? io_read(fd, room, 8192) : -1;
+		char *room = buf_room(&text, PIECE);
+		ssize_t got = room ? io_read(fd, room, PIECE) : -1;
 
 		if (got <= 0) {
 			rc = (int)got;
