@@ -119,8 +119,8 @@ static int walk_all(struct walk *w, struct error *err)
 		bool last = !w->rest[strspn(w->rest, "/")];
 		int fd = openat(w->dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC), rc;
 
-		if (fd < 0 && errno == ENOENT && last)
-			return 0;
+		if (fd < 0 && errno == ENOENT)
+			return w->shared ? refuse(w, name, "is missing, in a directory that others write to", err) : 0;
 		if (fd < 0)
 			return error_sys(err, REASON_NO_INPUT, "%s: cannot open %s", w->path, name);
 		rc = take(w, fd, name, last, err);
