@@ -123,7 +123,7 @@ static int say_mend(void *arg, const struct queue_relay *r)
 	struct error ignored = {0};
 	struct buf mend;
 
-	if (!r->down_since || !state_uses(c, r->nexthop))
+	if (!r->down_since || !health_uses_relay(c, r->nexthop))
 		return 0;
 	buf_init(&mend, 8192);
 	if (explain(&mend, explain_kind(r->reason), r->text,

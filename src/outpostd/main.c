@@ -23,6 +23,7 @@
 #include "base/proc.h"
 #include "base/sock.h"
 #include "base/step.h"
+#include "control/control.h"
 
 enum { LOCK_WAIT_MS = 20 * 1000, LIFE_WAIT_MS = 1000, LINGER_MS = 1000, STOP_MS = 5 * 1000, LOOK_MS = 20 };
 
@@ -419,6 +420,8 @@ static int one_life(struct outpostd *d, int *report)
 			door_turn_away(d, &err);
 		give_queue_back(d);
 		free_all(d);
+		if (err.reason == REASON_FLUSHER_BUSY && d->foreground && (d->once || d->take_in))
+			return -CONTROL_EXIT_BUSY;
 		return -error_exit(&err);
 	}
 	attached(report, EX_OK);

@@ -37,6 +37,7 @@
 
 #include "base/buf.h"
 #include "base/error.h"
+#include "base/span.h"
 
 #define SUBMISSION_MAGIC "OUTPOST1"
 #define SUBMISSION_TOKEN 16
@@ -68,6 +69,11 @@ int submission_put_envelope(struct buf *out, const struct submission *s, struct 
 int submission_put_piece(struct buf *out, const char *p, size_t n);	/* any n; cut into records */
 int submission_put_end(struct buf *out, uint64_t message_size);
 int submission_put_answer(struct buf *out, enum reason reason, const char *text);
+
+/* What the text of an accepted submission's answer begins with. */
+#define SUBMISSION_QUEUED "queued as "
+/* The queue ID in such a text; empty where outpost-drop took the message, which has none yet. False: the text is another. */
+bool submission_queued_id(struct span text, char *id, size_t size);
 
 /* Reads an answer line (without its newline). -1: not an answer. The reason may be missing: programs of an older version
  * do not write it. */

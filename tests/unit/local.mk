@@ -6,7 +6,7 @@ UNIT_TESTS = \
 	tests/unit/test_channel \
 	tests/unit/test_conf \
 	tests/unit/test_control \
-	tests/unit/test_delivery \
+	tests/unit/test_delivery_frames \
 	tests/unit/test_dsn \
 	tests/unit/test_ehlo \
 	tests/unit/test_envelope \

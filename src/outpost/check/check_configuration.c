@@ -421,7 +421,7 @@ static void queue_state(struct context *c, struct report *r)
 	struct statvfs fs;
 	struct queue *q;
 	bool whole;
-	size_t n = state_count_files(dir, "corrupt");
+	size_t n = health_count_files(dir, "corrupt");
 
 	if (c->own && access(dir, F_OK) < 0)
 		return;
