@@ -89,7 +89,7 @@ static int check_value(const char *name, const char *value, struct error *err)
 {
 	for (const char *v = value; v && *v; v++)
 		if ((unsigned char)*v < ' ' && *v != '\t')
-			return error_set(err, EX_USAGE, NULL, "the value of %s holds a line break or another control character", name);
+			return error_set(err, REASON_USAGE, "the value of %s holds a line break or another control character", name);
 	return 0;
 }
 
@@ -123,7 +123,7 @@ int conf_edit(struct span text, const char *name, const char *value, struct buf 
 		return -1;
 	rewrite(text, name, value, &p, out);
 	if (!buf_ok(out))
-		return error_set(err, EX_DATAERR, NULL, "main.cf grows too large");
+		return error_set(err, REASON_DATA, "main.cf grows too large");
 	return out->len != text.n || memcmp(buf_str(out), text.p, text.n) != 0;
 }
 
@@ -143,5 +143,5 @@ int conf_comment_out(struct span text, const char *name, struct buf *out, struct
 		}
 		buf_add(out, l.all.p, l.all.n);
 	}
-	return buf_ok(out) ? changed : error_set(err, EX_DATAERR, NULL, "main.cf grows too large");
+	return buf_ok(out) ? changed : error_set(err, REASON_DATA, "main.cf grows too large");
 }

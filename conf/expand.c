@@ -50,11 +50,11 @@ static int expand_name(struct conf *c, struct span name, struct buf *out, int de
 	int rc = 0;
 
 	if (name.n >= sizeof(key))
-		return error_set(err, EX_CONFIG, "4.3.5", "a name after $ is too long");
+		return error_set(err, REASON_CONFIG, "a name after $ is too long");
 	memcpy(key, name.p, name.n);
 	key[name.n] = '\0';
 	if (depth >= LIMIT_CONF_DEPTH)
-		return error_set(err, EX_CONFIG, "4.3.5", "$%s refers to itself in the end", key);
+		return error_set(err, REASON_CONFIG, "$%s refers to itself in the end", key);
 	buf_init(&room, LIMIT_CONF_FILE);
 	raw = raw_of(c, key, &room);
 	if (raw)
@@ -124,7 +124,7 @@ static int choose(struct conf *c, struct span rest, bool truth, struct buf *out,
 		rest.n = 0;
 	}
 	if (span_trim(rest).n)
-		return error_set(err, EX_CONFIG, "4.3.5", "a ${...} has something behind its end");
+		return error_set(err, REASON_CONFIG, "a ${...} has something behind its end");
 	return expand(c, truth ? yes : no, out, depth + 1, err);
 }
 
@@ -176,12 +176,12 @@ static int expand_relation(struct conf *c, struct span s, struct buf *out, int d
 		s = (struct span){s.p + op.n, s.n - op.n};
 	}
 	if (!op.n || !take_braced(&s, &right))
-		error_set(err, EX_CONFIG, "4.3.5", "a ${{...}} is not {a} == {b}?{text}:{text}");
+		error_set(err, REASON_CONFIG, "a ${{...}} is not {a} == {b}?{text}:{text}");
 	else if (expand(c, left, &a, depth + 1, err) == 0 && expand(c, right, &b, depth + 1, err) == 0) {
 		if (relation(op, compare(buf_str(&a), buf_str(&b)), &truth))
 			rc = choose(c, s, truth, out, depth, err);
 		else
-			error_set(err, EX_CONFIG, "4.3.5", "a ${{...}} compares by something unknown");
+			error_set(err, REASON_CONFIG, "a ${{...}} compares by something unknown");
 	}
 	buf_wipe(&a);
 	buf_wipe(&b);
@@ -201,7 +201,7 @@ static int expand_braced(struct conf *c, struct span s, struct buf *out, int dep
 	while (n < s.n && name_byte(s.p[n]))
 		n++;
 	if (!n)
-		return error_set(err, EX_CONFIG, "4.3.5", "a $ without a name; a dollar sign itself is written $$");
+		return error_set(err, REASON_CONFIG, "a $ without a name; a dollar sign itself is written $$");
 	if (n == s.n)
 		return expand_name(c, s, out, depth, err);
 	buf_init(&value, LIMIT_CONF_FILE);
@@ -226,14 +226,14 @@ static int expand_dollar(struct conf *c, struct span s, size_t *used, struct buf
 	if (rest.n && (rest.p[0] == '{' || rest.p[0] == '(')) {
 		end = closing((struct span){rest.p + 1, rest.n - 1}, rest.p[0], rest.p[0] == '{' ? '}' : ')');
 		if (end < 0)
-			return error_set(err, EX_CONFIG, "4.3.5", "a $%c is not closed", rest.p[0]);
+			return error_set(err, REASON_CONFIG, "a $%c is not closed", rest.p[0]);
 		*used = (size_t)end + 3;
 		return expand_braced(c, (struct span){rest.p + 1, (size_t)end}, out, depth, err);
 	}
 	while (n < rest.n && name_byte(rest.p[n]))
 		n++;
 	if (!n)
-		return error_set(err, EX_CONFIG, "4.3.5", "a $ without a name; a dollar sign itself is written $$");
+		return error_set(err, REASON_CONFIG, "a $ without a name; a dollar sign itself is written $$");
 	*used = n + 1;
 	return expand_name(c, (struct span){rest.p, n}, out, depth, err);
 }
@@ -241,7 +241,7 @@ static int expand_dollar(struct conf *c, struct span s, size_t *used, struct buf
 static int expand(struct conf *c, struct span s, struct buf *out, int depth, struct error *err)
 {
 	if (depth > LIMIT_CONF_DEPTH)
-		return error_set(err, EX_CONFIG, "4.3.5", "${...} within ${...} too deep");
+		return error_set(err, REASON_CONFIG, "${...} within ${...} too deep");
 	while (s.n) {
 		const char *dollar = memchr(s.p, '$', s.n);
 		size_t plain = dollar ? (size_t)(dollar - s.p) : s.n;
@@ -252,11 +252,11 @@ static int expand(struct conf *c, struct span s, struct buf *out, int depth, str
 		if (!s.n)
 			break;
 		if (expand_dollar(c, s, &used, out, depth, err) < 0)
-			return buf_ok(out) ? -1 : error_set(err, EX_CONFIG, "4.3.5", "a value grows too large");
+			return buf_ok(out) ? -1 : error_set(err, REASON_CONFIG, "a value grows too large");
 		s = (struct span){s.p + used, s.n - used};
 	}
 	if (!buf_ok(out))
-		return error_set(err, EX_CONFIG, "4.3.5", "a value grows too large");
+		return error_set(err, REASON_CONFIG, "a value grows too large");
 	return 0;
 }
 

@@ -127,6 +127,8 @@ void conf_regexp_free(struct conf_regexp *r);
 /* Whether a file with passwords is kept from others; the commands to type if not. */
 int conf_secret_file(struct conf *c, const char *path, const struct stat *st, struct error *err);
 /* The words when it can't be opened. */
+/* Why there is no credential, when a program that was asked for it ended with this status. */
+enum reason conf_credential_reason(int status);
 int conf_secret_unreadable(struct conf *c, const char *path, struct error *err);
 
 /* Without the byte-order mark that editors of Windows put in front: nobody sees it. */

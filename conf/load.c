@@ -78,12 +78,12 @@ int conf_fail_at(const struct conf *c, enum conf_param p, struct error *err, con
 	else
 		conf_hide_secrets(raw, &shown);
 	if (line)
-		error_set(err, EX_CONFIG, "4.3.5", "%s:%u: %s: %s = %.120s", c->path, line, words, conf_table[p].name,
+		error_set(err, REASON_CONFIG, "%s:%u: %s: %s = %.120s", c->path, line, words, conf_table[p].name,
 			  buf_str(&shown));
 	else if (conf_is_set(c, p)) /* by conf_set */
-		error_set(err, EX_CONFIG, "4.3.5", "%s: %s = %.120s", words, conf_table[p].name, buf_str(&shown));
+		error_set(err, REASON_CONFIG, "%s: %s = %.120s", words, conf_table[p].name, buf_str(&shown));
 	else
-		error_set(err, EX_CONFIG, "4.3.5", "%s: %s: %s = %.120s (not set there)", c->path, words, conf_table[p].name,
+		error_set(err, REASON_CONFIG, "%s: %s: %s = %.120s (not set there)", c->path, words, conf_table[p].name,
 			  buf_str(&shown));
 	buf_wipe(&shown);
 	return -1;
@@ -105,13 +105,13 @@ int conf_watch(struct conf *c, const char *path, struct error *err)
 			return 0;
 	more = realloc(c->files, (c->nfiles + 1) * sizeof(*more));
 	if (!more)
-		return error_set(err, EX_OSERR, "4.3.0", "out of memory");
+		return error_set(err, REASON_SYSTEM, "out of memory");
 	c->files = more;
 	f = &more[c->nfiles];
 	memset(f, 0, sizeof(*f));
 	f->path = strdup(path);
 	if (!f->path)
-		return error_set(err, EX_OSERR, "4.3.0", "out of memory");
+		return error_set(err, REASON_SYSTEM, "out of memory");
 	f->missing = stat(path, &f->st) < 0;
 	c->nfiles++;
 	return 0;
@@ -134,20 +134,20 @@ static struct conf *conf_new(const char *dir, struct error *err)
 	struct conf *c = calloc(1, sizeof(*c));
 
 	if (!c) {
-		error_set(err, EX_OSERR, "4.3.0", "out of memory");
+		error_set(err, REASON_SYSTEM, "out of memory");
 		return NULL;
 	}
 	buf_init(&c->notes, LIMIT_CONF_NOTES);
 	c->dir = realpath(dir, NULL);
 	if (!c->dir && strlen(dir) >= PATH_MAX) {
-		error_set(err, EX_CONFIG, NULL, "the name of the configuration directory is too long");
+		error_set(err, REASON_CONFIG, "the name of the configuration directory is too long");
 		conf_free(c);
 		return NULL;
 	}
 	if (!c->dir)
 		c->dir = strdup(dir);
 	if (!c->dir || asprintf(&c->path, "%s/main.cf", c->dir) < 0) {
-		error_set(err, EX_OSERR, "4.3.0", "out of memory");
+		error_set(err, REASON_SYSTEM, "out of memory");
 		c->path = NULL;
 		conf_free(c);
 		return NULL;
@@ -192,7 +192,7 @@ static int add_entry(struct conf *c, struct span name, struct span value, unsign
 	struct conf_entry *e;
 
 	if (!more)
-		return error_set(err, EX_OSERR, "4.3.0", "out of memory");
+		return error_set(err, REASON_SYSTEM, "out of memory");
 	c->entries = more;
 	e = &more[c->nentries];
 	e->name = span_dup(name);
@@ -203,8 +203,8 @@ static int add_entry(struct conf *c, struct span name, struct span value, unsign
 		free(e->name);
 		free(e->raw);
 		if (!memchr(name.p, '\0', name.n) && !memchr(value.p, '\0', value.n))
-			return error_set(err, EX_OSERR, "4.3.0", "out of memory");
-		return error_set(err, EX_CONFIG, "4.3.5", "%s:%u: a NUL byte", c->path, line);
+			return error_set(err, REASON_SYSTEM, "out of memory");
+		return error_set(err, REASON_CONFIG, "%s:%u: a NUL byte", c->path, line);
 	}
 	e->param = conf_find(e->name);
 	c->nentries++;
@@ -234,7 +234,7 @@ static int bad_line(struct conf *c, struct span text, unsigned line, struct erro
 	struct span rest = text, first = {"", 0};
 
 	span_word(&rest, " \t=:", &first);
-	return error_set(err, EX_CONFIG, "4.3.5", "%s:%u: this is not \"name = value\": %.*s%s", c->path, line,
+	return error_set(err, REASON_CONFIG, "%s:%u: this is not \"name = value\": %.*s%s", c->path, line,
 			 (int)(first.n > 60 ? 60 : first.n), first.p, rest.n ? " ..." : "");
 }
 
@@ -285,7 +285,7 @@ static void look_at_continuation(struct conf *c, struct span text, unsigned line
 static int take_logical(struct conf *c, const struct buf *logical, unsigned line, struct error *err)
 {
 	if (!buf_ok(logical))
-		return error_set(err, EX_OSERR, "4.3.0", "out of memory");
+		return error_set(err, REASON_SYSTEM, "out of memory");
 	return take_line(c, (struct span){buf_str(logical), logical->len}, line, err);
 }
 
@@ -392,19 +392,19 @@ static int check_rights(struct conf *c, const struct stat *file, struct error *e
 	struct stat dir;
 
 	if (stat(c->dir, &dir) < 0)
-		return error_sys(err, EX_NOINPUT, "4.3.5", "cannot stat %s", c->dir);
+		return error_sys(err, REASON_NO_INPUT, "cannot stat %s", c->dir);
 	if ((file->st_mode & 022) && !((file->st_mode & 002) == 0 && file->st_gid == 0))
-		return error_set(err, EX_CONFIG, "4.3.5", "%s can be written by others than its owner; type: chmod go-w %s",
+		return error_set(err, REASON_CONFIG, "%s can be written by others than its owner; type: chmod go-w %s",
 				 c->path, c->path);
 	if ((dir.st_mode & 022) && !((dir.st_mode & 002) == 0 && dir.st_gid == 0))
-		return error_set(err, EX_CONFIG, "4.3.5", "%s can be written by others than its owner; type: chmod go-w %s",
+		return error_set(err, REASON_CONFIG, "%s can be written by others than its owner; type: chmod go-w %s",
 				 c->dir, c->dir);
 	if (!owner_is_fine(c, file->st_uid))
-		return error_set(err, EX_CONFIG, "4.3.5",
+		return error_set(err, REASON_CONFIG,
 				 "%s belongs to user %u, who is neither root nor the owner of the queue; type: chown root %s",
 				 c->path, (unsigned)file->st_uid, c->path);
 	if (!owner_is_fine(c, dir.st_uid))
-		return error_set(err, EX_CONFIG, "4.3.5",
+		return error_set(err, REASON_CONFIG,
 				 "%s belongs to user %u, who is neither root nor the owner of the queue; type: chown root %s",
 				 c->dir, (unsigned)dir.st_uid, c->dir);
 	c->writer = file->st_uid ? file->st_uid : dir.st_uid;
@@ -420,7 +420,7 @@ int conf_obey(const struct conf *c, struct error *err)
 {
 	if (c->writer == 0 || c->writer == geteuid())
 		return 0;
-	return error_set(err, EX_CONFIG, "4.3.5", "%s belongs to user %u and is not for user %u", c->path, (unsigned)c->writer,
+	return error_set(err, REASON_CONFIG, "%s belongs to user %u and is not for user %u", c->path, (unsigned)c->writer,
 			 (unsigned)geteuid());
 }
 
@@ -531,11 +531,11 @@ int conf_set(struct conf *c, const char *name, const char *value, struct error *
 	if (p < 0 && !conf_postfix_knows(name)) {
 		const char *nearest = conf_nearest(name);
 
-		return error_set(err, EX_USAGE, NULL, "there is no parameter %s%s%s%s", name, nearest ? " (did you mean " : "",
+		return error_set(err, REASON_USAGE, "there is no parameter %s%s%s%s", name, nearest ? " (did you mean " : "",
 				 nearest ? nearest : "", nearest ? "?)" : "");
 	}
 	if (forget_values(c) < 0)
-		return error_set(err, EX_OSERR, "4.3.0", "out of memory");
+		return error_set(err, REASON_SYSTEM, "out of memory");
 	if (add_entry(c, span_of(name), span_trim(span_of(value)), 0, err) < 0)
 		return -1;
 	if (p >= 0 && conf_check_value(c, (enum conf_param)p, err) < 0) {

@@ -103,7 +103,7 @@ static int fill_value(struct conf *c, enum conf_param p, struct error *err)
 	c->values[p] = span_dup(span_trim((struct span){buf_str(&out), out.len}));
 	buf_wipe(&out);
 	if (!c->values[p])
-		return error_set(err, EX_OSERR, "4.3.0", "out of memory");
+		return error_set(err, REASON_SYSTEM, "out of memory");
 	return 0;
 }
 

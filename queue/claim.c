@@ -20,7 +20,7 @@ void queue_message_free(struct queue_message *m)
 
 static int no_memory(struct error *err)
 {
-	return error_set(err, EX_OSERR, "4.3.0", "no memory");
+	return error_set(err, REASON_SYSTEM, "no memory");
 }
 
 static char letter(sqlite3_stmt *st, int column)
@@ -64,6 +64,7 @@ static int take_recipient(sqlite3_stmt *st, struct queue_message *m, int flags, 
 	r->orcpt = db_text(st, 3, true);
 	r->notify = (unsigned)sqlite3_column_int(st, 4);
 	r->attempts = (unsigned)sqlite3_column_int(st, 5);
+	r->reason = db_reason(st, 6);
 	r->delay_warned = flags & FLAG_WARNED;
 	if (!r->address || !r->original || (!r->orcpt && sqlite3_column_type(st, 3) != SQLITE_NULL))
 		return no_memory(err);
@@ -230,7 +231,7 @@ static long read_chunk(struct queue *q, int64_t chunk, uint64_t offset, char *p,
 	if (have <= skip) {
 		if (rc)
 			db_done(st);
-		return error_set(err, EX_UNAVAILABLE, "5.3.0", "queue: the body of this message is gone");
+		return error_set(err, REASON_NOT_ACCEPTED, "queue: the body of this message is gone");
 	}
 	if (n > have - skip)
 		n = have - skip;
@@ -263,13 +264,13 @@ long queue_read(struct queue *q, int64_t row, uint64_t offset, char *p, size_t n
 	if (rc < 0)
 		return -1;
 	if (rc == 0)
-		return error_set(err, EX_UNAVAILABLE, "5.3.0", "queue: no such message");
+		return error_set(err, REASON_NOT_ACCEPTED, "queue: no such message");
 	chunk = sqlite3_column_int64(st, 0);
 	size = (uint64_t)sqlite3_column_int64(st, 1);
 	rc = letter(st, 2);
 	db_done(st);
 	if (rc == 's' || rc == 'x')
-		return error_set(err, EX_UNAVAILABLE, "5.3.0", "queue: the body of this message is gone");
+		return error_set(err, REASON_NOT_ACCEPTED, "queue: the body of this message is gone");
 	if (offset >= size)
 		return 0;
 	if (n > size - offset)

@@ -10,20 +10,21 @@
 
 /* What the results of SQLite mean to a person, and whether a second try can mend it. */
 static const struct {
-	int rc, code;
-	const char *dsn, *text;
+	int rc;
+	enum reason reason;
+	const char *text;
 } meanings[] = {
-	{SQLITE_FULL, EX_TEMPFAIL, "4.3.1", "the disk is full"},
-	{SQLITE_BUSY, EX_TEMPFAIL, "4.3.0", "another program holds the queue database"},
-	{SQLITE_LOCKED, EX_TEMPFAIL, "4.3.0", "another program holds the queue database"},
-	{SQLITE_NOMEM, EX_TEMPFAIL, "4.3.0", "no memory"},
-	{SQLITE_READONLY, EX_TEMPFAIL, "4.3.0", "the queue database can only be read"},
-	{SQLITE_PERM, EX_NOPERM, "4.3.0", "no right to the queue database"},
-	{SQLITE_CANTOPEN, EX_TEMPFAIL, "4.3.0", "the queue database can't be opened"},
-	{SQLITE_CORRUPT, EX_IOERR, "4.3.0", "the queue database is damaged: `outpost salvage` makes a new one of what can be read"},
-	{SQLITE_NOTADB, EX_DATAERR, "4.3.0", "the queue database is damaged, or no database"},
-	{SQLITE_IOERR, EX_IOERR, "4.3.0", "the queue database can't be read or written"},
-	{SQLITE_INTERRUPT, EX_TEMPFAIL, "4.3.0", "interrupted"},
+	{SQLITE_FULL, REASON_STORAGE_FULL, "the disk is full"},
+	{SQLITE_BUSY, REASON_TEMPORARY, "another program holds the queue database"},
+	{SQLITE_LOCKED, REASON_TEMPORARY, "another program holds the queue database"},
+	{SQLITE_NOMEM, REASON_TEMPORARY, "no memory"},
+	{SQLITE_READONLY, REASON_TEMPORARY, "the queue database can only be read"},
+	{SQLITE_PERM, REASON_PERMISSION, "no right to the queue database"},
+	{SQLITE_CANTOPEN, REASON_TEMPORARY, "the queue database can't be opened"},
+	{SQLITE_CORRUPT, REASON_QUEUE_DAMAGED, "the queue database is damaged; outpost-queue(7) shows how to recover it"},
+	{SQLITE_NOTADB, REASON_QUEUE_DAMAGED, "the queue database is damaged, or no database"},
+	{SQLITE_IOERR, REASON_IO, "the queue database can't be read or written"},
+	{SQLITE_INTERRUPT, REASON_TEMPORARY, "interrupted"},
 };
 
 int db_fail(struct queue *q, struct error *err, const char *what)
@@ -34,9 +35,9 @@ int db_fail(struct queue *q, struct error *err, const char *what)
 
 	for (size_t i = 0; i < sizeof(meanings) / sizeof(meanings[0]); i++)
 		if (meanings[i].rc == (rc & 0xFF))
-			return error_set(err, meanings[i].code, meanings[i].dsn, "%s: %s (%s%s%s)", what, meanings[i].text,
+			return error_set(err, meanings[i].reason, "%s: %s (%s%s%s)", what, meanings[i].text,
 					 detail, system ? ", " : "", system ? strerror(system) : "");
-	return error_set(err, EX_SOFTWARE, "4.3.0", "%s: SQLite says \"%s\" (%d)", what, detail, rc);
+	return error_set(err, REASON_INTERNAL, "%s: SQLite says \"%s\" (%d)", what, detail, rc);
 }
 
 static sqlite3_stmt *prepared(struct queue *q, enum sql which, struct error *err)
@@ -145,6 +146,24 @@ int db_exec(struct queue *q, const char *sql, struct error *err)
 	return 0;
 }
 
+int db_query(struct queue *q, const char *sql, int64_t *number, char *word, size_t size, struct error *err)
+{
+	sqlite3_stmt *st;
+	int rc;
+
+	if (sqlite3_prepare_v2(q->db, sql, -1, &st, NULL) != SQLITE_OK)
+		return db_fail(q, err, "queue");
+	while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
+		*number = sqlite3_column_int64(st, 0);
+		if (word)
+			db_copy(st, 0, word, size);
+	}
+	if (rc != SQLITE_DONE)
+		db_fail(q, err, "queue");
+	sqlite3_finalize(st);
+	return rc == SQLITE_DONE ? 0 : -1;
+}
+
 char *db_text(sqlite3_stmt *st, int column, bool nullable)
 {
 	const char *s = (const char *)sqlite3_column_text(st, column);
@@ -161,11 +180,21 @@ void db_copy(sqlite3_stmt *st, int column, char *out, size_t size)
 	snprintf(out, size, "%s", s ? s : "");
 }
 
+enum reason db_reason(sqlite3_stmt *st, int column)
+{
+	return reason_find((const char *)sqlite3_column_text(st, column));
+}
+
+const char *db_reason_name(enum reason r)
+{
+	return r == REASON_NONE ? NULL : reason_name(r);
+}
+
 int db_inside(struct queue *q, struct error *err)
 {
 	if (q->in_transaction && !sqlite3_get_autocommit(q->db))
 		return 0;
-	return error_set(err, EX_TEMPFAIL, "4.3.0",
+	return error_set(err, REASON_TEMPORARY,
 			 q->in_transaction ? "queue: the transaction was undone by an earlier failure"
 					   : "queue: no transaction is open");
 }

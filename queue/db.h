@@ -13,7 +13,7 @@
 
 enum {
 	QUEUE_APPLICATION = 0x6F757470,
-	QUEUE_VERSION = 2,
+	QUEUE_VERSION = 3,
 };
 
 enum { QUEUE_FILES = 2 };	/* the database and its WAL */
@@ -56,6 +56,8 @@ void db_done(sqlite3_stmt *st);
 int db_run(struct queue *q, enum sql which, struct error *err, const char *format, ...);
 /* The first column of the first row, `none` without a row. */
 int db_number(struct queue *q, int64_t *out, int64_t none, enum sql which, struct error *err, const char *format, ...);
+/* Runs SQL that gives numbers or words, and keeps the last one (word may be NULL). */
+int db_query(struct queue *q, const char *sql, int64_t *number, char *word, size_t size, struct error *err);
 /* Runs constant SQL. */
 int db_exec(struct queue *q, const char *sql, struct error *err);
 
@@ -63,6 +65,9 @@ int db_exec(struct queue *q, const char *sql, struct error *err);
 char *db_text(sqlite3_stmt *st, int column, bool nullable);
 /* The same into a buffer. */
 void db_copy(sqlite3_stmt *st, int column, char *out, size_t size);
+/* A column that holds a name of reasons.def, and what to store in one: NULL for REASON_NONE. */
+enum reason db_reason(sqlite3_stmt *st, int column);
+const char *db_reason_name(enum reason r);
 
 /* Fails unless a transaction is open. SQLite rolls back by itself when the disk is full: nothing may go on then
  * as if the earlier steps of the transaction still stood. */
@@ -93,6 +98,7 @@ struct event {
 	int64_t time, message;
 	enum event_kind kind;
 	const char *recipient, *dsn, *text, *relay;	/* NULL: none */
+	enum reason reason;
 };
 int db_event(struct queue *q, const struct event *e, struct error *err);
 
@@ -100,11 +106,6 @@ int db_event(struct queue *q, const struct event *e, struct error *err);
 int db_drop_body(struct queue *q, int64_t chunk, uint64_t size, struct error *err);
 /* Moves the due time of the message that was touched; before a commit. */
 int db_flush_touched(struct queue *q, struct error *err);
-
-/* Files of databases: a new, empty one; one opened for writing, of this version, whatever its state; its end. */
-int db_make_file(const char *path, struct error *err);
-int db_open_file(const char *path, struct queue **q, struct error *err);
-void db_remove_file(const char *path);
 
 /* From `version`, an older one, to QUEUE_VERSION, in one transaction. */
 int db_migrate(struct queue *q, int64_t version, struct error *err);

@@ -32,7 +32,7 @@ void queue_row_free(struct queue_row *r)
 
 static int no_memory(struct error *err)
 {
-	return error_set(err, EX_OSERR, "4.3.0", "no memory");
+	return error_set(err, REASON_SYSTEM, "no memory");
 }
 
 static struct queue_row_recipient *more_room(struct queue_row *r, size_t *capacity)
@@ -68,6 +68,7 @@ static bool take_waiting(sqlite3_stmt *st, const struct queue_row *r, struct que
 	p->last = sqlite3_column_int64(st, 6);
 	p->dsn = db_text(st, 7, true);
 	p->text = db_text(st, 8, true);
+	p->reason = db_reason(st, 9);
 	return complete(p, st, 7, 8);
 }
 
@@ -159,7 +160,7 @@ static sqlite3_stmt *prepare(struct queue *q, const struct queue_filter *f, int6
 	buf_adds(&sql, before);
 	write_branches(&sql, f, columns);
 	if (sql.len == strlen(before))
-		error_set(err, EX_USAGE, NULL, "queue: a list of no states");
+		error_set(err, REASON_USAGE, "queue: a list of no states");
 	else if (buf_adds(&sql, behind) < 0)
 		no_memory(err);
 	else if (sqlite3_prepare_v2(q->db, buf_str(&sql), -1, &st, NULL) != SQLITE_OK)

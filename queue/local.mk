@@ -2,8 +2,9 @@
 noinst_LIBRARIES += libqueue.a
 libqueue_a_SOURCES = \
 	queue/queue.h queue/db.h queue/db.c queue/sql.h queue/sql.c \
-	queue/store.c queue/migrate.c queue/lock.c queue/put.c queue/claim.c queue/settle.c \
-	queue/relay.c queue/list.c queue/events.c queue/edit.c queue/upkeep.c queue/salvage.c queue/backoff.c
+	queue/open.c queue/lock.c queue/migrate.c queue/integrity.c queue/expire.c queue/clock_correction.c \
+	queue/put.c queue/claim.c queue/settle.c queue/backoff.c queue/relay_row.c \
+	queue/list.c queue/history.c queue/hold_delete.c
 libqueue_a_CPPFLAGS = $(AM_CPPFLAGS) $(SQLITE_CFLAGS)
 nodist_libqueue_a_SOURCES = queue/schema_sql.h
 EXTRA_DIST += queue/schema.sql
@@ -15,6 +16,6 @@ queue/schema_sql.h: $(top_srcdir)/queue/schema.sql
 	$(AM_V_GEN)(echo 'static const char schema_sql[] ='; \
 		sed -e 's/--.*//' -e '/^[[:space:]]*$$/d' -e 's/.*/	"&\\n"/' $(top_srcdir)/queue/schema.sql; \
 		echo '	;') > $@.tmp && mv $@.tmp $@
-queue/libqueue_a-store.$(OBJEXT): queue/schema_sql.h
+queue/libqueue_a-open.$(OBJEXT): queue/schema_sql.h
 
 dist_man_MANS += man/outpost-queue.7

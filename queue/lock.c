@@ -38,13 +38,13 @@ static int open_and_take(const char *dir, const char *path, deadline until, stru
 	int fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NOCTTY, 0600);
 
 	if (fd < 0)
-		return error_sys(err, errno == EACCES ? EX_NOPERM : EX_CANTCREAT, "4.3.0", "cannot open the lock %s", path);
+		return error_sys(err, errno == EACCES ? REASON_PERMISSION : REASON_CANNOT_CREATE, "cannot open the lock %s", path);
 	if (take(fd, until) == 0)
 		return fd;
 	if (errno == EWOULDBLOCK)
-		error_set(err, EX_TEMPFAIL, "4.3.0", "a flusher is at work in %s", dir);
+		error_set(err, REASON_FLUSHER_BUSY, "a flusher is at work in %s", dir);
 	else
-		error_sys(err, EX_OSERR, "4.3.0", "cannot lock %s", path);
+		error_sys(err, REASON_SYSTEM, "cannot lock %s", path);
 	close(fd);
 	return -1;
 }
@@ -58,7 +58,7 @@ int queue_lock(const char *dir, int64_t wait_ms, struct error *err)
 	if (fs_check(dir, err) < 0)
 		return -1;
 	if (snprintf(path, sizeof(path), "%s/lock", dir) >= (int)sizeof(path))
-		return error_set(err, EX_CONFIG, "4.3.0", "the name of the queue directory is too long");
+		return error_set(err, REASON_CONFIG, "the name of the queue directory is too long");
 	for (;;) {
 		fd = open_and_take(dir, path, until, err);
 		if (fd < 0 || lock_is_at(fd, path) || deadline_over(until))

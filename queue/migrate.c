@@ -1,6 +1,6 @@
 /*
  * migrate.c: a queue of an older version becomes one of this, by whoever holds the lock, in one transaction: a crash
- * leaves the old one or the new one. What comes out is what schema.sql makes; tests/unit/test_queue.c compares.
+ * leaves the old one or the new one. What comes out is what schema.sql makes; tests/unit/test_queue_migrate.c compares.
  */
 #include "config.h"
 #include "queue/db.h"
@@ -51,6 +51,22 @@ static const char *const steps[QUEUE_VERSION] = {
 		"INSERT OR IGNORE INTO pause SELECT relay, 1000000 * CAST(substr(one, 1, instr(one, '-') - 1) AS INTEGER),"
 		" 1000000 * CAST(substr(one, instr(one, '-') + 1) AS INTEGER) FROM word WHERE instr(one, '-') > 1;"
 		"DROP TABLE relay_1;",
+	[2] =
+		"ALTER TABLE recipient ADD COLUMN reason TEXT;"
+		"ALTER TABLE event ADD COLUMN reason TEXT;"
+		"ALTER TABLE relay RENAME COLUMN kind TO reason;"
+		"ALTER TABLE relay DROP COLUMN minute;"
+		"ALTER TABLE relay DROP COLUMN minute_used;"
+		"WITH named (kind, reason) AS (VALUES"
+		" ('network', 'connection-lost'),"
+		" ('local', 'network-local'),"
+		" ('dns', 'dns-failed'),"
+		" ('greeting', 'session-refused'),"
+		" ('tls', 'tls-failed'),"
+		" ('auth', 'login-failed'),"
+		" ('config', 'config'),"
+		" ('busy', 'relay-busy'))"
+		"UPDATE relay SET reason = ifnull((SELECT n.reason FROM named n WHERE kind = relay.reason), '');",
 };
 
 static int run_steps(struct queue *q, int64_t version, struct error *err)

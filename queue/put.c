@@ -24,7 +24,7 @@ static long fill_piece(struct queue *q, queue_source source, void *arg, struct e
 
 static int wrong_size(const struct queue_new *n, struct error *err)
 {
-	return error_set(err, EX_SOFTWARE, "4.3.0", "queue: the message has not the %llu bytes that were announced",
+	return error_set(err, REASON_INTERNAL, "queue: the message has not the %llu bytes that were announced",
 			 (unsigned long long)n->size);
 }
 
@@ -156,7 +156,7 @@ int queue_put(struct queue *q, const struct queue_new *n, queue_source source, v
 		return 1;
 	}
 	if (!n->nrecipients)
-		return error_set(err, EX_SOFTWARE, "5.5.4", "queue: a message without recipients");
+		return error_set(err, REASON_INTERNAL, "queue: a message without recipients");
 	row = db_new_key(q, err);
 	got = row < 0 ? -1 : fill_piece(q, source, arg, err);
 	if (got < 0)

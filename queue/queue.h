@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "base/reason.h"
 
 #define QUEUE_ID 16		/* room for a queue id: upper-case letters and digits, and NUL */
 #define QUEUE_TOKEN 16
@@ -93,6 +94,7 @@ struct queue_recipient {
 	char *address, *original, *orcpt;
 	unsigned notify;
 	unsigned attempts;
+	enum reason reason;	/* of its last deferral */
 	bool delay_warned;
 };
 
@@ -141,6 +143,7 @@ struct queue_settle {
 	int64_t now;
 	int64_t next_attempt;	/* deferred */
 	bool counted;		/* counts as an attempt */
+	enum reason reason;	/* deferred or failed */
 	const char *dsn;
 	const char *text;	/* the relay's words, for mailq and bounce */
 	const char *relay;	/* "host[ip]:port" */
@@ -149,7 +152,8 @@ struct queue_settle {
 int queue_settle(struct queue *q, const struct queue_settle *s, bool *message_done, struct error *err);
 int queue_warned(struct queue *q, int64_t row, struct error *err);	/* the delay warning was sent */
 /* Why a message waits that nobody has tried yet, for the listings. */
-int queue_note_reason(struct queue *q, int64_t row, const char *dsn, const char *text, struct error *err);
+int queue_note_reason(struct queue *q, int64_t row, enum reason reason, const char *dsn, const char *text,
+		      struct error *err);
 
 /* ---- the relay's state, kept across restarts (key: the nexthop as written). */
 enum { QUEUE_PAUSES = 16 };
@@ -160,7 +164,7 @@ struct queue_relay {
 	char nexthop[300];
 	int64_t down_since, down_until;	/* us; 0: up */
 	uint32_t failures;
-	char kind[16];			/* network dns tls auth config busy greeting local */
+	enum reason reason;		/* why it is, or last was, down */
 	char dsn[12];
 	char text[1024];
 	char auth_digest[72];		/* hex of the credential that was refused; empty: none */
@@ -168,8 +172,6 @@ struct queue_relay {
 	int64_t cert_expires;		/* seconds */
 	char known[160];		/* what was learnt by talking to it, in the words of delivery_write_known */
 	int64_t not_before;		/* us: its rates allow no message sooner */
-	int64_t minute;			/* us: since then it was given minute_used messages */
-	uint32_t minute_used;
 	char tls[128], mechanism[32], extensions[256];	/* of its last session */
 	/* When it was down and only the administrator could help, oldest first. */
 	struct queue_pause pauses[QUEUE_PAUSES];
@@ -193,6 +195,7 @@ struct queue_row {
 		char state;		/* q h f s */
 		unsigned attempts;
 		int64_t next_attempt, last;
+		enum reason reason;	/* of the last deferral or failure */
 		char *dsn, *text;
 	} *recipients;
 	size_t nrecipients;
@@ -250,6 +253,7 @@ struct queue_event {
 	char id[QUEUE_ID];
 	char kind[16];
 	char *recipient, *dsn, *text, *relay;
+	enum reason reason;
 };
 int queue_events(struct queue *q, const char *id, int64_t *key, struct queue_event *e, size_t max, struct error *err); /* id NULL: all */
 void queue_event_free(struct queue_event *e);
@@ -278,20 +282,6 @@ int queue_shift_times(struct queue *q, int64_t before, int64_t by_us, struct err
 int64_t queue_mend_times(struct queue *q, int64_t now, int64_t latest, struct error *err);
 /* PRAGMA quick_check or integrity_check: 0 fine; 1 broken, *err says what; -1 could not look. */
 int queue_check(struct queue *q, bool thorough, struct error *err);
-
-/* ---- a damaged database. Under the flusher's lock, and with nobody at the queue: what can be read whole goes into a new
- * database, which takes the place of the old one; that stays beside it under another name. Ids, attempts and, where it can be
- * read, history are kept. lost is told of each message that is owed and not to be had: its id, and whom it is for as far as that
- * can be read. What is there of the text of such messages becomes files, named by the id, or where that can't be told by a number
- * that counts as they came. 1 done, 0 the database is sound: nothing was done; -1: the old one stands where it stood. */
-struct queue_salvaged {
-	uint64_t saved, lost;		/* queued, held and failed messages */
-	uint64_t texts;			/* files */
-	char kept[64];			/* the name of the old one, in the queue directory, */
-	char aside[80];			/* and of the directory of the files */
-};
-typedef void (*queue_lost)(void *arg, const char *id, const char *recipients);
-int queue_salvage(const char *dir, queue_lost lost, void *arg, struct queue_salvaged *out, struct error *err);
 
 /* ---- backoff, pure. Exponential from min to max seconds by attempts (1 is the first failure), with
  * up to a quarter of jitter taken from random. */

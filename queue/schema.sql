@@ -1,11 +1,11 @@
--- schema.sql: the tables of a queue, version 2. Built into libqueue.
+-- schema.sql: the tables of a queue, version 3. Built into libqueue.
 --
 -- Times are microseconds since 1970, UTC. Keys of message and event are times as well (microseconds since
 -- 2026, one sequence for both), so that one order by key is the order of arrival, and a queue id is
 -- the key in hexadecimal.
 
 PRAGMA application_id = 0x6F757470;	-- "outp"
-PRAGMA user_version = 2;		-- migrate.c carries older ones over
+PRAGMA user_version = 3;		-- migrate.c carries older ones over
 
 CREATE TABLE message (
 	id INTEGER PRIMARY KEY,
@@ -48,6 +48,7 @@ CREATE TABLE recipient (
 	last INTEGER,			-- when it was tried last
 	dsn TEXT,
 	text TEXT,
+	reason TEXT,			-- of the last deferral or failure (reasons.def); NULL: unknown
 	PRIMARY KEY (message, n)
 ) WITHOUT ROWID;
 
@@ -62,11 +63,12 @@ CREATE TABLE event (
 	id INTEGER PRIMARY KEY,
 	time INTEGER NOT NULL,
 	message INTEGER NOT NULL,
-	kind INTEGER NOT NULL,		-- see events.c
+	kind INTEGER NOT NULL,		-- see history.c
 	recipient TEXT,
 	dsn TEXT,
 	text TEXT,
-	relay INTEGER			-- word
+	relay INTEGER,			-- word
+	reason TEXT			-- of reasons.def; NULL: unknown
 );
 CREATE INDEX event_message ON event (message);
 
@@ -82,7 +84,7 @@ CREATE TABLE relay (
 	down_since INTEGER NOT NULL,
 	down_until INTEGER NOT NULL,
 	failures INTEGER NOT NULL,
-	kind TEXT NOT NULL,
+	reason TEXT NOT NULL,		-- of reasons.def; empty: none
 	dsn TEXT NOT NULL,
 	text TEXT NOT NULL,
 	auth_digest TEXT NOT NULL,
@@ -92,9 +94,7 @@ CREATE TABLE relay (
 	tls TEXT NOT NULL,
 	mechanism TEXT NOT NULL,
 	extensions TEXT NOT NULL,
-	not_before INTEGER NOT NULL,
-	minute INTEGER NOT NULL,
-	minute_used INTEGER NOT NULL
+	not_before INTEGER NOT NULL
 ) WITHOUT ROWID;
 
 -- When a relay was down and only the administrator could help: this time does not age mail.

@@ -18,8 +18,8 @@ int db_event(struct queue *q, const struct event *e, struct error *err)
 	if (e->relay && *e->relay && db_word(q, &q->relay, e->relay, &relay, err) < 0)
 		return -1;
 	key = db_new_key(q, err);
-	return key < 0 ? -1 : db_run(q, SQL_EVENT_ADD, err, "iiiittti", key, e->time, e->message, (int64_t)e->kind, e->recipient,
-		      e->dsn, e->text, relay);
+	return key < 0 ? -1 : db_run(q, SQL_EVENT_ADD, err, "iiiitttit", key, e->time, e->message, (int64_t)e->kind, e->recipient,
+		      e->dsn, e->text, relay, db_reason_name(e->reason));
 }
 
 int db_drop_body(struct queue *q, int64_t chunk, uint64_t size, struct error *err)
@@ -62,7 +62,7 @@ static int find(struct queue *q, const struct queue_settle *s, struct found *f, 
 			 same((const char *)sqlite3_column_text(st, 7), s->text);
 	f->attempts = sqlite3_column_int64(st, 8);
 	db_done(st);
-	return f->address ? 1 : error_set(err, EX_OSERR, "4.3.0", "no memory");
+	return f->address ? 1 : error_set(err, REASON_SYSTEM, "no memory");
 }
 
 static enum event_kind kind_of(const struct queue_settle *s)
@@ -79,7 +79,7 @@ static enum event_kind kind_of(const struct queue_settle *s)
 static int note(struct queue *q, const struct queue_settle *s, const struct found *f, struct error *err)
 {
 	struct event e = {.time = s->now, .message = s->row, .kind = kind_of(s), .recipient = f->address, .dsn = s->dsn,
-			  .text = s->text, .relay = s->relay};
+			  .text = s->text, .relay = s->relay, .reason = s->reason};
 
 	if (s->fate == QUEUE_DEFERRED && (f->same_reason || f->attempts > DEFERRED_EVENTS))
 		return 0;
@@ -95,8 +95,9 @@ static int move_recipient(struct queue *q, const struct queue_settle *s, struct 
 {
 	if (s->fate == QUEUE_SENT)
 		return db_run(q, SQL_RECIPIENT_SENT, err, "ii", s->row, s->recipient);
-	return db_run(q, SQL_RECIPIENT_MOVED, err, "tiiittii", s->fate == QUEUE_FAILED ? "f" : "q", (int64_t)s->counted,
-		      s->fate == QUEUE_DEFERRED ? s->next_attempt : s->now, s->now, s->dsn, s->text, s->row, s->recipient);
+	return db_run(q, SQL_RECIPIENT_MOVED, err, "tiiitttii", s->fate == QUEUE_FAILED ? "f" : "q", (int64_t)s->counted,
+		      s->fate == QUEUE_DEFERRED ? s->next_attempt : s->now, s->now, s->dsn, s->text, db_reason_name(s->reason),
+		      s->row, s->recipient);
 }
 
 /* Verdicts come message by message: the due time is found again when the next message's turn comes, or at the commit,
@@ -188,9 +189,10 @@ int queue_warned(struct queue *q, int64_t row, struct error *err)
 	return db_event(q, &e, err) < 0 ? -1 : 0;
 }
 
-int queue_note_reason(struct queue *q, int64_t row, const char *dsn, const char *text, struct error *err)
+int queue_note_reason(struct queue *q, int64_t row, enum reason reason, const char *dsn, const char *text,
+		      struct error *err)
 {
 	if (db_inside(q, err) < 0)
 		return -1;
-	return db_run(q, SQL_NOTE_REASON, err, "tti", dsn, text, row) < 0 ? -1 : 0;
+	return db_run(q, SQL_NOTE_REASON, err, "ttti", dsn, text, db_reason_name(reason), row) < 0 ? -1 : 0;
 }

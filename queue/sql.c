@@ -7,8 +7,8 @@
 	"m.id, m.uid, w.text, m.sender, m.envid, m.ret, m.body, m.flags, m.size, m.lines, m.header, m.arrival"
 
 #define RELAY_COLUMNS                                                                                                  \
-	"nexthop, down_since, down_until, failures, kind, dsn, text, auth_digest, last_ok, cert_expires,"              \
-	" known, tls, mechanism, extensions, not_before, minute, minute_used"
+	"nexthop, down_since, down_until, failures, reason, dsn, text, auth_digest, last_ok, cert_expires,"              \
+	" known, tls, mechanism, extensions, not_before"
 
 const char *const queue_sql[SQL_COUNT] = {
 	[SQL_BEGIN] = "BEGIN IMMEDIATE",
@@ -45,7 +45,7 @@ const char *const queue_sql[SQL_COUNT] = {
 	[SQL_MESSAGE] =
 		"SELECT " MESSAGE_COLUMNS " FROM message m LEFT JOIN word w ON w.id = m.user WHERE m.id = ? AND m.state = 'q'",
 	[SQL_RECIPIENTS_DUE] =
-		"SELECT n, address, original, orcpt, notify, attempts FROM recipient"
+		"SELECT n, address, original, orcpt, notify, attempts, reason FROM recipient"
 		" WHERE message = ? AND state = 'q' AND next <= ? ORDER BY n LIMIT ?",
 	[SQL_BODY] = "SELECT chunk, size, state FROM message WHERE id = ?",
 	[SQL_CHUNK] = "SELECT data FROM chunk WHERE id = ?",
@@ -56,7 +56,7 @@ const char *const queue_sql[SQL_COUNT] = {
 		" FROM message m JOIN recipient r ON r.message = m.id AND r.n = ?2 WHERE m.id = ?1 AND r.state = 'q'",
 	[SQL_RECIPIENT_SENT] = "DELETE FROM recipient WHERE message = ? AND n = ?",
 	[SQL_RECIPIENT_MOVED] =
-		"UPDATE recipient SET state = ?, attempts = attempts + ?, next = ?, last = ?, dsn = ?, text = ?"
+		"UPDATE recipient SET state = ?, attempts = attempts + ?, next = ?, last = ?, dsn = ?, text = ?, reason = ?"
 		" WHERE message = ? AND n = ?",
 	[SQL_MESSAGE_COUNTS] = "UPDATE message SET unsent = ?, failed = ? WHERE id = ?",
 	[SQL_MESSAGE_DONE] = "UPDATE OR ROLLBACK message SET unsent = 0, failed = ?, state = ?, done = ? WHERE id = ?",
@@ -64,9 +64,10 @@ const char *const queue_sql[SQL_COUNT] = {
 	[SQL_FIRST_NEXT] = "SELECT min(next) FROM recipient WHERE message = ? AND state = 'q'",
 	[SQL_SET_DUE] = "UPDATE message SET due = ? WHERE id = ?",
 	[SQL_WARNED] = "UPDATE message SET flags = flags | 4 WHERE id = ? AND state IN ('q', 'h')",
-	[SQL_NOTE_REASON] = "UPDATE recipient SET dsn = ?, text = ? WHERE message = ? AND state = 'q'",
+	[SQL_NOTE_REASON] = "UPDATE recipient SET dsn = ?, text = ?, reason = ? WHERE message = ? AND state = 'q'",
 	[SQL_EVENT_ADD] =
-		"INSERT INTO event (id, time, message, kind, recipient, dsn, text, relay) VALUES (?,?,?,?,?,?,?,?)",
+		"INSERT INTO event (id, time, message, kind, recipient, dsn, text, relay, reason)"
+		" VALUES (?,?,?,?,?,?,?,?,?)",
 	[SQL_HOUR_ADD] =
 		"INSERT INTO hour (id, sent, failed) VALUES (?,?,?)"
 		" ON CONFLICT (id) DO UPDATE SET sent = sent + excluded.sent, failed = failed + excluded.failed",
@@ -74,7 +75,7 @@ const char *const queue_sql[SQL_COUNT] = {
 
 	/* ---- relay */
 	[SQL_RELAY_GET] = "SELECT " RELAY_COLUMNS " FROM relay WHERE nexthop = ?",
-	[SQL_RELAY_SET] = "INSERT OR REPLACE INTO relay (" RELAY_COLUMNS ") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+	[SQL_RELAY_SET] = "INSERT OR REPLACE INTO relay (" RELAY_COLUMNS ") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
 	[SQL_RELAY_AFTER] = "SELECT " RELAY_COLUMNS " FROM relay WHERE nexthop > ? ORDER BY nexthop LIMIT 1",
 	[SQL_RELAY_FORGET] =
 		"DELETE FROM relay WHERE nexthop IN (SELECT nexthop FROM relay r WHERE instr(nexthop, ' ') AND down_until = 0 AND last_ok < ?"
@@ -88,7 +89,7 @@ const char *const queue_sql[SQL_COUNT] = {
 		"SELECT m.id, m.size, m.arrival, m.uid, m.state, m.sender, (SELECT text FROM word WHERE word.id = m.user)"
 		" FROM message m WHERE m.id = ? AND m.state <> 'x'",
 	[SQL_LIST_RECIPIENTS] =
-		"SELECT n, address, original, state, attempts, next, last, dsn, text FROM recipient"
+		"SELECT n, address, original, state, attempts, next, last, dsn, text, reason FROM recipient"
 		" WHERE message = ? AND n > ? ORDER BY n LIMIT ?",
 	[SQL_LIST_SENT] =
 		"SELECT e.id, e.recipient, e.time, e.dsn, e.text FROM event e"
@@ -97,13 +98,13 @@ const char *const queue_sql[SQL_COUNT] = {
 	[SQL_OLDEST] = "SELECT arrival FROM message INDEXED BY message_state WHERE state = 'q' ORDER BY id LIMIT 1",
 	[SQL_FIND] = "SELECT id FROM message WHERE id >= ? AND id <= ? ORDER BY id LIMIT 2",
 	[SQL_EVENTS_OF] =
-		"SELECT e.id, e.time, e.message, e.kind, e.recipient, e.dsn, e.text, w.text FROM event e"
+		"SELECT e.id, e.time, e.message, e.kind, e.recipient, e.dsn, e.text, w.text, e.reason FROM event e"
 		" LEFT JOIN word w ON w.id = e.relay WHERE e.message = ? AND e.id > ? ORDER BY e.id LIMIT ?",
 	[SQL_EVENTS_ALL] =
-		"SELECT id, arrival, id, 0, NULL, NULL, sender, NULL FROM message WHERE id > ?1"
-		" UNION ALL SELECT e.id, e.time, e.message, e.kind, e.recipient, e.dsn, e.text, w.text FROM event e"
+		"SELECT id, arrival, id, 0, NULL, NULL, sender, NULL, NULL FROM message WHERE id > ?1"
+		" UNION ALL SELECT e.id, e.time, e.message, e.kind, e.recipient, e.dsn, e.text, w.text, e.reason FROM event e"
 		" LEFT JOIN word w ON w.id = e.relay WHERE e.id > ?1 ORDER BY 1 LIMIT ?2",
-	[SQL_QUEUED_OF] = "SELECT id, arrival, id, 0, NULL, NULL, sender, NULL FROM message WHERE id = ?",
+	[SQL_QUEUED_OF] = "SELECT id, arrival, id, 0, NULL, NULL, sender, NULL, NULL FROM message WHERE id = ?",
 	[SQL_HOURS] = "SELECT id, sent, failed FROM hour WHERE id > ? AND id <= ?",
 	[SQL_COUNTERS] = "SELECT sum(sent), sum(failed) FROM hour WHERE id >= 0",
 

@@ -7,32 +7,31 @@
 #include <stdio.h>
 #include <string.h>
 
-static void error_fill(struct error *e, int code, const char *dsn, const char *fmt, va_list ap)
+static void error_fill(struct error *e, enum reason reason, const char *fmt, va_list ap)
 {
-	e->code = code;
-	snprintf(e->dsn, sizeof(e->dsn), "%s", dsn ? dsn : "");
+	e->reason = reason;
 	vsnprintf(e->text, sizeof(e->text), fmt, ap);
 	text_clean(e->text);
 }
 
-int error_set(struct error *e, int code, const char *dsn, const char *fmt, ...)
+int error_set(struct error *e, enum reason reason, const char *fmt, ...)
 {
 	va_list ap;
 
 	va_start(ap, fmt);
-	error_fill(e, code, dsn, fmt, ap);
+	error_fill(e, reason, fmt, ap);
 	va_end(ap);
 	return -1;
 }
 
-int error_sys(struct error *e, int code, const char *dsn, const char *fmt, ...)
+int error_sys(struct error *e, enum reason reason, const char *fmt, ...)
 {
 	int saved = errno;
 	va_list ap;
 	size_t n;
 
 	va_start(ap, fmt);
-	error_fill(e, code, dsn, fmt, ap);
+	error_fill(e, reason, fmt, ap);
 	va_end(ap);
 	n = strlen(e->text);
 	snprintf(e->text + n, sizeof(e->text) - n, ": %s", strerror(saved));
@@ -53,4 +52,14 @@ int error_prefix(struct error *e, const char *fmt, ...)
 	n = strlen(e->text);
 	snprintf(e->text + n, sizeof(e->text) - n, ": %s", old);
 	return -1;
+}
+
+int error_exit(const struct error *e)
+{
+	return reason_exit(e->reason);
+}
+
+const char *error_dsn(const struct error *e)
+{
+	return reason_dsn(e->reason);
 }

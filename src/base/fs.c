@@ -27,11 +27,11 @@ int fs_check(const char *dir, struct error *err)
 	const char *name;
 
 	if (statfs(dir, &fs) < 0)
-		return error_sys(err, EX_UNAVAILABLE, "4.3.0", "queue directory %s", dir);
+		return error_sys(err, REASON_UNAVAILABLE, "queue directory %s", dir);
 	name = fs_refused((unsigned long)fs.f_type);
 	if (!name)
 		return 0;
-	return error_set(err, EX_CONFIG, "4.3.0",
+	return error_set(err, REASON_CONFIG,
 			 "queue directory %s is on %s, where a queue can lose mail: set queue_directory to a local disk", dir,
 			 name);
 }

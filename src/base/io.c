@@ -164,23 +164,23 @@ static int read_to_end(int fd, const char *path, struct buf *out, struct error *
 		ssize_t got = io_read(fd, piece, sizeof(piece));
 
 		if (got < 0)
-			return error_sys(err, EX_IOERR, "4.3.0", "cannot read %s", path);
+			return error_sys(err, REASON_IO, "cannot read %s", path);
 		if (got == 0)
 			return 0;
 		if (buf_add(out, piece, (size_t)got) < 0 && (size_t)got <= out->max - out->len)
-			return error_set(err, EX_OSERR, "4.3.0", "no memory for %s", path);
+			return error_set(err, REASON_SYSTEM, "no memory for %s", path);
 		if (!buf_ok(out))
-			return error_set(err, EX_DATAERR, "4.3.0", "%s is larger than %zu bytes", path, out->max);
+			return error_set(err, REASON_DATA, "%s is larger than %zu bytes", path, out->max);
 		explicit_bzero(piece, (size_t)got);
 	}
 }
 
 /* What is short here and now says nothing about the file. */
-static int code_of_open(void)
+static enum reason reason_of_open(void)
 {
 	if (errno == EMFILE || errno == ENFILE || errno == ENOMEM)
-		return EX_OSERR;
-	return errno == EACCES ? EX_NOPERM : EX_NOINPUT;
+		return REASON_SYSTEM;
+	return errno == EACCES ? REASON_PERMISSION : REASON_NO_INPUT;
 }
 
 int io_read_file(const char *path, bool nofollow, struct buf *out, struct stat *st, struct error *err)
@@ -190,11 +190,11 @@ int io_read_file(const char *path, bool nofollow, struct buf *out, struct stat *
 	int rc;
 
 	if (fd < 0)
-		return error_sys(err, code_of_open(), "4.3.0", "cannot open %s", path);
+		return error_sys(err, reason_of_open(), "cannot open %s", path);
 	if (fstat(fd, &mine) < 0)
-		rc = error_sys(err, EX_IOERR, "4.3.0", "cannot stat %s", path);
+		rc = error_sys(err, REASON_IO, "cannot stat %s", path);
 	else if (!S_ISREG(mine.st_mode))
-		rc = error_set(err, EX_NOINPUT, "4.3.0", "%s is %s, and a file is wanted", path,
+		rc = error_set(err, REASON_NO_INPUT, "%s is %s, and a file is wanted", path,
 			       S_ISDIR(mine.st_mode) ? "a directory" : "not a regular file");
 	else
 		rc = read_to_end(fd, path, out, err);
@@ -208,17 +208,17 @@ static int write_and_sync(int fd, const char *path, const void *p, size_t n, mod
 {
 	struct stat old;
 
-	if (stat(path, &old) == 0) {
+	if (lstat(path, &old) == 0) {
 		if (!S_ISREG(old.st_mode))
-			return error_set(err, EX_CANTCREAT, NULL, "%s is not a regular file; it was left as it is", path);
+			return error_set(err, REASON_CANNOT_CREATE, "%s is not a regular file; it was left as it is", path);
 		mode = old.st_mode & 07777;
 		if (fchown(fd, old.st_uid, old.st_gid) < 0 && errno != EPERM)
-			return error_sys(err, EX_CANTCREAT, NULL, "cannot set the owner of the new %s", path);
+			return error_sys(err, REASON_CANNOT_CREATE, "cannot set the owner of the new %s", path);
 	}
 	if (fchmod(fd, mode) < 0)
-		return error_sys(err, EX_CANTCREAT, NULL, "cannot set the mode of the new %s", path);
+		return error_sys(err, REASON_CANNOT_CREATE, "cannot set the mode of the new %s", path);
 	if (io_write_all(fd, p, n, DEADLINE_NEVER) < 0 || fsync(fd) < 0)
-		return error_sys(err, EX_IOERR, NULL, "cannot write the new %s", path);
+		return error_sys(err, REASON_IO, "cannot write the new %s", path);
 	return 0;
 }
 
@@ -239,21 +239,21 @@ int io_replace_file(const char *path, const void *p, size_t n, mode_t mode, stru
 	int fd, rc;
 
 	if (snprintf(tmp, sizeof(tmp), "%s.XXXXXX", path) >= (int)sizeof(tmp))
-		return error_set(err, EX_CANTCREAT, NULL, "the path %s is too long", path);
+		return error_set(err, REASON_CANNOT_CREATE, "the path %s is too long", path);
 	fd = mkostemp(tmp, O_CLOEXEC);
 	if (fd < 0)
-		return error_sys(err, EX_CANTCREAT, NULL, "cannot make a file beside %s", path);
+		return error_sys(err, REASON_CANNOT_CREATE, "cannot make a file beside %s", path);
 	rc = write_and_sync(fd, path, p, n, mode, err);
 	if (close(fd) < 0 && rc == 0)
-		rc = error_sys(err, EX_IOERR, NULL, "cannot close the new %s", path);
+		rc = error_sys(err, REASON_IO, "cannot close the new %s", path);
 	if (rc == 0 && rename(tmp, path) < 0)
-		rc = error_sys(err, EX_CANTCREAT, NULL, "cannot rename the new %s into place", path);
+		rc = error_sys(err, REASON_CANNOT_CREATE, "cannot rename the new %s into place", path);
 	if (rc < 0) {
 		unlink(tmp);
 		return -1;
 	}
 	if (sync_parent(path) < 0)
-		return error_sys(err, EX_IOERR, NULL, "cannot sync the directory of %s", path);
+		return error_sys(err, REASON_IO, "cannot sync the directory of %s", path);
 	return 0;
 }
 

@@ -5,7 +5,12 @@ libbase_a_SOURCES = \
 	src/base/reasons.def src/base/reason.c src/base/reason.h \
 	src/base/error.c src/base/error.h \
 	src/base/buf.c src/base/buf.h \
-	src/base/text.c src/base/text.h \
+	src/base/span.c src/base/span.h \
+	src/base/number.c src/base/number.h \
+	src/base/printable.c src/base/printable.h \
+	src/base/base64.c src/base/base64.h \
+	src/base/random.c src/base/random.h \
+	src/base/text.h \
 	src/base/array.c src/base/array.h \
 	src/base/spool.c src/base/spool.h \
 	src/base/deadline.c src/base/deadline.h \
@@ -16,5 +21,6 @@ libbase_a_SOURCES = \
 	src/base/log.c src/base/log.h \
 	src/base/proc.c src/base/proc.h \
 	src/base/sandbox.c src/base/sandbox_calls.c src/base/sandbox.h \
-	src/base/step.c src/base/step.h
+	src/base/step.c src/base/step.h \
+	src/base/trust.c src/base/trust.h
 libbase_a_CPPFLAGS = $(AM_CPPFLAGS) $(SECCOMP_CFLAGS)

@@ -108,11 +108,11 @@ pid_t proc_start(const struct proc_spec *spec, struct error *err)
 	ssize_t got;
 
 	if (pipe2(report, O_CLOEXEC) < 0)
-		return error_sys(err, EX_OSERR, "4.3.0", "cannot make a pipe");
+		return error_sys(err, REASON_SYSTEM, "cannot make a pipe");
 	pid = fork_for_exec(spec, report[1], parent);
 	close(report[1]);
 	if (pid < 0) {
-		error_sys(err, EX_OSERR, "4.3.0", "cannot fork");
+		error_sys(err, REASON_SYSTEM, "cannot fork");
 		close(report[0]);
 		return -1;
 	}
@@ -123,7 +123,7 @@ pid_t proc_start(const struct proc_spec *spec, struct error *err)
 	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
 		;
 	errno = why;
-	return error_sys(err, EX_OSFILE, "4.3.0", "cannot run %s", spec->path);
+	return error_sys(err, REASON_SYSTEM_FILE, "cannot run %s", spec->path);
 }
 
 static bool is_wholly(uid_t uid, gid_t gid)
@@ -143,14 +143,14 @@ int proc_become(uid_t uid, gid_t gid, const char *name, struct error *err)
 
 		/* A container without CAP_SETGID has nothing to give up. */
 		if (rc < 0 && !(errno == EPERM && is_wholly(uid, gid)))
-			return error_sys(err, EX_OSERR, NULL, "cannot set the groups of uid %u", (unsigned)uid);
+			return error_sys(err, REASON_SYSTEM, "cannot set the groups of uid %u", (unsigned)uid);
 	}
 	if (is_wholly(uid, gid))
 		return 0;
 	if (setresgid(gid, gid, gid) < 0 || setresuid(uid, uid, uid) < 0)
-		return error_sys(err, EX_NOPERM, NULL, "cannot become uid %u gid %u", (unsigned)uid, (unsigned)gid);
+		return error_sys(err, REASON_PERMISSION, "cannot become uid %u gid %u", (unsigned)uid, (unsigned)gid);
 	if (!is_wholly(uid, gid) || (uid != 0 && setuid(0) == 0))
-		return error_set(err, EX_OSERR, NULL, "uid %u could not be kept", (unsigned)uid);
+		return error_set(err, REASON_SYSTEM, "uid %u could not be kept", (unsigned)uid);
 	return 0;
 }
 
@@ -160,16 +160,16 @@ int proc_become_owner(const char *dir, uid_t *owner, struct error *err)
 	struct stat st;
 
 	if (stat(dir, &st) < 0)
-		return error_sys(err, EX_UNAVAILABLE, "4.3.0", "queue directory %s", dir);
+		return error_sys(err, REASON_UNAVAILABLE, "queue directory %s", dir);
 	if (owner)
 		*owner = st.st_uid;
 	if (geteuid() == st.st_uid && (geteuid() != 0 || st.st_uid == 0))
 		return 0;
 	pw = getpwuid(st.st_uid);
 	if (geteuid() != 0 && pw)
-		return error_set(err, EX_NOPERM, "4.3.0", "the queue in %s belongs to %s: run this as root", dir, pw->pw_name);
+		return error_set(err, REASON_PERMISSION, "the queue in %s belongs to %s: run this as root", dir, pw->pw_name);
 	if (geteuid() != 0)
-		return error_set(err, EX_NOPERM, "4.3.0", "the queue in %s belongs to uid %u: run this as root or as that user",
+		return error_set(err, REASON_PERMISSION, "the queue in %s belongs to uid %u: run this as root or as that user",
 				 dir, (unsigned)st.st_uid);
 	return proc_become(st.st_uid, pw ? pw->pw_gid : st.st_gid, pw ? pw->pw_name : NULL, err);
 }

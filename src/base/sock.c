@@ -65,7 +65,7 @@ int sock_listen(const char *path, mode_t mode, struct error *err)
 
 	if (fd >= 0 && bind_and_listen(fd, path, mode) == 0)
 		return fd;
-	error_sys(err, EX_CANTCREAT, NULL, "cannot listen at %s", path);
+	error_sys(err, REASON_CANNOT_CREATE, "cannot listen at %s", path);
 	if (fd >= 0)
 		close(fd);
 	return -1;

@@ -62,7 +62,7 @@ static int open_file(const struct spool *s, struct error *err)
 	if (s->dir) {
 		int fd = open_in(s->dir);
 
-		return fd >= 0 ? fd : error_sys(err, EX_TEMPFAIL, "4.3.1", "cannot write to %s", s->dir);
+		return fd >= 0 ? fd : error_sys(err, REASON_STORAGE_FULL, "cannot write to %s", s->dir);
 	}
 	for (size_t i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++) {
 		int fd = dirs[i] && dirs[i][0] == '/' ? open_in(dirs[i]) : -1;
@@ -70,7 +70,7 @@ static int open_file(const struct spool *s, struct error *err)
 		if (fd >= 0)
 			return fd;
 	}
-	return error_sys(err, EX_TEMPFAIL, "4.3.1", "cannot make a temporary file in TMPDIR, /tmp, /var/tmp or /dev/shm");
+	return error_sys(err, REASON_STORAGE_FULL, "cannot make a temporary file in TMPDIR, /tmp, /var/tmp or /dev/shm");
 }
 
 static int write_out(struct spool *s, const char *p, size_t n, struct error *err)
@@ -80,7 +80,7 @@ static int write_out(struct spool *s, const char *p, size_t n, struct error *err
 	if (s->fd < 0)
 		return -1;
 	if (io_write_all(s->fd, p, n, DEADLINE_NEVER) < 0)
-		return error_sys(err, EX_TEMPFAIL, "4.3.1", "cannot write %s%s", s->dir ? "to " : "the temporary file", s->dir ? s->dir : "");
+		return error_sys(err, REASON_STORAGE_FULL, "cannot write %s%s", s->dir ? "to " : "the temporary file", s->dir ? s->dir : "");
 	s->written += n;
 	return 0;
 }
@@ -88,13 +88,13 @@ static int write_out(struct spool *s, const char *p, size_t n, struct error *err
 int spool_add(struct spool *s, const char *p, size_t n, struct error *err)
 {
 	if (s->memory.len + n <= LIMIT_CHUNK)
-		return buf_add(&s->memory, p, n) < 0 ? error_set(err, EX_TEMPFAIL, "4.3.0", "out of memory") : 0;
+		return buf_add(&s->memory, p, n) < 0 ? error_set(err, REASON_TEMPORARY, "out of memory") : 0;
 	if (write_out(s, buf_str(&s->memory), s->memory.len, err) < 0)
 		return -1;
 	buf_reset(&s->memory);
 	if (n > LIMIT_CHUNK / 2)
 		return write_out(s, p, n, err);
-	return buf_add(&s->memory, p, n) < 0 ? error_set(err, EX_TEMPFAIL, "4.3.0", "out of memory") : 0;
+	return buf_add(&s->memory, p, n) < 0 ? error_set(err, REASON_TEMPORARY, "out of memory") : 0;
 }
 
 uint64_t spool_size(const struct spool *s)
@@ -111,7 +111,7 @@ ssize_t spool_read(const struct spool *s, uint64_t offset, char *p, size_t n, st
 		if (n > s->written - offset)
 			n = (size_t)(s->written - offset);
 		got = io_pread_full(s->fd, p, n, offset);
-		return got > 0 ? got : error_sys(err, EX_TEMPFAIL, "4.3.0", "cannot read the temporary file");
+		return got > 0 ? got : error_sys(err, REASON_TEMPORARY, "cannot read the temporary file");
 	}
 	offset -= s->written;
 	left = offset < s->memory.len ? s->memory.len - offset : 0;

@@ -3,4 +3,4 @@ noinst_LIBRARIES += libcontrol.a
 libcontrol_a_SOURCES = \
 	src/control/control.h \
 	src/control/request.c \
-	src/control/ask.c
+	src/control/client.c

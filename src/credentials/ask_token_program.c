@@ -89,7 +89,7 @@ static int start(struct conf *c, struct conf_question *q, struct error *err)
 	int ends[2], n = 0;
 
 	if (!io_program_path("outpost-token", HELPERDIR, path, sizeof(path)))
-		return error_set(err, EX_OSFILE, "4.3.0", "the path of outpost-token is too long");
+		return error_set(err, REASON_SYSTEM_FILE, "the path of outpost-token is too long");
 	fill_env(env, credentials, sizeof(credentials));
 	argv[n++] = path;
 	argv[n++] = verb;
@@ -100,7 +100,7 @@ static int start(struct conf *c, struct conf_question *q, struct error *err)
 	argv[n++] = q->sender;
 	argv[n] = NULL;
 	if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0)
-		return error_sys(err, EX_OSERR, "4.3.0", "cannot make a pipe");
+		return error_sys(err, REASON_SYSTEM, "cannot make a pipe");
 	fcntl(ends[1], F_SETFL, 0);
 	fds[0].from = ends[1];
 	q->pid = proc_start(&spec, err);
@@ -141,7 +141,7 @@ int conf_credential_ask(struct conf *c, const struct conf_relay *r, const char *
 		return 1;
 	q = calloc(1, sizeof(*q));
 	if (!q)
-		return error_set(err, EX_OSERR, "4.3.0", "out of memory");
+		return error_set(err, REASON_SYSTEM, "out of memory");
 	q->fd = -1;
 	q->relay = *r;
 	snprintf(q->sender, sizeof(q->sender), "%s", sender);
@@ -179,12 +179,12 @@ static int read_answer(struct conf *c, struct conf_question *q, struct conf_cred
 
 	said = take_value(&text, "status=");
 	if (!text_u64(said, 255, &status))
-		return error_set(err, EX_TEMPFAIL, "4.7.0", "asking for the password took too long, or outpost-token died");
+		return error_set(err, REASON_CREDENTIAL_UNAVAILABLE, "asking for the password took too long, or outpost-token died");
 	if (status != 0) {
 		bool none = take_value(&text, "none=").n > 0;
 
 		said = take_value(&text, "text=");
-		error_set(err, (int)status, status == EX_TEMPFAIL ? "4.7.0" : "4.7.8", "%.*s", (int)said.n, said.p);
+		error_set(err, conf_credential_reason((int)status), "%.*s", (int)said.n, said.p);
 		return none ? 0 : -1;
 	}
 	buf_init(&rest, 4 * LIMIT_SECRET);
@@ -258,7 +258,7 @@ int conf_question_answer(const char *dir, const char *relay, const char *sender,
 		buf_addf(answer, "expires=%lld\n", (long long)conf_answers_left(c));
 		conf_credential_wipe(&cr);
 	} else {
-		buf_addf(answer, "status=%d\n%stext=%s\n", err.code ? err.code : EX_CONFIG, rc == 0 ? "none=1\n" : "", err.text);
+		buf_addf(answer, "status=%d\n%stext=%s\n", err.reason ? error_exit(&err) : EX_CONFIG, rc == 0 ? "none=1\n" : "", err.text);
 	}
 	conf_free(c);
 	return buf_ok(answer) ? 0 : -1;

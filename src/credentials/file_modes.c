@@ -34,7 +34,7 @@ static int mend(const char *path, gid_t group, mode_t also, struct buf *said, st
 	    ((st.st_mode & 077) == 0 || (st.st_mode & 07777) == also) &&
 	    !(st.st_gid == group && (st.st_mode & 07777) == 0640)) {
 		if (fchown(fd, 0, group) < 0 || fchmod(fd, 0640) < 0)
-			rc = error_sys(err, EX_NOPERM, NULL, "cannot set %s to group %u and mode 0640", path, (unsigned)group);
+			rc = error_sys(err, REASON_PERMISSION, "cannot set %s to group %u and mode 0640", path, (unsigned)group);
 		else
 			buf_addf(said, "%s is now root:%s 0640, so that outpost can read it\n", path,
 				 group_name(group, number, sizeof(number)));
@@ -55,7 +55,7 @@ static int mend_element(struct conf *c, struct span element, gid_t group, struct
 		return 0;
 	path = span_dup((struct span){slash, element.n - (size_t)(slash - element.p)});
 	if (!path)
-		return error_set(err, EX_OSERR, NULL, "out of memory");
+		return error_set(err, REASON_SYSTEM, "out of memory");
 	rc = mend(path, group, 0600, said, err);
 	free(path);
 	return rc;

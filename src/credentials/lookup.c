@@ -45,7 +45,7 @@ int conf_secret_file(struct conf *c, const char *path, const struct stat *st, st
 	if (!who)
 		return 0;
 	commands(c, path, type, sizeof(type));
-	return error_set(err, EX_CONFIG, "4.3.5", "%s holds a password and is open to %s; type: %s", path, who, type);
+	return error_set(err, REASON_CREDENTIAL_EXPOSED, "%s holds a password and is open to %s; type: %s", path, who, type);
 }
 
 /* The directory on the way to path, links followed, behind which nothing can be seen. (glibc leaves the place where realpath
@@ -66,7 +66,7 @@ static bool closed_directory(const char *path, char out[PATH_MAX])
 
 static int fail_closed(const char *path, const char *directory, struct error *err)
 {
-	return error_set(err, EX_NOPERM, "4.3.5", "%s cannot be read by outpost's user, who may not enter %s; type: chmod o+x %s",
+	return error_set(err, REASON_PERMISSION, "%s cannot be read by outpost's user, who may not enter %s; type: chmod o+x %s",
 			 path, directory, directory);
 }
 
@@ -79,7 +79,14 @@ int conf_readable(struct conf *c, struct error *err)
 	if (closed_directory(c->path, directory))
 		return fail_closed(c->path, directory, err);
 	commands(c, c->path, type, sizeof(type));
-	return error_set(err, EX_NOPERM, "4.3.5", "%s cannot be read by outpost's user; type: %s", c->path, type);
+	return error_set(err, REASON_PERMISSION, "%s cannot be read by outpost's user; type: %s", c->path, type);
+}
+
+enum reason conf_credential_reason(int status)
+{
+	if (status == EX_NOPERM)
+		return REASON_LOGIN_FAILED;
+	return status == EX_CONFIG ? REASON_CREDENTIAL_CONFIG : REASON_CREDENTIAL_UNAVAILABLE;
 }
 
 int conf_secret_unreadable(struct conf *c, const char *path, struct error *err)
@@ -93,7 +100,7 @@ int conf_secret_unreadable(struct conf *c, const char *path, struct error *err)
 			 conf_str(c, P_mail_owner), path, path);
 	else
 		snprintf(type, sizeof(type), "chown %u %s && chmod 0600 %s", (unsigned)geteuid(), path, path);
-	return error_set(err, EX_NOPERM, "4.3.5", "%s cannot be read by outpost's user; type: %s", path, type);
+	return error_set(err, REASON_CREDENTIAL_UNREADABLE, "%s cannot be read by outpost's user; type: %s", path, type);
 }
 
 /* ---- keys */
@@ -201,11 +208,11 @@ int conf_split_secret(const struct buf *value, const char *key, struct conf_cred
 	const char *colon = memchr(buf_str(value), ':', value->len);
 
 	if (!colon || colon == value->data)
-		return error_set(err, EX_CONFIG, "4.7.8", "the password map's entry for %s is not user:password", key);
+		return error_set(err, REASON_CREDENTIAL_CONFIG, "the password map's entry for %s is not user:password", key);
 	buf_add(&cr->user, value->data, (size_t)(colon - value->data));
 	buf_adds(&cr->secret, colon + 1);
 	if (!buf_ok(&cr->user) || !buf_ok(&cr->secret))
-		return error_set(err, EX_CONFIG, "4.7.8", "the password map's entry for %s is too long", key);
+		return error_set(err, REASON_CREDENTIAL_CONFIG, "the password map's entry for %s is too long", key);
 	cr->kind = 'P';
 	return 1;
 }
@@ -219,7 +226,7 @@ static int none_found(struct conf *c, const struct keys *k, struct error *err)
 	conf_shown(c, P_smtp_sasl_password_maps, true, &where);
 	for (size_t i = 0; i < k->n; i++)
 		buf_addf(&tried, "%s%s", i ? ", " : "", k->list[i]);
-	error_set(err, EX_CONFIG, "4.7.8", "no password for this relay in smtp_sasl_password_maps (%s); keys tried: %s",
+	error_set(err, REASON_CREDENTIAL_MISSING, "no password for this relay in smtp_sasl_password_maps (%s); keys tried: %s",
 		  where.len ? buf_str(&where) : "not set in main.cf", buf_str(&tried));
 	buf_free(&tried);
 	buf_free(&where);

@@ -46,7 +46,7 @@ struct reader {
 
 static int bad(const struct oauth2 *o, unsigned line, struct error *err, const char *words)
 {
-	return error_set(err, EX_CONFIG, "4.3.5", "%s:%u: %s", o->path, line, words);
+	return error_set(err, REASON_CONFIG, "%s:%u: %s", o->path, line, words);
 }
 
 static int take_preset(struct reader *r, struct span value, unsigned line, struct error *err)
@@ -131,7 +131,7 @@ static void apply_preset(struct oauth2 *o, const struct preset *p)
 
 static int incomplete(const struct oauth2 *o, struct error *err, const char *words)
 {
-	return error_set(err, EX_CONFIG, "4.3.5", "%s: %s", o->path, words);
+	return error_set(err, REASON_CONFIG, "%s: %s", o->path, words);
 }
 
 static int check(const struct oauth2 *o, struct error *err)
@@ -194,7 +194,7 @@ int oauth2_token_file(const struct oauth2 *o, const char *queue_dir, char *out, 
 	else
 		n = snprintf(out, size, "%s/oauth2-%s", queue_dir, user);
 	if (n < 0 || (size_t)n >= size || out[0] != '/')
-		return error_set(err, EX_CONFIG, "4.3.5", "%s: token_file is no absolute path", o->path);
+		return error_set(err, REASON_CONFIG, "%s: token_file is no absolute path", o->path);
 	return 0;
 }
 
@@ -206,7 +206,7 @@ static int try_file(struct conf *c, const char *path, const char *user, char *to
 	int rc;
 
 	if (!o)
-		return error_set(err, EX_OSERR, "4.3.0", "out of memory");
+		return error_set(err, REASON_SYSTEM, "out of memory");
 	rc = oauth2_load(path, o, err);
 	if (rc == 0 && user && !ascii_case_equal(user, o->user))
 		rc = 1;
@@ -231,8 +231,8 @@ int conf_oauth2_file(struct conf *c, const char *user, char *file, size_t fsize,
 			return rc;
 	}
 	if (user)
-		return error_set(err, EX_CONFIG, NULL, "no oauth2: map in smtp_sasl_password_maps is for user %s", user);
-	return error_set(err, EX_CONFIG, NULL, "smtp_sasl_password_maps names no oauth2: map");
+		return error_set(err, REASON_CONFIG, "no oauth2: map in smtp_sasl_password_maps is for user %s", user);
+	return error_set(err, REASON_CONFIG, "smtp_sasl_password_maps names no oauth2: map");
 }
 
 bool conf_oauth2_tokens(struct conf *c, size_t n, char *tokens, size_t size)

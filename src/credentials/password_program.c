@@ -112,11 +112,11 @@ static int run(struct run *r, char *const *argv, char *const *env, int seconds, 
 	bool done;
 
 	if (pipe2(out, O_CLOEXEC) < 0)
-		return error_sys(err, EX_OSERR, "4.3.0", "cannot make a pipe");
+		return error_sys(err, REASON_SYSTEM, "cannot make a pipe");
 	if (pipe2(errors, O_CLOEXEC) < 0) {
 		close(out[0]);
 		close(out[1]);
-		return error_sys(err, EX_OSERR, "4.3.0", "cannot make a pipe");
+		return error_sys(err, REASON_SYSTEM, "cannot make a pipe");
 	}
 	r->pid = start(argv, env, out, errors, err);
 	close(out[1]);
@@ -133,9 +133,9 @@ static int run(struct run *r, char *const *argv, char *const *env, int seconds, 
 	close_end(&r->err);
 	status = reap(r, !done || r->too_much, until);
 	if (r->too_much)
-		return error_set(err, EX_TEMPFAIL, "4.7.8", "%s wrote more than %u bytes", argv[0], (unsigned)r->output.max);
+		return error_set(err, REASON_CREDENTIAL_UNAVAILABLE, "%s wrote more than %u bytes", argv[0], (unsigned)r->output.max);
 	if (!done || (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL && deadline_over(until)))
-		return error_set(err, EX_TEMPFAIL, "4.7.8", "%s took more than %d seconds", argv[0], seconds);
+		return error_set(err, REASON_CREDENTIAL_UNAVAILABLE, "%s took more than %d seconds", argv[0], seconds);
 	return status;
 }
 
@@ -195,14 +195,14 @@ static int parse_answer(const struct buf *output, const char *user, char kind, s
 		}
 	}
 	if (expires.n && !text_u64(span_trim(expires), 365 * 86400, &seconds))
-		return error_set(err, EX_TEMPFAIL, "4.7.8", "%s: expires= is no number of seconds", path);
+		return error_set(err, REASON_CREDENTIAL_UNAVAILABLE, "%s: expires= is no number of seconds", path);
 	if (!name.n || (!password.n && !token.n))
-		return error_set(err, EX_TEMPFAIL, "4.7.8", "%s did not say user:password", path);
+		return error_set(err, REASON_CREDENTIAL_UNAVAILABLE, "%s did not say user:password", path);
 	out->kind = token.n ? 'T' : 'P';
 	buf_add(&out->user, name.p, name.n);
 	buf_add(&out->secret, token.n ? token.p : password.p, token.n ? token.n : password.n);
 	*keep_s = (int64_t)seconds;
-	return buf_ok(&out->user) && buf_ok(&out->secret) ? 1 : error_set(err, EX_TEMPFAIL, "4.7.8", "%s said too much", path);
+	return buf_ok(&out->user) && buf_ok(&out->secret) ? 1 : error_set(err, REASON_CREDENTIAL_UNAVAILABLE, "%s said too much", path);
 }
 
 int conf_answer_parse(const struct buf *output, struct conf_credential *out, int64_t *keep_s, struct error *err)
@@ -329,12 +329,12 @@ static int split_command(const char *spec, const char *key, struct command *cmd,
 		}
 		cmd->words[cmd->n] = with_key(word, key);
 		if (!cmd->words[cmd->n])
-			return error_set(err, EX_OSERR, "4.3.0", "out of memory");
+			return error_set(err, REASON_SYSTEM, "out of memory");
 		cmd->with_key |= cmd->n && span_is(word, "%k");
 		cmd->n++;
 	}
 	if (!cmd->n || cmd->words[0][0] != '/')
-		return error_set(err, EX_CONFIG, "4.3.5", "exec: wants the path of a program");
+		return error_set(err, REASON_CONFIG, "exec: wants the path of a program");
 	if (cmd->n == 1) {
 		cmd->words[cmd->n++] = strdup(key);
 		cmd->with_key = true;
@@ -348,9 +348,9 @@ static int check_program(const char *path, struct error *err)
 	struct stat st;
 
 	if (stat(path, &st) < 0)
-		return error_sys(err, EX_CONFIG, "4.3.5", "exec: cannot find %s", path);
+		return error_sys(err, REASON_CONFIG, "exec: cannot find %s", path);
 	if (st.st_mode & 002)
-		return error_set(err, EX_CONFIG, "4.3.5", "exec: %s can be changed by everybody; type: chmod o-w %s", path, path);
+		return error_set(err, REASON_CONFIG, "exec: %s can be changed by everybody; type: chmod o-w %s", path, path);
 	return 0;
 }
 
@@ -361,9 +361,9 @@ static int judge_status(const char *path, int status, const struct buf *output, 
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
 		return 1;
 	if (WIFEXITED(status))
-		return error_set(err, EX_TEMPFAIL, "4.7.8", "%s failed with status %d; its words are in the log", path,
+		return error_set(err, REASON_CREDENTIAL_UNAVAILABLE, "%s failed with status %d; its words are in the log", path,
 				 WEXITSTATUS(status));
-	return error_set(err, EX_TEMPFAIL, "4.7.8", "%s was ended by signal %d", path, WTERMSIG(status));
+	return error_set(err, REASON_CREDENTIAL_UNAVAILABLE, "%s was ended by signal %d", path, WTERMSIG(status));
 }
 
 static int ask_program(struct conf *c, struct command *cmd, const char *key, struct conf_credential *out, int64_t *keep_s,
@@ -421,8 +421,7 @@ static int token_failed(int status, const struct buf *errors, struct error *err)
 	span_word(&rest, "\r\n", &line);
 	if (line.n > sizeof(prefix) && memcmp(line.p, prefix, sizeof(prefix) - 1) == 0)
 		line = (struct span){line.p + sizeof(prefix) - 1, line.n - (sizeof(prefix) - 1)};
-	return error_set(err, code ? code : EX_TEMPFAIL, code == EX_CONFIG || code == EX_NOPERM ? "4.7.8" : "4.7.0", "%.*s",
-			 (int)line.n, line.p);
+	return error_set(err, conf_credential_reason(code), "%.*s", (int)line.n, line.p);
 }
 
 static int ask_token(struct conf *c, const char *file, const char *tokens, struct conf_credential *out, int64_t *keep_s,
@@ -436,7 +435,7 @@ static int ask_token(struct conf *c, const char *file, const char *tokens, struc
 	struct run r;
 
 	if (!io_program_path("outpost-token", HELPERDIR, path, sizeof(path)))
-		return error_set(err, EX_OSFILE, "4.3.0", "the path of outpost-token is too long");
+		return error_set(err, REASON_SYSTEM_FILE, "the path of outpost-token is too long");
 	snprintf(limit, sizeof(limit), "%d", seconds > 3 ? seconds - 2 : 1);
 	env[0] = path_env;
 	argv[n++] = path;
@@ -470,14 +469,14 @@ int conf_oauth2_get(struct conf *c, const char *file, struct conf_credential *ou
 	int rc;
 
 	if (stat(file, &st) < 0 && errno == ENOENT)
-		return error_sys(err, EX_CONFIG, "4.3.5", "smtp_sasl_password_maps: oauth2: cannot open %s", file);
+		return error_sys(err, REASON_CONFIG, "smtp_sasl_password_maps: oauth2: cannot open %s", file);
 	if (stat(file, &st) == 0 && conf_secret_file(c, file, &st, err) < 0)
 		return -1;
 	if (!c->refused && conf_answer_find(c, file, "", out))
 		return 1;
 	o = malloc(sizeof(*o));
 	if (!o)
-		return error_set(err, EX_OSERR, "4.3.0", "out of memory");
+		return error_set(err, REASON_SYSTEM, "out of memory");
 	rc = oauth2_load(file, o, err);
 	if (rc == 0)
 		rc = oauth2_token_file(o, conf_str(c, P_queue_directory), tokens, sizeof(tokens), err);
@@ -496,6 +495,6 @@ int conf_oauth2_get(struct conf *c, const char *file, struct conf_credential *ou
 {
 	(void)c;
 	(void)out;
-	return error_set(err, EX_CONFIG, "4.3.5", "oauth2:%s: this outpost was built with --disable-oauth2", file);
+	return error_set(err, REASON_CONFIG, "oauth2:%s: this outpost was built with --disable-oauth2", file);
 }
 #endif

@@ -116,7 +116,7 @@ int delivery_get_session(struct frame *f, struct delivery_session *s, struct err
 
 	memset(s, 0, sizeof(*s));
 	if (n > PAIRS_MAX)
-		return error_set(err, EX_PROTOCOL, "4.3.0", "session with %u settings", n);
+		return error_set(err, REASON_PROTOCOL, "session with %u settings", n);
 	while (n--) {
 		struct span key = frame_get_str(f), value = frame_get_str(f);
 		const struct field *field = find_field(key);
@@ -124,14 +124,14 @@ int delivery_get_session(struct frame *f, struct delivery_session *s, struct err
 		if (f->bad)
 			break;
 		if (!field)
-			return error_set(err, EX_PROTOCOL, "4.3.0", "unknown session setting \"%.*s\"",
+			return error_set(err, REASON_PROTOCOL, "unknown session setting \"%.*s\"",
 					 (int)(key.n > 40 ? 40 : key.n), key.p);
 		if (get_field(s, field, value) < 0)
-			return error_set(err, EX_CONFIG, "4.3.5", "the value of %s does not fit or is malformed",
+			return error_set(err, REASON_CONFIG, "the value of %s does not fit or is malformed",
 					 field->key);
 	}
 	if (!frame_end(f))
-		return error_set(err, EX_PROTOCOL, "4.3.0", "malformed session frame");
+		return error_set(err, REASON_PROTOCOL, "malformed session frame");
 	return 0;
 }
 
@@ -275,7 +275,7 @@ int delivery_get_message(struct frame *f, struct delivery_message *m, struct err
 		return 0;
 bad:
 	delivery_free_message(m);
-	return error_set(err, EX_PROTOCOL, "4.3.0", "malformed message frame, or no memory for it");
+	return error_set(err, REASON_PROTOCOL, "malformed message frame, or no memory for it");
 }
 
 void delivery_free_message(struct delivery_message *m)

@@ -28,7 +28,7 @@ enum delivery_frame {
 	/* outpostd to the agent */
 	TO_AGENT_SESSION = 1,	/* see below */
 	TO_AGENT_SECRET,	/* str user, str secret, u8 kind ('P' password, 'T' token), str digest name (log only) */
-	TO_AGENT_NO_SECRET,	/* u32 exit code, str text: the credential can't be had */
+	TO_AGENT_NO_SECRET,	/* str name of the reason, str text: the credential can't be had */
 	TO_AGENT_START,		/* struct delivery_message */
 	TO_AGENT_BODY,		/* u64 seq, str bytes: a piece of the message, canonical LF form, header rewritten */
 	TO_AGENT_BODY_END,	/* u64 seq */

@@ -15,8 +15,8 @@
  *   standard input: stall, garbage, floods receive.c: a deadline; the strict decoder; nothing is visible before its end
  *   standard output: full or closed        main.c: the message is safe before the answer is written
  *   stop, freeze, kill                     receive.c: no lock is ever held; an unlinked file vanishes
- *   how often a flusher is started         flusher.c: there is one per queue, and it leaves when idle
- *   /proc, cgroup, hard limits of children flusher.c: no flusher is born under lowered limits
+ *   how often a flusher is started         start_flusher.c: there is one per queue, and it leaves when idle
+ *   /proc, cgroup, hard limits of children start_flusher.c: no flusher is born under lowered limits
  */
 #ifndef DROP_DROP_H
 #define DROP_DROP_H
@@ -44,10 +44,10 @@ int rights_give_up(const char *queue_dir, struct error *err);	/* own queue: the 
 /* receive.c: standard input into one file of incoming/, on disk when this returns 0. */
 int receive(struct drop *d, struct error *err);
 
-/* flusher.c: sees to it that somebody takes the file in. *said is filled when nobody will soon. */
+/* start_flusher.c: sees to it that somebody takes the file in. *said is filled when nobody will soon. */
 void flusher_wake(const struct drop *d, char *said, size_t size);
 
-/* flusher.c: starts one that leaves when nothing is left to do, and waits until it listens. 0: one is there. */
+/* start_flusher.c: starts one that leaves when nothing is left to do, and waits until it listens. 0: one is there. */
 int flusher_start(const struct drop *d, struct error *err);
 
 #endif

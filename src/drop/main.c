@@ -89,13 +89,14 @@ static void settle(bool own_queue)
 }
 
 /* A pipe that is full, or a terminal that is stopped, must not hold us for ever. */
-static int answer(int code, const char *dsn, const char *text)
+static int answer(enum reason reason, const char *text)
 {
+	int code = reason_exit(reason);
 	struct buf line;
 
 	alarm(ANSWER_S);
 	buf_init(&line, 1024);
-	if (submission_put_answer(&line, code, dsn, text) == 0 &&
+	if (submission_put_answer(&line, reason, text) == 0 &&
 	    io_write_all(STDOUT_FILENO, line.data, line.len, deadline_in_ms(ANSWER_S * 1000)) < 0 && code == 0)
 		code = EX_IOERR; /* taken, and nobody knows: the same token again is answered with the same message */
 	buf_free(&line);
@@ -104,7 +105,7 @@ static int answer(int code, const char *dsn, const char *text)
 
 static int refuse(const struct error *e)
 {
-	return answer(e->code, e->dsn, e->text);
+	return answer(e->reason, e->text);
 }
 
 static bool parse(int argc, char **argv, struct drop *d)
@@ -135,7 +136,7 @@ int main(int argc, char **argv)
 	d.own = argc > 1 && !d.wake;
 	settle(d.own);
 	if (!known) {
-		error_set(&err, EX_USAGE, "5.3.0", "outpost-drop: usage: outpost-drop [wake | -q /QUEUEDIR [-C /CONFDIR]]");
+		error_set(&err, REASON_USAGE, "outpost-drop: usage: outpost-drop [wake | -q /QUEUEDIR [-C /CONFDIR]]");
 		return refuse(&err);
 	}
 	if (!d.own)
@@ -143,11 +144,11 @@ int main(int argc, char **argv)
 	if ((d.own ? rights_give_up(d.queue_dir, &err) : rights_take(d.queue_dir, &err)) < 0)
 		return refuse(&err);
 	if (d.wake)
-		return flusher_start(&d, &err) < 0 ? refuse(&err) : answer(0, "2.0.0", "outpostd listens");
+		return flusher_start(&d, &err) < 0 ? refuse(&err) : answer(REASON_NONE, "outpostd listens");
 	if (receive(&d, &err) < 0)
 		return refuse(&err);
 	STEP("drop-synced");
 	flusher_wake(&d, text, sizeof(text));
 	STEP("drop-answer");
-	return answer(0, "2.0.0", text);
+	return answer(REASON_NONE, text);
 }

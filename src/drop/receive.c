@@ -36,13 +36,13 @@ static int failed(const char *what, struct error *err)
 	switch (errno) {
 	case ENOSPC:
 	case EDQUOT:
-		return error_sys(err, EX_TEMPFAIL, "4.3.1", "%s", what);
+		return error_sys(err, REASON_STORAGE_FULL, "%s", what);
 	case EFBIG:
-		return error_set(err, EX_TEMPFAIL, "4.3.1", "%s: the file size limit (ulimit -f) of the caller is too low", what);
+		return error_set(err, REASON_STORAGE_FULL, "%s: the file size limit (ulimit -f) of the caller is too low", what);
 	case EMFILE:
-		return error_set(err, EX_TEMPFAIL, "4.3.0", "%s: the descriptor limit (ulimit -n) of the caller is too low", what);
+		return error_set(err, REASON_TEMPORARY, "%s: the descriptor limit (ulimit -n) of the caller is too low", what);
 	default:
-		return error_sys(err, EX_TEMPFAIL, "4.3.0", "%s", what);
+		return error_sys(err, REASON_TEMPORARY, "%s", what);
 	}
 }
 
@@ -55,14 +55,14 @@ static int open_dir(const struct drop *d, struct error *err)
 	if (fs_check(d->queue_dir, err) < 0)
 		return -1;	/* nobody would ever take it from there */
 	if (snprintf(path, sizeof(path), "%s/" INCOMING_DIR, d->queue_dir) >= (int)sizeof(path))
-		return error_set(err, EX_CONFIG, "4.3.0", "the name of the queue directory is too long");
+		return error_set(err, REASON_CONFIG, "the name of the queue directory is too long");
 	fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return failed("cannot open " INCOMING_DIR, err);
 	if (fstat(fd, &st) == 0 && st.st_uid == geteuid())
 		return fd;
 	close(fd);
-	return error_set(err, EX_TEMPFAIL, "4.3.0", "%s does not belong to uid %u", path, (unsigned)geteuid());
+	return error_set(err, REASON_TEMPORARY, "%s does not belong to uid %u", path, (unsigned)geteuid());
 }
 
 static int open_file(struct file *f, const char *name, struct error *err)
@@ -104,11 +104,11 @@ static ssize_t read_piece(char *p, size_t size, struct error *err)
 		ssize_t got = ready > 0 ? io_read(STDIN_FILENO, p + have, size - have) : -1;
 
 		if (ready == 0)
-			return error_set(err, EX_TEMPFAIL, "4.4.2", "the submitter said nothing for a minute");
+			return error_set(err, REASON_TIMEOUT, "the submitter said nothing for a minute");
 		if (got < 0 && errno == EAGAIN)
 			continue;
 		if (got < 0)
-			return error_sys(err, EX_IOERR, "4.3.0", "cannot read the submission");
+			return error_sys(err, REASON_IO, "cannot read the submission");
 		if (got == 0)
 			break;
 		have += (size_t)got;
@@ -130,7 +130,7 @@ static int copy_and_check(struct file *f, struct submission_decoder *d, struct e
 	if (got < 0)
 		return -1;
 	if (state != SUBMISSION_COMPLETE)
-		return error_set(err, EX_DATAERR, "5.5.2", "the submission ended before its end record");
+		return error_set(err, REASON_BAD_SUBMISSION, "the submission ended before its end record");
 	return 0;
 }
 
@@ -143,7 +143,7 @@ static int write_file(struct drop *d, struct file *f, struct error *err)
 
 	buf_init(&head, INCOMING_HEAD);
 	if (!decoder || incoming_put_head(&head, &in) < 0)
-		error_set(err, EX_TEMPFAIL, "4.3.0", "no memory");
+		error_set(err, REASON_TEMPORARY, "no memory");
 	else if (write_out(f, head.data, head.len, err) == 0 && copy_and_check(f, decoder, err) == 0)
 		rc = 0;
 	if (rc == 0)
@@ -186,7 +186,7 @@ int receive(struct drop *d, struct error *err)
 	int rc = -1;
 
 	if (incoming_name(clock_wall_us(), d->name, sizeof(d->name)) < 0)
-		return error_sys(err, EX_TEMPFAIL, "4.3.0", "no random bytes");
+		return error_sys(err, REASON_TEMPORARY, "no random bytes");
 	f.dir = open_dir(d, err);
 	if (f.dir < 0)
 		return -1;

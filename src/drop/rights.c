@@ -21,10 +21,10 @@ static bool set_id_took_hold(void)
 static int not_ours(const char *dir, uid_t owner, bool set_id, struct error *err)
 {
 	if (!set_id)
-		return error_set(err, EX_TEMPFAIL, "4.3.0",
+		return error_set(err, REASON_TEMPORARY,
 				 "outpost-drop runs without its set-id rights (NoNewPrivileges, nosuid, or installed without them), "
 				 "and no flusher listens");
-	return error_set(err, EX_TEMPFAIL, "4.3.0", "outpost-drop runs as uid %u, but %s belongs to uid %u; as root type: chown -R %u:%u %s", (unsigned)geteuid(),
+	return error_set(err, REASON_TEMPORARY, "outpost-drop runs as uid %u, but %s belongs to uid %u; as root type: chown -R %u:%u %s", (unsigned)geteuid(),
 			 dir, (unsigned)owner, (unsigned)geteuid(), (unsigned)getegid(), dir);
 }
 
@@ -34,14 +34,14 @@ static int make_dirs(const char *dir, bool parent, struct error *err)
 	char path[4096];
 
 	if (snprintf(path, sizeof(path), "%s/" INCOMING_DIR, dir) >= (int)sizeof(path))
-		return error_set(err, EX_CONFIG, "4.3.0", "the name of the queue directory is too long");
+		return error_set(err, REASON_CONFIG, "the name of the queue directory is too long");
 	if (mkdir(path, 0700) == 0)
-		return io_sync(dir) < 0 ? error_sys(err, EX_IOERR, "4.3.0", "cannot sync %s", dir) : 0;
+		return io_sync(dir) < 0 ? error_sys(err, REASON_IO, "cannot sync %s", dir) : 0;
 	if (errno == EEXIST)
 		return 0;
 	if (errno == ENOENT && parent && mkdir(dir, 0700) == 0)
 		return make_dirs(dir, false, err);
-	return error_sys(err, errno == EACCES ? EX_NOPERM : EX_TEMPFAIL, "4.3.0", "cannot make %s", path);
+	return error_sys(err, errno == EACCES ? REASON_PERMISSION : REASON_TEMPORARY, "cannot make %s", path);
 }
 
 int rights_take(const char *queue_dir, struct error *err)
@@ -66,7 +66,7 @@ int rights_take(const char *queue_dir, struct error *err)
 	}
 	proc_hide();
 	if (stat(queue_dir, &st) < 0)
-		return error_sys(err, EX_TEMPFAIL, "4.3.0", "queue directory %s", queue_dir);
+		return error_sys(err, REASON_TEMPORARY, "queue directory %s", queue_dir);
 	if (st.st_uid != uid)
 		return not_ours(queue_dir, st.st_uid, set_id, err);
 	return make_dirs(queue_dir, false, err);
@@ -79,14 +79,14 @@ int rights_give_up(const char *queue_dir, struct error *err)
 	/* As root no groups are touched: they are the caller's own. */
 	if (setresgid(getgid(), getgid(), getgid()) < 0 || setresuid(getuid(), getuid(), getuid()) < 0 ||
 	    geteuid() != getuid() || getegid() != getgid())
-		return error_sys(err, EX_OSERR, "4.3.0", "cannot give up the set-id rights");
+		return error_sys(err, REASON_SYSTEM, "cannot give up the set-id rights");
 	if (geteuid() == 0 && stat(queue_dir, &st) == 0 && proc_become_owner(queue_dir, NULL, err) < 0)
 		return -1;
 	if (make_dirs(queue_dir, true, err) < 0)
 		return -1;
 	if (stat(queue_dir, &st) < 0)
-		return error_sys(err, EX_TEMPFAIL, "4.3.0", "queue directory %s", queue_dir);
+		return error_sys(err, REASON_TEMPORARY, "queue directory %s", queue_dir);
 	if (st.st_uid != geteuid())
-		return error_set(err, EX_NOPERM, "4.3.0", "the queue in %s belongs to uid %u", queue_dir, (unsigned)st.st_uid);
+		return error_set(err, REASON_PERMISSION, "the queue in %s belongs to uid %u", queue_dir, (unsigned)st.st_uid);
 	return 0;
 }

@@ -174,7 +174,7 @@ static void spec_token(struct scan *s)
 /* Nothing is wrong with the address. */
 static int no_memory(struct error *err)
 {
-	return error_set(err, EX_TEMPFAIL, "4.3.0", "out of memory");
+	return error_set(err, REASON_TEMPORARY, "out of memory");
 }
 
 int address_buf(struct buf *b, struct error *err)
@@ -223,7 +223,7 @@ static int refuse(struct scan *s, const char *from, const char *to, const char *
 		return 0;
 	buf_init(&shown, 300);
 	text_printable(&shown, text.p, text.n, 120);
-	error_set(s->err, EX_DATAERR, "5.1.3", "\"%s\" is no mail address: %s", buf_str(&shown), why);
+	error_set(s->err, REASON_BAD_ADDRESS, "\"%s\" is no mail address: %s", buf_str(&shown), why);
 	buf_free(&shown);
 	return -1;
 }
@@ -498,8 +498,8 @@ static int take_only(void *arg, const struct address *a, struct error *err)
 	struct only *o = arg;
 
 	if (o->n++)
-		return error_set(err, EX_DATAERR, "5.1.3", "more than one address where one is wanted");
-	return buf_adds(o->out, a->spec) < 0 ? error_set(err, EX_TEMPFAIL, "4.3.0", "out of memory") : 0;
+		return error_set(err, REASON_BAD_ADDRESS, "more than one address where one is wanted");
+	return buf_adds(o->out, a->spec) < 0 ? error_set(err, REASON_TEMPORARY, "out of memory") : 0;
 }
 
 static int just_one(const char *p, size_t n, unsigned flags, struct buf *out, struct error *err)
@@ -511,7 +511,7 @@ static int just_one(const char *p, size_t n, unsigned flags, struct buf *out, st
 		buf_cut(out, before);
 		return -1;
 	}
-	return o.n ? 0 : error_set(err, EX_DATAERR, "5.1.3", "no address where one is wanted");
+	return o.n ? 0 : error_set(err, REASON_BAD_ADDRESS, "no address where one is wanted");
 }
 
 int address_one(const char *p, size_t n, struct buf *out, struct error *err)
@@ -606,5 +606,5 @@ int address_check(const char *spec, struct error *err)
 		fault = "nothing stands before its '@'";
 	if (!fault && spec[local.n])
 		fault = domain_fault(domain);
-	return fault ? error_set(err, EX_DATAERR, "5.1.3", "%s", fault) : 0;
+	return fault ? error_set(err, REASON_BAD_ADDRESS, "%s", fault) : 0;
 }

@@ -111,7 +111,7 @@ static int set_add(struct set *s, const char *word)
 
 static int no_memory(struct expansion *e)
 {
-	return error_set(e->err, EX_TEMPFAIL, "4.3.0", "out of memory for aliases");
+	return error_set(e->err, REASON_TEMPORARY, "out of memory for aliases");
 }
 
 /* A result; once only. */
@@ -124,7 +124,7 @@ static int put(struct expansion *e, const char *address)
 	e->count++;
 	if (!fresh)
 		return 0;
-	error_set(e->err, EX_TEMPFAIL, "4.3.0", "the recipient could not be stored");
+	error_set(e->err, REASON_TEMPORARY, "the recipient could not be stored");
 	return e->each(e->arg, address) ? -1 : 0;
 }
 
@@ -144,7 +144,7 @@ static int give(struct expansion *e, const char *spec)
 	if (buf_ok(&t) && buf_ok(&out))
 		rc = put(e, buf_str(&t));
 	else
-		error_set(e->err, EX_DATAERR, "5.1.3", "an address became too long");
+		error_set(e->err, REASON_BAD_ADDRESS, "an address became too long");
 end:
 	buf_free(&t);
 	buf_free(&out);
@@ -261,9 +261,9 @@ static int one_member(struct expansion *e, const char *name, struct span m)
 		buf_free(&spec);
 		return rc;
 	}
-	why.code = 0;
+	why.reason = REASON_NONE;
 	rc = address_each(m.p, m.n, ADDRESS_BLANKS, member, e, &why);
-	if (rc < 0 && why.code == EX_DATAERR) {
+	if (rc < 0 && error_exit(&why) == EX_DATAERR) {
 		note(e, name, why.text, (struct span){"", 0});
 		rc = 0;
 	}
@@ -425,7 +425,7 @@ int rewrite_recipient(const struct rewrite_rules *r, const char *address,
 	buf_init(&e.done.text, LIMIT_SEEN);
 	rc = address_one(address, strlen(address), &spec, err);
 	if (rc == 0 && !spec.len)
-		rc = error_set(err, EX_DATAERR, "5.1.3", "the empty address can't be a recipient");
+		rc = error_set(err, REASON_BAD_ADDRESS, "the empty address can't be a recipient");
 	if (rc == 0)
 		rc = expand(&e, buf_str(&spec));
 	buf_free(&spec);

@@ -29,10 +29,10 @@ enum field_kind {
 	FIELD_KNOWN,		/* a name that mail uses, or X-anything: proof that this is a header */
 };
 enum field_class {
-	CLASS_SENDER = 1,	/* its addresses are senders: From, Sender, Reply-To, ... */
-	CLASS_RECIPIENT = 2,	/* its addresses are recipients */
-	CLASS_RESENT = 4,
-	CLASS_DROP = 8,		/* never leaves the machine: Bcc, Resent-Bcc, Return-Path, Content-Length */
+	FIELD_CLASS_SENDER = 1,	/* its addresses are senders: From, Sender, Reply-To, ... */
+	FIELD_CLASS_RECIPIENT = 2,	/* its addresses are recipients */
+	FIELD_CLASS_RESENT = 4,
+	FIELD_CLASS_DROP = 8,		/* never leaves the machine: Bcc, Resent-Bcc, Return-Path, Content-Length */
 };
 enum field_kind field_kind(struct span name);
 unsigned field_class(enum field_kind kind);

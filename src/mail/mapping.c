@@ -139,10 +139,10 @@ static int take_value(const struct rewrite_rules *r, struct span local, size_t c
 			buf_add(out, local.p + cut, local.n - cut);
 		buf_addc(out, '@');
 		buf_adds(out, *domain ? domain : r->myorigin);
-		rc = newlocal.n ? 1 : error_set(err, EX_CONFIG, "4.3.5", "it is the empty address");
+		rc = newlocal.n ? 1 : error_set(err, REASON_CONFIG, "it is the empty address");
 	}
 	if (rc > 0 && (address_check(buf_str(out), &why) < 0 || strlen(buf_str(out)) != out->len))
-		rc = error_set(err, EX_CONFIG, "4.3.5", "it is no mail address");
+		rc = error_set(err, REASON_CONFIG, "it is no mail address");
 	if (rc < 0)
 		error_prefix(err, "a map's value for \"%.*s\" is of no use", (int)local.n, local.p);
 	buf_free(&spec);
@@ -330,7 +330,7 @@ int map_all(const struct rewrite_rules *r, enum map_role role, const char *spec,
 	if (rc >= 0) {
 		set(&t, buf_str(out));
 		map_domain(r, buf_str(&t), is_sender(role), out);
-		rc = buf_ok(out) && buf_ok(&t) ? 0 : error_set(err, EX_DATAERR, "5.1.3", "an address became too long");
+		rc = buf_ok(out) && buf_ok(&t) ? 0 : error_set(err, REASON_BAD_ADDRESS, "an address became too long");
 	}
 	buf_free(&t);
 	return rc < 0 ? -1 : strcmp(spec, buf_str(out)) != 0;

@@ -156,7 +156,7 @@ static void put_field(struct buf *out, const struct field *f)
 	const char *end = f->raw.p + f->raw.n;
 	struct buf t;
 	struct names n = {&t, f->raw.p};
-	bool addresses = field_class(field_kind(f->name)) & (CLASS_SENDER | CLASS_RECIPIENT);
+	bool addresses = field_class(field_kind(f->name)) & (FIELD_CLASS_SENDER | FIELD_CLASS_RECIPIENT);
 	struct error none;
 
 	if (!text_8bit(f->raw.p, f->raw.n)) {

@@ -40,7 +40,7 @@ int rewrite_sender(const struct rewrite_rules *r, const char *sender, struct buf
 	if (rc == 0)
 		rc = map_all(r, ENVELOPE_SENDER, buf_str(&spec), &t, err);
 	if (rc >= 0)
-		rc = buf_adds(out, buf_str(&t)) < 0 ? error_set(err, EX_TEMPFAIL, "4.3.0", "no room for the sender") : 0;
+		rc = buf_adds(out, buf_str(&t)) < 0 ? error_set(err, REASON_TEMPORARY, "no room for the sender") : 0;
 	buf_free(&spec);
 	buf_free(&t);
 	return rc < 0 ? -1 : 0;
@@ -202,7 +202,7 @@ static int check(struct rewriting *w, size_t i, struct span raw)
 	buf_init(&value, LIMIT_HEADER);
 	buf_add(&key, raw.p, raw.n && raw.p[raw.n - 1] == '\n' ? raw.n - 1 : raw.n);
 	if (!buf_ok(&key))
-		rc = error_set(w->err, EX_TEMPFAIL, "4.3.0", "out of memory for header checks");
+		rc = error_set(w->err, REASON_TEMPORARY, "out of memory for header checks");
 	else
 		rc = m->get(m->arg, buf_str(&key), &value, w->err);
 	rest = (struct span){buf_str(&value), value.len};
@@ -239,7 +239,7 @@ static int emit(struct rewriting *w, size_t i, struct span raw)
 static int put_line(struct rewriting *w)
 {
 	if (!buf_ok(&w->line))
-		return error_set(w->err, EX_TEMPFAIL, "4.3.0", "the header has no room");
+		return error_set(w->err, REASON_TEMPORARY, "the header has no room");
 	return emit(w, 0, (struct span){buf_str(&w->line), w->line.len});
 }
 
@@ -265,18 +265,18 @@ static int put_field(struct rewriting *w, const struct field *f)
 	unsigned class = field_class(kind);
 	int rc;
 
-	if (class & CLASS_DROP)
+	if (class & FIELD_CLASS_DROP)
 		return 0;
 	if (kind == FIELD_REPLY_TO)
 		w->has_reply_to = true;
 	if (kind == FIELD_RECEIVED)
 		return put_received(w, f);
-	if (!(class & (CLASS_SENDER | CLASS_RECIPIENT)))
+	if (!(class & (FIELD_CLASS_SENDER | FIELD_CLASS_RECIPIENT)))
 		return emit(w, 0, f->raw);
 	if (has_from_address(w->r) && is_author(kind))
 		rc = replace_sender(w, f, kind);
 	else
-		rc = edit_field(w, f, class & CLASS_SENDER ? HEADER_SENDER : HEADER_RECIPIENT);
+		rc = edit_field(w, f, class & FIELD_CLASS_SENDER ? HEADER_SENDER : HEADER_RECIPIENT);
 	if (rc == 0)
 		rc = put_line(w);
 	return rc;
@@ -313,7 +313,7 @@ int rewrite_header(const struct rewrite_rules *r, const char *queue_id, const ch
 		buf_add(out, rest.p, rest.n);
 	}
 	if (rc == 0 && !(buf_ok(out) && buf_ok(&w.line)))
-		rc = error_set(err, EX_TEMPFAIL, "4.3.0", "the header has no room");
+		rc = error_set(err, REASON_TEMPORARY, "the header has no room");
 	buf_free(&w.line);
 	buf_free(&w.from);
 	return rc < 0 ? -1 : 0;

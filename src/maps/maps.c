@@ -141,14 +141,14 @@ int conf_each_line(struct span text, int (*each)(void *arg, struct span line, un
 	if (rc == 0 && first)
 		rc = each(arg, (struct span){buf_str(&logical), logical.len}, first, err);
 	if (rc == 0 && !buf_ok(&logical))
-		rc = error_set(err, EX_OSERR, "4.3.0", "out of memory");
+		rc = error_set(err, REASON_SYSTEM, "out of memory");
 	buf_wipe(&logical);
 	return rc;
 }
 
 static int out_of_memory(struct error *err)
 {
-	return error_set(err, EX_OSERR, "4.3.0", "out of memory");
+	return error_set(err, REASON_SYSTEM, "out of memory");
 }
 
 /* Keys are folded: so does postmap. */
@@ -212,7 +212,7 @@ static int take_text_line(void *arg, struct span line, unsigned number, struct e
 	int rc;
 
 	if (memchr(line.p, '\0', line.n))
-		return error_set(err, EX_CONFIG, "4.3.5", "%s:%u: a NUL byte", t->map->source, number);
+		return error_set(err, REASON_CONFIG, "%s:%u: a NUL byte", t->map->source, number);
 	buf_init(&key, line.n + 1);
 	if (take_key(&line, t->alias, &key))
 		rc = add_pair(t->map, (struct span){buf_str(&key), key.len}, line, number, err);
@@ -221,7 +221,7 @@ static int take_text_line(void *arg, struct span line, unsigned number, struct e
 		t->map->bad_line = t->map->bad_line ? t->map->bad_line : number;
 		rc = 0;
 	} else
-		rc = error_set(err, EX_CONFIG, "4.3.5", "%s:%u: a key, blanks and a value are wanted", t->map->source, number);
+		rc = error_set(err, REASON_CONFIG, "%s:%u: a key, blanks and a value are wanted", t->map->source, number);
 	buf_wipe(&key);
 	return rc;
 }
@@ -281,7 +281,7 @@ static int refuse_file(struct conf_maps *ms, struct map *m, int failure, struct 
 	}
 	if (secret && failure == EACCES)
 		return conf_secret_unreadable(ms->conf, m->source, err);
-	err->code = failure == EACCES ? EX_NOPERM : EX_CONFIG;
+	err->reason = failure == EACCES ? REASON_PERMISSION : REASON_CONFIG;
 	snprintf(near, sizeof(near), "%s/sasl_passwd", ms->conf->dir);
 	if (secret && failure == ENOENT && strcmp(near, m->source) != 0 && stat(near, &st) == 0) {
 		size_t n = strlen(err->text);
@@ -297,7 +297,7 @@ static int read_source(struct conf_maps *ms, struct map *m, struct buf *text, st
 	if (stat(m->source, &m->st) < 0) {
 		int failure = errno;
 
-		error_sys(err, EX_CONFIG, "4.3.5", "cannot open %s", m->source);
+		error_sys(err, REASON_CONFIG, "cannot open %s", m->source);
 		return refuse_file(ms, m, failure, err);
 	}
 	errno = 0;
@@ -350,7 +350,7 @@ static int open_inline(struct conf_maps *ms, struct map *m, struct error *err)
 			one = (struct span){one.p + 1, one.n - 2};
 		eq = memchr(one.p, '=', one.n);
 		if (!eq)
-			return error_set(err, EX_CONFIG, "4.3.5", "%s: inline: wants {key=value, {key = value with blanks}}",
+			return error_set(err, REASON_CONFIG, "%s: inline: wants {key=value, {key = value with blanks}}",
 					 conf_table[ms->param].name);
 		key = span_trim((struct span){one.p, (size_t)(eq - one.p)});
 		if (add_pair(m, key, span_trim((struct span){eq + 1, one.n - (size_t)(eq + 1 - one.p)}),
@@ -437,7 +437,7 @@ static int open_one(struct conf_maps *ms, struct span element, struct error *err
 
 	buf_init(&m->text, LIMIT_MAP_FILE);
 	if (!split_element(element, &m->kind, &source))
-		return error_set(err, EX_CONFIG, "4.3.5", "%s: there is no such type of map", conf_table[ms->param].name);
+		return error_set(err, REASON_CONFIG, "%s: there is no such type of map", conf_table[ms->param].name);
 	m->source = source_name(ms->conf, m->kind, source);
 	if (!m->source)
 		return out_of_memory(err);
@@ -655,7 +655,7 @@ int conf_maps_get(struct conf_maps *ms, const char *key, struct buf *value, stru
 		int rc = get_one(ms, &ms->maps[i], key, value);
 
 		if (rc > 0 && !buf_ok(value))
-			return error_set(err, EX_DATAERR, "4.3.5", "%s: the value for %s is too large",
+			return error_set(err, REASON_DATA, "%s: the value for %s is too large",
 					 conf_table[ms->param].name, key);
 		if (rc > 0)
 			return 1;

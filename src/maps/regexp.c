@@ -99,7 +99,7 @@ static bool from_perl(struct span p, struct buf *out)
 
 static int bad_rule(const struct conf_regexp *r, unsigned line, struct error *err, const char *what)
 {
-	return error_set(err, EX_CONFIG, "4.3.5", "%s:%u: %s", r->file, line, what);
+	return error_set(err, REASON_CONFIG, "%s:%u: %s", r->file, line, what);
 }
 
 /* "/pattern/flags" off the front of s. */
@@ -168,7 +168,7 @@ static int take_rule(void *arg, struct span line, unsigned number, struct error 
 	struct rule *rule = new_rule(r);
 
 	if (!rule)
-		return error_set(err, EX_OSERR, "4.3.0", "out of memory");
+		return error_set(err, REASON_SYSTEM, "out of memory");
 	if (take_word(&line, "endif")) {
 		if (!r->open--)
 			return bad_rule(r, number, err, "endif without if");
@@ -197,7 +197,7 @@ int conf_regexp_parse(struct span text, const char *file, bool pcre, struct conf
 	struct conf_regexp *r = calloc(1, sizeof(*r));
 
 	if (!r)
-		return error_set(err, EX_OSERR, "4.3.0", "out of memory");
+		return error_set(err, REASON_SYSTEM, "out of memory");
 	r->file = file;
 	r->pcre = pcre;
 	if (conf_each_line(text, take_rule, r, err) < 0) {

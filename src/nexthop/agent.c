@@ -17,15 +17,15 @@ pid_t nexthop_start_agent(int lock_fd, int *fd, struct error *err)
 	pid_t pid;
 
 	if (!io_program_path("outpost-smtp", HELPERDIR, path, sizeof(path)))
-		return error_set(err, EX_OSFILE, "4.3.0", "the path of outpost-smtp is too long");
+		return error_set(err, REASON_SYSTEM_FILE, "the path of outpost-smtp is too long");
 	if (sock_pair(pair) < 0)
-		return error_sys(err, EX_OSERR, "4.3.0", "cannot make a socket pair");
+		return error_sys(err, REASON_SYSTEM, "cannot make a socket pair");
 	fds[0].from = pair[1];
 	pid = proc_start(&(struct proc_spec){.path = path, .argv = argv, .env = step_env(), .fds = fds,
 					     .nfds = lock_fd >= 0 ? 2 : 1, .die_with_parent = true}, err);
 	close(pair[1]);
 	if (pid > 0 && io_nonblock(pair[0], true) < 0)
-		error_sys(err, EX_OSERR, "4.3.0", "cannot set a socket non-blocking");
+		error_sys(err, REASON_SYSTEM, "cannot set a socket non-blocking");
 	else if (pid > 0) {
 		*fd = pair[0];
 		return pid;

@@ -90,14 +90,14 @@ static int refuse(struct span text, const char *words, struct error *err)
 	while (n < rest.n && !strchr("]:/, \t", rest.p[n]))
 		n++;
 	if (!is_host((struct span){rest.p, n}) || n >= sizeof(host))
-		return error_set(err, EX_CONFIG, "4.3.5", "relayhost: %s; write: relayhost = [mail.example.com]:587", words);
+		return error_set(err, REASON_CONFIG, "relayhost: %s; write: relayhost = [mail.example.com]:587", words);
 	memcpy(host, rest.p, n);
 	host[n] = '\0';
 	rest = skip((struct span){rest.p + n, rest.n - n}, "]:, \t");
 	for (n = 0; n < rest.n && (ascii_alpha(rest.p[n]) || ascii_digit(rest.p[n]));)
 		n++;
 	parse_port((struct span){rest.p, n}, port, sizeof(port));
-	return error_set(err, EX_CONFIG, "4.3.5", "relayhost: %s; write: relayhost = [%s]:%s", words, host, port);
+	return error_set(err, REASON_CONFIG, "relayhost: %s; write: relayhost = [%s]:%s", words, host, port);
 }
 
 /* Splits into host and what stands behind it ("" or ":port"). */
@@ -131,7 +131,7 @@ static int take_host(struct span text, struct span host, struct conf_relay *r, s
 	if (!host.n)
 		return refuse(text, "no host", err);
 	if (host.n >= sizeof(r->host))
-		return error_set(err, EX_CONFIG, "4.3.5", "relayhost: the host's name is too long");
+		return error_set(err, REASON_CONFIG, "relayhost: the host's name is too long");
 	memcpy(r->host, host.p, host.n);
 	r->host[host.n] = '\0';
 	if (is_literal(r->host)) {
@@ -141,7 +141,7 @@ static int take_host(struct span text, struct span host, struct conf_relay *r, s
 	if (memchr(host.p, ':', host.n))
 		return refuse(text, "the port belongs behind the bracket", err);
 	if (memchr(host.p, '=', host.n))	/* of the setting below */
-		return error_set(err, EX_CONFIG, "4.3.5",
+		return error_set(err, REASON_CONFIG,
 				 "relayhost: \"%.*s\" is not a host's name; the line below may begin with a blank, and so belong "
 				 "to this one: remove that blank", (int)host.n, host.p);
 	if (!is_host(host))
@@ -155,7 +155,7 @@ static int parse_element(struct conf *c, struct span s, struct conf_relay *r, st
 
 	memset(r, 0, sizeof(*r));
 	if (s.n >= sizeof(r->written))
-		return error_set(err, EX_CONFIG, "4.3.5", "relayhost: the entry is too long");
+		return error_set(err, REASON_CONFIG, "relayhost: the entry is too long");
 	if (memmem(s.p, s.n, "://", 3))
 		return refuse(s, "a host is wanted, not a URL", err);
 	if (memchr(s.p, '@', s.n))
@@ -187,7 +187,7 @@ int conf_parse_relay(struct conf *c, const char *text, struct conf_relay *r, str
 	struct span s = span_trim(span_of(text));
 
 	if (!s.n)
-		return error_set(err, EX_CONFIG, "4.3.5", "relayhost: no host");
+		return error_set(err, REASON_CONFIG, "relayhost: no host");
 	for (size_t i = 0; i < s.n; i++)
 		if (ascii_space(s.p[i]) || s.p[i] == ',')
 			return refuse(s, "one relay is wanted here", err);
@@ -245,7 +245,7 @@ int conf_route(struct conf *c, struct conf_relay *r, size_t max, struct error *e
 	char why[200];
 
 	if (n == 0 && !*conf_str(c, P_sender_dependent_relayhost_maps))
-		return error_set(err, EX_CONFIG, "4.3.5", "relayhost is not set%s: write relayhost = [smtp.example.com]:587 into %s/main.cf",
+		return error_set(err, REASON_CONFIG, "relayhost is not set%s: write relayhost = [smtp.example.com]:587 into %s/main.cf",
 				 misspelt(c, "relayhost", why, sizeof(why)), c->dir);
 	return n;
 }

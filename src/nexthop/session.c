@@ -35,7 +35,7 @@ static int copy_text(struct conf *c, const struct text_field *f, struct delivery
 
 	if (snprintf((char *)s + f->offset, f->size, "%s", value) < (int)f->size)
 		return 0;
-	return error_set(err, EX_CONFIG, "4.3.5", "%s is longer than %zu bytes", conf_table[f->param].name, f->size - 1);
+	return error_set(err, REASON_CONFIG, "%s is longer than %zu bytes", conf_table[f->param].name, f->size - 1);
 }
 
 static void copy_times(struct conf *c, struct delivery_session *s)

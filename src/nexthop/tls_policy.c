@@ -46,7 +46,7 @@ static int take_protocol(struct span word, struct protocols *p, struct error *er
 	int v = version_of((struct span){word.p + skip, word.n - skip});
 
 	if (v < 0)
-		return error_set(err, EX_CONFIG, "4.7.5", "there is no protocol %.*s; known are SSLv3 TLSv1 TLSv1.1 TLSv1.2 TLSv1.3",
+		return error_set(err, REASON_TLS_CONFIG, "there is no protocol %.*s; known are SSLv3 TLSv1 TLSv1.1 TLSv1.2 TLSv1.3",
 				 (int)(word.n > 40 ? 40 : word.n), word.p);
 	if (at_least)
 		p->least = v;
@@ -78,7 +78,7 @@ static int add_protocols(const char *text, struct buf *out, struct error *err)
 		n++;
 	}
 	if (!n)
-		return error_set(err, EX_CONFIG, "4.7.5", "no version of TLS is left by: %.100s", text);
+		return error_set(err, REASON_TLS_CONFIG, "no version of TLS is left by: %.100s", text);
 	return 0;
 }
 
@@ -142,7 +142,7 @@ int conf_tls_priority(const char *protocols, const char *grade, const char *excl
 	apply_grade(grade, notes);
 	while (span_word(&rest, ", \t\r\n:;", &word))
 		exclude_one(word, out, notes);
-	return buf_ok(out) ? 0 : error_set(err, EX_CONFIG, "4.7.5", "the list of excluded ciphers is too long");
+	return buf_ok(out) ? 0 : error_set(err, REASON_TLS_CONFIG, "the list of excluded ciphers is too long");
 }
 
 /* ---- the policy for one relay */
@@ -179,7 +179,7 @@ static void level_of_main(struct conf *c, char level[16])
 
 static int bad_policy(const char *key, const char *words, struct error *err)
 {
-	return error_set(err, EX_CONFIG, "4.7.5", "smtp_tls_policy_maps: %s: %s", key, words);
+	return error_set(err, REASON_TLS_CONFIG, "smtp_tls_policy_maps: %s: %s", key, words);
 }
 
 static int take_attribute(struct span word, struct policy *p, const char *key, struct buf *notes, struct error *err)
@@ -282,7 +282,7 @@ static int put_words(const char *text, const char *seps, char *out, size_t size,
 	out[0] = '\0';
 	while (span_word(&rest, seps, &word)) {
 		if (n + word.n + 2 >= size)
-			return error_set(err, EX_CONFIG, "4.7.5", "a list of names or fingerprints to match is longer than %zu bytes", size - 2);
+			return error_set(err, REASON_TLS_CONFIG, "a list of names or fingerprints to match is longer than %zu bytes", size - 2);
 		n += (size_t)snprintf(out + n, size - n, "%s%.*s", n ? " " : "", (int)word.n, word.p);
 	}
 	return 0;
@@ -380,7 +380,7 @@ int conf_tls(struct conf *c, const struct conf_relay *r, struct conf_tls *out, s
 			rc = fill_priority(c, &p, out, notes, err);
 	}
 	if (rc == 0 && strcmp(out->level, "fingerprint") == 0 && !*out->fingerprints)
-		rc = error_set(err, EX_CONFIG, "4.7.5",
+		rc = error_set(err, REASON_TLS_CONFIG,
 			       "smtp_tls_security_level = fingerprint, but smtp_tls_fingerprint_cert_match is empty");
 	buf_free(&p.match);
 	buf_free(&p.protocols);

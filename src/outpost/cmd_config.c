@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -76,11 +77,11 @@ static int unknown_name(const char *name)
 	struct error err;
 
 	if (conf_postfix_knows(name))
-		error_set(&err, EX_DATAERR, NULL, "%s is a parameter of Postfix that has no use here", name);
+		error_set(&err, REASON_DATA, "%s is a parameter of Postfix that has no use here", name);
 	else if (nearest)
-		error_set(&err, EX_DATAERR, NULL, "there is no parameter %s; did you mean %s?", name, nearest);
+		error_set(&err, REASON_DATA, "there is no parameter %s; did you mean %s?", name, nearest);
 	else
-		error_set(&err, EX_DATAERR, NULL, "there is no parameter %s", name);
+		error_set(&err, REASON_DATA, "there is no parameter %s", name);
 	return fail(&err);
 }
 
@@ -170,7 +171,7 @@ static int edit_one(struct context *c, struct buf *text, const char *word, struc
 
 	buf_init(&out, LIMIT_CONF_FILE);
 	if (!n || !v)
-		error_set(err, EX_OSERR, NULL, "out of memory");
+		error_set(err, REASON_SYSTEM, "out of memory");
 	else if (apply(c, (struct span){buf_str(text), text->len}, n, v, &out, err) >= 0) {
 		buf_reset(text);
 		rc = buf_add(text, buf_str(&out), out.len);
@@ -207,7 +208,7 @@ static int edit_text(struct context *c, const char *path, struct buf *old, struc
 	struct error broken = {0};
 	bool was_good;
 
-	if (io_read_file(path, false, old, NULL, &broken) < 0 && broken.code != EX_NOINPUT) {
+	if (io_read_file(path, false, old, NULL, &broken) < 0 && error_exit(&broken) != EX_NOINPUT) {
 		*err = broken;
 		return -1;
 	}
@@ -241,14 +242,16 @@ static int edit(struct context *c)
 {
 	struct buf old, text;
 	struct error err = {0};
-	char path[4200];
+	char path[4200], real[PATH_MAX];
 	int rc;
 
 	if (access(c->dir, W_OK) < 0 && errno == EACCES) {
-		error_sys(&err, EX_NOPERM, NULL, "%s cannot be written (run this as root)", c->dir);
+		error_sys(&err, REASON_PERMISSION, "%s cannot be written (run this as root)", c->dir);
 		return fail(&err);
 	}
 	snprintf(path, sizeof(path), "%s/main.cf", c->dir);
+	if (realpath(path, real)) /* a link stays: what it leads to is edited */
+		snprintf(path, sizeof(path), "%s", real);
 	buf_init(&old, LIMIT_CONF_FILE);
 	buf_init(&text, LIMIT_CONF_FILE);
 	rc = edit_text(c, path, &old, &text, &err);

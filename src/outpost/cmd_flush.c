@@ -16,8 +16,8 @@
 #include "base/text.h"
 #include "outpost/command.h"
 #include "outpost/check/explain.h"
-#include "outpost/flusher/start_flusher.h"
-#include "outpost/check/health.h"
+#include "outpost/flusher/start_outpostd.h"
+#include "outpost/flusher/health.h"
 
 enum { PLAIN_EVERY_MS = 5000, BAR_EVERY_MS = 100, BAR_COLUMNS = 24, IN_BETWEEN_MS = 20000, LOOK_AGAIN_MS = 50 };
 
@@ -81,7 +81,7 @@ static void show_progress(void *arg, const char *line, size_t len)
 /* One that is leaving answers no more but has the lock still: what we started then could not have it. */
 static bool in_between(const struct error *e)
 {
-	return e->code == EX_TEMPFAIL && strstr(e->text, "a flusher is at work");
+	return e->reason == REASON_FLUSHER_BUSY;
 }
 
 static int flush(struct context *c, struct error *answer)
@@ -123,10 +123,10 @@ static int say_mend(void *arg, const struct queue_relay *r)
 	struct error ignored = {0};
 	struct buf mend;
 
-	if (!r->down_since || !state_uses(c, r->nexthop))
+	if (!r->down_since || !health_uses_relay(c, r->nexthop))
 		return 0;
 	buf_init(&mend, 8192);
-	if (explain(&mend, explain_kind(r->kind), r->text,
+	if (explain(&mend, explain_kind(r->reason), r->text,
 		    conf_parse_relay(c->conf, r->nexthop, &relay, &ignored) == 0 ? &relay : NULL))
 		print_mend(&mend);
 	buf_free(&mend);
@@ -164,7 +164,7 @@ static int run(struct context *c)
 
 	if (context_conf(c, &err) < 0) {
 		fail(&err);
-		return err.code == EX_NOPERM ? EX_NOPERM : EX_CONFIG;
+		return error_exit(&err) == EX_NOPERM ? EX_NOPERM : EX_CONFIG;
 	}
 	/* A tutorial's chmod 600 must not stop the mail. */
 	if (context_mend_modes(c, &err) < 0 || context_become(c, &err) < 0)

@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -28,148 +27,6 @@ static const struct {
 	{"dma", "/etc/dma", false, import_dma},
 	{"ssmtp", "/etc/ssmtp", false, import_ssmtp},
 };
-
-/* ---- for the readers */
-
-void import_set(struct import *im, const char *name, const char *value)
-{
-	if (!*value)
-		return;
-	buf_addf(&im->main_cf, "%s = ", name);
-	for (; *value; value++) {
-		if (*value == '$')
-			buf_addc(&im->main_cf, '$');
-		buf_addc(&im->main_cf, *value);
-	}
-	buf_addc(&im->main_cf, '\n');
-}
-
-void import_note(struct import *im, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	buf_addv(&im->notes, fmt, ap);
-	va_end(ap);
-	buf_addc(&im->notes, '\n');
-}
-
-struct buf *import_file(struct import *im, const char *name, bool secret)
-{
-	struct import_file *f;
-
-	for (size_t i = 0; i < im->nfiles; i++)
-		if (strcmp(im->files[i].name, name) == 0)
-			return &im->files[i].text;
-	f = &im->files[im->nfiles < IMPORT_FILES - 1 ? im->nfiles++ : IMPORT_FILES - 1];
-	if (f == &im->files[IMPORT_FILES - 1]) {
-		import_note(im, "%s is one map too many and was left out", name);
-		buf_wipe(&f->text);
-		return &f->text;
-	}
-	snprintf(f->name, sizeof(f->name), "%s", name);
-	f->secret = secret;
-	return &f->text;
-}
-
-void import_key(const struct import_relay *r, char *out, size_t size)
-{
-	snprintf(out, size, "[%s]:%s", r->host, r->port);
-}
-
-static void add_login(struct import *im, const struct import_relay *r)
-{
-	char key[400];
-
-	import_key(r, key, sizeof(key));
-	buf_addf(import_file(im, "sasl_passwd", true), "%s %s:%s\n", key, r->user, r->password);
-	if (!r->tls || r->unverified)
-		import_note(im, "the password for %s was sent %s; outpost sends it over verified TLS only. If the relay can't be "
-			    "verified, `outpost check` says what to write.", r->host, r->tls ? "to an unverified relay" : "without TLS");
-}
-
-static void add_trust(struct import *im, const struct import_relay *r, bool first)
-{
-	if (first) {
-		import_set(im, "smtp_tls_CAfile", r->ca_file);
-		if (!*r->fingerprint)
-			return;
-		import_set(im, "smtp_tls_security_level", "fingerprint");
-		import_set(im, "smtp_tls_fingerprint_cert_match", r->fingerprint);
-	} else if (*r->ca_file || *r->fingerprint) {
-		import_note(im, "%s had a CA or fingerprint of its own: smtp_tls_CAfile and smtp_tls_fingerprint_cert_match hold for all "
-			    "relays and may need it too", r->host);
-	}
-}
-
-static void add_relayhost(struct import *im, const struct import_relay *list, size_t n)
-{
-	struct buf all;
-	char key[400];
-
-	buf_init(&all, sizeof(key) * IMPORT_RELAYS);
-	for (size_t i = 0; i < n; i++) {
-		import_key(&list[i], key, sizeof(key));
-		buf_addf(&all, "%s%s", i ? ", " : "", key);
-	}
-	import_set(im, "relayhost", buf_str(&all));
-	buf_free(&all);
-}
-
-void import_relays(struct import *im, const struct import_relay *list, size_t n)
-{
-	bool login = false, wrapped = false, plain = false;
-
-	add_relayhost(im, list, n);
-	for (size_t i = 0; i < n; i++) {
-		login |= *list[i].user != 0;
-		wrapped |= list[i].implicit_tls && strcmp(list[i].port, "465") != 0;
-		plain |= !list[i].tls && !*list[i].user;
-	}
-	if (wrapped)
-		import_set(im, "smtp_tls_wrappermode", "yes");
-	if (login) {
-		import_set(im, "smtp_sasl_auth_enable", "yes");
-		buf_addf(&im->main_cf, "smtp_sasl_password_maps = hash:%s/sasl_passwd\n", im->dir);
-	}
-	if (plain && !login)
-		import_set(im, "smtp_tls_security_level", "may");
-	for (size_t i = 0; i < n; i++) {
-		if (*list[i].user)
-			add_login(im, &list[i]);
-		add_trust(im, &list[i], i == 0);
-	}
-}
-
-int import_lines(const char *path, int (*each)(void *, struct span, struct error *), void *arg, struct error *err)
-{
-	struct span rest, line;
-	struct buf text;
-	int rc;
-
-	buf_init(&text, LIMIT_CONF_FILE);
-	rc = io_read_file(path, false, &text, NULL, err);
-	rest = (struct span){buf_str(&text), text.len};
-	while (rc == 0 && span_word(&rest, "\n", &line)) {
-		line = span_trim(line);
-		if (line.n > 0 && line.p[0] != '#')
-			rc = each(arg, line, err);
-	}
-	buf_wipe(&text);
-	return rc;
-}
-
-void import_copy(struct import *im, char *out, size_t size, struct span s)
-{
-	if (s.n >= size) {
-		import_note(im, "\"%.*s...\" is too long and was cut", 20, s.p);
-		s.n = size - 1;
-	}
-	memcpy(out, s.p, s.n);
-	out[s.n] = 0;
-}
-
-/* ---- showing and writing */
 
 struct target {
 	const char *name;
@@ -211,9 +68,9 @@ static int keep_old(const char *path, struct error *err)
 
 	snprintf(kept, sizeof(kept), "%s.old", path);
 	if (unlink(kept) < 0 && errno != ENOENT)
-		return error_sys(err, EX_CANTCREAT, NULL, "cannot remove %s", kept);
+		return error_sys(err, REASON_CANNOT_CREATE, "cannot remove %s", kept);
 	if (link(path, kept) < 0 && errno != ENOENT)
-		return error_sys(err, EX_CANTCREAT, NULL, "cannot keep %s as %s", path, kept);
+		return error_sys(err, REASON_CANNOT_CREATE, "cannot keep %s as %s", path, kept);
 	return 0;
 }
 
@@ -224,7 +81,7 @@ static int write_target(const struct import *im, const struct target *t, struct 
 	if (t->text->len == 0)
 		return 0;
 	if (!buf_ok(t->text))
-		return error_set(err, EX_DATAERR, NULL, "%s would be too large", t->name);
+		return error_set(err, REASON_DATA, "%s would be too large", t->name);
 	snprintf(path, sizeof(path), "%s/%s", im->dir, t->name);
 	if (keep_old(path, err) < 0)
 		return -1;
@@ -258,7 +115,7 @@ static int show_and_write(struct context *c, struct import *im, struct error *er
 	if (!changed || option_given(c, "dry-run"))
 		return 0;
 	if (!option_given(c, "yes") && !term_confirm("\nWrite this?", false))
-		return error_set(err, EX_USAGE, NULL, "nothing was written (--yes writes without asking)");
+		return error_set(err, REASON_USAGE, "nothing was written (--yes writes without asking)");
 	/* main.cf last: a running outpostd reads it again at any time, and then the maps it names are there. */
 	for (size_t i = n; i-- > 0;)
 		if (write_target(im, &targets[i], err) < 0)
@@ -305,7 +162,7 @@ static int run(struct context *c)
 	if (!programs[i].is_file)
 		path = directory_of(path, directory, sizeof(directory));
 	rc = programs[i].read(&im, path, &err);
-	if (rc < 0 && err.code == EX_NOINPUT && c->argc == 1) {
+	if (rc < 0 && error_exit(&err) == EX_NOINPUT && c->argc == 1) {
 		size_t end = strlen(err.text);
 
 		snprintf(err.text + end, sizeof(err.text) - end, "; where it lies elsewhere: outpost import %s PATH", programs[i].name);

@@ -34,11 +34,11 @@ static int make_filter(struct context *c, struct queue *q, struct event_filter *
 	f->recipient = option_value(c, "recipient");
 	f->kind = option_value(c, "event");
 	if (f->kind && !is_kind(f->kind))
-		return error_set(err, EX_USAGE, NULL, "--event is one of: " EVENT_KINDS);
+		return error_set(err, REASON_USAGE, "--event is one of: " EVENT_KINDS);
 	if (c->argc == 0)
 		return 0;
 	if (strchr(c->argv[0], '@'))
-		return error_set(err, EX_USAGE, NULL, "\"%s\" is no queue id; the history of an address: outpost log -r '%s'", c->argv[0],
+		return error_set(err, REASON_USAGE, "\"%s\" is no queue id; the history of an address: outpost log -r '%s'", c->argv[0],
 				 c->argv[0]);
 	f->id = id;
 	/* A message that is gone from the queue still has its history, under the whole id. */
@@ -70,7 +70,7 @@ static int run(struct context *c)
 	}
 	queue_close(q);
 	if (rc == 0 && f.id && key == 0)
-		rc = error_set(&err, EX_DATAERR, NULL, "no message %s in the history, which is kept for %s", c->argv[0],
+		rc = error_set(&err, REASON_DATA, "no message %s in the history, which is kept for %s", c->argv[0],
 			       conf_str(c->conf, P_history_lifetime));
 	return rc < 0 ? fail(&err) : EX_OK;
 }

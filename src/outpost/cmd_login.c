@@ -16,10 +16,10 @@ static int become_token(char *file, char *tokens, struct error *err)
 	char *argv[] = {path, verb, t, tokens, file, NULL};
 
 	if (!io_program_path("outpost-token", HELPERDIR, path, sizeof(path)))
-		return error_set(err, EX_OSFILE, NULL, "the path of outpost-token is too long");
+		return error_set(err, REASON_SYSTEM_FILE, "the path of outpost-token is too long");
 	fflush(stdout);
 	execve(path, argv, step_env());
-	return error_sys(err, EX_OSFILE, NULL, "cannot run %s", path);
+	return error_sys(err, REASON_SYSTEM_FILE, "cannot run %s", path);
 }
 
 static int run(struct context *c)
@@ -38,7 +38,7 @@ static int run(struct context *c)
 	struct error err;
 
 	(void)c;
-	error_set(&err, EX_UNAVAILABLE, NULL, "this outpost was built with --disable-oauth2");
+	error_set(&err, REASON_UNAVAILABLE, "this outpost was built with --disable-oauth2");
 	return fail(&err);
 }
 #endif

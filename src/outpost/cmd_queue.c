@@ -10,7 +10,7 @@
 #include "outpost/command.h"
 #include "outpost/messages/print_row.h"
 #include "outpost/messages/select_messages.h"
-#include "outpost/check/health.h"
+#include "outpost/flusher/health.h"
 
 enum { PAGE = 200, SORT_PAGE = 200000, OUT_MAX = 8 << 20 };
 
@@ -109,7 +109,7 @@ static int print_sorted(struct queue *q, const struct queue_filter *f, enum queu
 	int n = SORT_PAGE, rc = 0;
 
 	if (!keys)
-		return error_set(err, EX_OSERR, NULL, "no memory for the listing");
+		return error_set(err, REASON_SYSTEM, "no memory for the listing");
 	while (rc == 0 && n == SORT_PAGE) {
 		n = queue_sorted(q, f, by, &at, keys, SORT_PAGE, err);
 		rc = n < 0 ? -1 : print_page(q, keys, n, l, err);
@@ -141,7 +141,7 @@ static int print_listing(struct context *c, const struct queue_filter *f, const 
 /* Who has the queue and does not answer keeps them from it for as long as he likes. */
 static void tell_incoming(struct context *c)
 {
-	size_t n = state_count_files(conf_str(c->conf, P_queue_directory), "incoming");
+	size_t n = health_count_files(conf_str(c->conf, P_queue_directory), "incoming");
 
 	if (n > 0)
 		fprintf(stderr, "outpost: not in this list: %zu in incoming/, to be taken in as soon as outpostd answers\n", n);

@@ -1,21 +1,15 @@
 #include "config.h"
 #include "outpost/messages/change_messages.h"
 
-const struct edit edit_retry = {.verb = "retry", .done = "to be tried now", .states = "qf", .edit = queue_retry};
-
-static int run(struct context *c)
-{
-	return edit_run(c, &edit_retry);
-}
-
-static const struct command_option options[] = {EDIT_OPTIONS};
+const struct message_change change_retry = {.verb = "retry", .done = "to be tried now", .states = "qf", .change = queue_retry};
 
 const struct command command_retry = {
 	.name = "retry",
 	.args = "[ID ...]",
 	.help = "try deferred messages now, and failed ones once more",
-	.more = EDIT_HELP,
-	.options = options,
+	.more = CHANGE_HELP,
+	.options = change_options,
 	.max_args = -1,
-	.run = run,
+	.change = &change_retry,
+	.run = change_run,
 };

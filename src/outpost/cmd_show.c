@@ -103,7 +103,7 @@ static int print_header(struct queue *q, int64_t row, const char *id, struct err
 	size_t size = 0;
 	FILE *f = open_memstream(&text, &size);
 	bool gone = false;
-	int rc = f ? letter_write(q, row, id, HEADER_SHOWN, LETTER_SAFE, f, &gone, err) : error_sys(err, EX_OSERR, NULL, "no memory");
+	int rc = f ? text_write(q, row, id, HEADER_SHOWN, TEXT_SAFE, f, &gone, err) : error_sys(err, REASON_SYSTEM, "no memory");
 
 	if (f)
 		fclose(f);
@@ -120,10 +120,10 @@ static int print_header(struct queue *q, int64_t row, const char *id, struct err
 static int print_text(struct context *c, struct queue *q, int64_t row, const char *id, struct error *err)
 {
 	bool gone = false;
-	int rc = letter_write(q, row, id, 0, option_given(c, "raw") ? LETTER_PLAIN : LETTER_SAFE, stdout, &gone, err);
+	int rc = text_write(q, row, id, 0, option_given(c, "raw") ? TEXT_PLAIN : TEXT_SAFE, stdout, &gone, err);
 
 	if (rc == 0 && gone)
-		return error_set(err, EX_DATAERR, NULL, "the text of this message is no longer kept");
+		return error_set(err, REASON_DATA, "the text of this message is no longer kept");
 	return rc;
 }
 

@@ -20,6 +20,7 @@
 #include "queue/queue.h"
 
 struct context;
+struct message_change;
 
 struct command_option {
 	const char *name;	/* "json" for --json; NULL ends the table */
@@ -35,6 +36,7 @@ struct command {
 	const char *more;	/* paragraphs for --help, newline-terminated; NULL: none */
 	const struct command_option *options;	/* NULL: none */
 	int min_args, max_args;	/* max -1: any number */
+	const struct message_change *change;	/* of hold, release, retry and delete; see messages/change_messages.h */
 	int (*run)(struct context *c);
 };
 
@@ -100,10 +102,10 @@ typedef void (*context_progress)(void *arg, const char *line, size_t n);
 int context_ask(struct context *c, const char *const *words, size_t n, context_progress progress, void *arg,
 		struct error *answer);
 
-/* One edit of the queue: by the running outpostd (VERB ID), or under the flusher's lock by `edit`. *answer says what
+/* One change of the queue: by the running outpostd (VERB ID), or under the flusher's lock by `change`. *answer says what
  * happened; returns the exit status. */
-typedef int (*queue_edit)(struct queue *q, int64_t row, int64_t now, struct error *err);
-int context_edit(struct context *c, const char *verb, const char *id, queue_edit edit, struct error *answer);
+typedef int (*queue_change)(struct queue *q, int64_t row, int64_t now, struct error *err);
+int context_change(struct context *c, const char *verb, const char *id, queue_change change, struct error *answer);
 
 /* ---- the terminal */
 bool term_color(void);			/* stdout is a terminal that shows colour, and NO_COLOR is not set */

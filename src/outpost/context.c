@@ -14,15 +14,15 @@
 #include "base/text.h"
 #include "control/control.h"
 #include "outpost/command.h"
-#include "outpost/flusher/start_flusher.h"
+#include "outpost/flusher/start_outpostd.h"
 
-enum { EDIT_PATIENCE_MS = 10000, ASK_PATIENCE_MS = 24 * 3600 * 1000 };
+enum { CHANGE_PATIENCE_MS = 10000, ASK_PATIENCE_MS = 24 * 3600 * 1000 };
 
 int fail(const struct error *err)
 {
 	fflush(stdout);
 	fprintf(stderr, "outpost: %s\n", err->text);
-	return err->code ? err->code : EX_SOFTWARE;
+	return err->reason ? error_exit(err) : EX_SOFTWARE;
 }
 
 int fail_usage(const struct context *c, const char *fmt, ...)
@@ -42,8 +42,8 @@ int context_conf(struct context *c, struct error *err)
 {
 	if (c->conf || conf_load(c->dir, &c->conf, err) == 0)
 		return 0;
-	if (err->code == EX_NOINPUT && c->command != &command_check)
-		error_set(err, EX_NOINPUT, NULL, "there is no %s/main.cf; `outpost check` says what to write into it", c->dir);
+	if (error_exit(err) == EX_NOINPUT && c->command != &command_check)
+		error_set(err, REASON_NO_INPUT, "there is no %s/main.cf; `outpost check` says what to write into it", c->dir);
 	return -1;
 }
 
@@ -74,13 +74,13 @@ int context_become(struct context *c, struct error *err)
 		if (c->own && errno == ENOENT)
 			return 0;
 	} else if (st.st_uid == 0 && context_queue_is_foreign(c, &st, owner, sizeof(owner))) {
-		return error_set(err, EX_CONFIG, NULL, "queue directory %s belongs to root, not to %s; type: chown -R %s:%s %s", QUEUEDIR,
+		return error_set(err, REASON_CONFIG, "queue directory %s belongs to root, not to %s; type: chown -R %s:%s %s", QUEUEDIR,
 				 owner, owner, owner, QUEUEDIR);
 	}
 	if (proc_become_owner(conf_str(c->conf, P_queue_directory), &c->owner, err) < 0) {
 		size_t n = strlen(err->text);
 
-		if (err->code == EX_NOPERM && !c->own)
+		if (error_exit(err) == EX_NOPERM && !c->own)
 			snprintf(err->text + n, sizeof(err->text) - n, "; what you sent yourself is shown by mailq");
 		return -1;
 	}
@@ -133,7 +133,7 @@ int context_admin_path(struct context *c, char *out, size_t size, struct error *
 	int n = snprintf(out, size, "%s/admin", conf_str(c->conf, P_queue_directory));
 
 	if (n < 0 || (size_t)n >= size)
-		return error_set(err, EX_CONFIG, NULL, "queue_directory is too long");
+		return error_set(err, REASON_CONFIG, "queue_directory is too long");
 	return 0;
 }
 
@@ -168,16 +168,16 @@ int context_ask(struct context *c, const char *const *words, size_t n, context_p
 	int rc;
 
 	if (context_admin_path(c, path, sizeof(path), answer) < 0)
-		return answer->code;
+		return error_exit(answer);
 	rc = control_ask(path, words, n, &sink, deadline_in_ms(ASK_PATIENCE_MS), answer, &err);
 	if (rc >= 0)
 		return rc;
 	*answer = err;
-	return err.code == EX_UNAVAILABLE ? -1 : err.code;
+	return error_exit(&err) == EX_UNAVAILABLE ? -1 : error_exit(&err);
 }
 
-/* Under the lock nobody else writes: find the whole id, edit, say what came of it. */
-static int edit_locked(const char *dir, const char *verb, const char *id, queue_edit edit, struct error *answer)
+/* Under the lock nobody else writes: find the whole id, change it, report the result. */
+static int change_locked(const char *dir, const char *verb, const char *id, queue_change change, struct error *answer)
 {
 	char full[QUEUE_ID];
 	struct queue *q;
@@ -185,29 +185,29 @@ static int edit_locked(const char *dir, const char *verb, const char *id, queue_
 	int rc;
 
 	if (!queue_is_there(dir))
-		return error_set(answer, EX_DATAERR, NULL, "no message %s in the queue", id), EX_DATAERR;
+		return error_set(answer, REASON_DATA, "no message %s in the queue", id), EX_DATAERR;
 	if (queue_open(dir, QUEUE_WRITE, &q, answer) < 0)
-		return answer->code;
+		return error_exit(answer);
 	rc = queue_find(q, id, true, &row, full, answer);
 	if (rc == 1)
-		rc = edit(q, row, clock_wall_us(), answer);
+		rc = change(q, row, clock_wall_us(), answer);
 	else if (rc == 0)
-		error_set(answer, EX_DATAERR, NULL, "no message %s in the queue", id);
+		error_set(answer, REASON_DATA, "no message %s in the queue", id);
 	queue_close(q);
 	if (rc == 1) {
-		error_set(answer, EX_OK, NULL, "%s: %s done", id, verb);
+		error_set(answer, REASON_NONE, "%s: %s done", id, verb);
 		return EX_OK;
 	}
-	if (rc == 0 && answer->code == EX_OK)
-		error_set(answer, EX_DATAERR, NULL, "%s: not in a state that allows %s", id, verb);
-	return answer->code;
+	if (rc == 0 && error_exit(answer) == EX_OK)
+		error_set(answer, REASON_DATA, "%s: not in a state that allows %s", id, verb);
+	return error_exit(answer);
 }
 
 /* A flusher that is starting or leaving neither listens nor lets go of the lock at once: ask, try the lock, ask again. */
-int context_edit(struct context *c, const char *verb, const char *id, queue_edit edit, struct error *answer)
+int context_change(struct context *c, const char *verb, const char *id, queue_change change, struct error *answer)
 {
 	const char *words[2] = {verb, id}, *dir = conf_str(c->conf, P_queue_directory);
-	deadline until = deadline_in_ms(EDIT_PATIENCE_MS);
+	deadline until = deadline_in_ms(CHANGE_PATIENCE_MS);
 
 	start_take_in(c);
 	for (;;) {
@@ -218,11 +218,11 @@ int context_edit(struct context *c, const char *verb, const char *id, queue_edit
 		lock = queue_lock(dir, 200, answer);
 		if (lock >= 0) {
 			*answer = (struct error){0};
-			rc = edit_locked(dir, verb, id, edit, answer);
+			rc = change_locked(dir, verb, id, change, answer);
 			close(lock);
 			return rc;
 		}
-		if (answer->code != EX_TEMPFAIL || deadline_over(until))
-			return answer->code;
+		if (error_exit(answer) != EX_TEMPFAIL || deadline_over(until))
+			return error_exit(answer);
 	}
 }

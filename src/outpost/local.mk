@@ -4,18 +4,18 @@ outpost_files = \
 	src/outpost/cmd_check.c src/outpost/cmd_complete.c src/outpost/cmd_config.c src/outpost/cmd_delete.c \
 	src/outpost/cmd_export.c src/outpost/cmd_flush.c src/outpost/cmd_hold.c src/outpost/cmd_import.c \
 	src/outpost/cmd_log.c src/outpost/cmd_login.c src/outpost/cmd_metrics.c src/outpost/cmd_queue.c \
-	src/outpost/cmd_release.c src/outpost/cmd_retry.c src/outpost/cmd_salvage.c src/outpost/cmd_show.c \
+	src/outpost/cmd_release.c src/outpost/cmd_retry.c src/outpost/cmd_show.c \
 	src/outpost/cmd_status.c src/outpost/cmd_test.c \
-	src/outpost/maker.h src/outpost/maker.c \
 	src/outpost/check/check.h src/outpost/check/check_configuration.c src/outpost/check/check_relay.c \
 	src/outpost/check/check_root_mail.c \
 	src/outpost/check/check_report.h src/outpost/check/check_report.c \
 	src/outpost/check/explain.h src/outpost/check/explain.c \
-	src/outpost/check/health.h src/outpost/check/health.c \
+	src/outpost/flusher/health.h src/outpost/flusher/health.c \
 	src/outpost/flusher/active_deliveries.h src/outpost/flusher/active_deliveries.c \
-	src/outpost/flusher/start_flusher.h src/outpost/flusher/start_flusher.c \
-	src/outpost/import/import.h src/outpost/import/import_dma.c src/outpost/import/import_msmtp.c \
-	src/outpost/import/import_postfix.c src/outpost/import/import_simple.c \
+	src/outpost/flusher/start_outpostd.h src/outpost/flusher/start_outpostd.c \
+	src/outpost/import/import.h src/outpost/import/import_common.c src/outpost/import/import_dma.c \
+	src/outpost/import/import_msmtp.c src/outpost/import/import_nullmailer.c src/outpost/import/import_postfix.c \
+	src/outpost/import/import_ssmtp.c \
 	src/outpost/messages/change_messages.h src/outpost/messages/change_messages.c \
 	src/outpost/messages/print_history.h src/outpost/messages/print_history.c \
 	src/outpost/messages/print_row.h src/outpost/messages/print_row.c \

@@ -22,6 +22,8 @@
 #include "base/proc.h"
 #include "base/sock.h"
 #include "base/step.h"
+#include "base/trust.h"
+#include "control/control.h"
 
 enum { LOCK_WAIT_MS = 20 * 1000, RESTART_WAIT_MS = 1000, STOP_MS = 5 * 1000, LOOK_MS = 20 };
 
@@ -93,7 +95,7 @@ static int lock_unless_served(struct outpostd *d, struct error *err)
 	deadline until = deadline_in_ms(STOP_MS);
 	int lock;
 
-	while ((lock = queue_lock(d->queue_dir, LOOK_MS, err)) < 0 && err->code == EX_TEMPFAIL && !is_served(d) && !deadline_over(until))
+	while ((lock = queue_lock(d->queue_dir, LOOK_MS, err)) < 0 && error_exit(err) == EX_TEMPFAIL && !is_served(d) && !deadline_over(until))
 		;
 	return lock;
 }
@@ -154,14 +156,14 @@ static int watch_signals(struct outpostd *d, struct error *err)
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
 	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
-		return error_sys(err, EX_OSERR, NULL, "signals");
+		return error_sys(err, REASON_SYSTEM, "signals");
 	fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
 	if (fd < 0)
-		return error_sys(err, EX_OSERR, NULL, "signalfd");
+		return error_sys(err, REASON_SYSTEM, "signalfd");
 	d->signals = (struct watch){.fd = fd, .events = POLLIN, .ready = on_signal, .arg = d};
 	if (loop_add(&d->loop, &d->signals) == 0)
 		return 0;
-	return error_set(err, EX_OSERR, NULL, "out of memory");
+	return error_set(err, REASON_SYSTEM, "out of memory");
 }
 
 /* A queue of a user's own is made on first use, as outpost-drop does; the system's is made at installation. */
@@ -184,13 +186,16 @@ static void make_run_directory(const struct outpostd *d)
 
 static int start(struct outpostd *d, struct error *err)
 {
+	char path[PATH_MAX];
 	int n;
 
-	if (conf_load(d->conf_dir, &d->conf, err) < 0)
+	if (snprintf(path, sizeof(path), "%s/main.cf", d->conf_dir) >= (int)sizeof(path))
+		return error_set(err, REASON_CONFIG, "the name of the configuration directory is too long");
+	if (trust_become(path, err) < 0 || conf_load(d->conf_dir, &d->conf, err) < 0)
 		return -1;
 	n = snprintf(d->queue_dir, sizeof(d->queue_dir), "%s", conf_str(d->conf, P_queue_directory));
 	if (n >= (int)sizeof(d->queue_dir))
-		return error_set(err, EX_CONFIG, NULL, "queue_directory is too long");
+		return error_set(err, REASON_CONFIG, "queue_directory is too long");
 	if (conf_writer(d->conf) == 0)
 		reload_log(d); /* while we may */
 	make_own_queue(d);
@@ -208,7 +213,7 @@ static int start(struct outpostd *d, struct error *err)
 	if (reload_first(d, err) < 0 || door_open(d, err) < 0)
 		return -1;
 	if (incoming_open(d) < 0)
-		return error_sys(err, EX_CANTCREAT, NULL, "cannot use %s/incoming", d->queue_dir);
+		return error_sys(err, REASON_CANNOT_CREATE, "cannot use %s/incoming", d->queue_dir);
 	listener_open(d);
 	confine(d);
 	clock_check(d);
@@ -257,7 +262,7 @@ static int run(struct outpostd *d, struct error *err)
 
 	while (!shutdown_due(d)) {
 		if (loop_turn(&d->loop, timeout(d, more)) < 0)
-			return error_sys(err, EX_OSERR, NULL, "poll");
+			return error_sys(err, REASON_SYSTEM, "poll");
 		turn(d);
 		more = schedule_work(d);
 		agents_tick(d);
@@ -334,23 +339,25 @@ static void attached(int *report, int code)
  * takes the mail. */
 static bool may_pass(const struct error *e)
 {
-	return e->code == EX_TEMPFAIL || e->code == EX_IOERR || e->code == EX_OSERR;
+	return error_exit(e) == EX_TEMPFAIL || error_exit(e) == EX_IOERR || error_exit(e) == EX_OSERR;
 }
 
 static int cannot_start(struct outpostd *d, int *report, const struct error *err)
 {
-	bool busy = (d->once || d->take_in) && d->lock < 0 && err->code == EX_TEMPFAIL; /* and may well do the errand */
+	bool busy = (d->once || d->take_in) && d->lock < 0 && error_exit(err) == EX_TEMPFAIL; /* and may well do the errand */
 
 	log_line(busy ? LOG_INFORMATION : LOG_FAIL, "outpostd", 0, "%s", err->text);
 	if (!reload_log_on_stderr(d))
 		fprintf(stderr, "outpostd: %s\n", err->text);
-	attached(report, err->code);
+	attached(report, error_exit(err));
 	/* Clients that wait for the queue are not turned away by a process that could not have it. */
 	if (d->lock >= 0 && may_pass(err))
 		door_turn_away(d, err);
 	outpostd_unlock(d);
 	free_all(d);
-	return err->code;
+	if (err->reason == REASON_FLUSHER_BUSY && d->foreground && (d->once || d->take_in))
+		return CONTROL_EXIT_BUSY;
+	return error_exit(err);
 }
 
 /* From the configuration to the end; *again: once more. */
@@ -368,7 +375,7 @@ static int serve(struct outpostd *d, int *report, bool *again)
 		incoming_take(d); /* for a command that looks at the queue, or edits it: nothing is sent */
 	} else if (run(d, &err) < 0) {
 		log_line(LOG_FAIL, "outpostd", 0, "%s", err.text);
-		return err.code;
+		return error_exit(&err);
 	}
 	*again = shutdown_complete(d);
 	close(d->signals.fd);

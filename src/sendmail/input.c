@@ -71,7 +71,7 @@ static int body(struct input *in, const char *p, size_t n, struct error *err)
 	if (!n)
 		return 0;
 	if (in->limit && spool_size(&in->body) + n > in->limit)
-		return error_set(err, EX_UNAVAILABLE, "5.3.4", "the message is larger than message_size_limit (%llu bytes)",
+		return error_set(err, REASON_TOO_LARGE, "the message is larger than message_size_limit (%llu bytes)",
 				 (unsigned long long)in->limit);
 	look(in, p, n);
 	return spool_add(&in->body, p, n, err);
@@ -119,8 +119,8 @@ static bool all_blank(const char *p, size_t n)
 static int has_no_room(const struct buf *b, const char *what, struct error *err)
 {
 	if (b->starved)
-		return error_set(err, EX_TEMPFAIL, "4.3.0", "out of memory");
-	return error_set(err, EX_DATAERR, "5.3.4", "%s is longer than %u bytes", what, LIMIT_HEADER);
+		return error_set(err, REASON_TEMPORARY, "out of memory");
+	return error_set(err, REASON_HEADER_TOO_LARGE, "%s is longer than %u bytes", what, LIMIT_HEADER);
 }
 
 static int keep(struct input *in, const char *p, size_t n, struct error *err)
@@ -388,7 +388,7 @@ static int read_pieces(struct input *in, int fd, char *piece, struct error *err)
 		if (got < 0 && errno == EAGAIN && io_wait(fd, POLLIN, DEADLINE_NEVER) > 0)
 			continue; /* what we share with the caller may be his non-blocking descriptor */
 		if (got < 0)
-			return error_sys(err, EX_IOERR, "4.3.0", "cannot read the message");
+			return error_sys(err, REASON_IO, "cannot read the message");
 		if (got == 0)
 			break;
 		if (input_add(in, piece, (size_t)got, &used, err) < 0)
@@ -405,7 +405,7 @@ int input_read(struct input *in, int fd, struct error *err)
 	int rc;
 
 	if (!piece)
-		return error_set(err, EX_TEMPFAIL, "4.3.0", "out of memory");
+		return error_set(err, REASON_TEMPORARY, "out of memory");
 	rc = read_pieces(in, fd, piece, err);
 	free(piece);
 	return rc;

@@ -14,17 +14,17 @@
 #include "base/log.h"
 #include "base/proc.h"
 #include "base/text.h"
-#include "sendmail/ask.h"
-#include "sendmail/hand.h"
-#include "sendmail/letter.h"
+#include "sendmail/compose.h"
+#include "sendmail/find_queue.h"
+#include "sendmail/modes.h"
 #include "sendmail/options.h"
-#include "sendmail/place.h"
 #include "sendmail/smtpd.h"
+#include "sendmail/submit.h"
 
 static int fail(const struct error *err)
 {
 	fprintf(stderr, "sendmail: %s\n", err->text);
-	return err->code ? err->code : EX_SOFTWARE;
+	return err->reason ? error_exit(err) : EX_SOFTWARE;
 }
 
 /* The same where somebody may be writing a message at us. */
@@ -66,7 +66,7 @@ static int take_header_recipients(struct letter *l, const struct options *o, str
 		return -1;
 	if (l->recipients.n)
 		return 0;
-	return error_set(err, EX_USAGE, "5.5.4", o->extract ? "no recipient: none in To, Cc or Bcc, and none as argument"
+	return error_set(err, REASON_USAGE, o->extract ? "no recipient: none in To, Cc or Bcc, and none as argument"
 							    : "no recipient: give addresses, or -t to take them from the header");
 }
 

@@ -18,7 +18,7 @@ static int ignore(struct options *o, const char *arg, struct error *err)
 
 static int bad(struct error *err, char letter, const char *arg)
 {
-	return error_set(err, EX_USAGE, NULL, "no such option: -%c%s", letter, arg);
+	return error_set(err, REASON_USAGE, "no such option: -%c%s", letter, arg);
 }
 
 static int set_instance(struct options *o, const char *arg, struct error *err)
@@ -34,7 +34,7 @@ static int set_body(struct options *o, const char *arg, struct error *err)
 	else if (ascii_case_equal(arg, "8BITMIME"))
 		o->body = '8';
 	else
-		return error_set(err, EX_USAGE, NULL, "-B wants 7BIT or 8BITMIME, not \"%s\"", arg);
+		return error_set(err, REASON_USAGE, "-B wants 7BIT or 8BITMIME, not \"%s\"", arg);
 	return 0;
 }
 
@@ -128,12 +128,12 @@ static int set_notify(struct options *o, const char *arg, struct error *err)
 			if (span_iscase(word, words[i].word))
 				bit = words[i].bit;
 		if (!bit)
-			return error_set(err, EX_USAGE, NULL, "-N wants never, or success, failure, delay; not \"%.*s\"",
+			return error_set(err, REASON_USAGE, "-N wants never, or success, failure, delay; not \"%.*s\"",
 					 (int)word.n, word.p);
 		bits |= bit;
 	}
 	if (!bits || ((bits & DSN_NEVER) && bits != DSN_NEVER))
-		return error_set(err, EX_USAGE, NULL, "-N wants never alone, or some of success, failure, delay");
+		return error_set(err, REASON_USAGE, "-N wants never alone, or some of success, failure, delay");
 	o->notify = bits;
 	return 0;
 }
@@ -159,7 +159,7 @@ static int set_long(struct options *o, const char *arg, struct error *err)
 	struct span name;
 
 	if (!value)
-		return error_set(err, EX_USAGE, NULL, "-O wants name=value, not \"%s\"", arg);
+		return error_set(err, REASON_USAGE, "-O wants name=value, not \"%s\"", arg);
 	name = span_trim((struct span){arg, (size_t)(value - arg)});
 	value += 1 + strspn(value + 1, " ");
 	if (span_iscase(name, "DeliveryMode"))
@@ -190,7 +190,7 @@ static int set_return(struct options *o, const char *arg, struct error *err)
 	else if (ascii_case_equal(arg, "hdrs"))
 		o->ret = 'H';
 	else
-		return error_set(err, EX_USAGE, NULL, "-R wants full or hdrs, not \"%s\"", arg);
+		return error_set(err, REASON_USAGE, "-R wants full or hdrs, not \"%s\"", arg);
 	return 0;
 }
 
@@ -215,7 +215,7 @@ static int set_flush(struct options *o, const char *arg, struct error *err)
 	if ((*p && !ascii_digit(*p) && !strchr("GIRSQL", *p)) || (not && !text && *p != 'Q'))
 		return bad(err, 'q', arg);
 	if (text && !p[1])
-		return error_set(err, EX_USAGE, NULL, "-q%c wants a text behind it", *p);
+		return error_set(err, REASON_USAGE, "-q%c wants a text behind it", *p);
 	if (*p == 'Q' || *p == 'L')
 		o->mode = MODE_QUARANTINE;
 	if (o->mode == MODE_DAEMON || o->mode == MODE_LIST || o->mode == MODE_QUARANTINE)
@@ -240,9 +240,9 @@ static int set_envid(struct options *o, const char *arg, struct error *err)
 
 	for (size_t i = 0; i < n; i++)
 		if (arg[i] <= ' ' || arg[i] > '~')
-			return error_set(err, EX_USAGE, NULL, "-V wants printable ASCII without blanks");
+			return error_set(err, REASON_USAGE, "-V wants printable ASCII without blanks");
 	if (!n || n > LIMIT_ENVID)
-		return error_set(err, EX_USAGE, NULL, "-V wants 1 to %d bytes", LIMIT_ENVID);
+		return error_set(err, REASON_USAGE, "-V wants 1 to %d bytes", LIMIT_ENVID);
 	o->envid = arg;
 	return 0;
 }
@@ -314,7 +314,7 @@ static int bundle(struct options *o, int argc, char **argv, int *i, struct error
 		const struct option *opt = find(*p);
 
 		if (!opt)
-			return error_set(err, EX_USAGE, NULL, "no such option: -%c (in \"%s\")", *p, argv[*i]);
+			return error_set(err, REASON_USAGE, "no such option: -%c (in \"%s\")", *p, argv[*i]);
 		p++;
 		if (opt->arg == NONE) {
 			if (opt->take(o, "", err) < 0)
@@ -323,7 +323,7 @@ static int bundle(struct options *o, int argc, char **argv, int *i, struct error
 		}
 		if (opt->arg == WANTED && !*p) {
 			if (*i + 1 >= argc)
-				return error_set(err, EX_USAGE, NULL, "option -%c wants an argument", opt->letter);
+				return error_set(err, REASON_USAGE, "option -%c wants an argument", opt->letter);
 			p = argv[++*i];
 		}
 		return opt->take(o, p, err);
@@ -347,7 +347,7 @@ int options_parse(struct options *o, int argc, char **argv, struct error *err)
 	o->mode = strcmp(name, "mailq") == 0 ? MODE_LIST : strcmp(name, "newaliases") == 0 ? MODE_ALIASES : MODE_SUBMIT;
 	o->recipients = calloc((size_t)(argc > 0 ? argc : 1), sizeof(*o->recipients));
 	if (!o->recipients)
-		return error_set(err, EX_OSERR, NULL, "out of memory");
+		return error_set(err, REASON_SYSTEM, "out of memory");
 	for (int i = 1; i < argc; i++) {
 		if (only_recipients || argv[i][0] != '-' || !argv[i][1]) {
 			o->recipients[o->nrecipients++] = argv[i];

@@ -90,13 +90,13 @@ int recipients_add(struct recipients *r, const char *spec, unsigned notify, cons
 	struct recipient *new;
 
 	if (!*spec)
-		return error_set(err, EX_DATAERR, "5.1.3", "the empty address can't be a recipient");
+		return error_set(err, REASON_BAD_ADDRESS, "the empty address can't be a recipient");
 	if (is_there(r, spec))
 		return 0;
 	if (r->n >= LIMIT_RECIPIENTS)
-		return error_set(err, EX_UNAVAILABLE, "5.5.3", "more than %d recipients", LIMIT_RECIPIENTS);
+		return error_set(err, REASON_TOO_MANY_RECIPIENTS, "more than %d recipients", LIMIT_RECIPIENTS);
 	if (r->n == r->room && grow(r) < 0)
-		return error_set(err, EX_TEMPFAIL, "4.3.0", "out of memory");
+		return error_set(err, REASON_TEMPORARY, "out of memory");
 	new = &r->v[r->n];
 	*new = (struct recipient){.at = (uint32_t)r->text.len, .notify = notify};
 	buf_add(&r->text, spec, strlen(spec) + 1);
@@ -105,7 +105,7 @@ int recipients_add(struct recipients *r, const char *spec, unsigned notify, cons
 		buf_add(&r->text, orcpt, strlen(orcpt) + 1);
 	}
 	if (!buf_ok(&r->text))
-		return error_set(err, EX_TEMPFAIL, "4.3.0", "the recipients take too much memory");
+		return error_set(err, REASON_TEMPORARY, "the recipients take too much memory");
 	r->eight_bit = r->eight_bit || text_8bit(spec, strlen(spec));
 	put_slot(r, r->n++);
 	return 0;
@@ -131,7 +131,7 @@ int recipients_argument(struct recipients *r, const char *arg, unsigned notify, 
 	if (address_each(arg, strlen(arg), ADDRESS_BLANKS | ADDRESS_TO, add, &to, err) < 0)
 		return -1;
 	if (r->n == before && !span_trim(span_of(arg)).n)
-		return error_set(err, EX_DATAERR, "5.1.3", "an empty argument is no recipient");
+		return error_set(err, REASON_BAD_ADDRESS, "an empty argument is no recipient");
 	return 0;
 }
 
@@ -139,14 +139,14 @@ int recipients_header(struct recipients *r, struct span header, unsigned notify,
 {
 	struct adding to = {r, notify};
 	struct span rest = header;
-	unsigned want = CLASS_RECIPIENT;
+	unsigned want = FIELD_CLASS_RECIPIENT;
 	struct field f;
 
 	while (header_next(&rest, &f))
-		if ((field_class(field_kind(f.name)) & (CLASS_RECIPIENT | CLASS_RESENT)) == (CLASS_RECIPIENT | CLASS_RESENT))
-			want |= CLASS_RESENT;
+		if ((field_class(field_kind(f.name)) & (FIELD_CLASS_RECIPIENT | FIELD_CLASS_RESENT)) == (FIELD_CLASS_RECIPIENT | FIELD_CLASS_RESENT))
+			want |= FIELD_CLASS_RESENT;
 	while (header_next(&header, &f)) {
-		if ((field_class(field_kind(f.name)) & (CLASS_RECIPIENT | CLASS_RESENT)) != want)
+		if ((field_class(field_kind(f.name)) & (FIELD_CLASS_RECIPIENT | FIELD_CLASS_RESENT)) != want)
 			continue;
 		if (address_each(f.body.p, f.body.n, ADDRESS_TO, add, &to, err) < 0)
 			return error_prefix(err, "header field %.*s", (int)f.name.n, f.name.p);

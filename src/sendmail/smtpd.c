@@ -17,8 +17,8 @@
 #include "base/text.h"
 #include "mail/address.h"
 #include "sendmail/caller.h"
-#include "sendmail/hand.h"
-#include "sendmail/letter.h"
+#include "sendmail/submit.h"
+#include "sendmail/compose.h"
 #include "sendmail/xtext.h"
 #include "submission/submission.h"
 
@@ -83,11 +83,12 @@ static void refuse(struct smtpd *s, const char *text)
 /* The reply that says what an error of ours says. */
 static void reply_error(struct smtpd *s, const struct error *e)
 {
-	bool temporary = e->code == EX_TEMPFAIL || e->code == EX_OSERR || e->code == EX_IOERR || e->code == EX_OSFILE ||
-			 (e->code == EX_UNAVAILABLE && e->dsn[0] == '4');
+	const char *code = e->reason == REASON_TOO_LARGE || e->reason == REASON_HEADER_TOO_LARGE ? "552" : "554";
+	const char *dsn = error_dsn(e);
 
-	reply(s, "%s %s %s", temporary ? "451" : strcmp(e->dsn, "5.3.4") == 0 ? "552" : "554", e->dsn[0] == (temporary ? '4' : '5') ? e->dsn : temporary ? "4.3.0" : "5.0.0",
-	      e->text);
+	if (dsn[0] == '4' && (error_exit(e) == EX_CONFIG || error_exit(e) == EX_NOPERM))
+		dsn = "5.0.0";
+	reply(s, "%s %s %s", dsn[0] == '4' ? "451" : code, dsn, e->text);
 }
 
 /* ---- input */
@@ -218,7 +219,7 @@ static int path(struct span *rest, int (*take)(const char *p, size_t n, struct b
 /* What went wrong only here is not the address's fault. */
 static const char *address_fault(const struct error *err, const char *malformed)
 {
-	return err->code == EX_TEMPFAIL ? "452 4.3.0 out of memory" : malformed;
+	return error_exit(err) == EX_TEMPFAIL ? "452 4.3.0 out of memory" : malformed;
 }
 
 static bool next_param(struct span *rest, struct span *name, struct span *value)
@@ -414,7 +415,7 @@ static void cmd_rcpt(struct smtpd *s, struct span args)
 	else
 		fault = rcpt_params(args, &notify, &orcpt);
 	if (!fault && recipients_add(&s->l.recipients, buf_str(&spec), notify, orcpt.len ? buf_str(&orcpt) : NULL, &err) < 0)
-		fault = err.code == EX_TEMPFAIL ? "452 4.3.0 out of memory" : "452 4.5.3 too many recipients";
+		fault = error_exit(&err) == EX_TEMPFAIL ? "452 4.3.0 out of memory" : "452 4.5.3 too many recipients";
 	if (fault)
 		refuse(s, fault);
 	else
@@ -440,14 +441,14 @@ static int read_data(struct smtpd *s, struct error *err)
 			}
 		}
 		if (input_add(in, s->in.data, s->in.len, &used, err) < 0) {
-			if (!first.code)
+			if (!first.reason)
 				first = *err;
 			in->discard = true;
 			continue;
 		}
 		buf_drop(&s->in, used);
 	}
-	if (!first.code && input_end(in, &first) == 0)
+	if (!first.reason && input_end(in, &first) == 0)
 		return 0;
 	*err = first;
 	return 1;
@@ -471,7 +472,7 @@ static void cmd_data(struct smtpd *s, struct span args)
 		s->l.smtputf8 = s->l.smtputf8 || s->smtputf8;
 		rc = hand_over(s->place, &s->l, &err);
 	}
-	if (rc == 0 && err.code == 0)
+	if (rc == 0 && !err.reason)
 		reply(s, "250 2.0.0 Ok: %s", err.text);
 	else
 		reply_error(s, &err);

@@ -5,7 +5,7 @@
 #define SENDMAIL_SMTPD_H
 
 #include "sendmail/options.h"
-#include "sendmail/place.h"
+#include "sendmail/find_queue.h"
 
 /* Runs until QUIT, the end of the input, a time-out, or too many errors. Returns the exit code. */
 int smtpd_run(struct place *p, const struct options *o);

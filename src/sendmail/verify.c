@@ -6,7 +6,7 @@
 
 #include "base/limits.h"
 #include "rules/rules.h"
-#include "sendmail/ask.h"
+#include "sendmail/modes.h"
 #include "sendmail/recipients.h"
 
 struct verifying {
@@ -55,10 +55,10 @@ int ask_verify(struct place *p, const struct options *o)
 {
 	struct verifying v = {.relay = conf_str(p->conf, P_relayhost)};
 	struct error err = p->conf_error;
-	int rc = err.code ? -1 : 0;
+	int rc = err.reason ? -1 : 0;
 
 	if (!o->nrecipients)
-		rc = error_set(&err, EX_USAGE, NULL, "-bv wants addresses");
+		rc = error_set(&err, REASON_USAGE, "-bv wants addresses");
 	if (rc == 0)
 		rc = rules_open_for_recipients(p->conf, &v.rules, &err);
 	if (rc == 0)
@@ -66,5 +66,5 @@ int ask_verify(struct place *p, const struct options *o)
 	rules_close(&v.rules);
 	if (rc < 0)
 		fprintf(stderr, "sendmail: %s\n", err.text);
-	return rc < 0 ? err.code : EX_OK;
+	return rc < 0 ? error_exit(&err) : EX_OK;
 }

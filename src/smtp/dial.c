@@ -180,7 +180,7 @@ static int run(struct race *r)
 					  "connect to %s:%u: %s%s", agent_peer(a), r->e->port, strerror(r->last_errno),
 					  advice(r, r->last_errno));
 		if (trust_load(&a->trust, &a->set, &err) < 0)
-			return agent_down(a, DOWN_CONFIG, err.code, "4.3.5", "%s", err.text);
+			return agent_down(a, DOWN_CONFIG, error_exit(&err), "4.3.5", "%s", err.text);
 		sign = agent_sign(a);
 		if (link_flush(&a->link) < 0)
 			return agent_down(a, DOWN_LOCAL, EX_TEMPFAIL, "4.3.0", "%s", "outpostd is gone");

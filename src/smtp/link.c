@@ -62,7 +62,7 @@ void link_free(struct link *l)
 
 static int bad_frame(struct link *l, const char *what)
 {
-	return error_set(&l->broken, EX_PROTOCOL, "4.3.0", "outpostd sent %s", what);
+	return error_set(&l->broken, REASON_PROTOCOL, "outpostd sent %s", what);
 }
 
 static int take_session(struct link *l, struct frame *f)
@@ -95,12 +95,16 @@ static int take_secret(struct link *l, struct frame *f)
 
 static int take_no_secret(struct link *l, struct frame *f)
 {
-	uint32_t code = frame_get_u32(f);
-	struct span why = frame_get_str(f);
+	char name[32];
+	struct span why;
+	enum reason reason;
 
+	frame_get_cstr(f, name, sizeof(name));
+	why = frame_get_str(f);
+	reason = reason_find(name);
 	if (!frame_end(f))
 		return bad_frame(l, "a malformed refusal of the credential");
-	error_set(&l->no_secret, code ? (int)code : EX_CONFIG, "4.7.8", "%.*s", (int)(why.n < 450 ? why.n : 450), why.p);
+	error_set(&l->no_secret, reason ? reason : REASON_CREDENTIAL_CONFIG, "%.*s", (int)(why.n < 450 ? why.n : 450), why.p);
 	l->have_secret = true;
 	return 0;
 }

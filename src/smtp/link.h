@@ -46,7 +46,7 @@ struct link {
 	bool have_secret;		/* SECRET or NO_SECRET came */
 	struct buf user, secret;	/* SECRET */
 	char secret_kind;
-	struct error no_secret;		/* NO_SECRET; code 0: none */
+	struct error no_secret;		/* NO_SECRET; REASON_NONE: there may be one */
 	struct error broken;		/* a malformed frame */
 };
 

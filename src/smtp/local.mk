@@ -12,6 +12,7 @@ libsmtp_a_SOURCES = \
 	src/smtp/envelope.c src/smtp/envelope.h \
 	src/smtp/link.c src/smtp/link.h \
 	src/smtp/mechanism.c src/smtp/mechanism.h \
+	src/smtp/replies.c src/smtp/replies.h src/smtp/replies.def \
 	src/smtp/reply.c src/smtp/reply.h \
 	src/smtp/resolve.c src/smtp/resolve.h \
 	src/smtp/sandboxing.c src/smtp/sandboxing.h \

@@ -44,7 +44,7 @@ static int read_session(struct agent *a)
 	while (!a->link.have_session)
 		if (agent_wait(a, until) <= 0 && !a->link.have_session)
 			return agent_down(a, DOWN_LOCAL, EX_PROTOCOL, "4.3.0", "%s",
-					  a->link.broken.code ? a->link.broken.text : "no session was given");
+					  a->link.broken.reason ? a->link.broken.text : "no session was given");
 	complete(&a->set);
 	return 0;
 }

@@ -423,8 +423,8 @@ static int get_secret(struct agent *a)
 		if (a->ch.eof || a->ch.in.len)
 			return agent_reply(a, 1, PHASE) < 0 ? -1 : agent_refused(a, DOWN_GREETING, "4.5.0", "nothing: no command was sent");
 	}
-	if (a->link.no_secret.code)
-		return agent_down(a, DOWN_AUTH, a->link.no_secret.code, "4.7.8", "%s", a->link.no_secret.text);
+	if (a->link.no_secret.reason)
+		return agent_down(a, DOWN_AUTH, error_exit(&a->link.no_secret), "4.7.8", "%s", a->link.no_secret.text);
 	return 0;
 }
 

@@ -53,7 +53,7 @@ static int no_use(struct error *err, const char *param, const char *path, const 
 		words = strerror(EISDIR);
 	if (fd >= 0)
 		close(fd);
-	return error_set(err, EX_CONFIG, "4.3.5", "%s = %s: %s", param, path, words);
+	return error_set(err, REASON_CONFIG, "%s = %s: %s", param, path, words);
 }
 
 /* GnuTLS finds nothing in a directory that is not there, and says no more. */
@@ -62,11 +62,11 @@ static int load_directory(struct trust *t, const char *path, struct error *err)
 	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC), rc;
 
 	if (fd < 0)
-		return error_set(err, EX_CONFIG, "4.3.5", "smtp_tls_CApath = %s: %s", path, strerror(errno));
+		return error_set(err, REASON_CONFIG, "smtp_tls_CApath = %s: %s", path, strerror(errno));
 	close(fd);
 	rc = gnutls_certificate_set_x509_trust_dir(t->cred, path, GNUTLS_X509_FMT_PEM);
 	if (rc < 0)
-		return error_set(err, EX_CONFIG, "4.3.5", "smtp_tls_CApath = %s: %s", path, gnutls_strerror(rc));
+		return error_set(err, REASON_CONFIG, "smtp_tls_CApath = %s: %s", path, gnutls_strerror(rc));
 	t->authorities += rc;
 	return 0;
 }
@@ -135,7 +135,7 @@ static int load_priority(struct trust *t, const struct delivery_session *s, stru
 	snprintf(wanted, sizeof(wanted), "%s:%%PROFILE_MEDIUM", s->priority[0] ? s->priority : PRIORITY);
 	rc = gnutls_priority_init(&t->priority, wanted, &at);
 	if (rc < 0)
-		return error_set(err, EX_CONFIG, "4.3.5", "TLS protocols and ciphers: \"%s\" is not understood (%s)", at,
+		return error_set(err, REASON_CONFIG, "TLS protocols and ciphers: \"%s\" is not understood (%s)", at,
 				 gnutls_strerror(rc));
 	return 0;
 }
@@ -145,7 +145,7 @@ int trust_load(struct trust *t, const struct delivery_session *s, struct error *
 	if (t->cred || (is_level(s, "none") && !s->implicit_tls))
 		return 0;
 	if (gnutls_certificate_allocate_credentials(&t->cred) < 0)
-		return error_set(err, EX_OSERR, "4.3.0", "out of memory for TLS");
+		return error_set(err, REASON_SYSTEM, "out of memory for TLS");
 	if (load_authorities(t, s, err) < 0 || load_crl(t, s, err) < 0 || load_own(t, s, err) < 0)
 		return -1;
 	return load_priority(t, s, err);

@@ -80,7 +80,7 @@ size_t submission_decoder_memory(const struct submission_decoder *d)
 	return d->strings.len + d->nplaces * (sizeof(*d->places) + sizeof(*d->recipients));
 }
 
-#define REFUSE(d, code, dsn, ...) error_set(&(d)->error, code, dsn, __VA_ARGS__)
+#define REFUSE(d, reason, ...) error_set(&(d)->error, reason, __VA_ARGS__)
 
 static bool has(const struct submission_decoder *d, char type)
 {
@@ -91,13 +91,13 @@ static bool has(const struct submission_decoder *d, char type)
 static int check_order(struct submission_decoder *d, char type)
 {
 	if (!d->seen && type != 'K')
-		return REFUSE(d, EX_DATAERR, "5.5.2", "the submission does not begin with its token");
+		return REFUSE(d, REASON_BAD_SUBMISSION, "the submission does not begin with its token");
 	if (!d->kind->repeats && has(d, type))
-		return REFUSE(d, EX_DATAERR, "5.5.2", "a second %s", d->kind->name);
+		return REFUSE(d, REASON_BAD_SUBMISSION, "a second %s", d->kind->name);
 	if (type != 'M' && type != 'Z' && has(d, 'M'))
-		return REFUSE(d, EX_DATAERR, "5.5.2", "a %s behind the message", d->kind->name);
+		return REFUSE(d, REASON_BAD_SUBMISSION, "a %s behind the message", d->kind->name);
 	if ((type == 'N' || type == 'O') && !d->nplaces)
-		return REFUSE(d, EX_DATAERR, "5.5.2", "a %s before any recipient", d->kind->name);
+		return REFUSE(d, REASON_BAD_SUBMISSION, "a %s before any recipient", d->kind->name);
 	return 0;
 }
 
@@ -108,14 +108,14 @@ static int check_envelope(struct submission_decoder *d)
 
 	for (size_t i = 0; i < sizeof(wanted); i++)
 		if (!has(d, wanted[i]))
-			return REFUSE(d, EX_DATAERR, "5.5.2", "no %s", record_kind(wanted[i])->name);
+			return REFUSE(d, REASON_BAD_SUBMISSION, "no %s", record_kind(wanted[i])->name);
 	return 0;
 }
 
 static int check_size(struct submission_decoder *d, size_t more)
 {
 	if (d->size_limit && more > d->size_limit - d->size)
-		return REFUSE(d, EX_UNAVAILABLE, "5.3.4", "the message is larger than message_size_limit (%llu bytes)",
+		return REFUSE(d, REASON_TOO_LARGE, "the message is larger than message_size_limit (%llu bytes)",
 			      (unsigned long long)d->size_limit);
 	return 0;
 }
@@ -124,18 +124,18 @@ static int begin_record(struct submission_decoder *d, char type, size_t n)
 {
 	if (type >= 'a' && type <= 'z' && d->seen) {
 		if (n > LIMIT_CHUNK)
-			return REFUSE(d, EX_DATAERR, "5.5.2", "an unknown record of %zu bytes", n);
+			return REFUSE(d, REASON_BAD_SUBMISSION, "an unknown record of %zu bytes", n);
 		d->step = STEP_SKIP;
 		return 0;
 	}
 	d->kind = record_kind(type);
 	if (!d->kind)
-		return REFUSE(d, EX_DATAERR, "5.5.2", "a record of unknown type %d: the submitter speaks another version",
+		return REFUSE(d, REASON_BAD_SUBMISSION, "a record of unknown type %d: the submitter speaks another version",
 			      (unsigned char)type);
 	if (check_order(d, type) < 0)
 		return -1;
 	if (n < d->kind->min || n > d->kind->max)
-		return REFUSE(d, EX_DATAERR, "5.5.2", "the %s has %zu bytes, allowed are %zu to %zu", d->kind->name, n,
+		return REFUSE(d, REASON_BAD_SUBMISSION, "the %s has %zu bytes, allowed are %zu to %zu", d->kind->name, n,
 			      d->kind->min, d->kind->max);
 	if ((type == 'M' || type == 'Z') && check_envelope(d) < 0)
 		return -1;
@@ -154,9 +154,9 @@ static size_t keep(struct submission_decoder *d)
 	if (buf_add(&d->strings, buf_str(&d->field), d->field.len + 1) == 0)
 		return at;
 	if (d->field.len + 1 > LIMIT_ENVELOPE - at)
-		REFUSE(d, EX_UNAVAILABLE, "5.5.3", "the envelope is larger than %u bytes", LIMIT_ENVELOPE);
+		REFUSE(d, REASON_TOO_MANY_RECIPIENTS, "the envelope is larger than %u bytes", LIMIT_ENVELOPE);
 	else
-		REFUSE(d, EX_OSERR, "4.3.0", "no memory for the envelope");
+		REFUSE(d, REASON_SYSTEM, "no memory for the envelope");
 	return NOWHERE;
 }
 
@@ -165,13 +165,13 @@ static int add_recipient(struct submission_decoder *d)
 	size_t address;
 
 	if (d->nplaces == LIMIT_RECIPIENTS)
-		return REFUSE(d, EX_UNAVAILABLE, "5.5.3", "more than %d recipients", LIMIT_RECIPIENTS);
+		return REFUSE(d, REASON_TOO_MANY_RECIPIENTS, "more than %d recipients", LIMIT_RECIPIENTS);
 	if (d->nplaces == d->capacity) {
 		size_t more = d->capacity ? d->capacity * 2 : 4;
 		struct place *places = realloc(d->places, more * sizeof(*places));
 
 		if (!places)
-			return REFUSE(d, EX_OSERR, "4.3.0", "no memory for %zu recipients", more);
+			return REFUSE(d, REASON_SYSTEM, "no memory for %zu recipients", more);
 		d->places = places;
 		d->capacity = more;
 	}
@@ -187,9 +187,9 @@ static int set_notify(struct submission_decoder *d, unsigned v)
 	struct place *p = &d->places[d->nplaces - 1];
 
 	if (p->notify)
-		return REFUSE(d, EX_DATAERR, "5.5.2", "a second NOTIFY option for one recipient");
+		return REFUSE(d, REASON_BAD_SUBMISSION, "a second NOTIFY option for one recipient");
 	if (!v || v > (DSN_NEVER | DSN_SUCCESS | DSN_FAILURE | DSN_DELAY) || ((v & DSN_NEVER) && v != DSN_NEVER))
-		return REFUSE(d, EX_DATAERR, "5.5.4", "an impossible NOTIFY option");
+		return REFUSE(d, REASON_DATA, "an impossible NOTIFY option");
 	p->notify = v;
 	return 0;
 }
@@ -199,9 +199,9 @@ static int set_orcpt(struct submission_decoder *d)
 	struct place *p = &d->places[d->nplaces - 1];
 
 	if (p->orcpt != NOWHERE)
-		return REFUSE(d, EX_DATAERR, "5.5.2", "a second original recipient for one recipient");
+		return REFUSE(d, REASON_BAD_SUBMISSION, "a second original recipient for one recipient");
 	if (!strchr(buf_str(&d->field), ';'))
-		return REFUSE(d, EX_DATAERR, "5.5.4", "an original recipient without address type");
+		return REFUSE(d, REASON_DATA, "an original recipient without address type");
 	p->orcpt = keep(d);
 	return p->orcpt == NOWHERE ? -1 : 0;
 }
@@ -211,7 +211,7 @@ static int set_word(struct submission_decoder *d, char *value, const char *allow
 	char c = d->field.data[0];
 
 	if (!c || !strchr(allowed, c))
-		return REFUSE(d, EX_DATAERR, "5.5.4", "an impossible %s", d->kind->name);
+		return REFUSE(d, REASON_DATA, "an impossible %s", d->kind->name);
 	*value = c;
 	return 0;
 }
@@ -229,7 +229,7 @@ static int set_header_size(struct submission_decoder *d)
 {
 	d->envelope.header_size = (uint32_t)number(&d->field);
 	if (d->envelope.header_size > LIMIT_HEADER)
-		return REFUSE(d, EX_UNAVAILABLE, "5.3.4", "the header is larger than %u bytes", LIMIT_HEADER);
+		return REFUSE(d, REASON_TOO_LARGE, "the header is larger than %u bytes", LIMIT_HEADER);
 	return 0;
 }
 
@@ -258,16 +258,16 @@ static int finish(struct submission_decoder *d)
 	uint64_t header = d->header_end ? d->header_end : d->size;
 
 	if (number(&d->field) != d->size)
-		return REFUSE(d, EX_DATAERR, "5.5.2", "the end record says %llu bytes, %llu came",
+		return REFUSE(d, REASON_BAD_SUBMISSION, "the end record says %llu bytes, %llu came",
 			      (unsigned long long)number(&d->field), (unsigned long long)d->size);
 	if (d->last != '\n')
-		return REFUSE(d, EX_DATAERR, "5.6.0", "the last line of the message has no end");
+		return REFUSE(d, REASON_DATA, "the last line of the message has no end");
 	if (d->envelope.header_size != header)
-		return REFUSE(d, EX_DATAERR, "5.5.2", "the header is said to have %u bytes and has %llu",
+		return REFUSE(d, REASON_BAD_SUBMISSION, "the header is said to have %u bytes and has %llu",
 			      (unsigned)d->envelope.header_size, (unsigned long long)header);
 	d->recipients = calloc(d->nplaces, sizeof(*d->recipients));
 	if (!d->recipients)
-		return REFUSE(d, EX_OSERR, "4.3.0", "no memory for %zu recipients", d->nplaces);
+		return REFUSE(d, REASON_SYSTEM, "no memory for %zu recipients", d->nplaces);
 	point_to_strings(d);
 	return 0;
 }
@@ -315,7 +315,7 @@ static int end_field(struct submission_decoder *d)
 
 	for (size_t i = 0; d->kind->text && i < d->field.len; i++)
 		if (p[i] == '\0' || p[i] == '\r' || p[i] == '\n')
-			return REFUSE(d, EX_DATAERR, "5.5.2", "a NUL, CR or LF in the %s", d->kind->name);
+			return REFUSE(d, REASON_BAD_SUBMISSION, "a NUL, CR or LF in the %s", d->kind->name);
 	if (take_field(d) < 0)
 		return -1;
 	d->step = d->kind->type == 'Z' ? STEP_END : STEP_HEAD;
@@ -341,7 +341,7 @@ static void look_for_body(struct submission_decoder *d, const char *p, size_t n)
 static int take_piece(struct submission_decoder *d, const char *p, size_t n)
 {
 	if (memchr(p, '\0', n) || memchr(p, '\r', n))
-		return REFUSE(d, EX_DATAERR, "5.6.0", "a NUL or CR in the message");
+		return REFUSE(d, REASON_DATA, "a NUL or CR in the message");
 	look_for_body(d, p, n);
 	d->size += n;
 	d->last = p[n - 1];
@@ -353,7 +353,7 @@ static int take_piece(struct submission_decoder *d, const char *p, size_t n)
 static int take_magic(struct submission_decoder *d)
 {
 	if (memcmp(d->field.data, SUBMISSION_MAGIC, sizeof(SUBMISSION_MAGIC) - 1) != 0)
-		return REFUSE(d, EX_DATAERR, "5.5.2", "not a submission of this version");
+		return REFUSE(d, REASON_BAD_SUBMISSION, "not a submission of this version");
 	buf_reset(&d->field);
 	d->step = STEP_HEAD;
 	d->left = RECORD_HEAD;
@@ -394,13 +394,13 @@ static size_t take_some(struct submission_decoder *d, const char *p, size_t n)
 	size_t take = n < d->left ? n : d->left;
 
 	if (d->step == STEP_END) {
-		REFUSE(d, EX_DATAERR, "5.5.2", "bytes behind the end record");
+		REFUSE(d, REASON_BAD_SUBMISSION, "bytes behind the end record");
 		return 0;
 	}
 	if (d->step == STEP_PIECE && take_piece(d, p, take) < 0)
 		return 0;
 	if (d->step != STEP_PIECE && d->step != STEP_SKIP && buf_add(&d->field, p, take) < 0) {
-		REFUSE(d, EX_OSERR, "4.3.0", "no memory for a record");
+		REFUSE(d, REASON_SYSTEM, "no memory for a record");
 		return 0;
 	}
 	d->left -= take;

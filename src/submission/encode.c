@@ -21,9 +21,9 @@ static int put_text(struct buf *out, char type, const char *s, struct error *err
 	size_t n = strlen(s);
 
 	if (strpbrk(s, "\r\n"))
-		return error_set(err, EX_DATAERR, "5.1.7", "a line break in the %s", kind->name);
+		return error_set(err, REASON_BAD_SENDER, "a line break in the %s", kind->name);
 	if (n < kind->min || n > kind->max)
-		return error_set(err, EX_DATAERR, "5.1.7", "the %s has %zu bytes, allowed are %zu to %zu", kind->name, n,
+		return error_set(err, REASON_BAD_SENDER, "the %s has %zu bytes, allowed are %zu to %zu", kind->name, n,
 				 kind->min, kind->max);
 	put_record(out, type, s, n);
 	return 0;
@@ -62,7 +62,7 @@ static int put_options(struct buf *out, const struct submission *s, struct error
 int submission_put_envelope(struct buf *out, const struct submission *s, struct error *err)
 {
 	if (!s->nrecipients)
-		return error_set(err, EX_USAGE, "5.5.4", "no recipients");
+		return error_set(err, REASON_USAGE, "no recipients");
 	buf_adds(out, SUBMISSION_MAGIC);
 	put_record(out, 'K', s->token, sizeof(s->token));
 	if (put_text(out, 'S', s->sender, err) < 0)
@@ -73,7 +73,7 @@ int submission_put_envelope(struct buf *out, const struct submission *s, struct 
 	if (put_options(out, s, err) < 0)
 		return -1;
 	if (!buf_ok(out))
-		return error_set(err, EX_OSERR, "4.3.0", "no memory for the envelope");
+		return error_set(err, REASON_SYSTEM, "no memory for the envelope");
 	return 0;
 }
 

@@ -76,11 +76,11 @@ static int read_head(int fd, struct incoming *in, struct error *err)
 	ssize_t got = io_read_full(fd, head, sizeof(head));
 
 	if (got < 0)
-		return error_sys(err, EX_IOERR, "4.3.0", "cannot read a file in " INCOMING_DIR);
+		return error_sys(err, REASON_IO, "cannot read a file in " INCOMING_DIR);
 	if (got < INCOMING_HEAD)
-		return error_set(err, EX_DATAERR, "5.5.2", "the file ends within its head");
+		return error_set(err, REASON_BAD_SUBMISSION, "the file ends within its head");
 	if (incoming_get_head(head, in) < 0)
-		return error_set(err, EX_DATAERR, "5.5.2", "not a file of outpost-drop of this version");
+		return error_set(err, REASON_BAD_SUBMISSION, "not a file of outpost-drop of this version");
 	return 0;
 }
 
@@ -93,7 +93,7 @@ static int decode_file(int fd, struct submission_decoder *d, struct error *err)
 		ssize_t got = io_read(fd, piece, sizeof(piece));
 
 		if (got < 0)
-			return error_sys(err, EX_IOERR, "4.3.0", "cannot read a file in " INCOMING_DIR);
+			return error_sys(err, REASON_IO, "cannot read a file in " INCOMING_DIR);
 		if (got == 0)
 			break;
 		state = submission_decode(d, piece, (size_t)got, err);
@@ -101,7 +101,7 @@ static int decode_file(int fd, struct submission_decoder *d, struct error *err)
 			return -1;
 	}
 	if (state != SUBMISSION_COMPLETE)
-		return error_set(err, EX_DATAERR, "5.5.2", "the submission has no end record");
+		return error_set(err, REASON_BAD_SUBMISSION, "the submission has no end record");
 	return 0;
 }
 
@@ -114,7 +114,7 @@ int incoming_read(int fd, uint64_t size_limit, submission_sink sink, void *arg, 
 		return -1;
 	mine = submission_decoder_new(size_limit, sink, arg);
 	if (!mine)
-		return error_set(err, EX_OSERR, "4.3.0", "no memory");
+		return error_set(err, REASON_SYSTEM, "no memory");
 	if (decode_file(fd, mine, err) < 0) {
 		submission_decoder_free(mine);
 		return -1;
@@ -131,7 +131,7 @@ struct incoming_body incoming_body_of(int fd)
 static int read_at(struct incoming_body *b, void *p, size_t n, struct error *err)
 {
 	if (io_pread_full(b->fd, p, n, b->at) != (ssize_t)n)
-		return error_sys(err, EX_IOERR, "4.3.0", "cannot read a file in " INCOMING_DIR);
+		return error_sys(err, REASON_IO, "cannot read a file in " INCOMING_DIR);
 	b->at += n;
 	return 0;
 }

@@ -24,8 +24,9 @@
  * canonical form: LF line ends, no NUL, no CR, its last line ended. EOF before 'Z' cancels.
  * Who submits is never said inside.
  *
- * The answer is one line: "CODE DSN TEXT\n": CODE a sysexits(3) number, 0 for taken, TEXT then
- * "queued as ID", or from the drop "queued as incoming/FILE, ..."; DSN an enhanced status code.
+ * The answer is one line: "CODE DSN REASON TEXT\n": CODE a sysexits(3) number, 0 for accepted, TEXT then
+ * "queued as ID", or from the drop "queued as incoming/FILE, ..."; DSN an enhanced status code; REASON a name of
+ * base/reasons.def, "ok" for accepted.
  */
 #ifndef SUBMISSION_SUBMISSION_H
 #define SUBMISSION_SUBMISSION_H
@@ -36,6 +37,7 @@
 
 #include "base/buf.h"
 #include "base/error.h"
+#include "base/span.h"
 
 #define SUBMISSION_MAGIC "OUTPOST1"
 #define SUBMISSION_TOKEN 16
@@ -66,9 +68,15 @@ struct submission {
 int submission_put_envelope(struct buf *out, const struct submission *s, struct error *err);
 int submission_put_piece(struct buf *out, const char *p, size_t n);	/* any n; cut into records */
 int submission_put_end(struct buf *out, uint64_t message_size);
-int submission_put_answer(struct buf *out, int code, const char *dsn, const char *text);
+int submission_put_answer(struct buf *out, enum reason reason, const char *text);
 
-/* Reads an answer line (without its newline). -1: not an answer. */
+/* What the text of an accepted submission's answer begins with. */
+#define SUBMISSION_QUEUED "queued as "
+/* The queue ID in such a text; empty where outpost-drop took the message, which has none yet. False: the text is another. */
+bool submission_queued_id(struct span text, char *id, size_t size);
+
+/* Reads an answer line (without its newline). -1: not an answer. The reason may be missing: programs of an older version
+ * do not write it. */
 int submission_get_answer(const char *line, size_t n, struct error *answer);
 
 /* ---- Decoder: strict, incremental; the only one. */

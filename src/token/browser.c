@@ -43,7 +43,7 @@ static int fill_secrets(struct login *l, struct error *err)
 	if (random_bytes(state, sizeof(state)) < 0 || random_bytes(verifier, sizeof(verifier)) < 0 ||
 	    base64url(state, sizeof(state), l->state, sizeof(l->state)) < 0 ||
 	    base64url(verifier, sizeof(verifier), l->verifier, sizeof(l->verifier)) < 0)
-		return error_sys(err, EX_OSERR, NULL, "no random bytes");
+		return error_sys(err, REASON_SYSTEM, "no random bytes");
 	sha256_init(&sha);
 	sha256_add(&sha, l->verifier, strlen(l->verifier));
 	sha256_end(&sha, sum);
@@ -119,16 +119,16 @@ static int take_line(struct login *l, const char *line, const struct oauth2 *o, 
 
 	if (!strchr(line, '?')) {
 		if (!*line || strlen(line) >= sizeof(l->code))
-			return error_set(err, EX_NOPERM, NULL, "no address was given");
+			return error_set(err, REASON_PERMISSION, "no address was given");
 		memcpy(l->code, line, strlen(line) + 1);
 		return 0;
 	}
 	if (!query_get(line, "state", state, sizeof(state)) || strcmp(state, l->state) != 0)
-		return error_set(err, EX_NOPERM, NULL, "this address belongs to another login; begin again");
+		return error_set(err, REASON_PERMISSION, "this address belongs to another login; begin again");
 	if (query_get(line, "error", refused, sizeof(refused)))
-		return error_set(err, EX_NOPERM, NULL, "OAuth2 for %s: the login was refused (%s)", o->user, refused);
+		return error_set(err, REASON_PERMISSION, "OAuth2 for %s: the login was refused (%s)", o->user, refused);
 	if (!query_get(line, "code", l->code, sizeof(l->code)))
-		return error_set(err, EX_NOPERM, NULL, "there is no code in this address");
+		return error_set(err, REASON_PERMISSION, "there is no code in this address");
 	return 0;
 }
 
@@ -139,7 +139,7 @@ static int read_line(struct login *l, const struct oauth2 *o, struct error *err)
 	int rc;
 
 	if (!fgets(line, sizeof(line), stdin))
-		return error_set(err, EX_NOPERM, NULL, "no address was given");
+		return error_set(err, REASON_PERMISSION, "no address was given");
 	s = span_trim(span_of(line));
 	memmove(line, s.p, s.n);
 	line[s.n] = '\0';
@@ -178,7 +178,7 @@ int browser_login(struct token_store *s, const struct oauth2 *o, struct error *e
 	int rc;
 
 	if (!*o->auth_endpoint)
-		return error_set(err, EX_CONFIG, NULL, "%s: auth_endpoint = https://... is missing", o->path);
+		return error_set(err, REASON_CONFIG, "%s: auth_endpoint = https://... is missing", o->path);
 	rc = fill_secrets(&l, err);
 	if (rc == 0) {
 		show_address(o, &l);
@@ -187,7 +187,7 @@ int browser_login(struct token_store *s, const struct oauth2 *o, struct error *e
 	if (rc == 0)
 		rc = exchange(s, o, &l, err);
 	if (rc == 0 && !*s->refresh)
-		rc = error_set(err, EX_CONFIG, NULL, "the provider gave no refresh token");
+		rc = error_set(err, REASON_CONFIG, "the provider gave no refresh token");
 	if (rc == 0)
 		rc = store_save(s, err);
 	if (rc == 0)

@@ -23,7 +23,7 @@ static int ask_code(const struct oauth2 *o, struct device *d, struct http_answer
 	int rc;
 
 	if (!*o->device_endpoint)
-		return error_set(err, EX_CONFIG, NULL, "%s: device_endpoint = https://... is missing", o->path);
+		return error_set(err, REASON_CONFIG, "%s: device_endpoint = https://... is missing", o->path);
 	buf_init(&form, 8192);
 	form_add(&form, "client_id", o->client_id);
 	form_add(&form, "scope", o->scope);
@@ -40,7 +40,7 @@ static int ask_code(const struct oauth2 *o, struct device *d, struct http_answer
 	    !json_get(&a->body, "user_code", d->user_code, sizeof(d->user_code)) ||
 	    (!json_get(&a->body, "verification_uri", d->uri, sizeof(d->uri)) &&
 	     !json_get(&a->body, "verification_url", d->uri, sizeof(d->uri))))
-		return error_set(err, EX_TEMPFAIL, NULL, "%s answers without a code", o->device_endpoint);
+		return error_set(err, REASON_TEMPORARY, "%s answers without a code", o->device_endpoint);
 	json_get(&a->body, "verification_uri_complete", d->complete, sizeof(d->complete));
 	d->interval = json_number(&a->body, "interval", INTERVAL_S);
 	d->expires = now_s() + json_number(&a->body, "expires_in", CODE_LIFE_S);
@@ -109,7 +109,7 @@ static int poll_once(struct token_store *s, const struct oauth2 *o, struct devic
 		return 0;
 	if (strcmp(name, "slow_down") == 0)
 		d->interval += 5;
-	if (strcmp(name, "slow_down") == 0 || strcmp(name, "authorization_pending") == 0 || err->code == EX_TEMPFAIL)
+	if (strcmp(name, "slow_down") == 0 || strcmp(name, "authorization_pending") == 0 || error_exit(err) == EX_TEMPFAIL)
 		return 1;
 	return -1;
 }
@@ -124,7 +124,7 @@ static int wait_for_login(struct token_store *s, const struct oauth2 *o, struct 
 	while (rc > 0) {
 		wait_interval(d);
 		if (now_s() >= d->expires)
-			rc = error_set(err, EX_NOPERM, NULL, "the code was not entered in time; try again");
+			rc = error_set(err, REASON_PERMISSION, "the code was not entered in time; try again");
 		else
 			rc = poll_once(s, o, d, &form, a, err);
 	}
@@ -146,7 +146,7 @@ int device_login(struct token_store *s, const struct oauth2 *o, struct error *er
 		rc = wait_for_login(s, o, &d, &a, err);
 	}
 	if (rc == 0 && !*s->refresh)
-		rc = error_set(err, EX_CONFIG, NULL, "the provider gave no refresh token; the scope must ask for one (Microsoft: "
+		rc = error_set(err, REASON_CONFIG, "the provider gave no refresh token; the scope must ask for one (Microsoft: "
 			       "offline_access)");
 	if (rc == 0)
 		rc = store_save(s, err);

@@ -11,29 +11,29 @@ enum { MARGIN_S = 300, LIFETIME_S = 3600, NEW_S = 30 };
 /* RFC 6749 5.2: what the endpoint calls it, what we end with, what it means for a person. */
 static const struct {
 	const char *name;
-	int code;
+	enum reason reason;
 	const char *words;
 } errors[] = {
-	{"invalid_client", EX_CONFIG, "the provider does not accept client_id and client_secret"},
-	{"unauthorized_client", EX_CONFIG, "the application is not allowed to use this grant"},
-	{"unsupported_grant_type", EX_CONFIG, "the provider does not know this grant"},
-	{"invalid_scope", EX_CONFIG, "the provider does not allow this scope (Google's device flow is not for mail: use grant = authorization_code)"},
-	{"invalid_request", EX_CONFIG, "the provider does not understand the request"},
-	{"invalid_grant", EX_NOPERM, "the stored login is no longer accepted; type: outpost login"},
-	{"interaction_required", EX_NOPERM, "the provider wants a person to log in again; type: outpost login"},
-	{"access_denied", EX_NOPERM, "the login was refused"},
-	{"expired_token", EX_NOPERM, "the code was not entered in time; try again"},
-	{"temporarily_unavailable", EX_TEMPFAIL, "the provider can't answer now"},
-	{"server_error", EX_TEMPFAIL, "the provider can't answer now"},
+	{"invalid_client", REASON_CREDENTIAL_CONFIG, "the provider does not accept client_id and client_secret"},
+	{"unauthorized_client", REASON_CREDENTIAL_CONFIG, "the application is not allowed to use this grant"},
+	{"unsupported_grant_type", REASON_CREDENTIAL_CONFIG, "the provider does not know this grant"},
+	{"invalid_scope", REASON_CREDENTIAL_CONFIG, "the provider does not allow this scope (Google's device flow is not for mail: use grant = authorization_code)"},
+	{"invalid_request", REASON_CREDENTIAL_CONFIG, "the provider does not understand the request"},
+	{"invalid_grant", REASON_LOGIN_FAILED, "the stored login is no longer accepted; type: outpost login"},
+	{"interaction_required", REASON_LOGIN_FAILED, "the provider wants a person to log in again; type: outpost login"},
+	{"access_denied", REASON_LOGIN_FAILED, "the login was refused"},
+	{"expired_token", REASON_LOGIN_FAILED, "the code was not entered in time; try again"},
+	{"temporarily_unavailable", REASON_CREDENTIAL_UNAVAILABLE, "the provider can't answer now"},
+	{"server_error", REASON_CREDENTIAL_UNAVAILABLE, "the provider can't answer now"},
 };
 
-static void meaning(const char *name, long status, int *code, const char **words)
+static void meaning(const char *name, long status, enum reason *reason, const char **words)
 {
-	*code = status == 429 || status >= 500 ? EX_TEMPFAIL : EX_CONFIG;
-	*words = *code == EX_TEMPFAIL ? "the provider can't answer now" : "the provider refuses";
+	*reason = status == 429 || status >= 500 ? REASON_CREDENTIAL_UNAVAILABLE : REASON_CREDENTIAL_CONFIG;
+	*words = *reason == REASON_CREDENTIAL_UNAVAILABLE ? "the provider can't answer now" : "the provider refuses";
 	for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++)
 		if (strcmp(errors[i].name, name) == 0) {
-			*code = errors[i].code;
+			*reason = errors[i].reason;
 			*words = errors[i].words;
 		}
 }
@@ -44,18 +44,18 @@ static int refused(const struct oauth2 *o, const struct http_answer *a, char *na
 	char description[2048] = "";
 	struct buf shown;
 	const char *words;
-	int code;
+	enum reason reason;
 
 	if (!json_is_object(&a->body) || !json_get(&a->body, "error", name, size)) {
 		name[0] = '\0';
-		return error_set(err, EX_TEMPFAIL, "4.7.0", "%s answers with status %ld and no token", o->token_endpoint, a->status);
+		return error_set(err, REASON_CREDENTIAL_UNAVAILABLE, "%s answers with status %ld and no token", o->token_endpoint, a->status);
 	}
 	json_get(&a->body, "error_description", description, sizeof(description));
 	description[strcspn(description, "\r\n")] = '\0';
 	buf_init(&shown, 1024);
 	text_printable(&shown, description, strlen(description), 250);
-	meaning(name, a->status, &code, &words);
-	error_set(err, code, code == EX_TEMPFAIL ? "4.7.0" : "4.7.8", "OAuth2 for %s: %s (%.60s%s%s)", o->user, words, name,
+	meaning(name, a->status, &reason, &words);
+	error_set(err, reason, "OAuth2 for %s: %s (%.60s%s%s)", o->user, words, name,
 		  shown.len ? ": " : "", buf_str(&shown));
 	buf_free(&shown);
 	return -1;
@@ -72,9 +72,9 @@ int grant_take(struct token_store *s, const struct oauth2 *o, const struct http_
 	name[0] = '\0';
 	if (!json_is_object(&a->body) || !json_get(&a->body, "access_token", access, sizeof(access)) || !*access ||
 	    strpbrk(access, "\r\n"))
-		return error_set(err, EX_TEMPFAIL, "4.7.0", "%s answers without an access token", o->token_endpoint);
+		return error_set(err, REASON_CREDENTIAL_UNAVAILABLE, "%s answers without an access token", o->token_endpoint);
 	if (json_get(&a->body, "token_type", type, sizeof(type)) && !ascii_case_equal(type, "bearer"))
-		return error_set(err, EX_CONFIG, "4.7.8", "%s gives tokens of type %.40s; Bearer is wanted", o->token_endpoint, type);
+		return error_set(err, REASON_CREDENTIAL_CONFIG, "%s gives tokens of type %.40s; Bearer is wanted", o->token_endpoint, type);
 	lifetime = json_number(&a->body, "expires_in", LIFETIME_S);
 	memcpy(s->access, access, sizeof(access));
 	s->issued = now_s();
@@ -104,7 +104,7 @@ static int fill_form(struct buf *form, const struct token_store *s, const struct
 		form_add(form, "grant_type", "client_credentials");
 	} else {
 		if (!*refresh)
-			return error_set(err, EX_NOPERM, "4.7.8", "nobody has logged in for %s yet; type: outpost login %s", o->user,
+			return error_set(err, REASON_CREDENTIAL_UNREADABLE, "nobody has logged in for %s yet; type: outpost login %s", o->user,
 					 o->user);
 		form_add(form, "grant_type", "refresh_token");
 		form_add(form, "refresh_token", refresh);
@@ -147,5 +147,5 @@ int grant_get(struct token_store *s, const struct oauth2 *o, bool fresh, int sec
 		return 0; /* somebody else of us has just got it */
 	if (fetch(s, o, seconds, err) == 0)
 		return 0;
-	return usable && !fresh && err->code == EX_TEMPFAIL ? 0 : -1;
+	return usable && !fresh && error_exit(err) == EX_TEMPFAIL ? 0 : -1;
 }

@@ -64,10 +64,10 @@ int http_post(const struct oauth2 *o, const char *url, const struct buf *form, i
 
 	buf_reset(&a->body);
 	if (!buf_ok(form))
-		return error_set(err, EX_CONFIG, "4.3.5", "the request would be too large");
+		return error_set(err, REASON_CONFIG, "the request would be too large");
 	curl = curl_easy_init();
 	if (!curl)
-		return error_set(err, EX_OSERR, "4.3.0", "libcurl can't be started");
+		return error_set(err, REASON_SYSTEM, "libcurl can't be started");
 	set_options(curl, o, url, form, seconds, a, words);
 	rc = curl_easy_perform(curl);
 	curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &a->status);
@@ -75,6 +75,6 @@ int http_post(const struct oauth2 *o, const char *url, const struct buf *form, i
 	if (rc == CURLE_OK)
 		return 0;
 	if (!buf_ok(&a->body))
-		return error_set(err, EX_TEMPFAIL, "4.7.0", "%s answers with too much", url);
-	return error_set(err, EX_TEMPFAIL, "4.7.0", "no token from %s: %s", url, *words ? words : curl_easy_strerror(rc));
+		return error_set(err, REASON_CREDENTIAL_UNAVAILABLE, "%s answers with too much", url);
+	return error_set(err, REASON_CREDENTIAL_UNAVAILABLE, "no token from %s: %s", url, *words ? words : curl_easy_strerror(rc));
 }

@@ -46,14 +46,14 @@ static int get(struct job *j, struct error *err)
 	    grant_get(&j->store, &j->oauth2, j->fresh, j->seconds, err) < 0)
 		return -1;
 	if (print_token(&j->store, &j->oauth2) != EX_OK)
-		return error_sys(err, EX_IOERR, "4.3.0", "cannot write the token");
+		return error_sys(err, REASON_IO, "cannot write the token");
 	return 0;
 }
 
 static int login(struct job *j, struct error *err)
 {
 	if (j->oauth2.grant == GRANT_CLIENT)
-		return error_set(err, EX_CONFIG, NULL, "%s: grant = client_credentials needs no login", j->oauth2.path);
+		return error_set(err, REASON_CONFIG, "%s: grant = client_credentials needs no login", j->oauth2.path);
 	if (store_open(&j->store, j->tokens, &j->oauth2, j->seconds, err) < 0)
 		return -1;
 	return j->oauth2.grant == GRANT_BROWSER ? browser_login(&j->store, &j->oauth2, err)
@@ -96,7 +96,7 @@ static int run(struct job *j, const char *verb, const char *file)
 		return EX_OK;
 	fflush(stdout);
 	fprintf(stderr, "outpost-token: %s\n", err.text);
-	return err.code ? err.code : EX_SOFTWARE;
+	return err.reason ? error_exit(&err) : EX_SOFTWARE;
 }
 
 static bool parse(struct job *j, int argc, char **argv)

@@ -38,10 +38,10 @@ static int take_lock(struct token_store *s, int seconds, struct error *err)
 	snprintf(path, sizeof(path), "%s.lock", s->path);
 	s->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (s->lock < 0)
-		return error_sys(err, EX_CANTCREAT, "4.3.0", "cannot open %s", path);
+		return error_sys(err, REASON_CANNOT_CREATE, "cannot open %s", path);
 	while (flock(s->lock, LOCK_EX | LOCK_NB) < 0) {
 		if ((errno != EWOULDBLOCK && errno != EINTR) || deadline_over(until))
-			return error_sys(err, EX_TEMPFAIL, "4.3.0", "cannot lock %s", path);
+			return error_sys(err, REASON_TEMPORARY, "cannot lock %s", path);
 		usleep(RETRY_MS * 1000);
 	}
 	return 0;
@@ -100,7 +100,7 @@ int store_open(struct token_store *s, const char *path, const struct oauth2 *o, 
 	memset(s, 0, sizeof(*s));
 	s->lock = -1;
 	if (snprintf(s->path, sizeof(s->path), "%s", path) >= (int)sizeof(s->path))
-		return error_set(err, EX_CONFIG, "4.3.5", "the path of the token file is too long");
+		return error_set(err, REASON_CONFIG, "the path of the token file is too long");
 	bind(o, s->binding);
 	if (take_lock(s, seconds, err) < 0)
 		return -1;
@@ -109,7 +109,7 @@ int store_open(struct token_store *s, const char *path, const struct oauth2 *o, 
 	buf_init(&text, LIMIT_CONF_FILE);
 	rc = io_read_file(path, true, &text, &st, err);
 	if (rc == 0 && (st.st_mode & 077))
-		rc = error_set(err, EX_CONFIG, "4.3.5", "%s is open to others; type: chmod 0600 %s", path, path);
+		rc = error_set(err, REASON_CONFIG, "%s is open to others; type: chmod 0600 %s", path, path);
 	if (rc == 0)
 		parse(s, (struct span){buf_str(&text), text.len});
 	buf_wipe(&text);
@@ -127,7 +127,7 @@ int store_save(const struct token_store *s, struct error *err)
 	if (buf_ok(&text))
 		rc = io_replace_file(s->path, buf_str(&text), text.len, 0600, err);
 	else
-		rc = error_set(err, EX_OSERR, "4.3.0", "out of memory");
+		rc = error_set(err, REASON_SYSTEM, "out of memory");
 	buf_wipe(&text);
 	return rc;
 }

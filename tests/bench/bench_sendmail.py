@@ -39,7 +39,7 @@ class Door(threading.Thread):
                     f.read(n)
                 if kind == b"Z":
                     self.taken += 1
-                    client.sendall(b"0 2.0.0 queued as BENCH\n")
+                    client.sendall(b"0 2.0.0 ok queued as BENCH\n")
 
 
 def cpu():

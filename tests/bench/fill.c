@@ -49,7 +49,7 @@ static int put(struct queue *q, long i, size_t size, unsigned uid, struct error 
 	n.size = b.size;
 	n.header_size = (uint32_t)b.header;
 	if (random_bytes(n.token, sizeof(n.token)) < 0)
-		return error_sys(err, EX_OSERR, NULL, "no random bytes");
+		return error_sys(err, REASON_SYSTEM, "no random bytes");
 	return queue_put(q, &n, body_source, &b, id, err);
 }
 
@@ -84,11 +84,11 @@ int main(int argc, char **argv)
 	lock = queue_lock(argv[1], 0, &err);
 	if (lock < 0 || queue_open(argv[1], QUEUE_WRITE | QUEUE_CREATE, &q, &err) < 0) {
 		fprintf(stderr, "%s\n", err.text);
-		return err.code;
+		return error_exit(&err);
 	}
 	rc = fill(q, strtol(argv[2], NULL, 10), strtoul(argv[3], NULL, 10), users, uid, &err);
 	if (rc < 0)
 		fprintf(stderr, "%s\n", err.text);
 	queue_close(q);
-	return rc < 0 ? err.code : 0;
+	return rc < 0 ? error_exit(&err) : 0;
 }

@@ -70,7 +70,7 @@ class DropAlone(Failing):
         queue = os.path.join(self.tmp, "%s.%d%s" % (kind, n, "on" if on else ""))
         data = submission(b"Subject: x\n\n" + b"0123456789\n" * 20000)
         p = subprocess.run([harness.program("outpost-drop"), "-q", queue], input=data, stdout=subprocess.PIPE,
-                           stderr=subprocess.PIPE, env=self.environ(self.failing("outpost-drop", kind, n, on)), timeout=60)
+                           stderr=subprocess.PIPE, env=self.environ(self.failing("outpost-drop", kind, n, on)), timeout=60 * harness.PATIENCE)
         incoming = os.path.join(queue, "incoming")
         names = os.listdir(incoming) if os.path.isdir(incoming) else []
         what = (kind, n, on, p.returncode, p.stdout, names)
@@ -103,7 +103,7 @@ class DropAlone(Failing):
             if os.path.exists(self.fired):
                 os.unlink(self.fired)
             subprocess.run([harness.program("outpost-drop"), "-q", queue], input=submission(), stdout=subprocess.PIPE, env=env,
-                           timeout=60, check=True)
+                           timeout=60 * harness.PATIENCE, check=True)
         self.assertEqual(self.order(), "SLS")
 
 
@@ -119,7 +119,7 @@ class GroupCommit(Failing):
         service.signal(signal.SIGSTOP)
         waiting = [socket.socket(socket.AF_UNIX) for _ in range(self.clients)]
         for s in waiting:
-            s.settimeout(20)
+            s.settimeout(20 * harness.PATIENCE)
             s.connect(os.path.join(self.queue_dir, "door"))
             s.sendall(submission(extra=record("Q")))
         service.signal(signal.SIGCONT)

@@ -54,7 +54,7 @@ static void fuzz_main(struct span text)
 	struct error err;
 
 	if (conf_from_text("/nonexistent", text, &c, &err) < 0) {
-		must(err.code && *err.text && text_utf8(err.text, strlen(err.text)));
+		must(err.reason && *err.text && text_utf8(err.text, strlen(err.text)));
 		return;
 	}
 	use(c);

@@ -26,7 +26,7 @@ static void check_lines(const struct buf *b)
 	struct field f;
 
 	while (header_next(&rest, &f)) {
-		if (field_class(field_kind(f.name)) & CLASS_DROP)
+		if (field_class(field_kind(f.name)) & FIELD_CLASS_DROP)
 			abort();
 		for (size_t i = 0, column = 0; i < f.raw.n; i++) {
 			column = f.raw.p[i] == '\n' ? 0 : column + 1;

@@ -8,7 +8,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "sendmail/hand.h"
+#include "sendmail/submit.h"
 #include "sendmail/smtpd.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -26,8 +26,8 @@ int hand_over(const struct place *p, struct letter *l, struct error *answer)
 	for (size_t i = 0; i < l->recipients.n; i++)
 		if (!*recipients_get(&l->recipients, i) || strpbrk(recipients_get(&l->recipients, i), "\r\n"))
 			abort();
-	*answer = (struct error){.code = l->recipients.n & 1 ? 0 : EX_TEMPFAIL, .dsn = "4.3.0", .text = "queued as X"};
-	return answer->code;
+	*answer = (struct error){.reason = l->recipients.n & 1 ? REASON_NONE : REASON_TEMPORARY, .text = "queued as X"};
+	return error_exit(answer);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

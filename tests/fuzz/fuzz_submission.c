@@ -22,7 +22,7 @@ static void must(bool holds)
 static int sink(void *arg, const char *p, size_t n, struct error *err)
 {
 	must(n && !memchr(p, '\0', n) && !memchr(p, '\r', n));
-	return buf_add(arg, p, n) < 0 ? error_set(err, EX_OSERR, "4.3.0", "no memory") : 0;
+	return buf_add(arg, p, n) < 0 ? error_set(err, REASON_SYSTEM, "no memory") : 0;
 }
 
 static enum submission_state decode(struct submission_decoder *d, const char *p, size_t n, size_t step, struct error *err)
@@ -75,7 +75,7 @@ static void check_decoder(const char *p, size_t n)
 	state = decode(whole, p, n, n ? n : 1, &ea);
 	must(decode(bytes, p, n, 1, &eb) == state);
 	if (state == SUBMISSION_REFUSED)
-		must(ea.code && ea.text[0] && strcmp(ea.text, eb.text) == 0);
+		must(ea.reason && ea.text[0] && strcmp(ea.text, eb.text) == 0);
 	if (state == SUBMISSION_COMPLETE) {
 		must(a.len == b.len && memcmp(buf_str(&a), buf_str(&b), a.len) == 0);
 		check_envelope(submission_envelope(whole, NULL));

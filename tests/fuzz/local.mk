@@ -1,27 +1,29 @@
-# tests/fuzz: entries for libFuzzer. A room's entries are listed in its .mk:
-#
-#	FUZZERS += fuzz_X
-#	fuzz_X_SOURCES = tests/fuzz/fuzz_X.c		(defines LLVMFuzzerTestOneInput)
-#	fuzz_X_LDADD = libROOM.a $(FUZZ_MAIN) libbase.a
-#
-# with at least one file in tests/fuzz/corpus/X. `make check` replays the corpus with fixed variations;
-# `make check-fuzz` builds everything once more with clang and lets each entry run for FUZZ_SECONDS.
-FUZZERS =
+# tests/fuzz: entries for libFuzzer, each of one file, tests/fuzz/fuzz_X.c, which defines LLVMFuzzerTestOneInput, with at
+# least one file in tests/fuzz/corpus/X. One line for each, here and nowhere else. `make check` replays the corpus with
+# fixed variations; `make check-fuzz` builds everything once more with clang and lets each entry run for FUZZ_SECONDS.
+FUZZERS = \
+	tests/fuzz/fuzz_address \
+	tests/fuzz/fuzz_base \
+	tests/fuzz/fuzz_conf \
+	tests/fuzz/fuzz_control \
+	tests/fuzz/fuzz_ehlo \
+	tests/fuzz/fuzz_envelope \
+	tests/fuzz/fuzz_frames \
+	tests/fuzz/fuzz_header \
+	tests/fuzz/fuzz_input \
+	tests/fuzz/fuzz_reply \
+	tests/fuzz/fuzz_session \
+	tests/fuzz/fuzz_smtpd \
+	tests/fuzz/fuzz_submission \
+	tests/fuzz/fuzz_wire
 FUZZ_MAIN = libreplay.a
 FUZZ_SECONDS = 60
 check_LIBRARIES += libreplay.a
 libreplay_a_SOURCES = tests/fuzz/replay.c
 
-include tests/fuzz/base.mk
-include tests/fuzz/submission.mk
-include tests/fuzz/delivery.mk
-include tests/fuzz/control.mk
-include tests/fuzz/mail.mk
-include tests/fuzz/queue.mk
-include tests/fuzz/conf.mk
-include tests/fuzz/drop.mk
-include tests/fuzz/smtp.mk
-include tests/fuzz/token.mk
+# What they link is in tests/unit/local.mk.
+$(FUZZERS): LDADD = $(FUZZ_MAIN) $(TEST_LIBS)
+$(FUZZERS): $(FUZZ_MAIN) $(TEST_ROOMS)
 
 check_PROGRAMS += $(FUZZERS)
 TESTS += $(FUZZERS)
@@ -38,10 +40,10 @@ $(FUZZ_BUILD)/Makefile: $(top_srcdir)/configure
 
 check-fuzz: $(FUZZ_BUILD)/Makefile
 	$(MAKE) -C $(FUZZ_BUILD) LDFLAGS=-fsanitize=fuzzer $(FUZZERS)
-	@for f in $(FUZZERS); do \
+	@for f in $(notdir $(FUZZERS)); do \
 		x=$${f#fuzz_}; $(MKDIR_P) $(FUZZ_BUILD)/corpus/$$x $(FUZZ_BUILD)/findings/$$x; \
 		echo "$$f: $(FUZZ_SECONDS) s"; \
-		$(FUZZ_BUILD)/$$f -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
+		$(FUZZ_BUILD)/tests/fuzz/$$f -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
 			-artifact_prefix=$(FUZZ_BUILD)/findings/$$x/ $(FUZZ_BUILD)/corpus/$$x \
 			$(top_srcdir)/tests/fuzz/corpus/$$x >$(FUZZ_BUILD)/$$f.log 2>&1 || \
 			{ tail -40 $(FUZZ_BUILD)/$$f.log; exit 1; }; \

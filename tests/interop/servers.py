@@ -440,7 +440,7 @@ relayhost = [127.0.0.1]:{port}
 
     def sendmail(self, *args, input):
         return subprocess.run(["/usr/sbin/chroot", self.root, "/usr/sbin/sendmail", "-C", self.work + "/etc", *args],
-                              input=input, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=30 * harness.SLOW,
+                              input=input, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=30 * harness.PATIENCE,
                               env=self.test.environ({"TMPDIR": None}), check=False)
 
 

@@ -89,7 +89,7 @@ class Callers(harness.SystemTest):
         base = ["PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LOGNAME=root", "USER=root", "LC_ALL=C.UTF-8", "TZ=UTC",
                 "TERM=dumb", "SHELL=/bin/sh", *env]
         done = subprocess.run(["unshare", "-m", "sh", "-c", script, self.root, *base, *argv], input=input.encode(),
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=timeout * harness.SLOW)
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=timeout * harness.PATIENCE)
         if code is not None:
             self.assertEqual(done.returncode, code, done.stdout.decode("utf-8", "replace"))
         return done.stdout.decode("utf-8", "replace")
@@ -483,7 +483,7 @@ class OverSmtp(Callers):
         self.assertEqual(self.relay.count(), 0)
 
     def test_python_smtplib(self):
-        with smtplib.SMTP("127.0.0.1", self.port, timeout=20) as client:
+        with smtplib.SMTP("127.0.0.1", self.port, timeout=20 * harness.PATIENCE) as client:
             client.sendmail("w@example.org", ["a@example.net", "root"], "Subject: subject\r\n\r\n" + LATIN.replace("\n", "\r\n"))
         self.one(["a@example.net", "root@example.com"], "subject", LATIN, "w@example.org")
 
@@ -508,7 +508,7 @@ class Nodemailer(harness.SystemTest):
 
     def node(self, *args, code=0):
         done = subprocess.run([shutil.which("node"), "-e", NODEMAILER, harness.program("sendmail"), *args],
-                              env=self.environ({"MAIL_CONFIG": self.conf, "NODE_PATH": self.modules}), timeout=40 * harness.SLOW,
+                              env=self.environ({"MAIL_CONFIG": self.conf, "NODE_PATH": self.modules}), timeout=40 * harness.PATIENCE,
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         self.assertEqual(done.returncode, code, done.stdout.decode("utf-8", "replace"))
         return done.stdout.decode("utf-8", "replace")

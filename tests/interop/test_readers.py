@@ -43,7 +43,7 @@ class Readers(harness.SystemTest):
 
     def inside(self, *argv, code=0, env=None):
         done = subprocess.run(["chroot", self.root, *argv], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                              stderr=subprocess.STDOUT, timeout=60,
+                              stderr=subprocess.STDOUT, timeout=60 * harness.PATIENCE,
                               env=dict({"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C", "TZ": "UTC"}, **(env or {})))
         done.out = done.stdout.decode("utf-8", "replace")
         if code is not None:

@@ -282,7 +282,7 @@ static int parse_line(struct dialogue *d, struct span line, unsigned number, str
 		r[d->nrules++].line = number;
 	}
 	buf_free(&l.word);
-	return rc ? error_set(err, EX_DATAERR, NULL, "line %u: not a rule, at \"%.40s\"", number, l.p) : 0;
+	return rc ? error_set(err, REASON_DATA, "line %u: not a rule, at \"%.40s\"", number, l.p) : 0;
 }
 
 int dialogue_load(const char *path, struct dialogue *d, struct error *err)

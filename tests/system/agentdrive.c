@@ -139,7 +139,7 @@ static void give_secret(void)
 
 	if (!o.user) {
 		mark = frame_begin(&out, TO_AGENT_NO_SECRET);
-		frame_u32(&out, EX_CONFIG);
+		frame_cstr(&out, reason_name(REASON_CREDENTIAL_MISSING));
 		frame_cstr(&out, "no credential was given to agentdrive");
 		frame_finish(&out, mark);
 		return;

@@ -63,7 +63,8 @@ def _config(name):
 ASAN = _config("BUILT_WITH_ASAN")
 FAULT = _config("ENABLE_FAULT")
 OAUTH2 = _config("ENABLE_OAUTH2")
-SLOW = 4 if ASAN else 1         # sanitizers cost time: every deadline is stretched by this
+SLOW = 4 if ASAN else 1         # sanitizers cost time
+PATIENCE = 5 * SLOW             # what ends with an event may take so much longer than on a quiet machine; see wait_for
 
 
 def _open_to_all(path):
@@ -76,15 +77,15 @@ def _open_to_all(path):
 
 
 @functools.lru_cache(maxsize=None)
-def _programs():
-    """Where the programs are run from: the build, or a copy where tests that become somebody else can reach them."""
-    if os.geteuid() != 0 or not os.path.isdir(BUILD) or _open_to_all(BUILD):
-        return BUILD
+def _programs(build):
+    """Where a build's programs are run from: there, or in a copy where tests that become somebody else can reach them."""
+    if os.geteuid() != 0 or not os.path.isdir(build) or _open_to_all(build):
+        return build
     place = tempfile.mkdtemp(prefix="outpost-programs-", dir="/tmp")
     atexit.register(shutil.rmtree, place, ignore_errors=True)
     write_down(place)
     os.chmod(place, 0o755)
-    for entry in os.scandir(BUILD):
+    for entry in os.scandir(build):
         if entry.is_file(follow_symlinks=False) and os.access(entry.path, os.X_OK) and "." not in entry.name:
             shutil.copy(entry.path, place)
     return place
@@ -98,7 +99,7 @@ def write_down(path):
 
 
 def program(name):
-    return os.path.join(_programs(), name)
+    return os.path.join(_programs(BUILD), name)
 
 
 # ---- waiting
@@ -108,17 +109,23 @@ class Timeout(AssertionError):
 
 
 def wait_for(what, predicate, timeout=20.0):
-    """Calls predicate until it returns something true and returns that; Timeout after so many seconds."""
-    end = time.monotonic() + timeout * SLOW
+    """Calls predicate until it returns something true and returns that; Timeout after so many seconds of a machine that
+    has nothing else to do: another may take PATIENCE times as long."""
+    end = time.monotonic() + timeout * PATIENCE
     pause = 0.002
     while True:
         value = predicate()
         if value:
             return value
         if time.monotonic() > end:
-            raise Timeout("waited %g s in vain for %s" % (timeout * SLOW, what))
+            raise Timeout("waited %g s in vain for %s" % (timeout * PATIENCE, what))
         time.sleep(pause)
         pause = min(pause * 1.5, 0.05)
+
+
+def progress():
+    """For a test of many cases: tests/run stops a file that has printed nothing for long."""
+    print(".", end="", file=sys.stderr, flush=True)
 
 
 _held = []
@@ -228,7 +235,7 @@ class Service:
     def wait(self, timeout=30.0):
         """Its exit status once it has ended by itself."""
         try:
-            return self.process.wait(timeout * SLOW)
+            return self.process.wait(timeout * PATIENCE)
         except subprocess.TimeoutExpired:
             raise Timeout("%s did not end" % " ".join(self.argv)) from None
 
@@ -247,7 +254,7 @@ class Service:
         if self.alive():
             self.process.terminate()
             try:
-                self.process.wait(timeout * SLOW)
+                self.process.wait(timeout * PATIENCE)
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
@@ -593,10 +600,10 @@ class SystemTest(unittest.TestCase):
             popen.setdefault("stdin", subprocess.DEVNULL)
         try:
             done = subprocess.run(argv, input=input, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                  env=self.environ(env), timeout=timeout * SLOW, **popen)
+                                  env=self.environ(env), timeout=timeout * PATIENCE, **popen)
         except subprocess.TimeoutExpired as e:
             raise Timeout("%s took over %g s; stdout %r, stderr %r" %
-                          (" ".join(argv), timeout * SLOW, e.stdout, e.stderr)) from None
+                          (" ".join(argv), timeout * PATIENCE, e.stdout, e.stderr)) from None
         done.out = done.stdout.decode("utf-8", "replace")
         done.err = done.stderr.decode("utf-8", "replace")
         if code is not None:

@@ -166,7 +166,7 @@ class Machine(harness.SystemTest):
         """A line as a person types it into a shell, there. Its standard output and error together are .out."""
         done = subprocess.run(["/bin/sh", "-c", line], input=input, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                               stdin=None if input is not None else subprocess.DEVNULL, env=self.environ(),
-                              preexec_fn=lambda: self.inside(uid), timeout=timeout * harness.SLOW)
+                              preexec_fn=lambda: self.inside(uid), timeout=timeout * harness.PATIENCE)
         done.out = done.stdout.decode("utf-8", "replace")
         done.flat = " ".join(done.out.split())
         if code is not None:

@@ -53,7 +53,7 @@ class AgentTest(harness.SystemTest):
             settings.setdefault("implicit_tls", 1)
         argv = [*before, *self.arguments(port, settings, user, secret, kind), *args]
         done = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                              env=self.environ(), timeout=timeout * harness.SLOW)
+                              env=self.environ(), timeout=timeout * harness.PATIENCE)
         return Driven(done.stdout.decode("utf-8", "replace"), done.returncode)
 
     def talk(self, relay):
@@ -359,7 +359,7 @@ class Bodies(AgentTest):
             thread.join(10)
         self.assertIn("timed out while sending message body", driven.down, driven)
         self.assertEqual(driven.total["lastbytes"], 0, driven)
-        self.assertLess(time.monotonic() - start, 60 * harness.SLOW)
+        self.assertLess(time.monotonic() - start, 60 * harness.PATIENCE)
 
     def read_slowly(self, listener, over):
         connection = listener.accept()[0]
@@ -570,7 +570,7 @@ class Names(AgentTest):
             for s in full:
                 s.close()
         self.all_sent(driven, relay, 1)
-        self.assertTrue(0.9 < took < 20 * harness.SLOW, took)
+        self.assertTrue(0.9 < took < 20 * harness.PATIENCE, took)
 
 
 class Tls(AgentTest):

@@ -234,7 +234,7 @@ class Certificates(harness.SystemTest):
     def check(self, conf):
         """(whether all went well, what was said of TLS and AUTH)"""
         done = subprocess.run([harness.program("outpost"), "-C", conf, "check", "--json"], stdin=subprocess.DEVNULL,
-                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=self.environ(), timeout=30 * harness.SLOW)
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=self.environ(), timeout=30 * harness.PATIENCE)
         steps = [json.loads(line) for line in done.stdout.decode().splitlines()]
         live = [s for s in steps if s["section"] == "live"]
         failed = any(s["result"] == "fail" for s in steps)
@@ -278,6 +278,7 @@ class Certificates(harness.SystemTest):
                 wrong.append(self.one_level(row, level, relay))
             except Exception as e:                      # pylint: disable=broad-except
                 wrong.append("%s at %s: %s: %s" % (row.name, level, type(e).__name__, e))
+            harness.progress()
         relay.stop()
         return [w for w in wrong if w]
 

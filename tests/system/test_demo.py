@@ -14,7 +14,7 @@ class Demo(harness.SystemTest):
     def demo(self, *args, code=0):
         """What it printed, both channels together."""
         done = subprocess.run([os.path.join(harness.SRC, "tests", "relay", "demo"), *args], stdin=subprocess.DEVNULL,
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60 * harness.SLOW,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60 * harness.PATIENCE,
                               env=self.environ({"OUTPOST_BUILD": harness.BUILD}))
         out = done.stdout.decode()
         self.assertEqual(done.returncode, code, out)

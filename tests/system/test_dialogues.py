@@ -24,7 +24,7 @@ PLACE = os.path.join(harness.SRC, "tests", "relay", "dialogues")
 AT_ONCE = 8
 ONLY = []
 FLUSH_LIMIT = 40.0
-TIMEOUTS = ("helo", "starttls", "mail", "rcpt", "data_init", "data_xfer", "data_done", "rset", "quit")
+TIMEOUTS = ("connect", "helo", "starttls", "mail", "rcpt", "data_init", "data_xfer", "data_done", "rset", "quit")
 
 
 class Wrong(AssertionError):
@@ -77,10 +77,9 @@ class World:
                  "myhostname": "client.example.com", "myorigin": "example.com", "alias_maps": "",
                  "smtp_tls_CAfile": os.path.join(harness.certificates(), "ca.pem"), "smtp_sasl_auth_enable": "yes",
                  "smtp_sasl_password_maps": "hash:%s/sasl_passwd" % self.conf, "smtp_tls_loglevel": "2",
-                 "smtp_sasl_security_options": "noanonymous", "inet_protocols": "ipv4",
-                 "smtp_connect_timeout": "3s"}
+                 "smtp_sasl_security_options": "noanonymous", "inet_protocols": "ipv4"}
         vain = (self.dialogue.one("silent") or "").split()      # what is waited for in vain shall not take long
-        lines.update(("smtp_%s_timeout" % t, "%ds" % ((2 if t in vain else 20) * harness.SLOW)) for t in TIMEOUTS)
+        lines.update(("smtp_%s_timeout" % t, "%ds" % (2 * harness.SLOW if t in vain else 20 * harness.PATIENCE)) for t in TIMEOUTS)
         if wrapped:
             lines["smtp_tls_wrappermode"] = "yes"
         for line in self.dialogue.all("conf"):
@@ -95,9 +94,9 @@ class World:
     def program(self, name, *args, input=b"", timeout=60.0):
         try:
             return subprocess.run([harness.program(name), "-C", self.conf, *args], input=input, stdout=subprocess.PIPE,
-                                  stderr=subprocess.PIPE, env=self.environ(), timeout=timeout * harness.SLOW)
+                                  stderr=subprocess.PIPE, env=self.environ(), timeout=timeout * harness.PATIENCE)
         except subprocess.TimeoutExpired:
-            raise Wrong("%s %s took over %g s" % (name, " ".join(args), timeout * harness.SLOW)) from None
+            raise Wrong("%s %s took over %g s" % (name, " ".join(args), timeout * harness.PATIENCE)) from None
 
     def submit(self):
         for line in self.dialogue.all("mail") or ["1 a@example.com"]:
@@ -177,7 +176,7 @@ class World:
             raise Wrong("in the log: " + " ".join(rest))
         elif kind == "text" and " ".join(rest).lower() not in text.lower():
             raise Wrong("not said: %s; but: %s" % (" ".join(rest), text))
-        elif kind == "quick" and self.seconds > 10 * harness.SLOW:
+        elif kind == "quick" and self.seconds > 10 * harness.PATIENCE:
             raise Wrong("took %.1f s" % self.seconds)
         elif kind == "clean" and re.search(r"[\x00-\x08\x0b-\x1f\x7f]", self.log_text + self.queue_text):
             raise Wrong("control bytes in the log or the listing")
@@ -266,6 +265,8 @@ class Dialogues(harness.SystemTest):
             world.run()
         except Exception as e:                      # pylint: disable=broad-except
             return "%s: %s: %s\n%s" % (world.dialogue.name, type(e).__name__, e, world.story())
+        finally:
+            harness.progress()
         return None
 
     def test_catalogue(self):

@@ -95,7 +95,7 @@ class Drop(harness.SystemTest):
 
     @classmethod
     def build(cls, target):
-        cls.compile(target, "src/drop", ("main.c", "rights.c", "receive.c", "flusher.c"), ("submission", "base"))
+        cls.compile(target, "src/drop", ("main.c", "rights.c", "receive.c", "start_flusher.c"), ("submission", "base"))
 
     @classmethod
     def compile(cls, target, folder, names, libraries):
@@ -136,7 +136,7 @@ class Drop(harness.SystemTest):
 
     def drop(self, data=None, *args, code=0, **options):
         p = self.spawn(*args, **options)
-        out, err = p.communicate(submission() if data is None else data, timeout=60)
+        out, err = p.communicate(submission() if data is None else data, timeout=60 * harness.PATIENCE)
         p.text = out.decode() if out is not None else ""
         if code is not None:
             self.assertEqual(p.returncode, code, (out, err))
@@ -173,7 +173,7 @@ class Drop(harness.SystemTest):
         before = time.time()
         p = self.drop(data)
         # A file is no queue id, and is not to be taken for one.
-        self.assertRegex(p.text, r"\A0 2\.0\.0 queued as incoming/%s \(it has no id until outpostd takes it in\)\n\Z"
+        self.assertRegex(p.text, r"\A0 2\.0\.0 ok queued as incoming/%s \(it has no id until outpostd takes it in\)\n\Z"
                          % os.path.basename(self.only_file()))
         got = self.content()
         self.assertEqual(got[:8], b"OUTDROP1")
@@ -225,7 +225,7 @@ class Drop(harness.SystemTest):
 
     def test_wake_starts_a_flusher_and_takes_nothing(self):
         p = self.drop(submission(), "wake", env={"LD_PRELOAD": "/nonexistent.so", "EVIL": "1"})
-        self.assertEqual(p.text, "0 2.0.0 outpostd listens\n")
+        self.assertEqual(p.text, "0 2.0.0 ok outpostd listens\n")
         got = self.once()
         self.assertEqual((got["args"], got["cwd"], got["fds"]), ("--once", "/", "[0, 1, 2]"))
         self.assertNotIn("EVIL", got["env"])
@@ -269,7 +269,7 @@ class Drop(harness.SystemTest):
 
     def asked(self, *args, code=0):
         p = self.spawn(*args, prog=self.build_sendmail(), stdin=subprocess.DEVNULL)
-        out, err = p.communicate(timeout=60)
+        out, err = p.communicate(timeout=60 * harness.PATIENCE)
         self.assertEqual(p.returncode, code, (out, err))
         return out.decode(), err.decode()
 
@@ -335,7 +335,7 @@ class Drop(harness.SystemTest):
         body += (b"y" * 76 + b"\n") * (25 * 1024 * 1024 // 77)
         before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
         p = self.spawn()
-        out, err = p.communicate(submission(body), timeout=120)
+        out, err = p.communicate(submission(body), timeout=120 * harness.PATIENCE)
         self.assertEqual(p.returncode, 0, (out, err))
         self.assertGreater(os.path.getsize(self.only_file()), len(body))
         if not harness.ASAN:
@@ -498,7 +498,7 @@ class Drop(harness.SystemTest):
         for sig in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU,
                     signal.SIGPIPE, signal.SIGXFSZ):
             os.kill(p.pid, sig)
-        out, _ = p.communicate(data[40:], timeout=30)
+        out, _ = p.communicate(data[40:], timeout=30 * harness.PATIENCE)
         self.assertEqual(p.returncode, 0, out)
         self.assertEqual(self.content()[20:], data)
 
@@ -510,7 +510,7 @@ class Drop(harness.SystemTest):
         p = self.spawn(preexec_fn=spoil)
         self.wait_own_ids(p.pid)
         time.sleep(1.2)         # the caller's timer would have come
-        out, _ = p.communicate(submission(), timeout=30)
+        out, _ = p.communicate(submission(), timeout=30 * harness.PATIENCE)
         self.assertEqual(p.returncode, 0, out)
         self.once()
 
@@ -540,7 +540,7 @@ class Drop(harness.SystemTest):
         with open("/proc/%d/limits" % p.pid) as f:
             soft, hard = re.search(r"Max open files +(\S+) +(\S+)", f.read()).groups()
         self.assertEqual(soft, hard)
-        out, _ = p.communicate(submission(), timeout=30)
+        out, _ = p.communicate(submission(), timeout=30 * harness.PATIENCE)
         self.assertEqual(p.returncode, 0, out)
         self.once()
 
@@ -565,7 +565,7 @@ try: open("/proc/%s/mem" % sys.argv[1], "rb"); sys.exit("its memory can be read"
 except PermissionError: pass
 """, str(p.pid)], user=CALLER, group=CALLER, extra_groups=[], stderr=subprocess.PIPE, text=True)
         self.assertEqual(check.returncode, 0, check.stderr)
-        out, _ = p.communicate(submission(), timeout=30)
+        out, _ = p.communicate(submission(), timeout=30 * harness.PATIENCE)
         self.assertEqual(p.returncode, 0, out)
 
     def test_killed_half_way_leaves_nothing(self):
@@ -590,7 +590,7 @@ except PermissionError: pass
             self.only_file()
         finally:
             os.kill(p.pid, signal.SIGCONT)
-        p.communicate(submission()[60:], timeout=30)
+        p.communicate(submission()[60:], timeout=30 * harness.PATIENCE)
 
     # -- standard output
 
@@ -610,8 +610,8 @@ except PermissionError: pass
         wait_for("the message", self.files)         # safe before anybody reads the answer
         with open(r, "rb") as f:
             text = f.read().lstrip(b"x")
-        self.assertTrue(text.startswith(b"0 2.0.0 queued as"), text)
-        self.assertEqual(p.wait(30), 0)
+        self.assertTrue(text.startswith(b"0 2.0.0 ok queued as"), text)
+        self.assertEqual(p.wait(30 * harness.PATIENCE), 0)
         p.stderr.close()
 
     def test_closed_pipe(self):
@@ -729,7 +729,7 @@ except PermissionError: pass
         own = self.own_dir()
         p = self.spawn("-q", own + "/queue")
         self.wait_own_ids(p.pid, CALLER)
-        out, _ = p.communicate(submission(), timeout=30)
+        out, _ = p.communicate(submission(), timeout=30 * harness.PATIENCE)
         self.assertEqual(p.returncode, 0, out)
         p = self.drop(None, "-q", self.spool, code=None)
         self.assertIn(p.returncode, (os.EX_NOPERM, os.EX_TEMPFAIL), p.text)

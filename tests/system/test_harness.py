@@ -81,6 +81,23 @@ class Harness(unittest.TestCase):
         result = outcome(probe)
         self.assertTrue(result.wasSuccessful(), result.failures + result.errors)
 
+    def test_runner_stops_a_test_that_hangs(self):
+        """The limit is one of silence: a file of many tests may take longer, and the test that hangs is named."""
+        run = os.path.join(harness.SRC, "tests", "run")
+
+        def probe(t):
+            path = os.path.join(t.tmp, "test_probe.py")
+            with open(path, "w") as f:
+                f.write("import time, unittest\nclass A(unittest.TestCase):\n" +
+                        "".join("    def test_%d(self): time.sleep(0.5)\n" % i for i in range(6)) +
+                        "    def test_hangs(self): time.sleep(3600)\n")
+            done = subprocess.run([sys.executable, "-B", run, "--limit", "2", path], env=dict(os.environ, OUTPOST_RESULTS=""),
+                                  stdout=subprocess.PIPE)
+            t.assertEqual(done.returncode, 1)
+            t.assertRegex(done.stdout.decode(), r"(?s)test_5.*stopped after 2 s without a word, in test_probe\.A\.test_hangs\n")
+        result = outcome(probe)
+        self.assertTrue(result.wasSuccessful(), result.failures + result.errors)
+
     def test_runner_interrupted_leaves_nothing(self):
         """Neither processes, those with a session of their own included, nor mounts, nor directories."""
         run = os.path.join(harness.SRC, "tests", "run")

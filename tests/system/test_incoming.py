@@ -32,7 +32,7 @@ class Incoming(harness.SystemTest):
         done = subprocess.run([harness.program("outpost-drop"), "-q", self.queue_dir], input=data,
                               stdout=subprocess.PIPE, env=self.environ(), check=False)
         self.assertEqual(done.returncode, 0, done.stdout)
-        return os.path.join(self.queue_dir, done.stdout.split()[4].decode())
+        return os.path.join(self.queue_dir, done.stdout.split()[5].decode())
 
     def subjects(self):
         return sorted(m.header("Subject") for m in self.relay.messages())
@@ -104,7 +104,7 @@ class Incoming(harness.SystemTest):
             fcntl.flock(lock, fcntl.LOCK_EX)
             listing = subprocess.Popen([harness.program("outpost"), "-C", self.conf, "queue"], env=self.environ(), stdout=subprocess.PIPE)
             self.wait_log("a flusher is at work")
-        self.assertIn("early@example.net", listing.communicate(timeout=20)[0].decode())
+        self.assertIn("early@example.net", listing.communicate(timeout=20 * harness.PATIENCE)[0].decode())
 
     def test_listing_while_the_queue_can_not_be_had(self):
         """The listing does not wait for ever, and says what it lacks."""
@@ -257,7 +257,7 @@ class Incoming(harness.SystemTest):
         self.configure(self.relay, authorized_submit_users="%" + others[0])
         script = 'import grp, os, sys; os.setgroups([grp.getgrnam(sys.argv[1]).gr_gid]); os.execv(sys.argv[2], sys.argv[2:])'
         done = subprocess.run([sys.executable, "-c", script, others[0], harness.program("sendmail"), "-C", self.conf, "you@example.net"],
-                              input=b"x\n", stderr=subprocess.PIPE, env=self.environ(), timeout=30)
+                              input=b"x\n", stderr=subprocess.PIPE, env=self.environ(), timeout=30 * harness.PATIENCE)
         self.assertEqual((done.returncode, done.stderr), (77, b"sendmail: authorized_submit_users does not name you\n"))
 
     @unittest.skipIf(harness.ASAN, "nothing can be preloaded before the sanitizers")

@@ -119,7 +119,7 @@ class Limits(harness.SystemTest):
         """What outpost-loopback.socket does: a connection becomes sendmail -bs's standard input and output."""
         relay = self.ready()
         with socket.create_server(("127.0.0.1", 0)) as listener:
-            client = smtplib.SMTP(timeout=10)
+            client = smtplib.SMTP(timeout=10 * harness.PATIENCE)
             threading.Thread(target=self.serve, args=(listener,), daemon=True).start()
             client.connect(*listener.getsockname())
             client.sendmail("me@example.com", ["you@example.net"], b"Subject: x\r\n\r\n.dot\r\n")
@@ -131,7 +131,7 @@ class Limits(harness.SystemTest):
         connection = listener.accept()[0]
         with connection:
             subprocess.run([harness.program("sendmail"), "-C", self.conf, "-bs"], stdin=connection, stdout=connection,
-                           env=self.environ(), timeout=20)
+                           env=self.environ(), timeout=20 * harness.PATIENCE)
 
 
 if __name__ == "__main__":

@@ -156,15 +156,6 @@ class Mistakes(machine.Machine):
                           self.type("outpost " + command, uid=machine.ALICE, code=77).flat)
         self.end()
 
-    def test_export_into_a_directory_of_roots(self):
-        """As it always is: /root, or what root made a moment ago. The queue is read as its owner all the same."""
-        self.configure()
-        self.type("printf 'Subject: kept\\n\\nhello\\n' | sendmail -odq you@example.net && install -d -m 700 /run/eml")
-        self.type("outpost export --eml /run/eml --all")
-        self.assertEqual(self.type("stat -c '%u %a' /run/eml/*.eml; tail -n 1 /run/eml/*.eml").flat, "0 600 hello")
-        self.assertIn("File exists", self.type("outpost export --eml /run/eml --all", code=73).flat)
-        self.end()
-
     def test_smtp_on_loopback(self):
         """What check asks for it asks for no longer once it is done."""
         relay = self.new_relay()

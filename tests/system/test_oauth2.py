@@ -314,7 +314,7 @@ class OAuth2(OAuth2Base):
             shown += line
         address = next(line for line in shown.splitlines() if line.startswith("https://provider.example/auth?"))
         query = dict(urllib.parse.parse_qsl(address.split("?", 1)[1], strict_parsing=True))
-        out, err = p.communicate(paste(query) + "\n", timeout=30 * harness.SLOW)
+        out, err = p.communicate(paste(query) + "\n", timeout=30 * harness.PATIENCE)
         self.assertEqual(p.returncode, code, shown + out + err)
         self.assertNotIn(SECRET, shown + out + err)
         return query, out + err

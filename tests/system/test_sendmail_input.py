@@ -128,7 +128,7 @@ class Input(harness.SystemTest):
         p = subprocess.Popen(argv, stdin=slave, env=self.environ())
         os.close(slave)
         os.write(master, b"Subject: tty\n\nhello\n.\n")
-        self.assertEqual(p.wait(20), 0)
+        self.assertEqual(p.wait(20 * harness.PATIENCE), 0)
         os.close(master)
         self.assertEqual(self.relay.wait_messages(1)[0].body, b"hello\n")
 
@@ -200,7 +200,7 @@ class Input(harness.SystemTest):
             for args, sender in (((), address), (("-f", "<>"), "")):
                 argv = ["unshare", "-m", "sh", "-c", 'mount --bind "$0" /etc/passwd && exec "$@"', f.name,
                         harness.program("sendmail"), "-C", self.conf, *args, "you@example.net"]
-                subprocess.run(argv, input=b"Subject: x\n\nx\n", env=self.environ(), check=True, timeout=30)
+                subprocess.run(argv, input=b"Subject: x\n\nx\n", env=self.environ(), check=True, timeout=30 * harness.PATIENCE)
                 self.sent += 1
                 m = self.relay.wait_messages(self.sent)[-1]
                 self.assertEqual(m.sender, sender)
@@ -237,7 +237,7 @@ class Input(harness.SystemTest):
         harness.wait_for("sendmail to read", lambda: self.sleeps(p) or p.poll() is not None)
         os.write(theirs, b"Subject: x\n\nlate\n")
         os.close(theirs)
-        self.assertEqual(p.wait(20), 0)
+        self.assertEqual(p.wait(20 * harness.PATIENCE), 0)
         self.assertEqual(self.relay.wait_messages(1)[0].body, b"late\n")
 
     def sleeps(self, p):
@@ -249,7 +249,7 @@ class Input(harness.SystemTest):
         """What ProtectSystem=strict makes of them, without PrivateTmp."""
         script = "for d in /tmp /var/tmp; do mount --bind $d $d && mount -o remount,bind,ro $d || exit 99; done; exec \"$@\""
         subprocess.run(["unshare", "-m", "sh", "-c", script, "sh", harness.program("sendmail"), "-C", self.conf, "you@example.net"],
-                       input=b"Subject: x\n\n" + b"x\n" * 100000, env=self.environ(), check=True, timeout=30)
+                       input=b"Subject: x\n\n" + b"x\n" * 100000, env=self.environ(), check=True, timeout=30 * harness.PATIENCE)
         self.assertEqual(self.relay.wait_messages(1)[0].body, b"x\n" * 100000)
 
     def test_file_size_limit(self):
@@ -263,10 +263,10 @@ class Input(harness.SystemTest):
         self.configure(self.relay, message_size_limit="1000000")
         endless = subprocess.Popen(["yes"], stdout=subprocess.PIPE)
         argv = [harness.program("sendmail"), "-C", self.conf, "you@example.net"]
-        done = subprocess.run(argv, stdin=endless.stdout, stderr=subprocess.PIPE, env=self.environ(), timeout=60,
+        done = subprocess.run(argv, stdin=endless.stdout, stderr=subprocess.PIPE, env=self.environ(), timeout=60 * harness.PATIENCE,
                               preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (2000000, 2000000)))
         endless.stdout.close()
-        endless.wait(20)
+        endless.wait(20 * harness.PATIENCE)
         self.assertEqual((done.returncode, done.stderr),
                          (69, b"sendmail: the message is larger than message_size_limit (1000000 bytes)\n"))
 
@@ -405,7 +405,7 @@ class Memory(harness.SystemTest):
         limit = "" if harness.ASAN else "ulimit -S -d 4096; "
         argv = ["/bin/sh", "-c", limit + 'exec "$@"', "sh", harness.program("sendmail"), "-C", self.conf, "-odq"]
         with open(path, "rb") as f:
-            p = subprocess.run(argv + ["you@example.net"], stdin=f, env=self.environ(), timeout=60 * harness.SLOW)
+            p = subprocess.run(argv + ["you@example.net"], stdin=f, env=self.environ(), timeout=60 * harness.PATIENCE)
         self.assertEqual(p.returncode, 0)
 
     def test_hundred_thousand_recipients(self):

@@ -109,14 +109,14 @@ class Options(harness.SystemTest):
                 harness.wait_for("its words", lambda p=p: p.stderr.peek(1))     # it has decided; now we write
                 p.stdin.write(b"Subject: x\n\n" + b"a line of text\n" * 70000)
                 p.stdin.close()
-                self.assertEqual(p.wait(20), code)
+                self.assertEqual(p.wait(20 * harness.PATIENCE), code)
                 self.assertRegex(p.stderr.read(), rb"\Asendmail: [^\n]+\n\Z")
                 p.stderr.close()
 
     def test_a_writer_who_never_ends_is_left(self):
         p = subprocess.Popen([harness.program("sendmail"), "-zz"], stdin=subprocess.PIPE, stderr=subprocess.DEVNULL,
                              env=self.environ())
-        self.assertEqual(p.wait(10 * harness.SLOW), 64)
+        self.assertEqual(p.wait(10 * harness.PATIENCE), 64)
         p.stdin.close()
 
     def test_config_as_a_file(self):

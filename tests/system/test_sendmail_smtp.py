@@ -95,7 +95,7 @@ class Session(harness.SystemTest):
         p.stdin.write(b"O")
         p.stdin.flush()
         self.assertEqual(p.stdout.readline(), b"421 4.4.2 time-out\r\n")
-        self.assertEqual(p.wait(20), 76)
+        self.assertEqual(p.wait(20 * harness.PATIENCE), 76)
         p.stdin.close()
         p.stdout.close()
 
@@ -111,7 +111,7 @@ class Session(harness.SystemTest):
         for i in range(3):
             client.sendmail("a@example.org", ["b@example.net"], "Subject: %d\r\n\r\n.\r\n.hello\r\n" % i)
         client.quit()
-        self.assertEqual(p.wait(20), 0)
+        self.assertEqual(p.wait(20 * harness.PATIENCE), 0)
         self.assertEqual([m.body for m in self.relay.wait_messages(3)], [b".\n.hello\n"] * 3)
 
 
@@ -140,7 +140,7 @@ class Listener(harness.SystemTest):
         self.sandboxed()
         port = self.go(inet_interfaces="loopback-only")
         for n in range(2):
-            with smtplib.SMTP("127.0.0.1", port, timeout=20) as client:
+            with smtplib.SMTP("127.0.0.1", port, timeout=20 * harness.PATIENCE) as client:
                 for i in range(2):
                     client.sendmail("a@example.org", ["b@example.net"], "Subject: %d\r\n\r\n%s\r\n" % (i, "x" * 70 * 2000))
         self.assertEqual(len(self.relay.wait_messages(4)), 4)
@@ -177,7 +177,7 @@ class Listener(harness.SystemTest):
             self.configure(self.relay, inet_interfaces="loopback-only")
             os.kill(pid, 1)
             harness.wait_for("the listener", lambda n=n: len(self.log_lines("SMTP on loopback begins")) == n + 1)
-            with smtplib.SMTP("127.0.0.1", port, timeout=20) as client:
+            with smtplib.SMTP("127.0.0.1", port, timeout=20 * harness.PATIENCE) as client:
                 client.sendmail("a@example.org", ["b@example.net"], "Subject: x\r\n\r\nx\r\n")
             self.relay.wait_messages(n + 1)
             self.configure(self.relay, inet_interfaces="")

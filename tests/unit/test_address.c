@@ -28,7 +28,7 @@ static void check_flags(const char *text, unsigned flags, const char *want)
 
 	buf_init(&out, 1 << 20);
 	if (address_each(text, strlen(text), flags, collect, &out, &err) < 0) {
-		assert_int_equal(err.code, EX_DATAERR);
+		assert_int_equal(error_exit(&err), EX_DATAERR);
 		buf_reset(&out);
 		buf_adds(&out, "!");
 	}

@@ -256,12 +256,12 @@ static void errors_carry_their_text(void **state)
 
 	(void)state;
 	errno = ENOENT;
-	assert_int_equal(error_sys(&e, EX_NOINPUT, "4.3.0", "cannot open %s", "x\ny"), -1);
+	assert_int_equal(error_sys(&e, REASON_NO_INPUT, "cannot open %s", "x\ny"), -1);
 	assert_string_equal(e.text, "cannot open x?y: No such file or directory");
-	assert_int_equal(e.code, EX_NOINPUT);
+	assert_int_equal(error_exit(&e), EX_NOINPUT);
 	error_prefix(&e, "main.cf");
 	assert_string_equal(e.text, "main.cf: cannot open x?y: No such file or directory");
-	error_set(&e, EX_OK, NULL, "%0600d", 1);
+	error_set(&e, REASON_NONE, "%0600d", 1);
 	assert_int_equal(strlen(e.text), sizeof(e.text) - 1);
 }
 
@@ -305,10 +305,10 @@ static void files_are_replaced_whole(void **state)
 	assert_int_equal(io_read_file(dir, true, &b, NULL, &e), -1);
 	assert_int_equal(unlink(path), 0);
 	assert_int_equal(io_read_file(path, true, &b, NULL, &e), -1);
-	assert_int_equal(e.code, EX_NOINPUT);
+	assert_int_equal(error_exit(&e), EX_NOINPUT);
 	assert_int_equal(mkfifo(path, 0600), 0);
 	assert_int_equal(io_replace_file(path, "one", 3, 0640, &e), -1);
-	assert_int_equal(e.code, EX_CANTCREAT);
+	assert_int_equal(error_exit(&e), EX_CANTCREAT);
 	assert_int_equal(stat(path, &st), 0);
 	assert_true(S_ISFIFO(st.st_mode));
 	assert_int_equal(unlink(path), 0);
@@ -432,7 +432,7 @@ static void a_program_that_is_not_there(void **state)
 
 	(void)state;
 	assert_int_equal(proc_start(&(struct proc_spec){.path = "/nonexistent/x", .argv = argv}, &e), -1);
-	assert_int_equal(e.code, EX_OSFILE);
+	assert_int_equal(error_exit(&e), EX_OSFILE);
 	assert_string_equal(e.text, "cannot run /nonexistent/x: No such file or directory");
 }
 

@@ -158,7 +158,7 @@ static void bad_lines(void **state)
 
 	(void)state;
 	err = refused("relayhost = [a]:587\nsmtp_sasl_auth_enable yes\n");
-	assert_int_equal(err.code, EX_CONFIG);
+	assert_int_equal(error_exit(&err), EX_CONFIG);
 	assert_says(err.text, "main.cf:2: ");
 	assert_says(err.text, "smtp_sasl_auth_enable");
 	err = refused("[smtp.example.com]:587 me:" SECRET "\n");
@@ -203,7 +203,7 @@ static void bad_values(void **state)
 		struct error err = refused(bad[i].text);
 
 		assert_says(err.text, bad[i].words);
-		assert_int_equal(err.code, EX_CONFIG);
+		assert_int_equal(error_exit(&err), EX_CONFIG);
 		assert_says(err.text, "main.cf:1");
 	}
 }
@@ -216,10 +216,10 @@ static void missing_and_rights(void **state)
 	(void)state;
 	unlink(at("main.cf"));
 	assert_int_equal(conf_load(dir, &c, &err), -1);
-	assert_int_equal(err.code, EX_NOINPUT);
+	assert_int_equal(error_exit(&err), EX_NOINPUT);
 	put("main.cf", "", 0666);
 	assert_int_equal(conf_load(dir, &c, &err), -1);
-	assert_int_equal(err.code, EX_CONFIG);
+	assert_int_equal(error_exit(&err), EX_CONFIG);
 	assert_says(err.text, "chmod go-w");
 	put("main.cf", "", 0644);
 	chmod(dir, 0777);
@@ -650,7 +650,7 @@ static void relay_errors(void **state)
 		snprintf(text, sizeof(text), "relayhost = %s\n", bad[i].text);
 		c = load(text);
 		assert_int_equal(conf_relays(c, r, 4, &err), -1);
-		assert_int_equal(err.code, EX_CONFIG);
+		assert_int_equal(error_exit(&err), EX_CONFIG);
 		assert_says(err.text, "main.cf:1: relayhost");
 		assert_says(err.text, bad[i].words);
 		assert_null(strstr(err.text, SECRET));
@@ -719,7 +719,7 @@ static void text_map(void **state)
 		struct error err = {0};
 
 		assert_int_equal(conf_maps_open(c, P_canonical_maps, &m, &err), -1);
-		assert_int_equal(err.code, EX_CONFIG);
+		assert_int_equal(error_exit(&err), EX_CONFIG);
 		assert_says(err.text, "canonical_maps: cannot open");
 		assert_int_equal(conf_maps_open(c, P_smtp_generic_maps, &m, &err), 0);
 		put("generic", "new x\n", 0644);
@@ -988,7 +988,7 @@ static void no_password(void **state)
 	put("sasl_passwd", "[smtp.exampel.com]:587 u:" SECRET "\n[h]:587 " SECRET "\n[i]:587 :" SECRET "\n", 0600);
 	c = load("smtp_sasl_password_maps = hash:%D/sasl_passwd\n");
 	assert_int_equal(credential(c, "[smtp.example.com]:587", "", &cr, &err), 0);
-	assert_int_equal(err.code, EX_CONFIG);
+	assert_int_equal(error_exit(&err), EX_CONFIG);
 	assert_says(err.text, "keys tried: smtp.example.com, [smtp.example.com]:587");
 	assert_null(strstr(err.text, SECRET));
 	assert_int_equal(credential(c, "[h]:587", "", &cr, &err), -1);
@@ -1217,7 +1217,7 @@ static void exec_failures(void **state)
 	assert_says(err.text, "chmod o-w");
 	unlink(at("program"));
 	assert_int_equal(credential(c, "[h]:587", "", &cr, &err), -1);
-	assert_int_equal(err.code, EX_CONFIG);
+	assert_int_equal(error_exit(&err), EX_CONFIG);
 	conf_free(c);
 }
 

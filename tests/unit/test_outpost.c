@@ -62,8 +62,8 @@ static void test_explanations(void **state)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		assert_holds(mend(rows[i].kind, rows[i].text), rows[i].part);
 	assert_string_equal(mend(0, "host h[a] said: 599 5.0.0 gibberish"), "");
-	assert_int_equal(explain_kind("tls"), DOWN_TLS);
-	assert_int_equal(explain_kind("nonsense"), 0);
+	assert_int_equal(explain_kind(REASON_TLS_FAILED), DOWN_TLS);
+	assert_int_equal(explain_kind(REASON_NONE), 0);
 }
 
 /* What stops the sending has its advice, whichever of the words it was; a limit that passes has another. */

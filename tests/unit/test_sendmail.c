@@ -26,7 +26,7 @@ static int parse(struct options *o, char *line)
 
 	for (char *word = strtok(line, " "); word && argc < 40; word = strtok(NULL, " "))
 		argv[argc++] = strcmp(word, "''") == 0 ? word + 2 : word;
-	return options_parse(o, argc, argv, &err) < 0 ? err.code : 0;
+	return options_parse(o, argc, argv, &err) < 0 ? error_exit(&err) : 0;
 }
 
 static void test_options(void **state)

@@ -32,7 +32,7 @@ static int sink(void *arg, const char *p, size_t n, struct error *e)
 static int full_sink(void *arg, const char *p, size_t n, struct error *e)
 {
 	(void)arg, (void)p, (void)n;
-	return error_set(e, EX_TEMPFAIL, "4.3.1", "the disk is full");
+	return error_set(e, REASON_STORAGE_FULL, "the disk is full");
 }
 
 /* ---- records by hand, for what the encoder would never write */
@@ -97,8 +97,8 @@ static void assert_refused_in(struct buf *b, int code, size_t step)
 	buf_reset(&taken);
 	memset(&err, 0, sizeof(err));
 	assert_int_equal(decode_in(d, b, step), SUBMISSION_REFUSED);
-	assert_int_equal(err.code, code);
-	assert_true(err.text[0] && err.dsn[0]);
+	assert_int_equal(error_exit(&err), code);
+	assert_true(err.text[0] && error_dsn(&err)[0]);
 	/* For good. */
 	assert_int_equal(submission_decode(d, "", 0, &err), SUBMISSION_REFUSED);
 	assert_null(submission_envelope(d, NULL));
@@ -205,7 +205,7 @@ static void test_encoder_refuses(void **state)
 	buf_free(&b);
 	buf_init(&b, 30); /* too small */
 	assert_int_equal(submission_put_envelope(&b, &s, &err), -1);
-	assert_int_equal(err.code, EX_OSERR);
+	assert_int_equal(error_exit(&err), EX_OSERR);
 	buf_free(&b);
 }
 
@@ -497,8 +497,8 @@ static void test_size_limit(void **state)
 	end(&b);
 	buf_reset(&taken);
 	assert_int_equal(decode_in(d, &b, b.len), SUBMISSION_REFUSED);
-	assert_int_equal(err.code, EX_UNAVAILABLE);
-	assert_string_equal(err.dsn, "5.3.4");
+	assert_int_equal(error_exit(&err), EX_UNAVAILABLE);
+	assert_string_equal(error_dsn(&err), "5.3.4");
 	assert_int_equal(taken.len, 0);
 	submission_decoder_free(d);
 	buf_free(&b);
@@ -513,7 +513,7 @@ static void test_sink_fails(void **state)
 	envelope(&b);
 	end(&b);
 	assert_int_equal(decode_in(d, &b, b.len), SUBMISSION_REFUSED);
-	assert_int_equal(err.code, EX_TEMPFAIL);
+	assert_int_equal(error_exit(&err), EX_TEMPFAIL);
 	submission_decoder_free(d);
 	buf_free(&b);
 }
@@ -550,7 +550,7 @@ static void test_many_recipients(void **state)
 	buf_reset(&b);
 	put_words(&b, 'R', "r");
 	assert_int_equal(decode_in(d, &b, b.len), SUBMISSION_REFUSED);
-	assert_int_equal(err.code, EX_UNAVAILABLE);
+	assert_int_equal(error_exit(&err), EX_UNAVAILABLE);
 	submission_decoder_free(d);
 	buf_free(&b);
 }
@@ -560,19 +560,33 @@ static void test_answers(void **state)
 	static const char *const bad[] = {"", "0", "0 2.0.0", "x 2.0.0 t", "0 2.0 t", "0 2.0.0.0 t", "256 2.0.0 t", "-1 2.0.0 t",
 					  "0 .2.0.0 t", "0 6.0.0 t", "0 2.0.1000 t", "0 2.000000000.0 t"};
 	struct error a;
+	char id[16];
 	struct buf b;
 
 	(void)state;
 	buf_init(&b, 2000);
-	assert_int_equal(submission_put_answer(&b, 0, NULL, "queued as 0123"), 0);
-	assert_string_equal(buf_str(&b), "0 2.0.0 queued as 0123\n");
+	assert_int_equal(submission_put_answer(&b, REASON_NONE, "queued as 0123"), 0);
+	assert_string_equal(buf_str(&b), "0 2.0.0 ok queued as 0123\n");
 	assert_int_equal(submission_get_answer(b.data, b.len - 1, &a), 0);
-	assert_int_equal(a.code, 0);
-	assert_string_equal(a.dsn, "2.0.0");
+	assert_int_equal(a.reason, REASON_NONE);
 	assert_string_equal(a.text, "queued as 0123");
+	assert_true(submission_queued_id(span_of(a.text), id, sizeof(id)));
+	assert_string_equal(id, "0123");
+	assert_true(submission_queued_id(span_of("queued as incoming/0123.msg (later)"), id, sizeof(id)));
+	assert_string_equal(id, "");
+	assert_false(submission_queued_id(span_of("not queued as 0123"), id, sizeof(id)));
 	buf_reset(&b);
-	assert_int_equal(submission_put_answer(&b, 75, "", "two\nlines"), 0);
-	assert_string_equal(buf_str(&b), "75 4.3.0 two?lines\n");
+	assert_int_equal(submission_put_answer(&b, REASON_STORAGE_FULL, "two\nlines"), 0);
+	assert_string_equal(buf_str(&b), "75 4.3.1 storage-full two?lines\n");
+	assert_int_equal(submission_get_answer(b.data, b.len - 1, &a), 0);
+	assert_int_equal(a.reason, REASON_STORAGE_FULL);
+	assert_string_equal(a.text, "two?lines");
+	assert_int_equal(submission_get_answer("0 2.0.0 queued as 0123", 22, &a), 0); /* from a program of before */
+	assert_int_equal(a.reason, REASON_NONE);
+	assert_string_equal(a.text, "queued as 0123");
+	assert_int_equal(submission_get_answer("77 5.7.1 not for you", 20, &a), 0);
+	assert_int_equal(a.reason, REASON_PERMISSION);
+	assert_string_equal(a.text, "not for you");
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		assert_int_equal(submission_get_answer(bad[i], strlen(bad[i]), &a), -1);
 	assert_int_equal(submission_get_answer("0 2.0.0 a\0b", 11, &a), -1);
@@ -621,13 +635,13 @@ static void test_incoming(void **state)
 		part.len = n;
 		fd = file_of(&part);
 		assert_int_equal(incoming_read(fd, 0, NULL, NULL, &got, &d, &err), -1);
-		assert_int_equal(err.code, EX_DATAERR);
+		assert_int_equal(error_exit(&err), EX_DATAERR);
 		close(fd);
 	}
 	buf_addc(&b, 'x');
 	fd = file_of(&b);
 	assert_int_equal(incoming_read(fd, 0, NULL, NULL, &got, &d, &err), -1);
-	assert_int_equal(err.code, EX_DATAERR);
+	assert_int_equal(error_exit(&err), EX_DATAERR);
 	close(fd);
 	buf_free(&b);
 	buf_free(&s);

@@ -23,7 +23,7 @@
 #include "conf/conf.h"
 #include "nexthop/tls_policy.h"
 #include "outpost/check/explain.h"
-#include "outpost/check/health.h"
+#include "outpost/flusher/health.h"
 #include "rules/rules.h"
 
 enum { SMALL_QUEUE = 64 << 20 };
@@ -37,14 +37,14 @@ static bool load(struct context *c, struct report *r)
 
 	if (context_conf(c, &err) == 0)
 		return true;
-	if (err.code == EX_NOINPUT)
+	if (error_exit(&err) == EX_NOINPUT)
 		mend = "relayhost = [smtp.example.com]:587\n"
 		       "smtp_sasl_auth_enable = yes\n"
 		       "smtp_sasl_password_maps = hash:" SYSCONFDIR "/sasl_passwd\n"
 		       "smtp_tls_security_level = secure";
-	else if (err.code == EX_NOPERM && geteuid() != 0)
+	else if (error_exit(&err) == EX_NOPERM && geteuid() != 0)
 		mend = "run this as root";
-	report_fail(r, err.code, "main.cf", -1, err.text, mend);
+	report_fail(r, error_exit(&err), "main.cf", -1, err.text, mend);
 	return false;
 }
 
@@ -58,7 +58,7 @@ static void mend_modes(struct context *c, struct report *r, const struct stat *q
 		return;
 	buf_init(&said, 64 << 10);
 	if (conf_mend_modes(c->conf, queue->st_gid, &said, &err) < 0)
-		report_fail(r, err.code, "file modes", -1, err.text, NULL);
+		report_fail(r, error_exit(&err), "file modes", -1, err.text, NULL);
 	rest = (struct span){buf_str(&said), said.len};
 	while (span_word(&rest, "\n", &line))
 		report_linef(r, REPORT_NOTE, "file modes", NULL, "%.*s", (int)line.n, line.p);
@@ -151,9 +151,9 @@ bool check_as_root(struct context *c, struct report *r)
 	mend_modes(c, r, &st);
 	foreign_sendmail(c, r);
 	if (context_become(c, &err) < 0)
-		report_fail(r, err.code, "rights", -1, err.text, err.code == EX_NOPERM ? "run this as root" : NULL);
+		report_fail(r, error_exit(&err), "rights", -1, err.text, error_exit(&err) == EX_NOPERM ? "run this as root" : NULL);
 	else if (conf_readable(c->conf, &err) < 0)
-		report_fail(r, err.code, "main.cf", -1, err.text, NULL);
+		report_fail(r, error_exit(&err), "main.cf", -1, err.text, NULL);
 	else
 		return true;
 	return false;
@@ -274,7 +274,7 @@ static size_t relay_lines(struct context *c, struct report *r, struct conf_relay
 	int n = conf_relays(c->conf, relays, max, &err);
 
 	if (n < 0)
-		report_fail(r, err.code, "relayhost", -1, err.text, NULL);
+		report_fail(r, error_exit(&err), "relayhost", -1, err.text, NULL);
 	if (n == 0 && conf_is_set(c->conf, P_sender_dependent_relayhost_maps))
 		report_line(r, REPORT_NOTE, "relayhost", -1, "only sender_dependent_relayhost_maps names relays", NULL);
 	else if (n == 0)
@@ -319,10 +319,10 @@ static void credential(struct context *c, struct report *r, const struct conf_re
 	if (rc == 1)
 		credential_found(r, &cr);
 	buf_init(&mend, 8192);
-	if (rc <= 0 && err.code == EX_CONFIG)
+	if (rc <= 0 && error_exit(&err) == EX_CONFIG)
 		explain(&mend, DOWN_AUTH, err.text, relay);
 	if (rc <= 0)
-		report_fail(r, err.code ? err.code : EX_CONFIG, "password map", -1, err.text, mend.len ? buf_str(&mend) : NULL);
+		report_fail(r, err.reason ? error_exit(&err) : EX_CONFIG, "password map", -1, err.text, mend.len ? buf_str(&mend) : NULL);
 	buf_free(&mend);
 	conf_credential_wipe(&cr);
 }
@@ -393,8 +393,8 @@ static bool is_whole(struct context *c, struct report *r, struct queue *q, const
 	}
 	if (queue_check(q, true, &err) == 0)
 		return true;
-	report_fail(r, err.code, "queue", -1, err.text,
-		    "systemctl stop outpost.socket outpost\noutpost salvage   # a new queue of what can be read\nsystemctl start outpost.socket");
+	report_fail(r, error_exit(&err), "queue", -1, err.text,
+		    "recover what can be read: see \"Recovering a damaged queue\"\nin outpost-queue(7)");
 	return false;
 }
 
@@ -421,7 +421,7 @@ static void queue_state(struct context *c, struct report *r)
 	struct statvfs fs;
 	struct queue *q;
 	bool whole;
-	size_t n = state_count_files(dir, "corrupt");
+	size_t n = health_count_files(dir, "corrupt");
 
 	if (c->own && access(dir, F_OK) < 0)
 		return;
@@ -433,7 +433,7 @@ static void queue_state(struct context *c, struct report *r)
 		return;
 	}
 	if (fs_check(dir, &err) < 0 || context_read_queue(c, &q, &err) < 0) {
-		report_fail(r, err.code, "queue", -1, err.text, NULL);
+		report_fail(r, error_exit(&err), "queue", -1, err.text, NULL);
 		return;
 	}
 	whole = !q || is_whole(c, r, q, dir);

@@ -36,7 +36,7 @@ static int send_all(struct live *l, struct buf *b, struct error *err)
 	int rc = buf_ok(b) ? io_write_all(l->fd, b->data, b->len, deadline_in_ms(10000)) : -1;
 
 	buf_wipe(b);
-	return rc < 0 ? error_sys(err, EX_OSERR, NULL, "cannot write to outpost-smtp") : 0;
+	return rc < 0 ? error_sys(err, REASON_SYSTEM, "cannot write to outpost-smtp") : 0;
 }
 
 static int send_session(struct live *l, struct error *err)
@@ -47,7 +47,7 @@ static int send_session(struct live *l, struct error *err)
 	int rc;
 
 	if (!s)
-		return error_set(err, EX_OSERR, NULL, "no memory");
+		return error_set(err, REASON_SYSTEM, "no memory");
 	buf_init(&notes, 64 << 10);
 	buf_init(&b, LIMIT_FRAME);
 	rc = nexthop_session(l->c->conf, l->relay, l->how->sender, s, &notes, err);
@@ -58,7 +58,7 @@ static int send_session(struct live *l, struct error *err)
 	s->transcript = l->how->transcript;
 	snprintf(s->check_sender, sizeof(s->check_sender), "%s", l->how->sender);
 	if (rc == 0 && delivery_put_session(&b, s) < 0)
-		rc = error_set(err, EX_SOFTWARE, NULL, "the session does not fit its frame");
+		rc = error_set(err, REASON_INTERNAL, "the session does not fit its frame");
 	if (rc == 0)
 		rc = send_all(l, &b, err);
 	buf_free(&notes);
@@ -84,7 +84,7 @@ static int give_secret(struct live *l, struct error *err)
 		frame_u8(&b, (uint8_t)cr.kind);
 		frame_cstr(&b, cr.digest);
 	} else {
-		frame_u32(&b, (uint32_t)(why.code ? why.code : EX_CONFIG));
+		frame_cstr(&b, reason_name(why.reason));
 		frame_cstr(&b, why.text);
 	}
 	frame_finish(&b, mark);
@@ -233,7 +233,7 @@ static int listen_to(struct live *l, struct error *err)
 			continue;
 		}
 		if (got < 0 || io_wait(l->fd, POLLIN, until) <= 0) {
-			rc = error_set(err, EX_TEMPFAIL, NULL, "outpost-smtp did not answer in time");
+			rc = error_set(err, REASON_TEMPORARY, "outpost-smtp did not answer in time");
 			break;
 		}
 		char *room = buf_room(&in, 16384);
@@ -242,7 +242,7 @@ static int listen_to(struct live *l, struct error *err)
 		if (n > 0)
 			in.len += (size_t)n;
 		else if (n == 0 || errno != EAGAIN)
-			rc = error_set(err, EX_SOFTWARE, NULL, "outpost-smtp ended without a word");
+			rc = error_set(err, REASON_INTERNAL, "outpost-smtp ended without a word");
 	}
 	buf_free(&in);
 	return rc;
@@ -268,6 +268,6 @@ bool check_live(struct context *c, struct report *r, const struct conf_relay *re
 			;
 	}
 	if (rc < 0)
-		print_mended(&l, err.code, "agent", -1, DOWN_CONFIG, err.text);
+		print_mended(&l, error_exit(&err), "agent", -1, DOWN_CONFIG, err.text);
 	return l.good && r->failures == failures;
 }

@@ -197,16 +197,17 @@ bool explain(struct buf *mend, int kind, const char *text, const struct conf_rel
 	return false;
 }
 
-int explain_kind(const char *word)
+int explain_kind(enum reason reason)
 {
 	static const struct {
-		const char *word;
+		enum reason reason;
 		int kind;
-	} kinds[] = {{"network", DOWN_NETWORK}, {"local", DOWN_LOCAL}, {"dns", DOWN_DNS}, {"greeting", DOWN_GREETING},
-		     {"tls", DOWN_TLS}, {"auth", DOWN_AUTH}, {"config", DOWN_CONFIG}, {"busy", DOWN_BUSY}};
+	} kinds[] = {{REASON_CONNECTION_LOST, DOWN_NETWORK}, {REASON_NETWORK_LOCAL, DOWN_LOCAL}, {REASON_DNS_FAILED, DOWN_DNS},
+		     {REASON_SESSION_REFUSED, DOWN_GREETING}, {REASON_TLS_FAILED, DOWN_TLS}, {REASON_LOGIN_FAILED, DOWN_AUTH},
+		     {REASON_CONFIG, DOWN_CONFIG}, {REASON_RELAY_BUSY, DOWN_BUSY}};
 
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
-		if (strcmp(kinds[i].word, word) == 0)
+		if (kinds[i].reason == reason)
 			return kinds[i].kind;
 	return 0;
 }

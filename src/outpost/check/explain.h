@@ -5,6 +5,7 @@
 #include <stdbool.h>
 
 #include "base/buf.h"
+#include "base/reason.h"
 #include "conf/conf.h"
 #include "delivery/delivery.h"
 
@@ -12,7 +13,7 @@
  * delivery_down_kind, or 0 for a refusal of one message. False and nothing appended when we know none. */
 bool explain(struct buf *mend, int kind, const char *text, const struct conf_relay *relay);
 
-/* A kind as queue_relay.kind holds it ("tls", "auth", ...) into delivery_down_kind; 0 for others. */
-int explain_kind(const char *word);
+/* The delivery_down_kind of a relay's reason; 0 for others. */
+int explain_kind(enum reason reason);
 
 #endif

@@ -7,82 +7,66 @@
 #include <string.h>
 #include <unistd.h>
 
-enum dma_word {
-	SMARTHOST, PORT, ALIASES, AUTHPATH, FINGERPRINT, CERTFILE, MAILNAME, MASQUERADE, SECURETRANSFER, STARTTLS,
-	OPPORTUNISTIC_TLS, DEFER, NULLCLIENT,
-	WORDS
-};
-
-static const char *const words[WORDS] = {
-	"SMARTHOST", "PORT", "ALIASES", "AUTHPATH", "FINGERPRINT", "CERTFILE", "MAILNAME", "MASQUERADE", "SECURETRANSFER", "STARTTLS",
-	"OPPORTUNISTIC_TLS", "DEFER", "NULLCLIENT",
-};
-
 struct dma {
 	struct import *im;
 	struct import_relay relay;
-	bool given[WORDS];
-	char value[WORDS][1024];
+	char aliases[1024], logins[1024], certificate[1024], mailname[1024], masquerade[1024];
+	bool secure, starttls, opportunistic, defer, nullclient;
 	unsigned other_logins;	/* lines of auth.conf for other hosts */
-	bool catch_all;		/* an alias that is there does not know */
+	bool catch_all;		/* an alias "*", which does not exist here */
 };
 
-static int take_word(void *arg, struct span line, struct error *err)
+static const struct import_field fields[] = {
+	IMPORT_TEXT(struct dma, "SMARTHOST", relay.host), IMPORT_TEXT(struct dma, "PORT", relay.port),
+	IMPORT_TEXT(struct dma, "ALIASES", aliases), IMPORT_TEXT(struct dma, "AUTHPATH", logins),
+	IMPORT_TEXT(struct dma, "FINGERPRINT", relay.fingerprint), IMPORT_TEXT(struct dma, "CERTFILE", certificate),
+	IMPORT_TEXT(struct dma, "MAILNAME", mailname), IMPORT_TEXT(struct dma, "MASQUERADE", masquerade),
+	IMPORT_FLAG(struct dma, "SECURETRANSFER", secure), IMPORT_FLAG(struct dma, "STARTTLS", starttls),
+	IMPORT_FLAG(struct dma, "OPPORTUNISTIC_TLS", opportunistic), IMPORT_FLAG(struct dma, "DEFER", defer),
+	IMPORT_FLAG(struct dma, "NULLCLIENT", nullclient), IMPORT_END,
+};
+
+static void take_setting(void *arg, struct span line)
 {
 	struct dma *d = arg;
-	const char *comment = memchr(line.p, '#', line.n);
-	struct span rest = {line.p, comment ? (size_t)(comment - line.p) : line.n}, word;
+	struct span setting, comment, name, value;
 
-	(void)err;
-	if (!span_word(&rest, " \t", &word))
-		return 0;
-	for (int i = 0; i < WORDS; i++)
-		if (span_is(word, words[i])) {
-			d->given[i] = true;
-			import_copy(d->im, d->value[i], sizeof(d->value[i]), span_trim(rest));
-		}
-	return 0;
+	import_split(line, "#", &setting, &comment);
+	import_split(setting, " \t", &name, &value);
+	import_store(d->im, fields, d, name, value);
 }
 
-/* "user|host:password"; of several for a host the last one counts. */
-static int take_login(void *arg, struct span line, struct error *err)
+/* "user|host:password", or a blank in place of the colon; of several for a host the last one counts. */
+static void take_login(void *arg, struct span line)
 {
 	struct dma *d = arg;
-	const char *bar = memchr(line.p, '|', line.n);
-	struct span user, host;
-	size_t n = 0;
+	struct import_relay *r = &d->relay;
+	struct span user, login, host, password;
 
-	(void)err;
-	if (!bar)
-		return 0;
-	user = (struct span){line.p, (size_t)(bar - line.p)};
-	host = (struct span){bar + 1, line.n - user.n - 1};
-	while (n < host.n && !strchr(": \t", host.p[n]))
-		n++;
-	if (n == host.n)
-		return 0;
-	if (!span_is((struct span){host.p, n}, d->relay.host)) {
+	import_split(line, "|", &user, &login);
+	import_split(login, ": \t", &host, &password);
+	if (host.n == login.n)
+		return;
+	if (!span_is(host, r->host)) {
 		d->other_logins++;
-		return 0;
+		return;
 	}
-	import_copy(d->im, d->relay.user, sizeof(d->relay.user), user);
-	import_copy(d->im, d->relay.password, sizeof(d->relay.password), (struct span){host.p + n + 1, host.n - n - 1});
-	return 0;
+	import_copy(d->im, r->user, sizeof(r->user), user);
+	import_copy(d->im, r->password, sizeof(r->password), password);
 }
 
-/* Where dma's directory was copied elsewhere, its file of logins lies there, too. */
+/* Where dma's directory was copied elsewhere, its file of logins is there, too. */
 static int read_logins(struct dma *d, const char *dir, struct error *err)
 {
 	static const char usual[] = "/etc/dma/";
-	const char *written = d->value[AUTHPATH];
 	char path[PATH_MAX];
 
-	if (!*written)
+	if (!*d->logins)
 		return 0;
-	if (strncmp(written, usual, sizeof(usual) - 1) == 0)
-		snprintf(path, sizeof(path), "%s/%s", dir, written + sizeof(usual) - 1);
+	if (strncmp(d->logins, usual, sizeof(usual) - 1) == 0)
+		snprintf(path, sizeof(path), "%s/%s", dir, d->logins + sizeof(usual) - 1);
 	else
-		snprintf(path, sizeof(path), "%s", written);
+		snprintf(path, sizeof(path), "%s", d->logins);
 	if (import_lines(path, take_login, d, err) < 0)
 		return -1;
 	if (!*d->relay.user && d->other_logins)
@@ -90,58 +74,53 @@ static int read_logins(struct dma *d, const char *dir, struct error *err)
 	return 0;
 }
 
-static int take_alias(void *arg, struct span line, struct error *err)
+static void take_alias(void *arg, struct span line)
 {
 	struct dma *d = arg;
 
-	(void)err;
 	d->catch_all |= line.p[0] == '*';
-	return 0;
 }
 
-/* dma verifies no certificate but by its fingerprint. What may be sent in the clear is, if it is no password. */
+/* dma verifies no certificate but by its fingerprint. Only a password is never sent in the clear. */
 static int add_relay(struct dma *d, const char *dir, struct error *err)
 {
 	struct import_relay *r = &d->relay;
-	bool secure = d->given[SECURETRANSFER];
 
-	import_copy(d->im, r->host, sizeof(r->host), span_of(d->value[SMARTHOST]));
-	import_copy(d->im, r->port, sizeof(r->port), span_of(*d->value[PORT] ? d->value[PORT] : "25"));
-	import_copy(d->im, r->fingerprint, sizeof(r->fingerprint), span_of(d->value[FINGERPRINT]));
+	if (!*r->port)
+		snprintf(r->port, sizeof(r->port), "25");
 	if (read_logins(d, dir, err) < 0)
 		return -1;
-	r->tls = secure && (*r->user || !d->given[OPPORTUNISTIC_TLS]);
-	r->implicit_tls = secure && !d->given[STARTTLS];
+	r->tls = d->secure && (*r->user || !d->opportunistic);
+	r->implicit_tls = d->secure && !d->starttls;
 	r->unverified = !*r->fingerprint;
 	import_relays(d->im, r, 1);
-	if (secure)
-		import_set(d->im, "smtp_tls_cert_file", d->value[CERTFILE]);
+	if (d->secure)
+		import_set(d->im, "smtp_tls_cert_file", d->certificate);
 	return 0;
 }
 
 static void add_sender(struct dma *d)
 {
-	const char *who = d->value[MASQUERADE], *at = strrchr(who, '@');
+	const char *who = d->masquerade, *at = strrchr(who, '@'), *domain = at ? at + 1 : who;
 
-	import_set(d->im, d->value[MAILNAME][0] == '/' ? "myorigin" : "myhostname", d->value[MAILNAME]);
-	if (at && at > who && at[1])
+	import_set(d->im, d->mailname[0] == '/' ? "myorigin" : "myhostname", d->mailname);
+	if (at && at > who && *domain)
 		import_set(d->im, "from_address", who);
 	else if (at && at > who)
 		import_note(d->im, "every sender became \"%s\" on this host: write from_address = %syour.domain into main.cf", who, who);
-	else if (*who && !d->given[MAILNAME])
-		import_set(d->im, "myorigin", at ? at + 1 : who);
+	else if (*who && !*d->mailname)
+		import_set(d->im, "myorigin", domain);
 	else if (*who)
-		import_note(d->im, "every sender became a user of %s: write myorigin = %s in place of the one above", at ? at + 1 : who,
-			    at ? at + 1 : who);
+		import_note(d->im, "every sender became a user of %s: write myorigin = %s in place of the one above", domain, domain);
 }
 
 static void add_local(struct dma *d)
 {
-	const char *aliases = *d->value[ALIASES] ? d->value[ALIASES] : "/etc/aliases";
+	const char *aliases = *d->aliases ? d->aliases : "/etc/aliases";
 	struct error ignored;
 	char maps[1100];
 
-	if (d->given[NULLCLIENT]) {
+	if (d->nullclient) {
 		buf_adds(&d->im->main_cf, "alias_maps =\n");
 		return;
 	}
@@ -162,16 +141,16 @@ static int read_dma(struct dma *d, const char *dir, struct error *err)
 	char path[PATH_MAX];
 
 	snprintf(path, sizeof(path), "%s/dma.conf", dir);
-	if (import_lines(path, take_word, d, err) < 0)
+	if (import_lines(path, take_setting, d, err) < 0)
 		return -1;
-	if (!*d->value[SMARTHOST])
-		return error_set(err, EX_DATAERR, NULL, "%s names no SMARTHOST: dma took mail to each recipient's own server; outpost wants "
-				 "a relay, see main.cf(5) under relayhost", path);
+	if (!*d->relay.host)
+		return error_set(err, REASON_DATA, "%s names no SMARTHOST: dma took mail to each recipient's own server; outpost "
+				 "requires a relay, see main.cf(5) under relayhost", path);
 	if (add_relay(d, dir, err) < 0)
 		return -1;
 	add_sender(d);
 	add_local(d);
-	if (d->given[DEFER])
+	if (d->defer)
 		import_note(d->im, "dma kept mail until `dma -q` (DEFER); outpost sends it at once");
 	return 0;
 }

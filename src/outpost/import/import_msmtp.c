@@ -8,15 +8,23 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 enum { ACCOUNTS = 32 };
 
 struct account {
-	char name[128];
-	char host[256], port[32], user[256], password[1024], from[256], aliases[1024], trust[1024], fingerprint[256];
-	char domain[256];
-	bool tls, starttls, check, evaluated, no_login;
+	char name[128], from[256], aliases[1024], domain[256];
+	struct import_relay relay;
+	bool starttls, check, evaluated, login;
+};
+
+static const struct import_field fields[] = {
+	IMPORT_TEXT(struct account, "host", relay.host), IMPORT_TEXT(struct account, "port", relay.port),
+	IMPORT_TEXT(struct account, "user", relay.user), IMPORT_TEXT(struct account, "password", relay.password),
+	IMPORT_TEXT(struct account, "from", from), IMPORT_TEXT(struct account, "aliases", aliases),
+	IMPORT_TEXT(struct account, "tls_trust_file", relay.ca_file), IMPORT_TEXT(struct account, "domain", domain),
+	IMPORT_TEXT(struct account, "tls_fingerprint", relay.fingerprint), IMPORT_FLAG(struct account, "tls", relay.tls),
+	IMPORT_FLAG(struct account, "tls_starttls", starttls), IMPORT_FLAG(struct account, "tls_certcheck", check),
+	IMPORT_FLAG(struct account, "auth", login), IMPORT_FLAG(struct account, "passwordeval", evaluated), IMPORT_END,
 };
 
 struct msmtp {
@@ -34,26 +42,15 @@ static struct account *find(struct msmtp *m, struct span name)
 	return NULL;
 }
 
-/* A value may stand in double quotes. */
-static struct span unquote(struct span s)
-{
-	if (s.n >= 2 && s.p[0] == '"' && s.p[s.n - 1] == '"')
-		return (struct span){s.p + 1, s.n - 2};
-	return s;
-}
-
 /* "NAME [: PARENT]": begins with the parent's values, or the defaults. */
 static void begin_account(struct msmtp *m, struct span value)
 {
-	const char *colon = memchr(value.p, ':', value.n);
-	struct span name = span_trim((struct span){value.p, colon ? (size_t)(colon - value.p) : value.n});
 	struct account *from = &m->accounts[0];
+	struct span name, parent;
 
-	if (colon) {
-		struct span parent = span_trim((struct span){colon + 1, value.n - (size_t)(colon + 1 - value.p)});
-
+	import_split(value, ":", &name, &parent);
+	if (parent.n > 0)
 		from = find(m, parent);
-	}
 	if (!from || m->n == ACCOUNTS) {
 		import_note(m->im, "account %.*s was not understood", (int)name.n, name.p);
 		return;
@@ -65,64 +62,30 @@ static void begin_account(struct msmtp *m, struct span value)
 		m->chosen = m->now;
 }
 
-static void set_text(struct msmtp *m, struct span name, struct span value)
-{
-	struct account *a = m->now;
-	const struct {
-		const char *name;
-		char *out;
-		size_t size;
-	} texts[] = {{"host", a->host, sizeof(a->host)}, {"port", a->port, sizeof(a->port)}, {"user", a->user, sizeof(a->user)},
-		     {"password", a->password, sizeof(a->password)}, {"from", a->from, sizeof(a->from)},
-		     {"aliases", a->aliases, sizeof(a->aliases)}, {"tls_trust_file", a->trust, sizeof(a->trust)},
-		     {"tls_fingerprint", a->fingerprint, sizeof(a->fingerprint)}, {"domain", a->domain, sizeof(a->domain)}};
-
-	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
-		if (span_iscase(name, texts[i].name))
-			import_copy(m->im, texts[i].out, texts[i].size, value);
-}
-
-static int take_line(void *arg, struct span line, struct error *err)
+static void take_line(void *arg, struct span line)
 {
 	struct msmtp *m = arg;
-	struct span name, value = line;
-	bool on;
+	struct span name, value;
 
-	(void)err;
-	if (!span_word(&value, " \t", &name))
-		return 0;
-	value = unquote(span_trim((struct span){name.p + name.n, line.n - (size_t)(name.p + name.n - line.p)}));
-	on = value.n == 0 || span_iscase(value, "on");
+	import_split(line, " \t", &name, &value);
+	value = import_unquote(value, "\"");
 	if (span_iscase(name, "defaults"))
 		m->now = &m->accounts[0];
 	else if (span_iscase(name, "account"))
 		begin_account(m, value);
-	else if (span_iscase(name, "tls"))
-		m->now->tls = on;
-	else if (span_iscase(name, "tls_starttls"))
-		m->now->starttls = on;
-	else if (span_iscase(name, "tls_certcheck"))
-		m->now->check = on;
-	else if (span_iscase(name, "auth"))
-		m->now->no_login = span_iscase(value, "off");
-	else if (span_iscase(name, "passwordeval"))
-		m->now->evaluated = true;
 	else
-		set_text(m, name, value);
-	return 0;
+		import_store(m->im, fields, m->now, name, value);
 }
 
 static void relay_of(const struct account *a, struct import_relay *r)
 {
-	*r = (struct import_relay){.tls = a->tls, .implicit_tls = a->tls && !a->starttls, .unverified = !a->check};
-	snprintf(r->host, sizeof(r->host), "%s", a->host);
-	snprintf(r->port, sizeof(r->port), "%s", *a->port ? a->port : r->implicit_tls ? "465" : a->tls ? "587" : "25");
-	if (!a->no_login)
-		snprintf(r->user, sizeof(r->user), "%s", a->user);
-	snprintf(r->password, sizeof(r->password), "%s", a->password);
-	if (strcmp(a->trust, "system") != 0)
-		snprintf(r->ca_file, sizeof(r->ca_file), "%s", a->trust);
-	snprintf(r->fingerprint, sizeof(r->fingerprint), "%s", a->fingerprint);
+	*r = a->relay;
+	r->implicit_tls = r->tls && !a->starttls;
+	r->unverified = !a->check;
+	if (!a->login)
+		r->user[0] = '\0';
+	if (strcmp(r->ca_file, "system") == 0)
+		r->ca_file[0] = '\0';
 }
 
 static const char *plain_from(const struct account *a)
@@ -132,7 +95,9 @@ static const char *plain_from(const struct account *a)
 
 static bool is_same(const struct account *a, const struct account *b)
 {
-	return strcmp(a->host, b->host) == 0 && strcmp(a->port, b->port) == 0 && strcmp(a->user, b->user) == 0 &&
+	const struct import_relay *x = &a->relay, *y = &b->relay;
+
+	return strcmp(x->host, y->host) == 0 && strcmp(x->port, y->port) == 0 && strcmp(x->user, y->user) == 0 &&
 	       strcmp(a->from, b->from) == 0;
 }
 
@@ -153,7 +118,7 @@ static bool add_further(struct msmtp *m, const struct account *a)
 	struct import_relay r;
 	char key[400];
 
-	if (!*a->host || is_repeated(m, a))
+	if (!*a->relay.host || is_repeated(m, a))
 		return false;
 	if (!*plain_from(a)) {
 		import_note(m->im, "account %s is left out: it names no address of a sender (from) by which it could be chosen", a->name);
@@ -187,12 +152,12 @@ static void others_as_default(struct msmtp *m)
 	buf_adds(b, "!/^(");
 	add_pattern(b, plain_from(m->chosen));
 	for (const struct account *a = &m->accounts[1]; a < &m->accounts[m->n]; a++)
-		if (*a->host && *plain_from(a) && !is_repeated(m, a)) {
+		if (*a->relay.host && *plain_from(a) && !is_repeated(m, a)) {
 			buf_addc(b, '|');
 			add_pattern(b, a->from);
 		}
 	buf_addf(b, ")$/ %s\n", plain_from(m->chosen));
-	buf_addf(&m->im->main_cf, "sender_canonical_maps = regexp:%s/sender_canonical\n", m->im->dir);
+	import_set_map(m->im, "sender_canonical_maps", "regexp", "sender_canonical");
 }
 
 static void add_accounts(struct msmtp *m)
@@ -207,11 +172,13 @@ static void add_accounts(struct msmtp *m)
 	for (size_t i = 1; i < m->n; i++)
 		further += add_further(m, &m->accounts[i]);
 	if (further) {
-		buf_addf(&im->main_cf, "sender_dependent_relayhost_maps = hash:%s/sender_relay\n", im->dir);
+		import_set_map(im, "sender_dependent_relayhost_maps", "hash", "sender_relay");
 		import_set(im, "smtp_sender_dependent_authentication", "yes");
 	}
-	if (further && !*r.user)
-		import_set(im, "smtp_sasl_auth_enable", "yes"), buf_addf(&im->main_cf, "smtp_sasl_password_maps = hash:%s/sasl_passwd\n", im->dir);
+	if (further && !*r.user) {
+		import_set(im, "smtp_sasl_auth_enable", "yes");
+		import_set_map(im, "smtp_sasl_password_maps", "hash", "sasl_passwd");
+	}
 	if (further && *plain_from(a))
 		others_as_default(m);
 	else
@@ -223,7 +190,7 @@ static void add_accounts(struct msmtp *m)
 static bool any_evaluated(const struct msmtp *m)
 {
 	for (size_t i = 1; i < m->n; i++)
-		if (*m->accounts[i].host && m->accounts[i].evaluated)
+		if (*m->accounts[i].relay.host && m->accounts[i].evaluated)
 			return true;
 	return m->chosen->evaluated;
 }
@@ -250,14 +217,14 @@ int import_msmtp(struct import *im, const char *path, struct error *err)
 	int rc;
 
 	if (!m)
-		return error_set(err, EX_OSERR, NULL, "no memory");
+		return error_set(err, REASON_SYSTEM, "no memory");
 	m->im = im;
 	m->n = 1;
 	m->now = &m->accounts[0];
-	m->now->starttls = m->now->check = true;
+	m->now->starttls = m->now->check = m->now->login = true;
 	rc = import_lines(path, take_line, m, err);
-	if (rc == 0 && (!m->chosen || !*m->chosen->host))
-		rc = error_set(err, EX_DATAERR, NULL, "%s names no account with a host", path);
+	if (rc == 0 && (!m->chosen || !*m->chosen->relay.host))
+		rc = error_set(err, REASON_DATA, "%s names no account with a host", path);
 	if (rc == 0) {
 		add_accounts(m);
 		add_rest(m);

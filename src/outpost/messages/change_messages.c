@@ -1,31 +1,36 @@
 #include "config.h"
 #include "outpost/messages/change_messages.h"
 
-#include <stdlib.h>
 #include <string.h>
 
-int edit_ids(struct context *c, const struct edit *e, char (*ids)[QUEUE_ID], size_t n, bool quiet)
+const struct command_option change_options[] = {
+	{"all", 'a', NULL, "all messages in a state that allows it"}, SELECT_OPTIONS,
+	{"quiet", 'q', NULL, "print errors only"},
+	{NULL, 0, NULL, NULL},
+};
+
+int change_ids(struct context *c, const struct message_change *change, const struct selection *ids, bool quiet)
 {
 	char count[40];
 	size_t done = 0;
 	int rc = EX_OK;
 
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < ids->n; i++) {
 		struct error answer = {0};
-		int one = context_edit(c, e->verb, ids[i], e->edit, &answer);
+		int one = context_change(c, change->verb, ids->ids[i], change->change, &answer);
 
 		if (one == EX_OK)
 			done++;
 		else
-			rc = fail(&answer) == EX_UNAVAILABLE ? EX_DATAERR : answer.code;
+			rc = fail(&answer) == EX_UNAVAILABLE ? EX_DATAERR : error_exit(&answer);
 	}
 	if (!quiet)
-		printf("%s %s\n", words_count(done, "message", "messages", count, sizeof(count)), e->done);
+		printf("%s %s\n", words_count(done, "message", "messages", count, sizeof(count)), change->done);
 	return rc;
 }
 
-/* What changes something wants the whole id: an abbreviation may mean another message a moment later. */
-static int all_whole(struct context *c, char (*ids)[QUEUE_ID], struct error *err)
+/* Ids must be whole: an abbreviation may mean another message a moment later. */
+static int require_whole(struct context *c, const struct selection *ids, struct error *err)
 {
 	char full[QUEUE_ID];
 	struct queue *q;
@@ -34,67 +39,58 @@ static int all_whole(struct context *c, char (*ids)[QUEUE_ID], struct error *err
 
 	if (context_read_queue(c, &q, err) < 0)
 		return -1;
-	for (int i = 0; rc == 1 && i < c->argc; i++) {
-		rc = q ? queue_find(q, ids[i], true, &row, full, err) : 0;
+	for (size_t i = 0; rc == 1 && i < ids->n; i++) {
+		rc = q ? queue_find(q, ids->ids[i], true, &row, full, err) : 0;
 		if (rc == 0)
-			error_set(err, EX_DATAERR, NULL, "no message %s in the queue (ids are given whole here)", ids[i]);
+			error_set(err, REASON_DATA, "no message %s in the queue (ids are given whole here)", ids->ids[i]);
 	}
 	queue_close(q);
 	return rc == 1 ? 0 : -1;
 }
 
-static int by_ids(struct context *c, const struct edit *e, struct error *err)
+static int choose_by_ids(struct context *c, struct selection *chosen, struct error *err)
 {
-	char (*ids)[QUEUE_ID] = calloc((size_t)c->argc, sizeof(*ids));
-	int rc = ids ? 0 : error_set(err, EX_OSERR, NULL, "no memory for the queue ids");
-
-	for (int i = 0; rc == 0 && i < c->argc; i++)
-		if (!select_id(c->argv[i], ids[i]))
-			rc = error_set(err, EX_USAGE, NULL, "\"%s\" is no queue id", c->argv[i]);
-	if (rc == 0)
-		rc = all_whole(c, ids, err);
-	if (rc == 0)
-		rc = edit_ids(c, e, ids, (size_t)c->argc, option_given(c, "quiet"));
-	free(ids);
-	return rc;
+	for (int i = 0; i < c->argc; i++)
+		if (select_add_typed(chosen, c->argv[i], err) < 0)
+			return -1;
+	return require_whole(c, chosen, err);
 }
 
-static int by_filter(struct context *c, const struct edit *e, struct error *err)
+static int choose_by_filter(struct context *c, struct selection *chosen, struct error *err)
 {
+	const struct message_change *change = c->command->change;
 	struct queue_filter f = {0};
-	struct selection chosen = {0};
 	char question[100], count[40];
 	struct queue *q;
 	int rc;
 
-	snprintf(f.states, sizeof(f.states), "%s", e->states);
+	snprintf(f.states, sizeof(f.states), "%s", change->states);
 	if (select_filter(c, &f, err) < 0 || context_read_queue(c, &q, err) < 0)
 		return -1;
-	rc = q ? select_all(q, &f, &chosen, err) : 0;
+	rc = q ? select_all(q, &f, chosen, err) : 0;
 	queue_close(q);
-	if (rc < 0)
-		return -1;
-	words_count(chosen.n, "message", "messages", count, sizeof(count));
-	snprintf(question, sizeof(question), "%s %s?", e->verb, count);
-	if (e->destructive && chosen.n && !term_confirm(question, true))
-		chosen.n = 0;
-	rc = edit_ids(c, e, chosen.ids, chosen.n, option_given(c, "quiet"));
-	select_free(&chosen);
+	words_count(chosen->n, "message", "messages", count, sizeof(count));
+	snprintf(question, sizeof(question), "%s %s?", change->verb, count);
+	if (change->destructive && chosen->n && !term_confirm(question, true))
+		chosen->n = 0;
 	return rc;
 }
 
-int edit_run(struct context *c, const struct edit *e)
+int change_run(struct context *c)
 {
+	struct selection chosen = {0};
 	struct error err = {0};
 	bool filter = select_given(c) || option_given(c, "all");
 	int rc;
 
 	if (c->argc == 0 && !filter)
-		return fail_usage(c, "%s what? Queue ids, --all, --user, --sender or --older-than", e->verb);
+		return fail_usage(c, "%s what? Queue ids, --all, --user, --sender or --older-than", c->command->name);
 	if (c->argc > 0 && filter)
 		return fail_usage(c, "queue ids or a filter, not both");
 	if (context_become(c, &err) < 0)
 		return fail(&err);
-	rc = filter ? by_filter(c, e, &err) : by_ids(c, e, &err);
-	return rc < 0 ? fail(&err) : rc;
+	rc = filter ? choose_by_filter(c, &chosen, &err) : choose_by_ids(c, &chosen, &err);
+	rc = rc < 0 ? fail(&err) : change_ids(c, c->command->change, &chosen, option_given(c, "quiet"));
+	select_free(&chosen);
+	return rc;
 }

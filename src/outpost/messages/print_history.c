@@ -79,7 +79,7 @@ int events_print(struct queue *q, const struct event_filter *f, bool json, int64
 			queue_event_free(&events[i]);
 		}
 		if (ferror(stdout))
-			return error_sys(err, EX_IOERR, NULL, "cannot write");
+			return error_sys(err, REASON_IO, "cannot write");
 	}
 	return n < 0 ? -1 : 0;
 }

@@ -71,9 +71,9 @@ static void print_piece(struct buf *out, const struct queue_row *r, bool continu
 int row_write_out(struct buf *out, struct error *err)
 {
 	if (!buf_ok(out))
-		return error_set(err, EX_OSERR, NULL, "no memory for the listing");
+		return error_set(err, REASON_SYSTEM, "no memory for the listing");
 	if (fwrite(out->data ? out->data : "", 1, out->len, stdout) != out->len)
-		return error_sys(err, EX_IOERR, NULL, "cannot write the listing");
+		return error_sys(err, REASON_IO, "cannot write the listing");
 	buf_reset(out);
 	return 0;
 }
@@ -96,5 +96,5 @@ int row_get(struct queue *q, int64_t row, struct queue_row *out, struct error *e
 {
 	int rc = queue_row(q, row, out, err);
 
-	return rc == 0 ? error_set(err, EX_DATAERR, NULL, "the message has just left the queue") : rc < 0 ? -1 : 0;
+	return rc == 0 ? error_set(err, REASON_DATA, "the message has just left the queue") : rc < 0 ? -1 : 0;
 }

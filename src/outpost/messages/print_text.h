@@ -8,14 +8,15 @@
 #include "queue/queue.h"
 
 /* How the message's bytes are written. */
-enum letter_form {
-	LETTER_PLAIN,	/* as stored: LF lines */
-	LETTER_SAFE,	/* for a terminal: control bytes but tab and newline as '?' */
-	LETTER_MBOX,	/* ">" in front of lines that begin with any number of ">" and "From " */
-	LETTER_CRLF,	/* as it goes to the relay */
+enum text_form {
+	TEXT_PLAIN,	/* as stored: LF lines */
+	TEXT_SAFE,	/* for a terminal: control bytes but tab and newline as '?' */
+	TEXT_MBOX,	/* ">" before lines that begin with any number of ">" and "From " */
 };
 
-/* Writes at most max bytes of the message of this row (0: all), with id where our Received: line says which it is. A body that is gone already is *gone = true. */
-int letter_write(struct queue *q, int64_t row, const char *id, uint64_t max, enum letter_form form, FILE *to, bool *gone, struct error *err);
+/* Writes at most max bytes of the message of this row (0: all), with id in our Received: line. When the body was removed
+ * already, *gone is true. */
+int text_write(struct queue *q, int64_t row, const char *id, uint64_t max, enum text_form form, FILE *to, bool *gone,
+	       struct error *err);
 
 #endif

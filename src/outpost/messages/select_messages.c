@@ -21,7 +21,7 @@ static int filter_user(const char *name, struct queue_filter *f, struct error *e
 	else if (text_u64(span_of(name), UINT32_MAX, &uid))
 		f->uid = (uint32_t)uid;
 	else
-		return error_set(err, EX_NOUSER, NULL, "no user \"%s\"", name);
+		return error_set(err, REASON_NO_USER, "no user \"%s\"", name);
 	return 0;
 }
 
@@ -45,31 +45,40 @@ bool select_given(const struct context *c)
 	return option_given(c, "sender") || option_given(c, "user") || option_given(c, "older-than");
 }
 
+int select_add(struct selection *s, const char id[QUEUE_ID], struct error *err)
+{
+	void *more = realloc(s->ids, (s->n + 1) * sizeof(*s->ids));
+
+	if (!more)
+		return error_set(err, REASON_SYSTEM, "out of memory for the list of messages");
+	s->ids = more;
+	memcpy(s->ids[s->n++], id, QUEUE_ID);
+	return 0;
+}
+
+int select_add_typed(struct selection *s, const char *typed, struct error *err)
+{
+	char id[QUEUE_ID];
+
+	if (!select_id(typed, id))
+		return error_set(err, REASON_USAGE, "\"%s\" is no queue id", typed);
+	return select_add(s, id, err);
+}
+
 int select_all(struct queue *q, const struct queue_filter *f, struct selection *out, struct error *err)
 {
 	struct queue_row rows[PAGE];
 	int64_t key = 0;
-	int n;
+	int n, rc = 0;
 
-	*out = (struct selection){0};
-	while ((n = queue_list(q, f, &key, rows, PAGE, err)) > 0) {
-		void *bigger = realloc(out->ids, (out->n + (size_t)n) * sizeof(*out->ids));
-
-		if (bigger)
-			out->ids = bigger;
+	while (rc == 0 && (n = queue_list(q, f, &key, rows, PAGE, err)) != 0) {
 		for (int i = 0; i < n; i++) {
-			if (bigger)
-				memcpy(out->ids[out->n++], rows[i].id, QUEUE_ID);
+			rc = rc == 0 ? select_add(out, rows[i].id, err) : rc;
 			queue_row_free(&rows[i]);
 		}
-		if (!bigger) {
-			n = error_set(err, EX_OSERR, NULL, "no memory for the list of messages");
-			break;
-		}
+		rc = n < 0 ? -1 : rc;
 	}
-	if (n < 0)
-		select_free(out);
-	return n < 0 ? -1 : 0;
+	return rc;
 }
 
 void select_free(struct selection *s)
@@ -100,11 +109,11 @@ int select_find(struct queue *q, const char *typed, int64_t *row, char id[QUEUE_
 	int rc;
 
 	if (!select_id(typed, upper))
-		return error_set(err, EX_USAGE, NULL, "\"%s\" is no queue id", typed);
+		return error_set(err, REASON_USAGE, "\"%s\" is no queue id", typed);
 	rc = q ? queue_find(q, upper, false, row, id, err) : 0;
 	if (rc == 1)
 		return 0;
 	if (rc == 2)
-		return error_set(err, EX_USAGE, NULL, "several queue ids begin with %s", upper);
-	return rc == 0 ? error_set(err, EX_DATAERR, NULL, "no message %s in the queue", upper) : -1;
+		return error_set(err, REASON_USAGE, "several queue ids begin with %s", upper);
+	return rc == 0 ? error_set(err, REASON_DATA, "no message %s in the queue", upper) : -1;
 }

@@ -20,7 +20,10 @@ struct selection {
 	size_t n;
 };
 
-/* All messages that f lets through (ids upper-case), in a list that the caller frees with select_free. */
+/* The caller frees it with select_free, after errors as well. */
+int select_add(struct selection *s, const char id[QUEUE_ID], struct error *err);
+int select_add_typed(struct selection *s, const char *typed, struct error *err);
+/* Adds all messages that f lets through (ids upper-case). */
 int select_all(struct queue *q, const struct queue_filter *f, struct selection *out, struct error *err);
 void select_free(struct selection *s);
 

@@ -5,28 +5,24 @@
 #include "config.h"
 #include "outpost/postfix/postfix_names.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/text.h"
 #include "outpost/flusher/active_deliveries.h"
 #include "outpost/messages/change_messages.h"
-#include "outpost/messages/print_row.h"
-
-enum { IDS_MAX = 1000000, PAGE = 200 };
 
 static const char letters[] = "c:d:e:f:h:H:psr:Sv";
 
 static const struct {
 	char letter;
-	const struct edit *edit;	/* NULL: there is nothing to do, and why */
+	const struct message_change *change;	/* NULL: there is nothing to do, and why */
 	const char *words;
 } actions[] = {
-	{'d', &edit_delete, NULL},
-	{'h', &edit_hold, NULL},
-	{'H', &edit_release, NULL},
-	{'r', &edit_retry, NULL},
+	{'d', &change_delete, NULL},
+	{'h', &change_hold, NULL},
+	{'H', &change_release, NULL},
+	{'r', &change_retry, NULL},
 	{'s', NULL, "-s has nothing to do here: the queue is a database, and outpostd puts itself right when it starts"},
 	{'S', NULL, "-S has nothing to do here: the queue is a database, and outpostd puts itself right when it starts"},
 	{'p', NULL, "-p has nothing to do here: outpostd removes what is no longer needed by itself"},
@@ -46,35 +42,18 @@ struct super {
 	struct context *c;
 	unsigned within;	/* IN_...; 0: anywhere */
 	struct active active;
-	char (*ids)[QUEUE_ID];
-	size_t n;
+	struct selection chosen;
 	bool all;
 };
 
-static int add_id(struct super *s, const char id[QUEUE_ID], struct error *err)
-{
-	void *more = s->n < IDS_MAX ? realloc(s->ids, (s->n + 1) * sizeof(*s->ids)) : NULL;
-
-	if (!more)
-		return error_set(err, EX_OSERR, NULL, "no memory for the queue ids");
-	s->ids = more;
-	memcpy(s->ids[s->n++], id, QUEUE_ID);
-	return 0;
-}
-
 static int add_typed(struct super *s, const char *typed, struct error *err)
 {
-	char id[QUEUE_ID];
-
-	if (strcmp(typed, "ALL") == 0) {
-		s->all = true;
+	s->all |= strcmp(typed, "ALL") == 0;
+	if (strcmp(typed, "ALL") == 0)
 		return 0;
-	}
 	if (ascii_case_equal(typed, "ALL"))
-		return error_set(err, EX_USAGE, NULL, "for all messages write ALL, in capitals");
-	if (!select_id(typed, id))
-		return error_set(err, EX_USAGE, NULL, "\"%s\" is no queue id", typed);
-	return add_id(s, id, err);
+		return error_set(err, REASON_USAGE, "for all messages write ALL, in capitals");
+	return select_add_typed(&s->chosen, typed, err);
 }
 
 /* As mailq or a script prints them: the id first, with or without its mark. */
@@ -104,37 +83,17 @@ static unsigned queue_of(const struct super *s, const struct queue_row *r)
 	return IN_INCOMING;
 }
 
-/* Everything in the states that the edit allows, within the queues that were named. */
-static int select_everything(struct super *s, struct queue *q, const char *states, struct error *err)
-{
-	struct queue_filter f = {0};
-	struct queue_row rows[PAGE];
-	int64_t key = 0;
-	int n, rc = 0;
-
-	snprintf(f.states, sizeof(f.states), "%s", states);
-	while (rc == 0 && (n = queue_list(q, &f, &key, rows, PAGE, err)) != 0) {
-		for (int i = 0; i < n; i++) {
-			if (rc == 0 && (!s->within || queue_of(s, &rows[i]) & s->within))
-				rc = add_id(s, rows[i].id, err);
-			queue_row_free(&rows[i]);
-		}
-		rc = n < 0 ? -1 : rc;
-	}
-	return rc;
-}
-
 /* Of the ids that were given, those within the queues that were named; the others are not there, as Postfix sees it. */
 static int narrow(struct super *s, struct queue *q, struct error *err)
 {
 	size_t kept = 0;
 
-	for (size_t i = 0; i < s->n; i++) {
-		char full[QUEUE_ID];
+	for (size_t i = 0; i < s->chosen.n; i++) {
+		char *id = s->chosen.ids[i], full[QUEUE_ID];
 		struct queue_row row;
 		int64_t key;
 		bool within = false;
-		int rc = queue_find(q, s->ids[i], true, &key, full, err);
+		int rc = queue_find(q, id, true, &key, full, err);
 
 		if (rc == 1)
 			rc = queue_row(q, key, &row, err);
@@ -145,34 +104,36 @@ static int narrow(struct super *s, struct queue *q, struct error *err)
 			queue_row_free(&row);
 		}
 		if (within)
-			memmove(s->ids[kept++], s->ids[i], QUEUE_ID);
-		else
-			fprintf(stderr, "postsuper: %s is not in the queues that were named\n", s->ids[i]);
+			memmove(s->chosen.ids[kept++], id, QUEUE_ID);
+		else if (!s->all)
+			fprintf(stderr, "postsuper: %s is not in the queues that were named\n", id);
 	}
-	s->n = kept;
+	s->chosen.n = kept;
 	return 0;
 }
 
-static int choose(struct super *s, const struct edit *e, struct error *err)
+static int choose(struct super *s, const struct message_change *change, struct error *err)
 {
+	struct queue_filter f = {0};
 	struct queue *q;
 	int rc = 0;
 
 	if (context_read_queue(s->c, &q, err) < 0)
 		return -1;
-	if (s->within)
-		active_ask(s->c, q, &s->active);
+	snprintf(f.states, sizeof(f.states), "%s", change->states);
 	if (q && s->all)
-		rc = select_everything(s, q, e->states, err);
-	else if (q && s->within)
+		rc = select_all(q, &f, &s->chosen, err);
+	if (q && s->within && rc == 0) {
+		active_ask(s->c, q, &s->active);
 		rc = narrow(s, q, err);
+		active_free(&s->active);
+	}
 	queue_close(q);
-	active_free(&s->active);
 	return rc;
 }
 
 /* One option with its argument. */
-static int act(struct context *c, const struct edit *e, const char *typed, unsigned within)
+static int act(struct context *c, const struct message_change *change, const char *typed, unsigned within)
 {
 	struct super s = {.c = c, .within = within};
 	struct error err = {0};
@@ -181,9 +142,9 @@ static int act(struct context *c, const struct edit *e, const char *typed, unsig
 	if (rc == 0)
 		rc = context_become(c, &err);
 	if (rc == 0 && (s.all || s.within))
-		rc = choose(&s, e, &err);
-	rc = rc < 0 ? fail(&err) : edit_ids(c, e, s.ids, s.n, false);
-	free(s.ids);
+		rc = choose(&s, change, &err);
+	rc = rc < 0 ? fail(&err) : change_ids(c, change, &s.chosen, false);
+	select_free(&s.chosen);
 	return rc;
 }
 
@@ -232,8 +193,8 @@ static int run_letter(struct context *c, char letter, unsigned within)
 	for (size_t i = 0; i < sizeof(actions) / sizeof(actions[0]); i++) {
 		if (actions[i].letter != letter)
 			continue;
-		if (actions[i].edit)
-			return act(c, actions[i].edit, optarg, within);
+		if (actions[i].change)
+			return act(c, actions[i].change, optarg, within);
 		if (actions[i].words) {
 			printf("postsuper: %s\n", actions[i].words);
 			return EX_OK;

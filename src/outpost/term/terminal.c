@@ -136,7 +136,7 @@ int words_parse_age(const char *s, int64_t *seconds, struct error *err)
 		}
 	}
 	if (!text_u64((struct span){s, n}, 100000000, &v))
-		return error_set(err, EX_USAGE, NULL, "\"%s\" is no age; write 90s, 15m, 2h, 3d or 1w", s);
+		return error_set(err, REASON_USAGE, "\"%s\" is no age; write 90s, 15m, 2h, 3d or 1w", s);
 	*seconds = (int64_t)v * factor;
 	return 0;
 }

@@ -24,7 +24,7 @@ static bool edit_one(struct client *c, const char *id, edit what, const char *do
 	if (rc == 1)
 		rc = what(c->d->queue, row, clock_us(c->d), &err);
 	if (rc < 0)
-		return question_ends(c, err.code, "%s: %s", id, err.text);
+		return question_ends(c, error_exit(&err), "%s: %s", id, err.text);
 	if (rc == 0)
 		return question_ends(c, EX_UNAVAILABLE, "%s: %s", full, not);
 	log_line(LOG_INFORMATION, "qmgr", 0, "%s: %s", full, done);
@@ -75,7 +75,7 @@ static bool reload_begin(struct client *c, char **args, int n)
 	(void)args, (void)n;
 	reload_now(c->d);
 	if (reload_error(c->d))
-		return question_ends(c, reload_error(c->d)->code, "the configuration stays as it was: %s", reload_error(c->d)->text);
+		return question_ends(c, error_exit(reload_error(c->d)), "the configuration stays as it was: %s", reload_error(c->d)->text);
 	return question_ends(c, EX_OK, "the configuration was read again");
 }
 

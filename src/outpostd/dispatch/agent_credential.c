@@ -26,7 +26,7 @@ static void put_secret(struct agent *a, int found, struct conf_credential *cr, c
 	} else {
 		mark = frame_begin(&a->out, TO_AGENT_NO_SECRET);
 		/* Whatever is wrong with the map, only the administrator can fix it. */
-		frame_u32(&a->out, err->code == EX_TEMPFAIL ? EX_TEMPFAIL : EX_CONFIG);
+		frame_cstr(&a->out, reason_name(err->reason));
 		frame_cstr(&a->out, err->text);
 		frame_finish(&a->out, mark);
 	}
@@ -70,7 +70,7 @@ void credential_give(struct agent *a)
 			return;
 		conf_question_free(a->question);
 		a->question = NULL;
-		found = error_set(&err, EX_TEMPFAIL, "4.3.0", "out of memory");
+		found = error_set(&err, REASON_TEMPORARY, "out of memory");
 	}
 	put_secret(a, found, &cr, &err);
 }

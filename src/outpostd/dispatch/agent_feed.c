@@ -45,12 +45,12 @@ static int stored_header(struct outpostd *d, const struct queue_message *m, cons
 	long got;
 
 	if (buf_add(header, first, rest ? have : m->header_size) < 0)
-		return error_set(err, EX_OSERR, "4.3.0", "out of memory");
+		return error_set(err, REASON_SYSTEM, "out of memory");
 	if (!rest)
 		return 0;
 	room = buf_room(header, rest);
 	if (!room)
-		return error_set(err, EX_OSERR, "4.3.0", "out of memory");
+		return error_set(err, REASON_SYSTEM, "out of memory");
 	got = queue_read(d->queue, m->row, have, room, rest, err);
 	if (got < 0)
 		return -1;
@@ -88,13 +88,13 @@ static int put_start(struct agent *a, struct claim *c, uint64_t lines, struct er
 	int rc;
 
 	if (!r)
-		return error_set(err, EX_OSERR, "4.3.0", "out of memory");
+		return error_set(err, REASON_SYSTEM, "out of memory");
 	for (size_t i = 0; i < m->nrecipients; i++)
 		r[i] = (struct delivery_recipient){m->recipients[i].id, m->recipients[i].address,
 						   m->recipients[i].orcpt, m->recipients[i].notify};
 	rc = delivery_put_message(&a->out, &msg);
 	free(r);
-	return rc < 0 ? error_set(err, EX_OSERR, "4.3.0", "out of memory") : 0;
+	return rc < 0 ? error_set(err, REASON_SYSTEM, "out of memory") : 0;
 }
 
 static int rewritten_sender(struct outpostd *d, struct claim *c, struct error *err)
@@ -108,7 +108,7 @@ static int rewritten_sender(struct outpostd *d, struct claim *c, struct error *e
 	}
 	c->sender = strdup(buf_str(&out));
 	buf_free(&out);
-	return c->sender ? 0 : error_set(err, EX_OSERR, "4.3.0", "out of memory");
+	return c->sender ? 0 : error_set(err, REASON_SYSTEM, "out of memory");
 }
 
 int feed_begin(struct agent *a, struct claim *c, struct error *err)
@@ -143,7 +143,7 @@ int feed_begin(struct agent *a, struct claim *c, struct error *err)
 		feed_more(a, c);
 	}
 	STEP("letter-begun");
-	return buf_ok(&a->out) ? 0 : error_set(err, EX_OSERR, "4.3.0", "out of memory");
+	return buf_ok(&a->out) ? 0 : error_set(err, REASON_SYSTEM, "out of memory");
 }
 
 void feed_body(struct claim *c)
@@ -184,7 +184,7 @@ int feed_more(struct agent *a, struct claim *c)
 		}
 		c->streaming = false;
 		if (got == 0 && stored != c->m.size)
-			got = error_set(&err, EX_DATAERR, "4.3.0", "the queue holds only a part of this message");
+			got = error_set(&err, REASON_DATA, "the queue holds only a part of this message");
 		if (got < 0)
 			put_failed(a, c, &err);
 		else

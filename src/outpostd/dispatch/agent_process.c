@@ -95,7 +95,7 @@ static int put_session(struct agent *a, const char *sender, struct error *err)
 	if (rc == 0) {
 		connections_known(a->d, a->relay, s.known);
 		if (delivery_put_session(&a->out, &s) < 0)
-			rc = error_set(err, EX_OSERR, "4.3.0", "out of memory");
+			rc = error_set(err, REASON_SYSTEM, "out of memory");
 	}
 	buf_free(&notes);
 	return rc;
@@ -106,7 +106,7 @@ int agent_start(struct outpostd *d, struct relay *r, const char *sender, struct 
 	struct agent *a = calloc(1, sizeof(*a));
 
 	if (!a)
-		return error_set(err, EX_OSERR, "4.3.0", "out of memory");
+		return error_set(err, REASON_SYSTEM, "out of memory");
 	a->d = d;
 	a->relay = r;
 	a->last = &a->first;
@@ -119,7 +119,7 @@ int agent_start(struct outpostd *d, struct relay *r, const char *sender, struct 
 		goto fail;
 	a->watch = (struct watch){.fd = a->watch.fd, .events = POLLIN, .ready = agent_ready, .arg = a};
 	if (loop_add(&d->loop, &a->watch) < 0) {
-		error_set(err, EX_OSERR, "4.3.0", "out of memory");
+		error_set(err, REASON_SYSTEM, "out of memory");
 		kill(a->pid, SIGKILL);
 		close(a->watch.fd);
 		goto fail;

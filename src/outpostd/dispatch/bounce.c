@@ -51,8 +51,8 @@ static long notice_read(void *arg, char *p, size_t n, struct error *err)
 			n = (size_t)(s->part - at);
 		got = queue_read(s->d->queue, s->row, s->skip + at, p, n, err);
 		if (got == 0)
-			got = error_set(err, EX_IOERR, "4.3.0", "the original message is cut short");
-		s->unreadable = got < 0 && err->code != EX_TEMPFAIL;
+			got = error_set(err, REASON_IO, "the original message is cut short");
+		s->unreadable = got < 0 && error_exit(err) != EX_TEMPFAIL;
 	} else {
 		at -= s->part;
 		got = at < s->tail.len ? from_buf(&s->tail, at, p, n) : 0;
@@ -92,7 +92,7 @@ static int put_top(const struct queue_message *m, struct notice *s, struct error
 	mark += sizeof(word) - 1;
 	s->skip = (uint64_t)n;
 	s->part -= s->skip;
-	return buf_add(&s->head, mark, (size_t)(top + n - mark)) < 0 ? error_set(err, EX_OSERR, "4.3.0", "out of memory") : 0;
+	return buf_add(&s->head, mark, (size_t)(top + n - mark)) < 0 ? error_set(err, REASON_SYSTEM, "out of memory") : 0;
 }
 
 static int write_text(struct outpostd *d, const struct queue_message *m, enum dsn_action action,
@@ -110,7 +110,7 @@ static int write_text(struct outpostd *d, const struct queue_message *m, enum ds
 	int rc;
 
 	if (!rs)
-		return error_set(err, EX_OSERR, "4.3.0", "out of memory");
+		return error_set(err, REASON_SYSTEM, "out of memory");
 	random_word(boundary);
 	snprintf(from, sizeof(from), "MAILER-DAEMON@%.500s", conf_myorigin(d->conf));
 	for (size_t i = 0; i < n; i++)
@@ -123,7 +123,7 @@ static int write_text(struct outpostd *d, const struct queue_message *m, enum ds
 	rc = dsn_head(&report, &s->head, header) < 0 || dsn_tail(&report, &s->tail) < 0 ? -1 : 0;
 	free(rs);
 	s->part = report.full ? m->size : m->header_size;
-	return rc < 0 ? error_set(err, EX_OSERR, "4.3.0", "out of memory") : put_top(m, s, err);
+	return rc < 0 ? error_set(err, REASON_SYSTEM, "out of memory") : put_top(m, s, err);
 }
 
 /* The sender as submitted is often a local name: like a recipient it goes through the aliases. */
@@ -186,11 +186,11 @@ static int put(struct outpostd *d, const struct queue_message *m, enum dsn_actio
 	char id[QUEUE_ID];
 
 	if (random_bytes(n.token, sizeof(n.token)) < 0)
-		return error_sys(err, EX_OSERR, "4.3.0", "no random bytes");
+		return error_sys(err, REASON_SYSTEM, "no random bytes");
 	STEP("bounce-put");
 	if (queue_put(d->queue, &n, notice_read, s, id, err) < 0)
 		return error_prefix(err, "%s: the sender cannot be notified", m->id);
-	return remember(d, m->id, id, action) < 0 ? error_set(err, EX_OSERR, "4.3.0", "out of memory") : 0;
+	return remember(d, m->id, id, action) < 0 ? error_set(err, REASON_SYSTEM, "out of memory") : 0;
 }
 
 /* A message that is damaged must not stop the verdict on it, and with that all mail: then what can't be read is left out. */

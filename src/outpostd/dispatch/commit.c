@@ -147,7 +147,7 @@ void commit_turn(struct outpostd *d)
 	if (submissions_ready(d))
 		reload_if_changed(d);
 	if (submissions_ready(d) && !reserve_ready(d)) {
-		error_set(&err, EX_TEMPFAIL, "4.3.1", "the disk of %s is full", d->queue_dir);
+		error_set(&err, REASON_STORAGE_FULL, "the disk of %s is full", d->queue_dir);
 		submissions_failed(d, &err);
 		if (!verdicts)
 			return;
@@ -160,7 +160,7 @@ void commit_turn(struct outpostd *d)
 	settle_failed(d);
 	if (queue_again(d->queue))
 		return; /* one submission was the reason: in the next turn it fails alone */
-	err.code = EX_TEMPFAIL;
+	err.reason = REASON_TEMPORARY;
 	submissions_failed(d, &err);
 	if (verdicts && make_room(d) && write_verdicts(d, &err) == 0)
 		return;

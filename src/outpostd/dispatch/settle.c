@@ -311,7 +311,7 @@ static int notify_sender(struct outpostd *d, size_t first, struct error *err)
 	int rc;
 
 	if (!list)
-		return error_set(err, EX_OSERR, "4.3.0", "out of memory");
+		return error_set(err, REASON_SYSTEM, "out of memory");
 	for (size_t i = first; i < s->n; i++) {
 		struct verdict *v = &s->verdicts[i];
 

@@ -86,19 +86,19 @@ static void cannot_read(struct outpostd *d, const struct error *err)
 		log_line(LOG_FAIL, "qmgr", 0, "the queue can't be read: %s", err->text);
 		s->reported = deadline_in_ms(REPORT_AGAIN_MS);
 	}
-	error_set(&s->trouble, EX_TEMPFAIL, "4.3.0", "%s", err->text);
+	error_set(&s->trouble, REASON_TEMPORARY, "%s", err->text);
 	s->wait = deadline_in_ms(RETRY_MS);
 	schedule_reset(d); /* what was not seen is unknown */
 }
 
 const struct error *lanes_trouble(const struct outpostd *d)
 {
-	return d->lanes.trouble.code ? &d->lanes.trouble : NULL;
+	return d->lanes.trouble.reason ? &d->lanes.trouble : NULL;
 }
 
 void lanes_forget_trouble(struct outpostd *d)
 {
-	d->lanes.trouble.code = 0;
+	d->lanes.trouble.reason = REASON_NONE;
 }
 
 deadline lanes_retry_at(const struct outpostd *d)

@@ -32,7 +32,7 @@ struct lanes {
 	int64_t looked;		/* wall us: of the last look */
 	int64_t due;		/* wall us: when something more falls due; INT64_MAX never; */
 	bool due_known;		/* false: it has to be asked for */
-	struct error trouble;	/* why the queue cannot be read; no code: it can */
+	struct error trouble;	/* why the queue cannot be read; REASON_NONE: it can */
 	deadline wait;		/* it could not: again then, */
 	deadline reported;	/* and logged again then */
 };

@@ -103,7 +103,7 @@ void reload_ask(struct outpostd *d)
 
 const struct error *reload_error(const struct outpostd *d)
 {
-	return d->reload.error.code ? &d->reload.error : NULL;
+	return d->reload.error.reason ? &d->reload.error : NULL;
 }
 
 bool reload_log_on_stderr(const struct outpostd *d)

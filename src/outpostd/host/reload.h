@@ -15,7 +15,7 @@ struct reload {
 	bool again;		/* a check was put off */
 	int64_t checked;	/* mono ms: the last one */
 	bool log_on_stderr;
-	struct error error;	/* of the last reload; code 0: none */
+	struct error error;	/* of the last reload; REASON_NONE: none */
 };
 
 int reload_first(struct outpostd *d, struct error *err);

@@ -32,16 +32,16 @@ static int list_add(void *arg, const char *address)
 	struct queue_new_recipient *r;
 
 	if (l->n >= LIMIT_RECIPIENTS)
-		return error_set(l->err, EX_DATAERR, "5.5.3", "more than %d recipients", LIMIT_RECIPIENTS);
+		return error_set(l->err, REASON_TOO_MANY_RECIPIENTS, "more than %d recipients", LIMIT_RECIPIENTS);
 	r = array_room(l->r, l->n, &l->cap, sizeof(*r));
 	if (!r)
-		return error_set(l->err, EX_TEMPFAIL, "4.3.0", "out of memory");
+		return error_set(l->err, REASON_TEMPORARY, "out of memory");
 	l->r = r;
 	r += l->n;
 	*r = (struct queue_new_recipient){.address = strdup(address), .original = l->from->address,
 					  .orcpt = l->from->orcpt, .notify = l->from->notify};
 	if (!r->address)
-		return error_set(l->err, EX_TEMPFAIL, "4.3.0", "out of memory");
+		return error_set(l->err, REASON_TEMPORARY, "out of memory");
 	l->n++;
 	return 0;
 }
@@ -113,9 +113,9 @@ static int rewrite_all(struct outpostd *d, const struct submission *s, struct li
 	}
 	buf_free(&note);
 	if (rc == 0 && l->n == 0)
-		rc = error_set(err, EX_DATAERR, "5.1.1", "the recipients' aliases lead to nobody");
+		rc = error_set(err, REASON_BAD_ADDRESS, "the recipients' aliases lead to nobody");
 	if (rc == 0 && list_unique(l) < 0)
-		rc = error_set(err, EX_TEMPFAIL, "4.3.0", "out of memory");
+		rc = error_set(err, REASON_TEMPORARY, "out of memory");
 	return rc;
 }
 
@@ -164,7 +164,7 @@ int accept_submission(struct outpostd *d, const struct submission *s, uint64_t s
 	}
 	/* 1: it is a message already, by its token. */
 	if (rc == 0 && note_accepted(d, s, who->uid, arrival, id) < 0)
-		rc = error_set(err, EX_TEMPFAIL, "4.3.0", "out of memory");
+		rc = error_set(err, REASON_TEMPORARY, "out of memory");
 	list_free(&l);
 	return rc < 0 ? -1 : 0;
 }
@@ -174,14 +174,14 @@ int accept_submission(struct outpostd *d, const struct submission *s, uint64_t s
 static int fail_some(struct outpostd *d, const struct queue_message *m, bool notify, const struct error *why, struct error *err)
 {
 	struct bounce_recipient *list = calloc(m->nrecipients, sizeof(*list));
-	const char *dsn = why->dsn[0] ? why->dsn : "5.0.0";
+	const char *dsn = error_dsn(why);
 	int64_t now = clock_us(d);
 	size_t n = 0;
 	bool done;
 	int rc = 0;
 
 	if (!list)
-		return error_set(err, EX_TEMPFAIL, "4.3.0", "out of memory");
+		return error_set(err, REASON_TEMPORARY, "out of memory");
 	for (size_t i = 0; i < m->nrecipients; i++)
 		if (!m->recipients[i].notify || (m->recipients[i].notify & DSN_FAILURE))
 			list[n++] = (struct bounce_recipient){&m->recipients[i], dsn, why->text, "none", now};
@@ -190,7 +190,7 @@ static int fail_some(struct outpostd *d, const struct queue_message *m, bool not
 	for (size_t i = 0; i < m->nrecipients && rc == 0; i++)
 		rc = queue_settle(d->queue, &(struct queue_settle){
 			.row = m->row, .recipient = m->recipients[i].id, .fate = QUEUE_FAILED, .now = now, .counted = true,
-			.dsn = dsn, .text = why->text, .relay = "none"}, &done, err);
+			.reason = why->reason, .dsn = dsn, .text = why->text, .relay = "none"}, &done, err);
 	free(list);
 	return rc;
 }
@@ -243,7 +243,7 @@ int accept_to_fail(struct outpostd *d, const struct submission *s, uint64_t size
 		return rc < 0 ? -1 : 0; /* known already */
 	log_line(LOG_WARN, "pickup", 0, "%s: uid=%u from=<%s>: can't be sent: %s", id, (unsigned)who->uid, s->sender, why->text);
 	if (queue_find(d->queue, id, true, &row, full, err) != 1)
-		return error_set(err, EX_TEMPFAIL, "4.3.0", "%s is not there", id);
+		return error_set(err, REASON_TEMPORARY, "%s is not there", id);
 	return fail_all(d, row, why, err);
 }
 

@@ -138,16 +138,16 @@ void client_flush(struct client *c)
 		loop_want(&c->d->loop, &c->watch, POLLIN);
 }
 
-void client_answer(struct client *c, int code, const char *dsn, const char *text)
+void client_answer(struct client *c, enum reason reason, const char *text)
 {
-	submission_put_answer(&c->out, code, dsn, text);
+	submission_put_answer(&c->out, reason, text);
 	c->closing = true;
 	client_flush(c);
 }
 
 void client_refuse(struct client *c, const struct error *err)
 {
-	client_answer(c, err->code, err->dsn[0] ? err->dsn : "5.5.2", err->text);
+	client_answer(c, err->reason, err->text);
 }
 
 /* ---- a submission */
@@ -192,10 +192,10 @@ static void client_decode(struct client *c, const char *p, size_t n)
 	enum submission_state state = submission_decode(c->decoder, p, n, &err);
 
 	if (state == SUBMISSION_MORE && !bytes_fit(c))
-		error_set(&err, EX_TEMPFAIL, "4.3.2", "too many bytes of this user at a time (door_byte_limit_per_user)");
+		error_set(&err, REASON_LIMIT, "too many bytes of this user at a time (door_byte_limit_per_user)");
 	else if (state == SUBMISSION_MORE && !envelope_fits(c))
-		error_set(&err, EX_TEMPFAIL, "4.3.2", "too many recipients in unfinished submissions at a time");
-	if (err.code)
+		error_set(&err, REASON_LIMIT, "too many recipients in unfinished submissions at a time");
+	if (err.reason)
 		client_refuse(c, &err);
 	else if (state == SUBMISSION_COMPLETE)
 		submission_complete(c);
@@ -219,13 +219,13 @@ static bool begin_submission(struct client *c)
 	may = client_allowed(c, P_authorized_submit_users);
 	c->decoder = may > 0 ? submission_decoder_new(limit, add_to_body, &c->body) : NULL;
 	if (may < 0)
-		client_answer(c, EX_TEMPFAIL, "4.3.0", "your name cannot be looked up for authorized_submit_users");
+		client_answer(c, REASON_TEMPORARY, "your name cannot be looked up for authorized_submit_users");
 	else if (!may)
-		client_answer(c, EX_NOPERM, "5.7.1", "authorized_submit_users does not name you");
+		client_answer(c, REASON_NOT_AUTHORIZED, "authorized_submit_users does not name you");
 	else if (c->decoder)
 		return true;
 	else
-		client_answer(c, EX_TEMPFAIL, "4.3.0", "out of memory");
+		client_answer(c, REASON_SYSTEM, "out of memory");
 	return false;
 }
 
@@ -249,7 +249,7 @@ static void begin_question(struct client *c)
 		return;
 	c->kind = CLIENT_ASKS;
 	if (closed) {
-		end_question(c, closed->code, closed->text);
+		end_question(c, error_exit(closed), closed->text);
 		return;
 	}
 	reload_if_changed(c->d);
@@ -287,7 +287,7 @@ static void client_first(struct client *c, const char *p, size_t n)
 	} else if (memcmp(c->in.data, CONTROL_MAGIC, magic) == 0) {
 		begin_question(c);
 	} else {
-		client_answer(c, EX_PROTOCOL, "5.5.2", "neither a submission nor a question");
+		client_answer(c, REASON_BAD_SUBMISSION, "neither a submission nor a question");
 	}
 }
 

@@ -46,7 +46,7 @@ struct client {
 	bool complete;
 	uint64_t offset;		/* of the body, while it is put into the queue */
 	char id[QUEUE_ID];		/* what the commit will answer */
-	struct error refusal;		/* code 0: none */
+	struct error refusal;		/* REASON_NONE: none */
 	/* questions.c */
 	struct question *question;
 };
@@ -60,7 +60,7 @@ int client_new(struct outpostd *d, int fd, uid_t uid, gid_t gid, bool admin);
 void client_flush(struct client *c);		/* sends what it can, closes when all is sent */
 void client_close(struct client *c);
 /* Ends it with an answer. */
-void client_answer(struct client *c, int code, const char *dsn, const char *text);
+void client_answer(struct client *c, enum reason reason, const char *text);
 void client_refuse(struct client *c, const struct error *err);
 
 size_t clients_count(const struct outpostd *d);

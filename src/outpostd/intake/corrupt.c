@@ -59,7 +59,7 @@ static bool remove_excess(struct outpostd *d, const char *path, const struct err
 {
 	struct stat st;
 
-	if (why->code != EX_NOPERM || lstat(path, &st) < 0 || has_room(d, (uint64_t)st.st_size))
+	if (error_exit(why) != EX_NOPERM || lstat(path, &st) < 0 || has_room(d, (uint64_t)st.st_size))
 		return false;
 	if (!d->corrupt.full)
 		log_line(LOG_FAIL, "pickup", 0, "corrupt/ is full: what is submitted by users whom authorized_submit_users does not name is "

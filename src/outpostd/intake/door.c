@@ -72,7 +72,7 @@ bool door_has_waiting(const struct outpostd *d, uid_t uid)
 
 static void turn_away(struct outpostd *d, int fd, uid_t uid)
 {
-	static const char words[] = "75 4.3.2 too many submissions of this user at a time; try again\n";
+	static const char words[] = "75 4.3.2 limit too many submissions of this user at a time; try again\n";
 
 	if (send(fd, words, sizeof(words) - 1, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
 		errno = 0;
@@ -188,14 +188,14 @@ static int raise_descriptors(struct door *door, struct error *err)
 	struct rlimit r;
 
 	if (getrlimit(RLIMIT_NOFILE, &r) < 0)
-		return error_sys(err, EX_OSERR, NULL, "cannot get the limit of open files");
+		return error_sys(err, REASON_SYSTEM, "cannot get the limit of open files");
 	if (r.rlim_cur < DESCRIPTORS_WANTED && r.rlim_cur < r.rlim_max) {
 		r.rlim_cur = r.rlim_max < DESCRIPTORS_WANTED ? r.rlim_max : DESCRIPTORS_WANTED;
 		setrlimit(RLIMIT_NOFILE, &r);
 	}
 	/* With fewer it would take connections and never get to answer them. */
 	if (r.rlim_cur < DESCRIPTORS_LEAST)
-		return error_set(err, EX_OSERR, NULL, "the limit of open files (ulimit -n) is %llu, at least %d are needed",
+		return error_set(err, REASON_SYSTEM, "the limit of open files (ulimit -n) is %llu, at least %d are needed",
 				 (unsigned long long)r.rlim_cur, DESCRIPTORS_LEAST);
 	/* One user's line must not use up what the others need. */
 	door->per_uid = r.rlim_cur / 4 < WAITING_PER_UID ? r.rlim_cur / 4 : WAITING_PER_UID;
@@ -209,7 +209,7 @@ static int listen_at(struct outpostd *d, struct watch *w, int fd, void (*ready)(
 		return 0;
 	close(fd);
 	w->fd = -1;
-	return error_set(err, EX_OSERR, NULL, "out of memory");
+	return error_set(err, REASON_SYSTEM, "out of memory");
 }
 
 static int open_door(struct outpostd *d, struct error *err)
@@ -218,13 +218,13 @@ static int open_door(struct outpostd *d, struct error *err)
 	int fd = service_manager_socket("door");
 
 	if (snprintf(door->path, sizeof(door->path), "%s", conf_str(d->conf, P_door_socket)) >= (int)sizeof(door->path))
-		return error_set(err, EX_CONFIG, NULL, "door_socket is too long");
+		return error_set(err, REASON_CONFIG, "door_socket is too long");
 	door->managed = fd >= 0;
 	if (!door->managed) {
 		if (d->once && sock_managed(door->path))
 			return 0; /* an errand: clients that come meanwhile find the service manager */
 		if (sock_managed(door->path))
-			return error_set(err, EX_UNAVAILABLE, NULL, "the service manager has the door %s (systemctl start outpost)",
+			return error_set(err, REASON_UNAVAILABLE, "the service manager has the door %s (systemctl start outpost)",
 					 door->path);
 		fd = sock_listen(door->path, 0666, err);
 		if (fd < 0 && d->once) {
@@ -254,7 +254,7 @@ int door_open(struct outpostd *d, struct error *err)
 	if (raise_descriptors(door, err) < 0)
 		return -1;
 	if (!door_admin_path(d->queue_dir, door->admin_path, sizeof(door->admin_path)))
-		return error_set(err, EX_CONFIG, NULL, "queue_directory is too long");
+		return error_set(err, REASON_CONFIG, "queue_directory is too long");
 	if (d->take_in)
 		return 0; /* it serves nobody: clients find the service manager, or the drop, or start one that does */
 	fd = sock_listen(door->admin_path, 0600, err);
@@ -326,7 +326,7 @@ void door_turn_away(struct outpostd *d, const struct error *why)
 
 	if (fd < 0 || raise_descriptors(door, &refusal) < 0)
 		return;
-	error_set(&refusal, EX_TEMPFAIL, why->dsn[0] ? why->dsn : "4.3.0", "%s", why->text);
+	error_set(&refusal, REASON_TEMPORARY, "%s", why->text);
 	door->refusal = &refusal;
 	door->accept_retry_at = DEADLINE_NEVER;
 	quarantine_open(d);

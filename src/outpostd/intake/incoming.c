@@ -180,7 +180,7 @@ static int take_decoded(struct outpostd *d, int fd, const struct incoming *in, c
 
 	if (accept_submission(d, s, size, who, arrival, incoming_body_read, &body, id, &why) == 0)
 		return 0;
-	if (!may_pass(why.code))
+	if (!may_pass(error_exit(&why)))
 		return accept_to_fail(d, s, size, who, arrival, incoming_body_read, &again, &why, err);
 	*err = why;
 	return -1;
@@ -190,13 +190,13 @@ static int take_decoded(struct outpostd *d, int fd, const struct incoming *in, c
 static int check_owner(const struct owner *o, uid_t uid, bool *aside, struct error *err)
 {
 	if (!o->known || o->who.uid != uid)
-		return error_set(err, EX_TEMPFAIL, "4.3.0", "its owner could not be read before");
+		return error_set(err, REASON_TEMPORARY, "its owner could not be read before");
 	if (o->allowed)
 		return 0;
 	if (o->who.failed)
-		return error_set(err, EX_TEMPFAIL, "4.3.0", "uid %u cannot be looked up for authorized_submit_users", (unsigned)uid);
+		return error_set(err, REASON_TEMPORARY, "uid %u cannot be looked up for authorized_submit_users", (unsigned)uid);
 	*aside = true;
-	return error_set(err, EX_NOPERM, "5.7.1", "authorized_submit_users does not name uid %u", (unsigned)uid);
+	return error_set(err, REASON_NOT_AUTHORIZED, "authorized_submit_users does not name uid %u", (unsigned)uid);
 }
 
 /* *aside: it is no submission, and never will be, or its owner may not submit. */
@@ -207,7 +207,7 @@ static int take_file(struct outpostd *d, int fd, const struct owner *o, bool *as
 	uint64_t size;
 	int rc = incoming_read(fd, 0, NULL, NULL, &in, &decoder, err);
 
-	*aside = rc < 0 && !may_pass(err->code);
+	*aside = rc < 0 && !may_pass(error_exit(err));
 	if (rc == 0)
 		rc = check_owner(o, in.uid, aside, err);
 	if (rc == 0) {

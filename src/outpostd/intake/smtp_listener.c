@@ -124,7 +124,7 @@ static pid_t start_session(struct outpostd *d, int fd, bool probe, struct error 
 
 	snprintf(conf, sizeof(conf), "%s", d->conf_dir);
 	if (!io_program_path("sendmail", HELPERDIR, path, sizeof(path)))
-		return error_set(err, EX_OSFILE, NULL, "the path of sendmail is too long");
+		return error_set(err, REASON_SYSTEM_FILE, "the path of sendmail is too long");
 	return proc_start(&spec, err);
 }
 

@@ -94,14 +94,14 @@ void submissions_write(struct outpostd *d)
 		uint64_t size;
 		const struct submission *s = submission_envelope(c->decoder, &size);
 
-		c->refusal.code = 0;
+		c->refusal.reason = REASON_NONE;
 		c->offset = 0;
 		if (accept_submission(d, s, size, &c->who, now, read_body, c, c->id, &c->refusal) == 0)
-			c->refusal.code = 0;
-		else if (c->refusal.code == 0)
-			c->refusal.code = EX_SOFTWARE;
-		else if (c->refusal.code == EX_IOERR)
-			c->refusal.code = EX_TEMPFAIL; /* it is not the message's fault: later it is taken */
+			c->refusal.reason = REASON_NONE;
+		else if (!c->refusal.reason)
+			c->refusal.reason = REASON_INTERNAL;
+		else if (error_exit(&c->refusal) == EX_IOERR)
+			c->refusal.reason = REASON_TEMPORARY; /* it is not the message's fault: later it is taken */
 	}
 }
 
@@ -120,13 +120,13 @@ void submissions_committed(struct outpostd *d)
 	struct client *c;
 
 	while ((c = take_ready(&d->submissions)) != NULL) {
-		if (c->refusal.code) {
+		if (c->refusal.reason) {
 			client_refuse(c, &c->refusal);
 			continue;
 		}
 		STEP("door-answer");
-		snprintf(text, sizeof(text), "queued as %s", c->id);
-		client_answer(c, 0, "2.0.0", text);
+		snprintf(text, sizeof(text), SUBMISSION_QUEUED "%s", c->id);
+		client_answer(c, REASON_NONE, text);
 	}
 }
 
@@ -143,5 +143,5 @@ void submissions_failed(struct outpostd *d, const struct error *why)
 	struct client *c;
 
 	while ((c = take_ready(&d->submissions)) != NULL)
-		client_refuse(c, c->refusal.code ? &c->refusal : why);
+		client_refuse(c, c->refusal.reason ? &c->refusal : why);
 }

@@ -22,7 +22,7 @@ static struct relay *add_new(struct outpostd *d, const struct conf_relay *at, co
 	struct relay *r = calloc(1, sizeof(*r));
 
 	if (!r) {
-		error_set(err, EX_OSERR, "4.3.0", "out of memory");
+		error_set(err, REASON_SYSTEM, "out of memory");
 		return NULL;
 	}
 	if (queue_relay_get(d->queue, key, &r->row, err) < 0) {
@@ -53,7 +53,7 @@ static struct relay *get(struct outpostd *d, const struct conf_relay *at, const 
 		}
 	if (d->relays.n < RELAYS_CEILING)
 		return add_new(d, at, sender, key, err);
-	error_set(err, EX_TEMPFAIL, "4.3.2", "too many relays and logins are down or in use at a time");
+	error_set(err, REASON_LIMIT, "too many relays and logins are down or in use at a time");
 	return NULL;
 }
 
@@ -125,7 +125,7 @@ static int read_route(struct outpostd *d, struct error *err)
 	int n = conf_route(d->conf, at, RELAYS_MAX, err);
 
 	all->nroute = 0;
-	all->error.code = 0;
+	all->error.reason = REASON_NONE;
 	if (n > 0)
 		n = get_all(d, at, n, "", all->route, err);
 	if (n < 0)
@@ -152,7 +152,7 @@ void relays_configure_again(struct outpostd *d)
 {
 	struct error err = {0};
 
-	if (!d->relays.error.code || read_route(d, &err) < 0)
+	if (!d->relays.error.reason || read_route(d, &err) < 0)
 		return;
 	log_line(LOG_INFORMATION, "qmgr", 0, "mail can be sent again");
 	schedule_reset(d);
@@ -180,7 +180,7 @@ void relays_recall(struct outpostd *d)
 
 bool relay_is_named(const struct outpostd *d, const struct relay *r)
 {
-	return d->relays.error.code || is_routed(d, r) || r->sender[0] || d->rules.maps[MAP_SENDER_RELAYS];
+	return d->relays.error.reason || is_routed(d, r) || r->sender[0] || d->rules.maps[MAP_SENDER_RELAYS];
 }
 
 bool relay_is_first(const struct outpostd *d, const struct relay *r)
@@ -258,7 +258,7 @@ deadline relays_deadline(struct outpostd *d)
 
 const struct error *relays_error(const struct outpostd *d)
 {
-	return d->relays.error.code ? &d->relays.error : NULL;
+	return d->relays.error.reason ? &d->relays.error : NULL;
 }
 
 /* The relay that keeps mail from moving; one that only an earlier main.cf named keeps none. Where the sender decides, any may. */
@@ -286,8 +286,8 @@ const char *relays_reason(struct outpostd *d, int *code, char dsn[12])
 	if (!trouble)
 		trouble = relays_error(d);
 	if (trouble) {
-		*code = trouble->code;
-		snprintf(dsn, 12, "%s", trouble->dsn);
+		*code = error_exit(trouble);
+		snprintf(dsn, 12, "%s", error_dsn(trouble));
 		return trouble->text;
 	}
 	r = in_the_way(d);

@@ -23,7 +23,7 @@ struct relays {
 	size_t n;
 	struct relay *route[RELAYS_MAX];	/* relayhost and its fallbacks */
 	size_t nroute;
-	struct error error;		/* why there is no route; code 0: there is one */
+	struct error error;		/* why there is no route; REASON_NONE: there is one */
 	struct conf_maps *logins;	/* whose credentials there are, see conf_credential_owner */
 };
 

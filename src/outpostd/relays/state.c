@@ -28,33 +28,24 @@ static enum relay_life move(struct relay *r, enum relay_event event)
 
 static const struct {
 	enum delivery_down_kind kind;
-	const char *word;
-	bool needs_admin;	/* only the administrator can help: the time does not count */
+	enum reason reason;
 } kinds[] = {
-	{DOWN_NETWORK, "network", false},
-	{DOWN_LOCAL, "local", false},
-	{DOWN_DNS, "dns", false},
-	{DOWN_GREETING, "greeting", false},
-	{DOWN_TLS, "tls", true},
-	{DOWN_AUTH, "auth", true},
-	{DOWN_CONFIG, "config", true},
-	{DOWN_BUSY, "busy", false},
+	{DOWN_NETWORK, REASON_CONNECTION_LOST},
+	{DOWN_LOCAL, REASON_NETWORK_LOCAL},
+	{DOWN_DNS, REASON_DNS_FAILED},
+	{DOWN_GREETING, REASON_SESSION_REFUSED},
+	{DOWN_TLS, REASON_TLS_FAILED},
+	{DOWN_AUTH, REASON_LOGIN_FAILED},
+	{DOWN_CONFIG, REASON_CONFIG},
+	{DOWN_BUSY, REASON_RELAY_BUSY},
 };
 
-static const char *down_word(enum delivery_down_kind kind)
+static enum reason down_reason(enum delivery_down_kind kind)
 {
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
 		if (kinds[i].kind == kind)
-			return kinds[i].word;
-	return "network";
-}
-
-static bool needs_admin(const char *word)
-{
-	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
-		if (strcmp(kinds[i].word, word) == 0)
-			return kinds[i].needs_admin;
-	return false;
+			return kinds[i].reason;
+	return REASON_CONNECTION_LOST;
 }
 
 bool relay_is_down(const struct relay *r)
@@ -86,8 +77,8 @@ static void correct_times(const struct outpostd *d, struct queue_relay *s)
 void relay_read(struct outpostd *d, struct relay *r)
 {
 	correct_times(d, &r->row);
-	r->life = !r->row.down_until ? RELAY_UP : needs_admin(r->row.kind) ? RELAY_DOWN_ADMIN : RELAY_DOWN;
-	r->code = strcmp(r->row.kind, "config") == 0 ? EX_CONFIG : EX_TEMPFAIL;
+	r->life = !r->row.down_until ? RELAY_UP : reason_needs_admin(r->row.reason) ? RELAY_DOWN_ADMIN : RELAY_DOWN;
+	r->code = r->row.reason == REASON_CONFIG ? EX_CONFIG : EX_TEMPFAIL;
 }
 
 /* ---- up and down */
@@ -120,11 +111,11 @@ static int exit_code(const struct delivery_down *why)
 	return why->kind == DOWN_CONFIG || (why->kind == DOWN_AUTH && why->code == EX_CONFIG) ? EX_CONFIG : EX_TEMPFAIL;
 }
 
-static void set_reason(struct relay *r, const char *word, const struct delivery_down *why, const char *digest)
+static void set_reason(struct relay *r, enum reason reason, const struct delivery_down *why, const char *digest)
 {
 	struct queue_relay *s = &r->row;
 
-	snprintf(s->kind, sizeof(s->kind), "%s", word);
+	s->reason = reason;
 	snprintf(s->dsn, sizeof(s->dsn), "%s", why->dsn);
 	snprintf(s->text, sizeof(s->text), "%s", why->text);
 	if (why->kind == DOWN_AUTH)
@@ -137,26 +128,29 @@ static void clear_reason(struct relay *r)
 	struct queue_relay *s = &r->row;
 
 	s->failures = 0;
-	s->kind[0] = s->text[0] = s->dsn[0] = s->auth_digest[0] = '\0';
+	s->reason = REASON_NONE;
+	s->text[0] = s->dsn[0] = s->auth_digest[0] = '\0';
 }
 
 void relay_went_down(struct outpostd *d, struct relay *r, const struct delivery_down *why, const char *digest)
 {
 	struct queue_relay *s = &r->row;
-	const char *word = down_word(why->kind);
-	bool same_kind = strcmp(s->kind, word) == 0, same = same_kind && strcmp(s->text, why->text) == 0;
-	enum relay_life before = move(r, needs_admin(word) ? FAILS_ADMIN : FAILS);
+	enum reason reason = down_reason(why->kind);
+	bool same = s->reason == reason && strcmp(s->text, why->text) == 0;
+	enum relay_life before = move(r, reason_needs_admin(reason) ? FAILS_ADMIN : FAILS);
 	int64_t now = clock_us(d), wait;
 
 	/* A pause that did not count ends where another kind of trouble begins. */
-	if (before == RELAY_DOWN_ADMIN && !same_kind)
+	if (before == RELAY_DOWN_ADMIN && s->reason != reason) {
 		pause_add(s, s->down_since, now);
-	if (!s->down_since || (before == RELAY_DOWN_ADMIN && !same_kind))
+		s->down_since = 0;
+	}
+	if (!s->down_since)
 		s->down_since = now;
 	s->failures++;
 	wait = pause_s(d, r, why);
 	s->down_until = now + wait * 1000000;
-	set_reason(r, word, why, digest);
+	set_reason(r, reason, why, digest);
 	event_relay_down(r, why, wait, before != RELAY_UP && same && r->announced);
 	r->announced = true;
 	relay_store_soon(d, r);
@@ -196,7 +190,7 @@ bool relay_answered(struct outpostd *d, struct relay *r)
 	if (relay_is_down(r))
 		return false;
 	r->announced = false;
-	if (r->row.failures || r->row.kind[0]) {
+	if (r->row.failures || r->row.reason) {
 		clear_reason(r);
 		relay_store_soon(d, r);
 	}
@@ -222,7 +216,7 @@ void relay_end_pause(struct outpostd *d, struct relay *r)
 
 void relay_retry_now(struct relay *r, bool refused)
 {
-	if (relay_is_down(r) && (refused || strcmp(r->row.kind, "auth") != 0))
+	if (relay_is_down(r) && (refused || reason_class(r->row.reason) != CLASS_LOGIN))
 		r->row.down_until = 1;
 }
 
@@ -240,7 +234,7 @@ static bool has_new_credential(struct outpostd *d, struct relay *r)
 	struct error ignored;
 	bool differs;
 
-	if (strcmp(r->row.kind, "auth") != 0 || conf_credential_takes_time(d->conf) ||
+	if (reason_class(r->row.reason) != CLASS_LOGIN || conf_credential_takes_time(d->conf) ||
 	    conf_credential(d->conf, &r->at, r->sender, &cr, &ignored) != 1)
 		return false;
 	differs = strcmp(cr.digest, r->row.auth_digest) != 0;

@@ -1,0 +1,15 @@
+/*
+ * number.h: strict numbers.
+ */
+#ifndef BASE_NUMBER_H
+#define BASE_NUMBER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/span.h"
+
+/* Decimal digits only, the whole of it, at most max. False (and *out untouched) otherwise. */
+bool text_u64(struct span s, uint64_t max, uint64_t *out);
+
+#endif

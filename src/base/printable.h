@@ -1,0 +1,32 @@
+/*
+ * printable.h: foreign bytes made fit for a terminal, a log line or JSON; UTF-8.
+ */
+#ifndef BASE_PRINTABLE_H
+#define BASE_PRINTABLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+
+/* Control characters are those of ASCII, DEL, and U+0080 to U+009F. */
+
+/* Replaces control characters in place by '?' (a byte each); a UTF-8 sequence cut off at the end is dropped. */
+void text_clean(char *s);
+
+/* Appends bytes so that they can stand in one log line: control characters and invalid UTF-8 become '?',
+ * no more than cap bytes of output, "..." after what was cut. */
+void text_printable(struct buf *out, const char *p, size_t n, size_t cap);
+
+/* Whether the bytes are well-formed UTF-8 (RFC 3629); ASCII is. */
+bool text_utf8(const char *p, size_t n);
+/* Whether any byte is above 127. */
+bool text_8bit(const char *p, size_t n);
+/* How many newlines there are. */
+uint64_t text_lines(const char *p, size_t n);
+
+/* Appends s as the inside of a JSON string (RFC 8259), invalid UTF-8 as U+FFFD. */
+void text_json(struct buf *out, const char *p, size_t n);
+
+#endif

@@ -1,0 +1,121 @@
+#include "config.h"
+#include "base/span.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+struct span span_of(const char *s)
+{
+	return (struct span){s, strlen(s)};
+}
+
+bool span_is(struct span s, const char *word)
+{
+	return strlen(word) == s.n && memcmp(s.p, word, s.n) == 0;
+}
+
+bool span_iscase(struct span s, const char *word)
+{
+	if (strlen(word) != s.n)
+		return false;
+	for (size_t i = 0; i < s.n; i++)
+		if (ascii_lower(s.p[i]) != ascii_lower(word[i]))
+			return false;
+	return true;
+}
+
+struct span span_trim(struct span s)
+{
+	while (s.n && ascii_space(s.p[0])) {
+		s.p++;
+		s.n--;
+	}
+	while (s.n && ascii_space(s.p[s.n - 1]))
+		s.n--;
+	return s;
+}
+
+bool span_word(struct span *rest, const char *seps, struct span *word)
+{
+	size_t n = 0;
+
+	while (rest->n && rest->p[0] && strchr(seps, rest->p[0])) {
+		rest->p++;
+		rest->n--;
+	}
+	if (!rest->n)
+		return false;
+	while (n < rest->n && !(rest->p[n] && strchr(seps, rest->p[n])))
+		n++;
+	*word = (struct span){rest->p, n};
+	rest->p += n;
+	rest->n -= n;
+	return true;
+}
+
+static bool holds(const char *text, struct span word)
+{
+	for (; *text; text++)
+		if (strncasecmp(text, word.p, word.n) == 0)
+			return true;
+	return false;
+}
+
+bool text_has_word(const char *text, const char *words)
+{
+	struct span rest = span_of(words), word;
+
+	while (span_word(&rest, "|", &word))
+		if (holds(text, word))
+			return true;
+	return false;
+}
+
+char *span_dup(struct span s)
+{
+	char *copy;
+
+	if (memchr(s.p, '\0', s.n))
+		return NULL;
+	copy = malloc(s.n + 1);
+	if (!copy)
+		return NULL;
+	memcpy(copy, s.p, s.n);
+	copy[s.n] = '\0';
+	return copy;
+}
+
+bool ascii_space(char c)
+{
+	return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+bool ascii_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+bool ascii_alpha(char c)
+{
+	c = ascii_lower(c);
+	return c >= 'a' && c <= 'z';
+}
+
+char ascii_lower(char c)
+{
+	return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
+}
+
+bool ascii_case_equal(const char *a, const char *b)
+{
+	return span_iscase(span_of(a), b);
+}
+
+bool ascii_case_prefix(const char *s, const char *prefix)
+{
+	for (; *prefix; s++, prefix++)
+		if (ascii_lower(*s) != ascii_lower(*prefix))
+			return false;
+	return true;
+}

@@ -1,0 +1,36 @@
+/*
+ * span.h: spans, words and letters of ASCII, whatever the locale.
+ */
+#ifndef BASE_SPAN_H
+#define BASE_SPAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Bytes that somebody else owns; not NUL-terminated. */
+struct span {
+	const char *p;
+	size_t n;
+};
+
+struct span span_of(const char *s);
+bool span_is(struct span s, const char *word);		/* the same bytes */
+bool span_iscase(struct span s, const char *word);	/* without regard to ASCII case */
+struct span span_trim(struct span s);			/* without blanks, tabs, CR, LF at both ends */
+/* Takes the next word (runs of the bytes in seps separate) off the front of *rest; false at the end. */
+bool span_word(struct span *rest, const char *seps, struct span *word);
+/* The same bytes as a new C string (caller frees), or NULL without memory or with a NUL inside. */
+char *span_dup(struct span s);
+
+/* Locale-free ASCII. */
+bool ascii_space(char c);	/* blank, tab, CR, LF, VT, FF */
+bool ascii_digit(char c);
+bool ascii_alpha(char c);
+char ascii_lower(char c);
+bool ascii_case_equal(const char *a, const char *b);
+bool ascii_case_prefix(const char *s, const char *prefix);
+
+/* Whether one of the words (separated by '|', each may hold blanks) stands somewhere in text, without regard to case. */
+bool text_has_word(const char *text, const char *words);
+
+#endif

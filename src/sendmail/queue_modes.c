@@ -1,0 +1,218 @@
+#include "config.h"
+#include "sendmail/modes.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/deadline.h"
+#include "base/io.h"
+#include "base/proc.h"
+#include "base/step.h"
+#include "base/text.h"
+#include "control/control.h"
+#include "sendmail/start_flusher.h"
+
+enum { PATIENCE_MS = 120 * 1000, START_MS = 10 * 1000, AGAIN_MS = 300, LOOK_EVERY_MS = 20 };
+
+static int take_line(void *arg, char prefix, const char *p, size_t n)
+{
+	FILE *to = prefix == '!' ? stderr : stdout;
+
+	(void)arg;
+	if (prefix == '#')
+		return 0;
+	return fwrite(p, 1, n, to) == n && (prefix == '+' || fputc('\n', to) != EOF) ? 0 : -1;
+}
+
+/* The administrator's command does it: for the queue's owner, who needs no door. Comes back only if it can't. */
+static void run_outpost(struct place *p, const char *verb, const char *option)
+{
+	char path[4096];
+	char *argv[8];
+	int n = 0;
+
+	if (!io_program_path("outpost", SBINDIR, path, sizeof(path)))
+		return;
+	argv[n++] = (char *)"outpost";
+	if (p->own) {
+		argv[n++] = (char *)"-C";
+		argv[n++] = p->dir;
+	}
+	argv[n++] = (char *)verb;
+	if (option)
+		argv[n++] = (char *)option;
+	argv[n] = NULL;
+	fflush(stdout);
+	execv(path, argv);
+}
+
+static int ask_door(struct place *p, const char *const *words, size_t n, struct error *answer, struct error *err)
+{
+	struct control_sink sink = {NULL, take_line};
+	int rc = control_ask(p->door, words, n, &sink, deadline_in_ms(PATIENCE_MS), answer, err);
+
+	if (fflush(stdout) == EOF && rc == 0) {
+		error_sys(answer, REASON_IO, "cannot write the list");
+		return EX_IOERR;
+	}
+	return rc;
+}
+
+/* -bP wants the number alone: it stands in the last line, "-- 4 Kbytes in 2 Requests." */
+static int count_line(void *arg, char prefix, const char *p, size_t n)
+{
+	struct span rest = {p, n}, word;
+
+	if (prefix != '>' || n < 3 || memcmp(p, "-- ", 3) != 0)
+		return 0;
+	for (int i = 0; i < 5 && span_word(&rest, " ", &word); i++)
+		;
+	text_u64(word, UINT64_MAX, arg);
+	return 0;
+}
+
+static int ask_count(struct place *p, struct error *answer, struct error *err)
+{
+	const char *words[] = {"mailq"};
+	uint64_t count = 0;
+	struct control_sink sink = {&count, count_line};
+	int rc = control_ask(p->door, words, 1, &sink, deadline_in_ms(PATIENCE_MS), answer, err);
+
+	if (rc == 0)
+		printf("Total requests: %llu\n", (unsigned long long)count);
+	return rc;
+}
+
+static bool may_start(const struct place *p)
+{
+	return geteuid() == 0 || p->own;
+}
+
+typedef int (*question)(struct place *p, const struct options *o, struct error *answer, struct error *err);
+
+static int ask_until(struct place *p, const struct options *o, question ask, deadline until, struct error *answer,
+		     struct error *err)
+{
+	int rc;
+
+	while ((rc = ask(p, o, answer, err)) < 0 && error_exit(err) == EX_UNAVAILABLE && !deadline_over(until))
+		poll(NULL, 0, LOOK_EVERY_MS);
+	return rc;
+}
+
+/* Nobody is at the system's door, and the caller may not start outpostd: outpost-drop does. Another flusher that is
+ * coming up makes that fail, and then answers as well; one that is leaving makes it fail, and then another can start. */
+static int ask_started(struct place *p, const struct options *o, question ask, struct error *answer, struct error *err)
+{
+	deadline until = deadline_in_ms(START_MS);
+	struct error why;
+	bool started;
+	int rc;
+
+	do {
+		why = (struct error){0};
+		started = wake_flusher(&why) == 0;
+		rc = ask_until(p, o, ask, deadline_in_ms(started || error_exit(&why) == EX_TEMPFAIL ? AGAIN_MS : 0), answer, err);
+	} while (rc < 0 && error_exit(err) == EX_UNAVAILABLE && (started || error_exit(&why) == EX_TEMPFAIL) && !deadline_over(until));
+	if (rc < 0 && !started)
+		error_set(err, REASON_UNAVAILABLE, "no outpostd answers at %s, and none could be started: %s", p->door, why.text);
+	return rc;
+}
+
+static int ask_anyhow(struct place *p, const struct options *o, question ask, struct error *answer, struct error *err)
+{
+	int rc = ask(p, o, answer, err);
+
+	return rc < 0 && error_exit(err) == EX_UNAVAILABLE && !may_start(p) ? ask_started(p, o, ask, answer, err) : rc;
+}
+
+static int list(struct place *p, const struct options *o, struct error *answer, struct error *err)
+{
+	const char *words[] = {"mailq", "json"};
+
+	return o->mode == MODE_COUNT ? ask_count(p, answer, err) : ask_door(p, words, o->json ? 2 : 1, answer, err);
+}
+
+int ask_list(struct place *p, const struct options *o)
+{
+	struct error answer = {0}, err = {0};
+	int rc = ask_anyhow(p, o, list, &answer, &err);
+
+	if (rc > 0)
+		return mode_complain(&answer);
+	if (rc == 0)
+		return EX_OK;
+	if (error_exit(&err) == EX_UNAVAILABLE && may_start(p))
+		run_outpost(p, "queue", o->mode == MODE_COUNT ? "--count" : o->json ? "--json" : NULL);
+	return mode_complain(&err);
+}
+
+/* Where no outpostd runs, `outpost flush` starts one that leaves when nothing is left to do; it is not waited for. */
+static int start_flush(struct place *p, struct error *err)
+{
+	char path[4096];
+	char *own[] = {(char *)"outpost", (char *)"-C", p->dir, (char *)"flush", NULL};
+	char *system[] = {(char *)"outpost", (char *)"flush", NULL};
+	struct proc_spec spec = {.path = path, .argv = p->own ? own : system, .env = step_env(), .session = true};
+
+	if (!io_program_path("outpost", SBINDIR, path, sizeof(path)))
+		return error_set(err, REASON_SYSTEM_FILE, "the path of outpost is too long");
+	return proc_start(&spec, err) < 0 ? -1 : 0;
+}
+
+static bool selects(const struct options *o)
+{
+	return o->flush && strchr("IRS", o->flush);
+}
+
+static int wake(struct place *p, const struct options *o, struct error *answer, struct error *err)
+{
+	const char letter[] = {o->flush_not ? '!' : o->flush, o->flush_not ? o->flush : '\0', '\0'};
+	const char *words[] = {"wake", letter, o->flush_arg};
+
+	return ask_door(p, words, selects(o) ? 3 : 1, answer, err);
+}
+
+/* Who only wants some of the mail tried must not have all of it tried: the flusher comes first, then the question. */
+static int wake_started(struct place *p, const struct options *o, struct error *answer, struct error *err)
+{
+	char path[4096];
+	char *own[] = {(char *)"outpostd", (char *)"-C", p->dir, (char *)"--once", NULL};
+	char *system[] = {(char *)"outpostd", (char *)"--once", NULL};
+	struct proc_spec spec = {.path = path, .argv = p->own ? own : system, .env = step_env(), .session = true};
+	pid_t pid;
+
+	if (!io_program_path("outpostd", SBINDIR, path, sizeof(path)))
+		return error_set(err, REASON_SYSTEM_FILE, "the path of outpostd is too long");
+	pid = proc_start(&spec, err);
+	if (pid < 0)
+		return -1;
+	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	return ask_until(p, o, wake, deadline_in_ms(AGAIN_MS), answer, err);
+}
+
+int ask_flush(struct place *p, const struct options *o)
+{
+	struct error answer = {0}, err = {0};
+	int rc;
+
+	if (o->flush == 'T')
+		fprintf(stderr, "sendmail: -q%s: the queue is run once; outpostd runs it at its own times (minimal_backoff_time)\n",
+			o->flush_arg);
+	if (o->flush == 'G')
+		fprintf(stderr, "sendmail: -qG%s: there are no queue groups here; all of the queue is run\n", o->flush_arg);
+	rc = ask_anyhow(p, o, wake, &answer, &err);
+	if (rc < 0 && error_exit(&err) == EX_UNAVAILABLE && may_start(p) && selects(o))
+		rc = wake_started(p, o, &answer, &err);
+	if (rc >= 0)
+		return rc ? mode_complain(&answer) : EX_OK;
+	if (error_exit(&err) != EX_UNAVAILABLE || !may_start(p) || selects(o))
+		return mode_complain(&err);
+	return start_flush(p, &err) < 0 ? mode_complain(&err) : EX_OK;
+}

@@ -1,1 +1,0 @@
-# fuzzing entries of queue
