@@ -22,6 +22,10 @@
 
 enum { CONTROL_ARGS = 64, CONTROL_PIECE = 64 << 10 };
 
+/* What `outpostd -f --once` and --take-in exit with where another flusher has the queue, which may do the job as well, or be
+ * leaving: so that whoever started it knows when trying again is worth it. */
+enum { CONTROL_EXIT_BUSY = 79 };
+
 /* Writes a request line. */
 int control_put_request(struct buf *out, const char *const *words, size_t n);
 

@@ -133,13 +133,13 @@ void flusher_wake(const struct drop *d, char *said, size_t size)
 	const char *limit = lowered_limit();
 	struct error err;
 
-	snprintf(said, size, "queued as " INCOMING_DIR "/%s (it has no id until outpostd takes it in)", d->name);
+	snprintf(said, size, SUBMISSION_QUEUED INCOMING_DIR "/%s (it has no id until outpostd takes it in)", d->name);
 	if (d->queue_only || managed(d) || (d->own && !d->conf_dir) || answers(d))
 		return;
 	if (limit)
-		snprintf(said, size, "queued as " INCOMING_DIR "/%s; no flusher was started under the lowered limit of %s: it goes "
+		snprintf(said, size, SUBMISSION_QUEUED INCOMING_DIR "/%s; no flusher was started under the lowered limit of %s: it goes "
 			 "with the next queue run", d->name, limit);
 	else if (start(d, -1, &err) < 0)
-		snprintf(said, size, "queued as " INCOMING_DIR "/%s; no flusher could be started (%s): it goes with the next queue run",
+		snprintf(said, size, SUBMISSION_QUEUED INCOMING_DIR "/%s; no flusher could be started (%s): it goes with the next queue run",
 			 d->name, err.text);
 }

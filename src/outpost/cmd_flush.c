@@ -17,7 +17,7 @@
 #include "outpost/command.h"
 #include "outpost/check/explain.h"
 #include "outpost/flusher/start_outpostd.h"
-#include "outpost/check/health.h"
+#include "outpost/flusher/health.h"
 
 enum { PLAIN_EVERY_MS = 5000, BAR_EVERY_MS = 100, BAR_COLUMNS = 24, IN_BETWEEN_MS = 20000, LOOK_AGAIN_MS = 50 };
 
@@ -123,7 +123,7 @@ static int say_mend(void *arg, const struct queue_relay *r)
 	struct error ignored = {0};
 	struct buf mend;
 
-	if (!r->down_since || !state_uses(c, r->nexthop))
+	if (!r->down_since || !health_uses_relay(c, r->nexthop))
 		return 0;
 	buf_init(&mend, 8192);
 	if (explain(&mend, explain_kind(r->reason), r->text,

@@ -8,7 +8,7 @@
 #include "base/deadline.h"
 #include "base/io.h"
 #include "outpost/command.h"
-#include "outpost/check/health.h"
+#include "outpost/flusher/health.h"
 
 enum { OUT_MAX = 1 << 20 };
 
@@ -44,7 +44,7 @@ static void gauge(struct buf *b, const char *name, const char *unit, const char 
 	buf_addf(b, "%s %llu\n", name, (unsigned long long)value);
 }
 
-static void queue_families(struct buf *b, const struct state *s)
+static void queue_families(struct buf *b, const struct health *s)
 {
 	family(b, "outpost_messages", NULL, "Messages in the queue by state.");
 	buf_addf(b, "outpost_messages{state=\"queued\"} %llu\n", (unsigned long long)s->totals.queued);
@@ -58,7 +58,7 @@ static void queue_families(struct buf *b, const struct state *s)
 	gauge(b, "outpost_flusher_running", NULL, "Whether an outpostd answers.", s->running);
 }
 
-static void rate_families(struct buf *b, const struct state *s)
+static void rate_families(struct buf *b, const struct health *s)
 {
 	family_of(b, "counter", "outpost_recipients", NULL, "Recipients by what became of them since the queue was made.");
 	buf_addf(b, "outpost_recipients_total{result=\"sent\"} %llu\n", (unsigned long long)s->sent_ever);
@@ -67,8 +67,8 @@ static void rate_families(struct buf *b, const struct state *s)
 	buf_addf(b, "outpost_recipients_last_day{result=\"sent\"} %llu\n", (unsigned long long)s->sent_day);
 	buf_addf(b, "outpost_recipients_last_day{result=\"failed\"} %llu\n", (unsigned long long)s->failed_day);
 	family(b, "outpost_recipients_last_hour", NULL, "Recipients by what became of them in the last hour.");
-	buf_addf(b, "outpost_recipients_last_hour{result=\"sent\"} %u\n", s->sent[STATE_HOURS - 1]);
-	buf_addf(b, "outpost_recipients_last_hour{result=\"failed\"} %u\n", s->failed[STATE_HOURS - 1]);
+	buf_addf(b, "outpost_recipients_last_hour{result=\"sent\"} %u\n", s->sent[HEALTH_HOURS - 1]);
+	buf_addf(b, "outpost_recipients_last_hour{result=\"failed\"} %u\n", s->failed[HEALTH_HOURS - 1]);
 }
 
 static void relay_sample(struct buf *b, const char *name, const struct queue_relay *r, long long value)
@@ -78,7 +78,7 @@ static void relay_sample(struct buf *b, const char *name, const struct queue_rel
 	buf_addf(b, "\"} %lld\n", value);
 }
 
-static void relay_families(struct buf *b, const struct state *s)
+static void relay_families(struct buf *b, const struct health *s)
 {
 	family(b, "outpost_relay_up", NULL, "Whether the relay took mail when it was last tried.");
 	for (size_t i = 0; i < s->nrelays; i++)
@@ -112,7 +112,7 @@ static int write_metrics(struct context *c, const struct buf *b, struct error *e
 
 static int run(struct context *c)
 {
-	struct state *s = calloc(1, sizeof(*s));
+	struct health *s = calloc(1, sizeof(*s));
 	struct error err = {0};
 	struct buf b;
 	int rc;
@@ -120,7 +120,7 @@ static int run(struct context *c)
 	if (!s)
 		return EX_OSERR;
 	buf_init(&b, OUT_MAX);
-	rc = state_collect(c, s, &err);
+	rc = health_collect(c, s, &err);
 	if (rc == 0) {
 		queue_families(&b, s);
 		rate_families(&b, s);

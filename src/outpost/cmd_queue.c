@@ -10,7 +10,7 @@
 #include "outpost/command.h"
 #include "outpost/messages/print_row.h"
 #include "outpost/messages/select_messages.h"
-#include "outpost/check/health.h"
+#include "outpost/flusher/health.h"
 
 enum { PAGE = 200, SORT_PAGE = 200000, OUT_MAX = 8 << 20 };
 
@@ -141,7 +141,7 @@ static int print_listing(struct context *c, const struct queue_filter *f, const 
 /* Who has the queue and does not answer keeps them from it for as long as he likes. */
 static void tell_incoming(struct context *c)
 {
-	size_t n = state_count_files(conf_str(c->conf, P_queue_directory), "incoming");
+	size_t n = health_count_files(conf_str(c->conf, P_queue_directory), "incoming");
 
 	if (n > 0)
 		fprintf(stderr, "outpost: not in this list: %zu in incoming/, to be taken in as soon as outpostd answers\n", n);

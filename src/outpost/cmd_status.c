@@ -8,17 +8,17 @@
 #include "base/text.h"
 #include "outpost/check/check.h"
 #include "outpost/check/explain.h"
-#include "outpost/check/health.h"
+#include "outpost/flusher/health.h"
 
 enum { MARGIN = 13, NEXT_MARGIN = 9, ROWS = 4, US = 1000000, WORRY_S = 3600, EXPIRY_S = 14 * 86400 };
 
-static bool is_down(const struct state *s, const struct queue_relay *r)
+static bool is_down(const struct health *s, const struct queue_relay *r)
 {
 	return r->down_since && (r->down_until > s->now || s->totals.queued > 0);
 }
 
 /* All relays are down; where the sender decides, one that is down is enough. */
-static bool no_way_out(const struct state *s)
+static bool no_way_out(const struct health *s)
 {
 	size_t down = 0;
 
@@ -28,7 +28,7 @@ static bool no_way_out(const struct state *s)
 }
 
 /* 78 nothing can be sent as main.cf stands; 0 well; 75 mail waits for a relay that is down, or has waited long, or the disk is full; 69 mail waits and nothing would send it. */
-static int health(const struct state *s)
+static int health_status(const struct health *s)
 {
 	bool waiting = s->totals.queued > 0 || s->incoming > 0;
 
@@ -43,19 +43,19 @@ static int health(const struct state *s)
 	return EX_OK;
 }
 
-static const char *ago(const struct state *s, int64_t when, char *out, size_t size)
+static const char *ago(const struct health *s, int64_t when, char *out, size_t size)
 {
 	return words_duration((s->now - when) / US, out, size);
 }
 
-static void print_flusher(const struct state *s)
+static void print_flusher(const struct health *s)
 {
 	printf("  flusher    %s\n", s->running ? "running" :
 	       s->timer ? "not running; started when there is mail" :
 	       "not running; the next submission or `outpost flush` starts it");
 }
 
-static void print_relay(const struct state *s, const struct queue_relay *r)
+static void print_relay(const struct health *s, const struct queue_relay *r)
 {
 	char a[40], b[40];
 
@@ -75,7 +75,7 @@ static void print_relay(const struct state *s, const struct queue_relay *r)
 		printf("  cert       expires in %s\n", words_duration(r->cert_expires - s->now / US, a, sizeof(a)));
 }
 
-static void print_queue(const struct state *s)
+static void print_queue(const struct health *s)
 {
 	char count[40], size[40], age[40];
 
@@ -91,7 +91,7 @@ static void print_queue(const struct state *s)
 }
 
 /* A column per hour, the newest on the right: '#' sent, 'x' failed on top. */
-static char plot_cell(const struct state *s, size_t hour, uint64_t most, int row)
+static char plot_cell(const struct health *s, size_t hour, uint64_t most, int row)
 {
 	uint64_t all = (uint64_t)s->sent[hour] + s->failed[hour];
 	uint64_t height = (all * ROWS + most - 1) / most, sent = ((uint64_t)s->sent[hour] * ROWS + most - 1) / most;
@@ -105,12 +105,12 @@ static char plot_cell(const struct state *s, size_t hour, uint64_t most, int row
 	return (uint64_t)row < sent ? '#' : 'x';
 }
 
-static void print_plot(const struct state *s)
+static void print_plot(const struct health *s)
 {
 	uint64_t most = 0;
 
 	printf("  last day   %llu sent, %llu failed\n", (unsigned long long)s->sent_day, (unsigned long long)s->failed_day);
-	for (size_t i = 0; i < STATE_HOURS; i++)
+	for (size_t i = 0; i < HEALTH_HOURS; i++)
 		if ((uint64_t)s->sent[i] + s->failed[i] > most)
 			most = (uint64_t)s->sent[i] + s->failed[i];
 	if (!most)
@@ -122,7 +122,7 @@ static void print_plot(const struct state *s)
 			printf("  %8llu |", (unsigned long long)most);
 		else
 			printf("           |");
-		for (size_t i = 0; i < STATE_HOURS; i++) {
+		for (size_t i = 0; i < HEALTH_HOURS; i++) {
 			char cell = plot_cell(s, i, most, row);
 
 			printf("%c%c", cell, cell);
@@ -146,7 +146,7 @@ static void say_next(unsigned *n, const char *fmt, ...)
 	words_wrap(text, NEXT_MARGIN, NEXT_MARGIN);
 }
 
-static void advise_relay(const struct state *s, const struct queue_relay *r, struct conf *conf, unsigned *n)
+static void advise_relay(const struct health *s, const struct queue_relay *r, struct conf *conf, unsigned *n)
 {
 	struct conf_relay parsed;
 	struct error ignored;
@@ -181,7 +181,7 @@ static void advise_configuration(struct context *c, unsigned *n)
 		say_next(n, "%s: %s", root.text, root.mend);
 }
 
-static void advise(struct context *c, const struct state *s)
+static void advise(struct context *c, const struct health *s)
 {
 	unsigned n = 0;
 
@@ -196,7 +196,7 @@ static void advise(struct context *c, const struct state *s)
 		if (s->relays[i].cert_expires && left < EXPIRY_S && s->relays[i].last_ok)
 			say_next(&n, "the relay's certificate ends soon: tell its administrator");
 	}
-	if (health(s) == EX_UNAVAILABLE)
+	if (health_status(s) == EX_UNAVAILABLE)
 		say_next(&n, "nothing would send what waits: `outpost flush`; for good enable outpost's units, or "
 			 "without systemd: echo '*/10 * * * * root " SBINDIR "/sendmail -q' > /etc/cron.d/outpost");
 	if (s->totals.failed)
@@ -216,7 +216,7 @@ static void json_text(struct buf *b, const char *name, const char *value)
 	buf_addc(b, '"');
 }
 
-static void json_relays(struct buf *b, const struct state *s)
+static void json_relays(struct buf *b, const struct health *s)
 {
 	buf_adds(b, ", \"relays\": [");
 	for (size_t i = 0; i < s->nrelays; i++) {
@@ -236,14 +236,14 @@ static void json_relays(struct buf *b, const struct state *s)
 	buf_addc(b, ']');
 }
 
-static void print_json(const struct state *s)
+static void print_json(const struct health *s)
 {
 	struct buf b;
 
 	buf_init(&b, 1 << 20);
 	buf_addf(&b, "{\"health\": %d, \"flusher_running\": %s, \"queued\": %llu, \"held\": %llu, \"failed\": %llu, \"bytes\": %llu, "
 		 "\"oldest\": %lld, \"incoming\": %zu, \"corrupt\": %zu, \"sent_day\": %llu, \"failed_day\": %llu",
-		 health(s), s->running ? "true" : "false", (unsigned long long)s->totals.queued,
+		 health_status(s), s->running ? "true" : "false", (unsigned long long)s->totals.queued,
 		 (unsigned long long)s->totals.held, (unsigned long long)s->totals.failed, (unsigned long long)s->totals.bytes,
 		 (long long)(s->totals.oldest / US), s->incoming, s->corrupt, (unsigned long long)s->sent_day,
 		 (unsigned long long)s->failed_day);
@@ -265,7 +265,7 @@ static void print_unused_relay(struct context *c)
 		printf("  relay      by sender, none used yet\n");
 }
 
-static void print_screen(struct context *c, const struct state *s)
+static void print_screen(struct context *c, const struct health *s)
 {
 	printf("outpost %s on %s\n\n", PACKAGE_VERSION, conf_myhostname(c->conf));
 	print_flusher(s);
@@ -284,13 +284,13 @@ static void print_screen(struct context *c, const struct state *s)
 
 static int run(struct context *c)
 {
-	struct state *s = calloc(1, sizeof(*s));
+	struct health *s = calloc(1, sizeof(*s));
 	struct error err = {0};
 	int rc;
 
 	if (!s)
 		return EX_OSERR;
-	if (state_collect(c, s, &err) < 0) {
+	if (health_collect(c, s, &err) < 0) {
 		free(s);
 		return option_given(c, "quiet") ? error_exit(&err) : fail(&err);
 	}
@@ -298,7 +298,7 @@ static int run(struct context *c)
 		print_json(s);
 	else if (!option_given(c, "quiet"))
 		print_screen(c, s);
-	rc = health(s);
+	rc = health_status(s);
 	free(s);
 	return rc;
 }

@@ -19,7 +19,8 @@
 #include "outpost/check/explain.h"
 #include "outpost/check/check_report.h"
 #include "outpost/flusher/start_outpostd.h"
-#include "outpost/check/health.h"
+#include "submission/submission.h"
+#include "outpost/flusher/health.h"
 
 enum { PATIENCE_S = 120, LOOK_MS = 50, SAID_MAX = 16 << 10, EVENTS = 32 };
 
@@ -29,7 +30,7 @@ struct test {
 	const char *address, *sender;
 	char id[QUEUE_ID];
 	int64_t begun, begun_us;	/* monotonic ms, wall clock */
-	bool ended;
+	bool ended, relay_down;
 	int code;
 };
 
@@ -89,22 +90,19 @@ static int run_sendmail(const struct test *t, struct buf *said, struct error *er
 	return pid > 0 && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-/* "sendmail: queued as ID"; the drop knows a file only ("incoming/..."), then the id is found by the recipient. */
-static bool take_id(struct test *t, const char *said)
+/* sendmail prints the answer with its name before it. The drop knows no id: then it is found by the recipient. */
+static bool take_id(struct test *t, struct span said)
 {
-	static const char mark[] = "queued as ";
-	const char *p = strstr(said, mark);
-	size_t n;
+	static const char name[] = "sendmail: ";
+	struct span line;
 
-	if (!p)
-		return false;
-	p += sizeof(mark) - 1;
-	n = strspn(p, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789");
-	if (n == 0 || n >= sizeof(t->id))
-		return true;
-	memcpy(t->id, p, n);
-	t->id[n] = 0;
-	return true;
+	while (span_word(&said, "\n", &line)) {
+		size_t skip = line.n > strlen(name) && memcmp(line.p, name, strlen(name)) == 0 ? strlen(name) : 0;
+
+		if (submission_queued_id((struct span){line.p + skip, line.n - skip}, t->id, sizeof(t->id)))
+			return true;
+	}
+	return false;
 }
 
 static bool submit(struct test *t, struct error *err)
@@ -117,7 +115,7 @@ static bool submit(struct test *t, struct error *err)
 	buf_init(&said, SAID_MAX);
 	code = run_sendmail(t, &said, err);
 	words = span_trim((struct span){buf_str(&said), said.len});
-	if (code == EX_OK && take_id(t, buf_str(&said))) {
+	if (code == EX_OK && take_id(t, words)) {
 		report_linef(&t->r, REPORT_OK, "queued", NULL, *t->id ? "as %s" : "%s", *t->id ? t->id : "by outpost-drop");
 		ok = true;
 	} else if (code >= 0) {
@@ -183,52 +181,15 @@ static int look_at_events(struct test *t, struct queue *q, int64_t *key, struct 
 	return n < 0 ? -1 : 0;
 }
 
-static bool is_down(const struct queue_relay *r)
-{
-	return r->down_since && r->down_until > clock_wall_us();
-}
-
-static int say_down(void *arg, const struct queue_relay *r)
-{
-	struct test *t = arg;
-
-	if (!t->ended && is_down(r) && state_uses(t->c, r->nexthop))
-		say_reason(t, EX_TEMPFAIL, "waits", explain_kind(r->reason), r->text);
-	return 0;
-}
-
-/* 1: no relay of the route can be tried now; *first is the state of its first. */
-static int all_down(struct test *t, struct queue *q, struct queue_relay *first, struct error *err)
-{
-	struct conf_relay route[STATE_RELAYS];
-	struct error ignored;
-	int n = conf_relays(t->c->conf, route, STATE_RELAYS, &ignored);
-
-	for (int i = 0; i < n; i++) {
-		struct queue_relay r;
-
-		if (queue_relay_get(q, route[i].written, &r, err) < 0)
-			return -1;
-		if (!is_down(&r))
-			return 0;
-		if (i == 0)
-			*first = r;
-	}
-	return n > 0;
-}
-
 /* A relay that went down since we began, or was down, makes no event for the message: its own words say why. While another one may
  * still take it nothing is said. */
 static int look_at_relays(struct test *t, struct queue *q, struct error *err)
 {
-	struct queue_relay first = {0};
-	int rc;
+	struct queue_relay down;
+	int rc = health_no_way(t->c, q, clock_wall_us(), &down, err);
 
-	if (state_by_sender(t->c))
-		return queue_relay_list(q, say_down, t, err);
-	rc = all_down(t, q, &first, err);
 	if (rc == 1)
-		say_reason(t, EX_TEMPFAIL, "waits", explain_kind(first.reason), first.text);
+		say_reason(t, EX_TEMPFAIL, "waits", explain_kind(down.reason), down.text);
 	return rc < 0 ? -1 : 0;
 }
 
@@ -254,16 +215,11 @@ static int follow(struct test *t, struct error *err)
 	return rc;
 }
 
-struct down {
-	struct context *c;
-	bool found;
-};
-
 static int note_down(void *arg, const struct queue_relay *r)
 {
-	struct down *d = arg;
+	struct test *t = arg;
 
-	d->found |= is_down(r) && state_uses(d->c, r->nexthop);
+	t->relay_down |= health_is_down(r, clock_wall_us()) && health_uses_relay(t->c, r->nexthop);
 	return 0;
 }
 
@@ -272,14 +228,13 @@ static void nudge(struct test *t)
 {
 	static const char *const words[] = {"flush"};
 	struct error ignored = {0};
-	struct down down = {.c = t->c};
 	struct queue *q;
 
 	if (context_read_queue(t->c, &q, &ignored) < 0 || !q)
 		return;
-	queue_relay_list(q, note_down, &down, &ignored);
+	queue_relay_list(q, note_down, t, &ignored);
 	queue_close(q);
-	if (!down.found)
+	if (!t->relay_down)
 		return;
 	if (context_ask(t->c, words, 1, NULL, NULL, &ignored) < 0 && start_once(t->c, &ignored) == EX_OK)
 		context_ask(t->c, words, 1, NULL, NULL, &ignored);

@@ -18,10 +18,12 @@
 #include <unistd.h>
 
 #include "base/io.h"
+#include "base/trust.h"
 #include "base/log.h"
 #include "base/proc.h"
 #include "base/sock.h"
 #include "base/step.h"
+#include "control/control.h"
 
 enum { LOCK_WAIT_MS = 20 * 1000, LIFE_WAIT_MS = 1000, LINGER_MS = 1000, STOP_MS = 5 * 1000, LOOK_MS = 20 };
 
@@ -184,9 +186,12 @@ static void make_run_directory(const struct outpostd *d)
 
 static int start(struct outpostd *d, struct error *err)
 {
+	char path[PATH_MAX];
 	int n;
 
-	if (conf_load(d->conf_dir, &d->conf, err) < 0)
+	if (snprintf(path, sizeof(path), "%s/main.cf", d->conf_dir) >= (int)sizeof(path))
+		return error_set(err, REASON_CONFIG, "the name of the configuration directory is too long");
+	if (trust_become(path, err) < 0 || conf_load(d->conf_dir, &d->conf, err) < 0)
 		return -1;
 	n = snprintf(d->queue_dir, sizeof(d->queue_dir), "%s", conf_str(d->conf, P_queue_directory));
 	if (n >= (int)sizeof(d->queue_dir))
@@ -415,6 +420,8 @@ static int one_life(struct outpostd *d, int *report)
 			door_turn_away(d, &err);
 		give_queue_back(d);
 		free_all(d);
+		if (err.reason == REASON_FLUSHER_BUSY && d->foreground && (d->once || d->take_in))
+			return -CONTROL_EXIT_BUSY;
 		return -error_exit(&err);
 	}
 	attached(report, EX_OK);

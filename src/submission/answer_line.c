@@ -65,3 +65,16 @@ int submission_get_answer(const char *line, size_t n, struct error *answer)
 	text_clean(answer->text);
 	return 0;
 }
+
+bool submission_queued_id(struct span text, char *id, size_t size)
+{
+	size_t skip = strlen(SUBMISSION_QUEUED), n = 0;
+
+	if (text.n < skip || memcmp(text.p, SUBMISSION_QUEUED, skip) != 0)
+		return false;
+	text = (struct span){text.p + skip, text.n - skip};
+	while (n < text.n && n + 1 < size && (ascii_digit(text.p[n]) || (text.p[n] >= 'A' && text.p[n] <= 'Z')))
+		n++;
+	snprintf(id, size, "%.*s", n == text.n ? (int)n : 0, text.p);
+	return true;
+}

@@ -73,6 +73,11 @@ int submission_put_piece(struct buf *out, const char *p, size_t n);	/* any n; cu
 int submission_put_end(struct buf *out, uint64_t message_size);
 int submission_put_answer(struct buf *out, enum reason reason, const char *text);
 
+/* What the text of an accepted submission's answer begins with. */
+#define SUBMISSION_QUEUED "queued as "
+/* The queue ID in such a text; empty where outpost-drop took the message, which has none yet. False: the text is another. */
+bool submission_queued_id(struct span text, char *id, size_t size);
+
 /* Reads an answer line (without its newline). -1: not an answer. The reason may be missing: programs of an older version
  * do not write it. */
 int submission_get_answer(const char *line, size_t n, struct error *answer);

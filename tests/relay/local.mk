@@ -2,7 +2,7 @@
 noinst_PROGRAMS += relay
 relay_SOURCES = \
 	tests/relay/relay.c tests/relay/relay.h \
-	tests/relay/options.c \
+	tests/relay/flags.c \
 	tests/relay/pipe.c tests/relay/pipe.h \
 	tests/relay/conn.c \
 	tests/relay/flood.c \

@@ -170,7 +170,7 @@ bool auth_shows_secret(struct span mech);	/* to whoever sits at the other end */
 /* counters.c */
 void counters_write(const struct relay *r);
 
-/* options.c */
+/* flags.c */
 void options_parse(struct options *o, int argc, char **argv);
 
 int64_t now_us(void);

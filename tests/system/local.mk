@@ -28,6 +28,12 @@ lint: all
 	$(srcdir)/tests/lengths
 PHONY += lint
 EXTRA_DIST += tests/lengths
+
+# Which room includes which; test_tree.py looks for the same.
+includes:
+	$(PYTHON3) -B $(srcdir)/tests/system/includes.py $(srcdir)
+PHONY += includes
+
 # Stands in for outpostd: drives one agent over its frames.
 noinst_PROGRAMS += agentdrive judgereplies
 agentdrive_SOURCES = tests/system/agentdrive.c

@@ -95,7 +95,7 @@ class Service(Flusher):
     def test_second_one_is_told(self):
         self.configure(self.start_relay())
         self.start_outpostd()
-        done = self.run_program("outpostd", "-C", self.conf, "-f", "--once", code=75)
+        done = self.run_program("outpostd", "-C", self.conf, "-f", "--once", code=79)
         self.assertIn("flusher is at work", done.out + done.err + self.log_text())
 
     def test_who_waits_for_the_lock_can_be_stopped(self):

@@ -7,6 +7,7 @@ import subprocess
 import unittest
 
 import harness
+import includes
 
 SRC = harness.SRC
 BASE = "src/base"
@@ -23,6 +24,16 @@ FORBIDDEN_LIBRARIES = {
     "outpostd": ("libgnutls", "libgsasl", "libcurl"),
     "outpost-smtp": ("libsqlite3", "libcurl"),
     "outpost-token": ("libgsasl",),      # SQLite reads the JSON of token endpoints there, in memory
+}
+# Base names that stand in two folders for one thing seen from two sides.
+TWO_SIDES = {
+    "main": "every program",
+    "agent": "started in src/nexthop, living in src/smtp",
+    "claim": "the rows in queue, the transaction in src/outpostd",
+    "incoming": "its files in src/submission, who takes them in src/outpostd",
+    "session": "composed in src/nexthop, held in src/smtp",
+    "settle": "the rows in queue, the verdicts in src/outpostd",
+    "start_flusher": "by src/sendmail and by src/drop",
 }
 
 
@@ -66,6 +77,22 @@ class Includes(unittest.TestCase):
     def test_every_folder_is_known(self):
         found = {os.path.relpath(d, SRC) for d in glob.glob(SRC + "/src/*/")}
         self.assertEqual(found - {BASE, *ROOMS, *BRIDGES, *PROGRAMS}, set())
+
+    def test_no_circle(self):
+        """`make includes` prints the graph."""
+        self.assertEqual(includes.circles(includes.graph(SRC)), [])
+        self.assertEqual(includes.circles({"a": {"b": 1}, "b": {"c": 1}, "c": {"a": 1}, "d": {"a": 1}, "e": {}}), [("a", "b", "c")])
+
+    def test_no_folder_is_large(self):
+        self.assertEqual(includes.full(SRC), {})
+
+    def test_a_name_stands_for_one_thing(self):
+        """A base name is that of one module (x.c, x.h, x.def), program or script, in one folder."""
+        places = {}
+        paths = includes.sources(SRC, *includes.PLACES, "tests") + [os.path.relpath(p, SRC) for p in glob.glob(SRC + "/tests/*/*.py")]
+        for path in paths:
+            places.setdefault(os.path.basename(path).split(".")[0], set()).add(os.path.dirname(path))
+        self.assertEqual({name: at for name, at in places.items() if len(at) > 1 and name not in TWO_SIDES}, {})
 
     def test_config_first(self):
         for folder in (BASE, *ROOMS, *BRIDGES, *PROGRAMS):

@@ -6,7 +6,7 @@ UNIT_TESTS = \
 	tests/unit/test_channel \
 	tests/unit/test_conf \
 	tests/unit/test_control \
-	tests/unit/test_delivery \
+	tests/unit/test_delivery_frames \
 	tests/unit/test_dsn \
 	tests/unit/test_ehlo \
 	tests/unit/test_envelope \
@@ -29,6 +29,7 @@ UNIT_TESTS = \
 	tests/unit/test_rewrite \
 	tests/unit/test_sendmail \
 	tests/unit/test_submission \
+	tests/unit/test_trust \
 	tests/unit/test_verdict \
 	tests/unit/test_window \
 	tests/unit/test_wire

@@ -560,6 +560,7 @@ static void test_answers(void **state)
 	static const char *const bad[] = {"", "0", "0 2.0.0", "x 2.0.0 t", "0 2.0 t", "0 2.0.0.0 t", "256 2.0.0 t", "-1 2.0.0 t",
 					  "0 .2.0.0 t", "0 6.0.0 t", "0 2.0.1000 t", "0 2.000000000.0 t"};
 	struct error a;
+	char id[16];
 	struct buf b;
 
 	(void)state;
@@ -569,6 +570,11 @@ static void test_answers(void **state)
 	assert_int_equal(submission_get_answer(b.data, b.len - 1, &a), 0);
 	assert_int_equal(a.reason, REASON_NONE);
 	assert_string_equal(a.text, "queued as 0123");
+	assert_true(submission_queued_id(span_of(a.text), id, sizeof(id)));
+	assert_string_equal(id, "0123");
+	assert_true(submission_queued_id(span_of("queued as incoming/0123.msg (later)"), id, sizeof(id)));
+	assert_string_equal(id, "");
+	assert_false(submission_queued_id(span_of("not queued as 0123"), id, sizeof(id)));
 	buf_reset(&b);
 	assert_int_equal(submission_put_answer(&b, REASON_STORAGE_FULL, "two\nlines"), 0);
 	assert_string_equal(buf_str(&b), "75 4.3.1 storage-full two?lines\n");

@@ -23,7 +23,7 @@
 #include "conf/conf.h"
 #include "nexthop/tls_policy.h"
 #include "outpost/check/explain.h"
-#include "outpost/check/health.h"
+#include "outpost/flusher/health.h"
 #include "rules/rules.h"
 
 enum { SMALL_QUEUE = 64 << 20 };
@@ -421,7 +421,7 @@ static void queue_state(struct context *c, struct report *r)
 	struct statvfs fs;
 	struct queue *q;
 	bool whole;
-	size_t n = state_count_files(dir, "corrupt");
+	size_t n = health_count_files(dir, "corrupt");
 
 	if (c->own && access(dir, F_OK) < 0)
 		return;

@@ -8,9 +8,9 @@
 
 #include "control/control.h"
 #include "outpost/messages/select_messages.h"
-#include "outpost/check/health.h"
+#include "outpost/flusher/health.h"
 
-enum { PATIENCE_MS = 2000, ACTIVE_MAX = 100000, RELAYS = 16 };
+enum { PATIENCE_MS = 2000, ACTIVE_MAX = 100000 };
 
 static int take_id(void *arg, char prefix, const char *p, size_t n)
 {
@@ -67,49 +67,17 @@ static void take_reason(struct active *out, const char *text, const char *dsn)
 	snprintf(out->dsn, sizeof(out->dsn), "%s", dsn);
 }
 
-static bool is_down(const struct queue_relay *r)
-{
-	return r->down_since && r->down_until;
-}
-
-static int take_any_down(void *arg, const struct queue_relay *r)
-{
-	if (!is_down(r))
-		return 0;
-	take_reason(arg, r->text, r->dsn);
-	return -1;
-}
-
-/* All relays are down: the first one's words. Where the sender decides, any may be meant. */
-static void ask_relays(struct context *c, struct queue *q, const struct conf_relay *relays, int n, struct active *out)
-{
-	struct queue_relay first = {0}, r;
-	struct error ignored = {0};
-
-	if (state_by_sender(c)) {
-		queue_relay_list(q, take_any_down, out, &ignored);
-		return;
-	}
-	for (int i = 0; i < n; i++) {
-		if (queue_relay_get(q, relays[i].written, &r, &ignored) != 1 || !is_down(&r))
-			return;
-		if (i == 0)
-			first = r;
-	}
-	take_reason(out, first.text, first.dsn);
-}
-
 /* What a flusher would say if one ran. */
 static void ask_oneself(struct context *c, struct queue *q, struct active *out)
 {
-	struct conf_relay relays[RELAYS];
+	struct conf_relay relays[HEALTH_RELAYS];
+	struct queue_relay down;
 	struct error err = {0};
-	int n = conf_route(c->conf, relays, RELAYS, &err);
 
-	if (n < 0)
+	if (conf_route(c->conf, relays, HEALTH_RELAYS, &err) < 0)
 		take_reason(out, err.text, error_dsn(&err));
-	else if (q)
-		ask_relays(c, q, relays, n, out);
+	else if (q && health_no_way(c, q, 0, &down, &err) == 1)
+		take_reason(out, down.text, down.dsn);
 }
 
 void active_ask(struct context *c, struct queue *q, struct active *out)

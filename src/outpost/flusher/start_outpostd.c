@@ -1,7 +1,7 @@
 /* start_outpostd.c: starting outpostd --once and hearing why it would not. */
 #include "config.h"
 #include "outpost/flusher/start_outpostd.h"
-#include "outpost/check/health.h"
+#include "outpost/flusher/health.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -18,6 +18,7 @@
 #include "base/sock.h"
 #include "base/step.h"
 #include "base/text.h"
+#include "control/control.h"
 
 enum { PATIENCE_MS = 30000, LOOK_EVERY_MS = 20, TAKE_IN_MS = 1000, COMING_MS = 4000, LOOKS_BETWEEN = 15, WORDS_MAX = 64 << 10 };
 
@@ -50,6 +51,7 @@ static void last_words(struct buf *said, int status, struct error *err)
 {
 	struct span rest = {buf_str(said), said->len}, line, text = {"", 0};
 	int code = WIFEXITED(status) ? WEXITSTATUS(status) : EX_SOFTWARE;
+	enum reason reason = code == CONTROL_EXIT_BUSY ? REASON_FLUSHER_BUSY : reason_of_exit(code);
 
 	while (span_word(&rest, "\n", &line)) {
 		line = words_of(span_trim(line));
@@ -57,15 +59,14 @@ static void last_words(struct buf *said, int status, struct error *err)
 			text = line;
 	}
 	if (text.n > 0)
-		error_set(err, reason_of_exit(code), "%.*s", (int)text.n, text.p);
+		error_set(err, reason, "%.*s", (int)text.n, text.p);
 	else if (WIFSIGNALED(status))
-		error_set(err, reason_of_exit(code), "outpostd was ended by signal %d", WTERMSIG(status));
+		error_set(err, reason, "outpostd was ended by signal %d", WTERMSIG(status));
 	else
-		error_set(err, reason_of_exit(code), "outpostd ended with status %d without a word", code);
+		error_set(err, reason, "outpostd ended with status %d without a word", code);
 }
 
-/* Whether it is there: somebody listens at the admin socket. */
-static bool answers(struct context *c)
+bool start_answers(struct context *c)
 {
 	struct error ignored;
 	char path[4096];
@@ -89,13 +90,13 @@ static int wait_for(struct context *c, pid_t pid, int words, struct error *err)
 	int status, rc = EX_OK;
 
 	buf_init(&said, WORDS_MAX);
-	while (!answers(c)) {
+	while (!start_answers(c)) {
 		take_words(words, &said);
 		if (waitpid(pid, &status, WNOHANG) == pid) {
 			/* Another flusher may have been quicker: then it answers now. */
 			take_words(words, &said);
 			last_words(&said, status, err);
-			rc = answers(c) ? EX_OK : error_exit(err);
+			rc = start_answers(c) ? EX_OK : error_exit(err);
 			break;
 		}
 		if (deadline_over(until)) {
@@ -121,7 +122,7 @@ static bool knock(struct context *c)
 	if (fd < 0)
 		return false;
 	/* It is closed on us when outpostd could not be started. */
-	while (!(heard = answers(c)) && !deadline_over(until) && io_wait(fd, POLLIN, deadline_in_ms(LOOK_EVERY_MS)) == 0)
+	while (!(heard = start_answers(c)) && !deadline_over(until) && io_wait(fd, POLLIN, deadline_in_ms(LOOK_EVERY_MS)) == 0)
 		;
 	close(fd);
 	return heard;
@@ -132,7 +133,7 @@ int start_once(struct context *c, struct error *err)
 	int fds[2], rc;
 	pid_t pid;
 
-	if (answers(c) || knock(c))
+	if (start_answers(c) || knock(c))
 		return EX_OK;
 	if (pipe2(fds, O_CLOEXEC) < 0) {
 		error_sys(err, REASON_SYSTEM, "cannot make a pipe");
@@ -148,7 +149,7 @@ int start_once(struct context *c, struct error *err)
 
 static bool any_incoming(struct context *c)
 {
-	return state_count_files(conf_str(c->conf, P_queue_directory), "incoming") > 0;
+	return health_count_files(conf_str(c->conf, P_queue_directory), "incoming") > 0;
 }
 
 /* A flusher that answers takes them in itself, but for one that is leaving: it may be gone before it looks. One that has
@@ -162,7 +163,7 @@ void start_take_in(struct context *c)
 	pid_t pid;
 
 	while (any_incoming(c) && !deadline_over(until)) {
-		if (answers(c)) {
+		if (start_answers(c)) {
 			until = served ? until : deadline_in_ms(TAKE_IN_MS);
 			served = true;
 			poll(NULL, 0, LOOK_EVERY_MS);
@@ -171,7 +172,7 @@ void start_take_in(struct context *c)
 		pid = start(conf_dir(c->conf), true, -1, &ignored);
 		while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
 			;
-		if (pid <= 0 || !WIFEXITED(status) || WEXITSTATUS(status) != EX_TEMPFAIL)
+		if (pid <= 0 || !WIFEXITED(status) || WEXITSTATUS(status) != CONTROL_EXIT_BUSY)
 			return;
 		for (int i = 0; i < LOOKS_BETWEEN && any_incoming(c); i++)
 			poll(NULL, 0, LOOK_EVERY_MS);

@@ -4,6 +4,9 @@
 
 #include "outpost/command.h"
 
+/* Whether an outpostd listens at the admin socket. */
+bool start_answers(struct context *c);
+
 /* Starts `outpostd --once` under c's configuration (context_become came before) and waits until its admin socket
  * answers; one that is there already is enough. EX_OK, or the exit status it died with and its last words in *err. */
 int start_once(struct context *c, struct error *err);

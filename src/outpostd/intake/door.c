@@ -783,7 +783,7 @@ void door_committed(struct outpostd *d)
 			continue;
 		}
 		STEP("door-answer");
-		snprintf(text, sizeof(text), "queued as %s", c->id);
+		snprintf(text, sizeof(text), SUBMISSION_QUEUED "%s", c->id);
 		client_answer(c, REASON_NONE, text);
 	}
 }

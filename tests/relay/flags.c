@@ -1,4 +1,4 @@
-/* options.c: the command line. */
+/* flags.c: the command line. */
 #include "config.h"
 
 #include <stdio.h>

@@ -4,17 +4,17 @@
 
 #include "outpost/command.h"
 
-enum { STATE_HOURS = 24, STATE_RELAYS = 16 };
+enum { HEALTH_HOURS = 24, HEALTH_RELAYS = 16 };
 
-struct state {
+struct health {
 	bool running;			/* an outpostd answers */
 	bool timer;			/* something would start one */
 	bool by_sender;			/* the sender decides which relay, or which login */
 	int64_t now;			/* us */
 	struct queue_totals totals;
-	uint32_t sent[STATE_HOURS], failed[STATE_HOURS];	/* recipients per hour, the newest last */
+	uint32_t sent[HEALTH_HOURS], failed[HEALTH_HOURS];	/* recipients per hour, the newest last */
 	uint64_t sent_day, failed_day, sent_ever, failed_ever;
-	struct queue_relay relays[STATE_RELAYS];
+	struct queue_relay relays[HEALTH_RELAYS];
 	size_t nrelays;
 	size_t corrupt, incoming;	/* files */
 	bool full;			/* the queue's disk: what comes in next may be refused */
@@ -22,15 +22,20 @@ struct state {
 };
 
 /* Whether the sender decides about the relay, or about the login there. */
-bool state_by_sender(struct context *c);
+bool health_by_sender(struct context *c);
 
 /* Whether mail may go by this relay (its key in the queue) as main.cf stands; what an earlier one named is history. */
-bool state_uses(struct context *c, const char *nexthop);
+bool health_uses_relay(struct context *c, const char *nexthop);
+
+/* Whether a relay is down, and not to be tried before `after` (us). */
+bool health_is_down(const struct queue_relay *r, int64_t after);
+/* 1: nothing can be sent, since all relays of the route are down, or, where the sender decides, one of them; *which is the first. */
+int health_no_way(struct context *c, struct queue *q, int64_t after, struct queue_relay *which, struct error *err);
 
 /* Becomes the queue's owner and reads all of it. */
-int state_collect(struct context *c, struct state *s, struct error *err);
+int health_collect(struct context *c, struct health *s, struct error *err);
 
 /* Entries of DIR/SUB that do not begin with a dot; 0 when it can't be read. */
-size_t state_count_files(const char *dir, const char *sub);
+size_t health_count_files(const char *dir, const char *sub);
 
 #endif

@@ -1,5 +1,5 @@
 #include "config.h"
-#include "outpost/check/health.h"
+#include "outpost/flusher/health.h"
 
 #include <dirent.h>
 #include <limits.h>
@@ -10,11 +10,12 @@
 
 #include "base/deadline.h"
 #include "base/sock.h"
+#include "outpost/flusher/start_outpostd.h"
 #include "submission/incoming.h"
 
 enum { FULL_BYTES = 1 << 20 };
 
-size_t state_count_files(const char *dir, const char *sub)
+size_t health_count_files(const char *dir, const char *sub)
 {
 	bool incoming = strcmp(sub, INCOMING_DIR) == 0;	/* where not all is mail */
 	char path[PATH_MAX];
@@ -29,20 +30,6 @@ size_t state_count_files(const char *dir, const char *sub)
 	if (d)
 		closedir(d);
 	return n;
-}
-
-static bool is_running(struct context *c)
-{
-	struct error ignored;
-	char path[4096];
-	int fd;
-
-	if (context_admin_path(c, path, sizeof(path), &ignored) < 0)
-		return false;
-	fd = sock_connect(path, deadline_in_ms(2000));
-	if (fd >= 0)
-		close(fd);
-	return fd >= 0;
 }
 
 /* Whether a service manager or cron would start a flusher. */
@@ -66,17 +53,17 @@ static bool has_timer(const struct context *c)
 	return false;
 }
 
-bool state_by_sender(struct context *c)
+bool health_by_sender(struct context *c)
 {
 	return *conf_str(c->conf, P_sender_dependent_relayhost_maps) || conf_bool(c->conf, P_smtp_sender_dependent_authentication);
 }
 
 /* The key is the relay as written; where the login depends on the sender that follows, behind a blank. */
-bool state_uses(struct context *c, const char *nexthop)
+bool health_uses_relay(struct context *c, const char *nexthop)
 {
-	struct conf_relay relays[STATE_RELAYS];
+	struct conf_relay relays[HEALTH_RELAYS];
 	struct error ignored;
-	int n = conf_relays(c->conf, relays, STATE_RELAYS, &ignored);
+	int n = conf_relays(c->conf, relays, HEALTH_RELAYS, &ignored);
 
 	if (*conf_str(c->conf, P_sender_dependent_relayhost_maps))
 		return true;
@@ -89,16 +76,62 @@ bool state_uses(struct context *c, const char *nexthop)
 	return false;
 }
 
+bool health_is_down(const struct queue_relay *r, int64_t after)
+{
+	return r->down_since && r->down_until > after;
+}
+
+struct any_down {
+	struct context *c;
+	int64_t after;
+	struct queue_relay *which;
+	bool found;
+};
+
+static int take_any_down(void *arg, const struct queue_relay *r)
+{
+	struct any_down *any = arg;
+
+	if (any->found || !health_is_down(r, any->after) || !health_uses_relay(any->c, r->nexthop))
+		return 0;
+	*any->which = *r;
+	any->found = true;
+	return 0;
+}
+
+int health_no_way(struct context *c, struct queue *q, int64_t after, struct queue_relay *which, struct error *err)
+{
+	struct any_down any = {c, after, which, false};
+	struct conf_relay route[HEALTH_RELAYS];
+	struct error ignored;
+	int n;
+
+	if (health_by_sender(c))
+		return queue_relay_list(q, take_any_down, &any, err) < 0 ? -1 : any.found;
+	n = conf_relays(c->conf, route, HEALTH_RELAYS, &ignored);
+	for (int i = 0; i < n; i++) {
+		struct queue_relay r;
+
+		if (queue_relay_get(q, route[i].written, &r, err) < 0)
+			return -1;
+		if (!health_is_down(&r, after))
+			return 0;
+		if (i == 0)
+			*which = r;
+	}
+	return n > 0;
+}
+
 struct collect {
 	struct context *c;
-	struct state *s;
+	struct health *s;
 };
 
 static int take_relay(void *arg, const struct queue_relay *r)
 {
 	struct collect *to = arg;
 
-	if (to->s->nrelays < STATE_RELAYS && state_uses(to->c, r->nexthop))
+	if (to->s->nrelays < HEALTH_RELAYS && health_uses_relay(to->c, r->nexthop))
 		to->s->relays[to->s->nrelays++] = *r;
 	return 0;
 }
@@ -110,9 +143,9 @@ static bool is_full(const char *dir)
 	return statvfs(dir, &fs) == 0 && (uint64_t)fs.f_bavail * fs.f_frsize < FULL_BYTES;
 }
 
-int state_collect(struct context *c, struct state *s, struct error *err)
+int health_collect(struct context *c, struct health *s, struct error *err)
 {
-	struct conf_relay relays[STATE_RELAYS];
+	struct conf_relay relays[HEALTH_RELAYS];
 	const char *dir;
 	struct queue *q;
 	int rc = 0;
@@ -123,22 +156,22 @@ int state_collect(struct context *c, struct state *s, struct error *err)
 	dir = conf_str(c->conf, P_queue_directory);
 	if (conf_readable(c->conf, &s->no_route) < 0)
 		s->no_route.reason = REASON_CONFIG;
-	else if (conf_route(c->conf, relays, STATE_RELAYS, &s->no_route) >= 0)
+	else if (conf_route(c->conf, relays, HEALTH_RELAYS, &s->no_route) >= 0)
 		s->no_route.reason = REASON_NONE;
-	s->running = is_running(c);
+	s->running = start_answers(c);
 	s->timer = has_timer(c);
-	s->by_sender = state_by_sender(c);
+	s->by_sender = health_by_sender(c);
 	s->full = is_full(dir);
-	s->corrupt = state_count_files(dir, "corrupt");
-	s->incoming = state_count_files(dir, "incoming");
+	s->corrupt = health_count_files(dir, "corrupt");
+	s->incoming = health_count_files(dir, "incoming");
 	if (!q)
 		return 0;
-	if (queue_totals(q, &s->totals, err) < 0 || queue_rates(q, s->now, STATE_HOURS, s->sent, s->failed, err) < 0 ||
+	if (queue_totals(q, &s->totals, err) < 0 || queue_rates(q, s->now, HEALTH_HOURS, s->sent, s->failed, err) < 0 ||
 	    queue_counters(q, &s->sent_ever, &s->failed_ever, err) < 0 ||
 	    queue_relay_list(q, take_relay, &(struct collect){c, s}, err) < 0)
 		rc = -1;
 	queue_close(q);
-	for (size_t i = 0; i < STATE_HOURS; i++) {
+	for (size_t i = 0; i < HEALTH_HOURS; i++) {
 		s->sent_day += s->sent[i];
 		s->failed_day += s->failed[i];
 	}
