@@ -19,5 +19,6 @@ libbase_a_SOURCES = \
 	src/base/log.c src/base/log.h \
 	src/base/proc.c src/base/proc.h \
 	src/base/sandbox.c src/base/sandbox_calls.c src/base/sandbox.h \
-	src/base/step.c src/base/step.h
+	src/base/step.c src/base/step.h \
+	src/base/trust.c src/base/trust.h
 libbase_a_CPPFLAGS = $(AM_CPPFLAGS) $(SECCOMP_CFLAGS)

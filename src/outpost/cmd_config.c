@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -238,7 +239,7 @@ static int edit(struct context *c)
 {
 	struct buf old, text;
 	struct error err = {0};
-	char path[4200];
+	char path[4200], real[PATH_MAX];
 	int rc;
 
 	if (access(c->dir, W_OK) < 0 && errno == EACCES) {
@@ -246,6 +247,8 @@ static int edit(struct context *c)
 		return fail(&err);
 	}
 	snprintf(path, sizeof(path), "%s/main.cf", c->dir);
+	if (realpath(path, real)) /* a link stays: what it leads to is edited */
+		snprintf(path, sizeof(path), "%s", real);
 	buf_init(&old, LIMIT_CONF_FILE);
 	buf_init(&text, LIMIT_CONF_FILE);
 	rc = edit_text(c, path, &old, &text, &err);

@@ -23,7 +23,7 @@
 #include "conf/conf.h"
 #include "nexthop/tls_policy.h"
 #include "outpost/check/explain.h"
-#include "outpost/check/health.h"
+#include "outpost/flusher/health.h"
 #include "rules/rules.h"
 
 enum { SMALL_QUEUE = 64 << 20 };
