@@ -136,13 +136,6 @@ static void text_recipients(struct buf *out, const struct listing_row *r)
 	}
 }
 
-void listing_text_row(struct buf *out, const struct listing_row *r)
-{
-	text_begin(out, r);
-	text_recipients(out, r);
-	listing_end(out, false);
-}
-
 void listing_text_foot(struct buf *out, const struct listing_totals *t)
 {
 	if (!t->messages)
@@ -204,13 +197,6 @@ static void json_recipients(struct buf *out, const struct listing_row *r)
 			buf_adds(out, ", ");
 		json_recipient(out, &r->recipients[i], r->masked);
 	}
-}
-
-void listing_json_row(struct buf *out, const struct listing_row *r)
-{
-	json_begin(out, r);
-	json_recipients(out, r);
-	listing_end(out, true);
 }
 
 /* ---- pieces of either */
