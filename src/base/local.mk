@@ -12,10 +12,11 @@ libbase_a_SOURCES = \
 	src/base/random.c src/base/random.h \
 	src/base/text.h \
 	src/base/array.c src/base/array.h \
-	src/base/spool.c src/base/spool.h \
 	src/base/deadline.c src/base/deadline.h \
 	src/base/frame.c src/base/frame.h \
 	src/base/io.c src/base/io.h \
+	src/base/spill.c src/base/spill.h \
+	src/base/string_set.c src/base/string_set.h \
 	src/base/fs.c src/base/fs.h \
 	src/base/sock.c src/base/sock.h \
 	src/base/log.c src/base/log.h \

@@ -23,7 +23,7 @@ void input_init(struct input *in, bool dots, bool stuffed)
 	memset(in, 0, sizeof(*in));
 	buf_init(&in->header, LIMIT_HEADER);
 	buf_init(&in->line, LIMIT_HEADER);
-	spool_init(&in->body, NULL);
+	spill_init(&in->body, NULL);
 	in->dots = dots || stuffed;
 	in->stuffed = stuffed;
 	in->first = in->at_start = in->utf8 = in->crlf = true;
@@ -33,17 +33,7 @@ void input_free(struct input *in)
 {
 	buf_free(&in->header);
 	buf_free(&in->line);
-	spool_free(&in->body);
-}
-
-void input_reset(struct input *in)
-{
-	bool dots = in->dots, stuffed = in->stuffed;
-	uint64_t limit = in->limit;
-
-	input_free(in);
-	input_init(in, dots, stuffed);
-	in->limit = limit;
+	spill_free(&in->body);
 }
 
 /* ---- the body */
@@ -70,16 +60,17 @@ static int body(struct input *in, const char *p, size_t n, struct error *err)
 {
 	if (!n)
 		return 0;
-	if (in->limit && spool_size(&in->body) + n > in->limit)
+	if (in->limit && spill_size(&in->body) + n > in->limit)
 		return error_set(err, REASON_TOO_LARGE, "the message is larger than message_size_limit (%llu bytes)",
 				 (unsigned long long)in->limit);
 	look(in, p, n);
-	return spool_add(&in->body, p, n, err);
+	return spill_add(&in->body, p, n, err);
 }
 
 /* ---- the header */
 
-/* From here on all is body. A header without a single field that mail uses was none: its first line is somebody's text. */
+/* From here on all is body. A header without a single field that mail uses was none: its first line is somebody's
+ * text. */
 static int begin_body(struct input *in, bool empty_line, struct error *err)
 {
 	in->in_body = true;
@@ -93,8 +84,8 @@ static int begin_body(struct input *in, bool empty_line, struct error *err)
 	return 0;
 }
 
-/* Programs write here-documents with all their lines indented. Where the first line of all is an indented field that mail
- * uses, its blanks are taken off every line of the header. */
+/* Programs write here-documents with all their lines indented. Where the first line of all is an indented field that
+ * mail uses, its blanks are taken off every line of the header. */
 static size_t indentation(const char *p, size_t n)
 {
 	size_t blanks = 0, colon;
@@ -243,8 +234,8 @@ static int put_crs(struct input *in, size_t n, struct error *err)
 	return put_blanks(in, n, err);
 }
 
-/* Where a message's lines end with CR LF, "\n.\n" is text that a program passed on as somebody gave it: were it the end, what
- * follows would be read as commands. */
+/* Where a message's lines end with CR LF, "\n.\n" is text that a program passed on as somebody gave it: were it the
+ * end, what follows would be read as commands. */
 static void note_line_end(struct input *in, bool crlf)
 {
 	in->strict = in->any_line ? in->strict : crlf;

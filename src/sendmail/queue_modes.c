@@ -63,31 +63,6 @@ static int ask_door(struct place *p, const char *const *words, size_t n, struct 
 	return rc;
 }
 
-/* -bP wants the number alone: it stands in the last line, "-- 4 Kbytes in 2 Requests." */
-static int count_line(void *arg, char prefix, const char *p, size_t n)
-{
-	struct span rest = {p, n}, word;
-
-	if (prefix != '>' || n < 3 || memcmp(p, "-- ", 3) != 0)
-		return 0;
-	for (int i = 0; i < 5 && span_word(&rest, " ", &word); i++)
-		;
-	text_u64(word, UINT64_MAX, arg);
-	return 0;
-}
-
-static int ask_count(struct place *p, struct error *answer, struct error *err)
-{
-	const char *words[] = {"mailq"};
-	uint64_t count = 0;
-	struct control_sink sink = {&count, count_line};
-	int rc = control_ask(p->door, words, 1, &sink, deadline_in_ms(PATIENCE_MS), answer, err);
-
-	if (rc == 0)
-		printf("Total requests: %llu\n", (unsigned long long)count);
-	return rc;
-}
-
 static bool may_start(const struct place *p)
 {
 	return geteuid() == 0 || p->own;
@@ -106,7 +81,8 @@ static int ask_until(struct place *p, const struct options *o, question ask, dea
 }
 
 /* Nobody is at the system's door, and the caller may not start outpostd: outpost-drop does. Another flusher that is
- * coming up makes that fail, and then answers as well; one that is leaving makes it fail, and then another can start. */
+ * coming up makes that fail, and then answers as well; one that is leaving makes it fail, and then another can
+ * start. */
 static int ask_started(struct place *p, const struct options *o, question ask, struct error *answer, struct error *err)
 {
 	deadline until = deadline_in_ms(START_MS);
@@ -117,10 +93,13 @@ static int ask_started(struct place *p, const struct options *o, question ask, s
 	do {
 		why = (struct error){0};
 		started = wake_flusher(&why) == 0;
-		rc = ask_until(p, o, ask, deadline_in_ms(started || error_exit(&why) == EX_TEMPFAIL ? AGAIN_MS : 0), answer, err);
-	} while (rc < 0 && error_exit(err) == EX_UNAVAILABLE && (started || error_exit(&why) == EX_TEMPFAIL) && !deadline_over(until));
+		rc = ask_until(p, o, ask, deadline_in_ms(started || error_exit(&why) == EX_TEMPFAIL ? AGAIN_MS : 0),
+			       answer, err);
+	} while (rc < 0 && error_exit(err) == EX_UNAVAILABLE && (started || error_exit(&why) == EX_TEMPFAIL) &&
+		 !deadline_over(until));
 	if (rc < 0 && !started)
-		error_set(err, REASON_UNAVAILABLE, "no outpostd answers at %s, and none could be started: %s", p->door, why.text);
+		error_set(err, REASON_UNAVAILABLE, "no outpostd answers at %s, and none could be started: %s", p->door,
+			  why.text);
 	return rc;
 }
 
@@ -133,9 +112,10 @@ static int ask_anyhow(struct place *p, const struct options *o, question ask, st
 
 static int list(struct place *p, const struct options *o, struct error *answer, struct error *err)
 {
-	const char *words[] = {"mailq", "json"};
+	bool count = o->mode == MODE_COUNT;
+	const char *words[] = {"mailq", count ? "count" : "json"};
 
-	return o->mode == MODE_COUNT ? ask_count(p, answer, err) : ask_door(p, words, o->json ? 2 : 1, answer, err);
+	return ask_door(p, words, count || o->json ? 2 : 1, answer, err);
 }
 
 int ask_list(struct place *p, const struct options *o)
@@ -203,10 +183,12 @@ int ask_flush(struct place *p, const struct options *o)
 	int rc;
 
 	if (o->flush == 'T')
-		fprintf(stderr, "sendmail: -q%s: the queue is run once; outpostd runs it at its own times (minimal_backoff_time)\n",
+		fprintf(stderr, "sendmail: -q%s: the queue is run once; outpostd runs it at its own times "
+				"(minimal_backoff_time)\n",
 			o->flush_arg);
 	if (o->flush == 'G')
-		fprintf(stderr, "sendmail: -qG%s: there are no queue groups here; all of the queue is run\n", o->flush_arg);
+		fprintf(stderr, "sendmail: -qG%s: there are no queue groups here; all of the queue is run\n",
+			o->flush_arg);
 	rc = ask_anyhow(p, o, wake, &answer, &err);
 	if (rc < 0 && error_exit(&err) == EX_UNAVAILABLE && may_start(p) && selects(o))
 		rc = wake_started(p, o, &answer, &err);

@@ -47,27 +47,26 @@ struct handing {
 	struct buf out;		/* encoded, not sent */
 	struct buf answer;	/* received */
 	bool gone;		/* the other side closed */
-	int broken;		/* errno of a send that failed on our side; what the other then says of half a submission is no verdict */
+	/* errno of a send that failed on our side; what the other then says of half a submission is no verdict */
+	int broken;
 	bool drop;		/* it reads to the end of its input */
 };
 
 static int encode_envelope(struct handing *h, struct error *err)
 {
 	struct letter *l = h->l;
-	struct submission s = {.sender = l->sender, .nrecipients = l->recipients.n, .envid = l->envid, .ret = l->ret,
+	size_t n = recipients_count(&l->recipients);
+	struct submission s = {.sender = l->sender, .nrecipients = n, .envid = l->envid, .ret = l->ret,
 			       .body = l->eight_bit ? '8' : '7', .smtputf8 = l->smtputf8, .queue_only = l->queue_only,
 			       .header_size = (uint32_t)l->header.len};
-	struct submission_recipient *v = calloc(l->recipients.n ? l->recipients.n : 1, sizeof(*v));
+	struct submission_recipient *v = calloc(n ? n : 1, sizeof(*v));
 	int rc;
 
 	if (!v)
 		return error_set(err, REASON_TEMPORARY, "out of memory");
-	for (size_t i = 0; i < l->recipients.n; i++) {
-		const struct recipient *r = &l->recipients.v[i];
-
+	for (size_t i = 0; i < n; i++)
 		v[i] = (struct submission_recipient){recipients_get(&l->recipients, i),
-						     r->orcpt ? l->recipients.text.data + r->orcpt : NULL, r->notify};
-	}
+						     recipients_orcpt(&l->recipients, i), l->recipients.v[i].notify};
 	s.recipients = v;
 	rc = random_bytes(s.token, sizeof(s.token)) < 0 ? error_sys(err, REASON_SYSTEM, "no random numbers")
 							: submission_put_envelope(&h->envelope, &s, err);
@@ -127,10 +126,10 @@ static int flush(struct handing *h)
 
 static int send_pieces(struct handing *h, char *piece, size_t most, struct error *err)
 {
-	uint64_t at = 0, size = spool_size(&h->l->in.body);
+	uint64_t at = 0, size = spill_size(&h->l->in.body);
 
 	while (at < size) {
-		ssize_t n = spool_read(&h->l->in.body, at, piece, most, err);
+		ssize_t n = spill_read(&h->l->in.body, at, piece, most, err);
 
 		if (n <= 0)
 			return -2;
@@ -146,7 +145,7 @@ static int send_pieces(struct handing *h, char *piece, size_t most, struct error
 /* As large as it need be, and not on the stack, each page of which would be touched for a message of one. */
 static int send_body(struct handing *h, struct error *err)
 {
-	uint64_t size = spool_size(&h->l->in.body);
+	uint64_t size = spill_size(&h->l->in.body);
 	size_t most = size && size < PIECE ? (size_t)size : PIECE;
 	char *piece = malloc(most);
 	int rc;
@@ -161,7 +160,7 @@ static int send_body(struct handing *h, struct error *err)
 /* 0: all of it went out; -1: it did not; -2: our own fault, *err. */
 static int send_all(struct handing *h, struct error *err)
 {
-	uint64_t size = h->l->header.len + spool_size(&h->l->in.body);
+	uint64_t size = h->l->header.len + spill_size(&h->l->in.body);
 	int rc;
 
 	buf_reset(&h->out);
@@ -277,8 +276,8 @@ static bool may_retry(struct handing *h, int *pause)
 	return !deadline_over(h->until);
 }
 
-/* The drop reads no configuration, and whoever takes its files in would only set this one aside. He knows the user, and by then
- * nothing of this process: so no group counts that is not the user's. */
+/* The drop reads no configuration, and whoever takes its files in would only set this one aside. He knows the user, and
+ * by then nothing of this process: so no group counts that is not the user's. */
 static int may_submit(const struct place *p, struct error *err)
 {
 	bool failed;
@@ -289,7 +288,8 @@ static int may_submit(const struct place *p, struct error *err)
 
 	if (p->conf_error.reason)
 		return 0;
-	if (pw && strchr(conf_str(p->conf, P_authorized_submit_users), '%') && getgrouplist(pw->pw_name, pw->pw_gid, groups, &n) >= 0)
+	if (pw && strchr(conf_str(p->conf, P_authorized_submit_users), '%') &&
+	    getgrouplist(pw->pw_name, pw->pw_gid, groups, &n) >= 0)
 		who.ngroups = (size_t)n;
 	may = conf_names_user(p->conf, P_authorized_submit_users, &who);
 	if (may > 0)
@@ -330,7 +330,8 @@ int hand_over(const struct place *p, struct letter *l, struct error *answer)
 		if (what == NOBODY)
 			drop_instead(&h, answer);
 		else if (what == LOST)
-			error_set(answer, REASON_TIMEOUT, "outpostd took the message but did not answer in time: it may be queued");
+			error_set(answer, REASON_TIMEOUT,
+				  "outpostd took the message but did not answer in time: it may be queued");
 	}
 	buf_free(&h.envelope);
 	buf_free(&h.out);

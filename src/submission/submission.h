@@ -45,6 +45,9 @@
 /* NOTIFY bits; 0 is "not said". */
 enum { DSN_NEVER = 1, DSN_SUCCESS = 2, DSN_FAILURE = 4, DSN_DELAY = 8 };
 
+/* NOTIFY as a list of words, separated by commas or blanks: false when it is none, or NEVER stands beside another. */
+bool submission_notify(struct span list, unsigned *bits);
+
 struct submission_recipient {
 	const char *address;
 	const char *orcpt;	/* NULL: none */
@@ -72,11 +75,12 @@ int submission_put_answer(struct buf *out, enum reason reason, const char *text)
 
 /* What the text of an accepted submission's answer begins with. */
 #define SUBMISSION_QUEUED "queued as "
-/* The queue ID in such a text; empty where outpost-drop took the message, which has none yet. False: the text is another. */
+/* The queue ID in such a text; empty where outpost-drop took the message, which has none yet. False: the text is
+ * another. */
 bool submission_queued_id(struct span text, char *id, size_t size);
 
-/* Reads an answer line (without its newline). -1: not an answer. The reason may be missing: programs of an older version
- * do not write it. */
+/* Reads an answer line (without its newline). -1: not an answer. The reason may be missing: programs of an older
+ * version do not write it. */
 int submission_get_answer(const char *line, size_t n, struct error *answer);
 
 /* ---- Decoder: strict, incremental; the only one. */

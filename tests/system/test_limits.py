@@ -41,7 +41,7 @@ class Limits(harness.SystemTest):
         self.assertGreater(time.monotonic() - start, 1.9)
         relay.wait_messages(3)
 
-    def test_a_delay_outlives_a_restart(self):
+    def test_rate_delay_outlives_a_restart(self):
         relay = self.start_relay()
         self.configure(relay, smtp_destination_rate_delay="60s")
         for _ in range(2):

@@ -12,7 +12,7 @@ struct client;
 
 struct question {
 	const struct verb *verb;
-	bool json, head, all;		/* mailq; all: may see all users' */
+	bool json, count, head, all;	/* mailq; all: may see all users' */
 	int64_t key;
 	char pick;			/* wake: 'I' id, 'R' recipient, 'S' sender holds text; 0: everything */
 	bool not;

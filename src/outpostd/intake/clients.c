@@ -60,7 +60,7 @@ int client_new(struct outpostd *d, int fd, uid_t uid, gid_t gid, bool admin)
 	c->whole = c->heard + conf_seconds(d->conf, P_door_time_limit) * 1000;
 	buf_init(&c->in, LIMIT_ADDRESS * 4);
 	buf_init(&c->out, 64 << 20); /* a listing of one message with all its recipients must fit */
-	spool_init(&c->body, d->queue_dir);
+	spill_init(&c->body, d->queue_dir);
 	if (loop_add(&d->loop, &c->watch) < 0) {
 		free(c);
 		return -1;
@@ -90,7 +90,7 @@ void client_close(struct client *c)
 	loop_remove(&d->loop, &c->watch);
 	quarantine_close(d, c->watch.fd, c->uid);
 	submission_decoder_free(c->decoder);
-	spool_free(&c->body);
+	spill_free(&c->body);
 	buf_free(&c->in);
 	buf_free(&c->out);
 	free(c);
@@ -177,13 +177,8 @@ static bool bytes_fit(const struct client *c)
 		return true;
 	for (const struct client *o = c->d->clients.first; o; o = o->next)
 		if (o->uid == c->uid)
-			n += spool_size(&o->body);
+			n += spill_size(&o->body);
 	return n <= (uint64_t)conf_int(c->d->conf, P_door_byte_limit_per_user);
-}
-
-static int add_to_body(void *arg, const char *p, size_t n, struct error *err)
-{
-	return spool_add(arg, p, n, err);
 }
 
 static void client_decode(struct client *c, const char *p, size_t n)
@@ -217,7 +212,7 @@ static bool begin_submission(struct client *c)
 	limit = (uint64_t)conf_int(c->d->conf, P_message_size_limit);
 	user_of(c->d, c->uid, &c->who);
 	may = client_allowed(c, P_authorized_submit_users);
-	c->decoder = may > 0 ? submission_decoder_new(limit, add_to_body, &c->body) : NULL;
+	c->decoder = may > 0 ? submission_decoder_new(limit, spill_add, &c->body) : NULL;
 	if (may < 0)
 		client_answer(c, REASON_TEMPORARY, "your name cannot be looked up for authorized_submit_users");
 	else if (!may)

@@ -13,7 +13,7 @@
 #include "base/buf.h"
 #include "base/deadline.h"
 #include "base/error.h"
-#include "base/spool.h"
+#include "base/spill.h"
 #include "outpostd/host/user_lookup.h"
 #include "outpostd/loop.h"
 #include "queue/queue.h"
@@ -39,7 +39,7 @@ struct client {
 	int64_t heard;			/* monotonic ms of its last bytes */
 	struct buf in, out;
 	struct submission_decoder *decoder;
-	struct spool body;
+	struct spill body;
 	struct user who;		/* of a submission */
 	/* submissions.c */
 	struct client *ready;		/* the next whose submission is complete */

@@ -74,7 +74,7 @@ bool submissions_gather(struct outpostd *d)
 static long read_body(void *arg, char *p, size_t n, struct error *err)
 {
 	struct client *c = arg;
-	ssize_t got = spool_read(&c->body, c->offset, p, n, err);
+	ssize_t got = spill_read(&c->body, c->offset, p, n, err);
 
 	if (got > 0)
 		c->offset += (uint64_t)got;
