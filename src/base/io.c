@@ -222,14 +222,22 @@ static int write_and_sync(int fd, const char *path, const void *p, size_t n, mod
 	return 0;
 }
 
-static int sync_parent(const char *path)
+int io_sync_parent(const char *path)
 {
 	char dir[4096];
-	const char *slash = strrchr(path, '/');
+	char *slash;
+	size_t n;
 
+	if (snprintf(dir, sizeof(dir), "%s", path) >= (int)sizeof(dir)) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	for (n = strlen(dir); n > 1 && dir[n - 1] == '/'; n--)
+		dir[n - 1] = '\0';
+	slash = strrchr(dir, '/');
 	if (!slash)
 		return io_sync(".");
-	snprintf(dir, sizeof(dir), "%.*s", slash == path ? 1 : (int)(slash - path), path);
+	slash[slash == dir ? 1 : 0] = '\0';
 	return io_sync(dir);
 }
 
@@ -252,7 +260,7 @@ int io_replace_file(const char *path, const void *p, size_t n, mode_t mode, stru
 		unlink(tmp);
 		return -1;
 	}
-	if (sync_parent(path) < 0)
+	if (io_sync_parent(path) < 0)
 		return error_sys(err, REASON_IO, "cannot sync the directory of %s", path);
 	return 0;
 }

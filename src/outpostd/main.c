@@ -17,6 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/inherited.h"
 #include "base/io.h"
 #include "base/log.h"
 #include "base/proc.h"
@@ -445,8 +446,8 @@ int main(int argc, char **argv)
 	}
 	proc_settle();
 	hold_hangups();
-	if (d.once && !d.foreground)
-		proc_level();
+	if (d.once || d.take_in)
+		inherited_reset(); /* started by a user's command; what a service manager sets stays */
 	make_absolute(&d);
 	if (!d.foreground && detach(&report) < 0) {
 		fprintf(stderr, "outpostd: cannot go into the background: %s\n", strerror(errno));
