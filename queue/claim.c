@@ -198,11 +198,6 @@ int queue_next_user(struct queue *q, int64_t after, int64_t now, bool force, uin
 	return rc;
 }
 
-int queue_next_due(struct queue *q, int64_t *when, struct error *err)
-{
-	return queue_due_after(q, any_time, NULL, when, err);
-}
-
 int queue_due_after(struct queue *q, queue_after after, void *arg, int64_t *when, struct error *err)
 {
 	int64_t at = -1, due, first = INT64_MAX;

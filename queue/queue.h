@@ -124,9 +124,7 @@ int queue_next(struct queue *q, uint32_t uid, int64_t now, bool force, size_t li
 int queue_fetch(struct queue *q, int64_t row, int64_t now, bool force, size_t limit, struct queue_message *m, struct error *err);
 /* The smallest uid above `after` (-1 to begin with) that has something due: 1 and *uid, or 0. */
 int queue_next_user(struct queue *q, int64_t after, int64_t now, bool force, uint32_t *uid, struct error *err);
-/* When the next queued recipient is due (us), INT64_MAX: nothing queued. */
-int queue_next_due(struct queue *q, int64_t *when, struct error *err);
-/* The same, of those that fall due after a time that is asked for each user. */
+/* When the next queued recipient is due (us), of those due after a time that is asked for each user; INT64_MAX: none. */
 typedef int64_t (*queue_after)(void *arg, uint32_t uid);
 int queue_due_after(struct queue *q, queue_after after, void *arg, int64_t *when, struct error *err);
 

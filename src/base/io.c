@@ -208,7 +208,7 @@ static int write_and_sync(int fd, const char *path, const void *p, size_t n, mod
 {
 	struct stat old;
 
-	if (stat(path, &old) == 0) {
+	if (lstat(path, &old) == 0) {
 		if (!S_ISREG(old.st_mode))
 			return error_set(err, REASON_CANNOT_CREATE, "%s is not a regular file; it was left as it is", path);
 		mode = old.st_mode & 07777;

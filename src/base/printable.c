@@ -149,3 +149,12 @@ void text_json(struct buf *out, const char *p, size_t n)
 		i += len ? len : 1;
 	}
 }
+
+void text_json_member(struct buf *out, const char *name, const char *value)
+{
+	if (out->len && out->data[out->len - 1] != '{')
+		buf_adds(out, ", ");
+	buf_addf(out, "\"%s\": \"", name);
+	text_json(out, value, strlen(value));
+	buf_addc(out, '"');
+}

@@ -25,5 +25,7 @@ bool text_8bit(const char *p, size_t n);
 
 /* Appends s as the inside of a JSON string (RFC 8259), invalid UTF-8 as U+FFFD. */
 void text_json(struct buf *out, const char *p, size_t n);
+/* Appends a member of an object, "name": "value", after a comma where it is not the first. */
+void text_json_member(struct buf *out, const char *name, const char *value);
 
 #endif

@@ -3,9 +3,8 @@
 #include "mail/mapping.h"
 #include "mail/rewrite.h"
 #include "base/limits.h"
+#include "base/string_set.h"
 
-#include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
 /*
@@ -15,13 +14,6 @@
  */
 enum { ALIAS_DEPTH = 20, ALIAS_MEMBERS = 100000, LIMIT_SEEN = 16 << 20, LIMIT_VALUE = 4 << 20 };
 
-/* Words, each once. */
-struct set {
-	struct buf text;	/* words, each with its NUL */
-	uint32_t *slots;	/* where a word begins, + 1 */
-	size_t n, size;
-};
-
 struct expansion {
 	const struct rewrite_rules *r;
 	int (*each)(void *arg, const char *address);
@@ -29,8 +21,8 @@ struct expansion {
 	struct buf *note;
 	struct error *err;
 	struct buf path;	/* names being expanded now, each "\nname\n" */
-	struct set given;	/* addresses given */
-	struct set done;	/* aliases and lists expanded: a second time they could add nothing */
+	struct string_set given;	/* addresses given */
+	struct string_set done;	/* aliases and lists expanded: a second time they could add nothing */
 	int depth;
 	size_t count;
 };
@@ -50,65 +42,6 @@ static bool on_path(const struct expansion *e, const char *word)
 	return false;
 }
 
-static size_t hash(const char *s)
-{
-	uint64_t h = 14695981039346656037u;
-
-	for (; *s; s++)
-		h = (h ^ (unsigned char)*s) * 1099511628211u;
-	return (size_t)(h ^ (h >> 32));
-}
-
-static void set_free(struct set *s)
-{
-	buf_free(&s->text);
-	free(s->slots);
-}
-
-/* Where the word is, or the empty slot where it belongs. */
-static uint32_t *set_slot(const struct set *s, const char *word)
-{
-	size_t i = hash(word) & (s->size - 1);
-
-	while (s->slots[i] && strcmp(s->text.data + s->slots[i] - 1, word) != 0)
-		i = (i + 1) & (s->size - 1);
-	return &s->slots[i];
-}
-
-static int set_grow(struct set *s)
-{
-	struct set old = *s;
-
-	s->size = old.size ? old.size * 2 : 16;
-	s->slots = calloc(s->size, sizeof(*s->slots));
-	if (!s->slots) {
-		*s = old;
-		return -1;
-	}
-	for (size_t i = 0; i < old.size; i++)
-		if (old.slots[i])
-			*set_slot(s, s->text.data + old.slots[i] - 1) = old.slots[i];
-	free(old.slots);
-	return 0;
-}
-
-/* 1: it is new, 0: it was there, -1: no memory. */
-static int set_add(struct set *s, const char *word)
-{
-	uint32_t *slot;
-
-	if (s->n * 2 >= s->size && set_grow(s) < 0)
-		return -1;
-	slot = set_slot(s, word);
-	if (*slot)
-		return 0;
-	*slot = (uint32_t)s->text.len + 1;
-	if (buf_add(&s->text, word, strlen(word) + 1) < 0)
-		return -1;
-	s->n++;
-	return 1;
-}
-
 static int no_memory(struct expansion *e)
 {
 	return error_set(e->err, REASON_TEMPORARY, "out of memory for aliases");
@@ -117,7 +50,7 @@ static int no_memory(struct expansion *e)
 /* A result; once only. */
 static int put(struct expansion *e, const char *address)
 {
-	int fresh = set_add(&e->given, address);
+	int fresh = string_set_add(&e->given, address);
 
 	if (fresh < 0)
 		return no_memory(e);
@@ -184,7 +117,7 @@ static int include(struct expansion *e, const char *name, struct span path)
 	}
 	memcpy(file, path.p, path.n);
 	file[path.n] = '\0';
-	rc = set_add(&e->done, file);
+	rc = string_set_add(&e->done, file);
 	if (rc <= 0)
 		return rc < 0 ? no_memory(e) : 0;
 	rc = 0;
@@ -323,7 +256,7 @@ static int expand_found(struct expansion *e, const char *spec, const char *name,
 			note(e, name, "refers to itself in a loop", (struct span){"", 0});
 		return give(e, spec);
 	}
-	rc = set_add(&e->done, name);
+	rc = string_set_add(&e->done, name);
 	if (rc <= 0)
 		return rc < 0 ? no_memory(e) : 0;
 	buf_addf(&e->path, "\n%s\n", name);
@@ -421,8 +354,8 @@ int rewrite_recipient(const struct rewrite_rules *r, const char *address,
 	if (address_buf(&spec, err) < 0)
 		return -1;
 	buf_init(&e.path, LIMIT_SEEN);
-	buf_init(&e.given.text, LIMIT_SEEN);
-	buf_init(&e.done.text, LIMIT_SEEN);
+	string_set_init(&e.given, LIMIT_SEEN, false);
+	string_set_init(&e.done, LIMIT_SEEN, false);
 	rc = address_one(address, strlen(address), &spec, err);
 	if (rc == 0 && !spec.len)
 		rc = error_set(err, REASON_BAD_ADDRESS, "the empty address can't be a recipient");
@@ -430,8 +363,8 @@ int rewrite_recipient(const struct rewrite_rules *r, const char *address,
 		rc = expand(&e, buf_str(&spec));
 	buf_free(&spec);
 	buf_free(&e.path);
-	set_free(&e.given);
-	set_free(&e.done);
+	string_set_free(&e.given);
+	string_set_free(&e.done);
 	return rc;
 }
 

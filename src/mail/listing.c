@@ -136,13 +136,6 @@ static void text_recipients(struct buf *out, const struct listing_row *r)
 	}
 }
 
-void listing_text_row(struct buf *out, const struct listing_row *r)
-{
-	text_begin(out, r);
-	text_recipients(out, r);
-	listing_end(out, false);
-}
-
 void listing_text_foot(struct buf *out, const struct listing_totals *t)
 {
 	if (!t->messages)
@@ -154,13 +147,6 @@ void listing_text_foot(struct buf *out, const struct listing_totals *t)
 
 /* ---- JSON */
 
-static void put_string(struct buf *out, const char *name, const char *value)
-{
-	buf_addf(out, "\"%s\": \"", name);
-	text_json(out, value, strlen(value));
-	buf_adds(out, "\"");
-}
-
 static const char *state_word(char state)
 {
 	return state == 'h' ? "held" : state == 'f' ? "failed" : state == 's' ? "sent" : "queued";
@@ -169,21 +155,14 @@ static const char *state_word(char state)
 static void json_recipient(struct buf *out, const struct listing_recipient *r, bool masked)
 {
 	buf_adds(out, "{");
-	put_string(out, "address", masked ? "(not shown)" : r->address);
-	if (r->reason && *r->reason) {
-		buf_adds(out, ", ");
-		put_string(out, "delay_reason", r->reason);
-	}
-	if (!masked && r->original && *r->original && strcmp(r->original, r->address) != 0) {
-		buf_adds(out, ", ");
-		put_string(out, "original", r->original);
-	}
-	if (r->dsn && *r->dsn) {
-		buf_adds(out, ", ");
-		put_string(out, "dsn", r->dsn);
-	}
-	buf_adds(out, ", ");
-	put_string(out, "state", state_word(r->state));
+	text_json_member(out, "address", masked ? "(not shown)" : r->address);
+	if (r->reason && *r->reason)
+		text_json_member(out, "delay_reason", r->reason);
+	if (!masked && r->original && *r->original && strcmp(r->original, r->address) != 0)
+		text_json_member(out, "original", r->original);
+	if (r->dsn && *r->dsn)
+		text_json_member(out, "dsn", r->dsn);
+	text_json_member(out, "state", state_word(r->state));
 	buf_addf(out, ", \"attempts\": %u, \"next_attempt\": %" PRId64 "}", r->attempts, r->next_attempt / 1000000);
 }
 
@@ -203,12 +182,11 @@ static const char *queue_name(const struct listing_row *r)
 static void json_begin(struct buf *out, const struct listing_row *r)
 {
 	buf_adds(out, "{");
-	put_string(out, "queue_name", queue_name(r));
-	buf_adds(out, ", ");
-	put_string(out, "queue_id", r->id);
-	buf_addf(out, ", \"arrival_time\": %" PRId64 ", \"message_size\": %" PRIu64 ", \"forced_expire\": false, ",
+	text_json_member(out, "queue_name", queue_name(r));
+	text_json_member(out, "queue_id", r->id);
+	buf_addf(out, ", \"arrival_time\": %" PRId64 ", \"message_size\": %" PRIu64 ", \"forced_expire\": false",
 		 r->arrival / 1000000, r->size);
-	put_string(out, "sender", r->masked ? "(not shown)" : *r->sender ? r->sender : "MAILER-DAEMON");
+	text_json_member(out, "sender", r->masked ? "(not shown)" : *r->sender ? r->sender : "MAILER-DAEMON");
 	buf_addf(out, ", \"uid\": %u, \"recipients\": [", r->uid);
 }
 
@@ -219,13 +197,6 @@ static void json_recipients(struct buf *out, const struct listing_row *r)
 			buf_adds(out, ", ");
 		json_recipient(out, &r->recipients[i], r->masked);
 	}
-}
-
-void listing_json_row(struct buf *out, const struct listing_row *r)
-{
-	json_begin(out, r);
-	json_recipients(out, r);
-	listing_end(out, true);
 }
 
 /* ---- pieces of either */

@@ -41,12 +41,10 @@ struct listing_totals {
 };
 
 void listing_text_head(struct buf *out);
-void listing_text_row(struct buf *out, const struct listing_row *r);
 void listing_text_foot(struct buf *out, const struct listing_totals *t);	/* "Mail queue is empty", or "-- N Kbytes in M Requests." */
-void listing_json_row(struct buf *out, const struct listing_row *r);		/* one line */
 
-/* A row in pieces, for one that has more recipients than anybody wants to hold: the head, then the recipients as often as there
- * are some, then the end. Whether JSON calls it deferred is read off the first piece. */
+/* A row, in pieces because it may have more recipients than fit in memory: its beginning, then recipients as often as there
+ * are some, then the end; one line in JSON. Whether JSON calls it deferred depends on the first piece. */
 void listing_begin(struct buf *out, const struct listing_row *r, bool json);
 void listing_recipients(struct buf *out, const struct listing_row *r, bool json);
 void listing_end(struct buf *out, bool json);

@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -18,14 +19,18 @@ static int by_name(const void *a, const void *b)
 	return strcmp(conf_table[*(const int *)a].name, conf_table[*(const int *)b].name);
 }
 
-static void json_field(const char *key, const char *value, bool comma)
+static void print_parameter_json(struct context *c, int p, const char *value)
 {
 	struct buf b;
 
-	buf_init(&b, LIMIT_CONF_FILE);
-	text_json(&b, value, strlen(value));
-	printf("\"%s\": \"%s\"%s", key, buf_str(&b), comma ? ", " : "");
-	buf_free(&b);
+	buf_init(&b, LIMIT_CONF_FILE * 4);
+	buf_addc(&b, '{');
+	text_json_member(&b, "name", conf_table[p].name);
+	text_json_member(&b, "value", value);
+	text_json_member(&b, "default", conf_table[p].def);
+	printf("%s, \"set\": %s, \"line\": %u}\n", buf_str(&b), conf_is_set(c->conf, (enum conf_param)p) ? "true" : "false",
+	       conf_line(c->conf, (enum conf_param)p));
+	buf_wipe(&b);
 }
 
 /* A password that stands in main.cf itself is shown only to whoever asks for just this parameter. A default that is found out
@@ -42,18 +47,12 @@ static void print_parameter(struct context *c, int p, bool asked_for)
 		buf_adds(&value, expand ? conf_str(c->conf, (enum conf_param)p) : conf_raw(c->conf, (enum conf_param)p));
 	else
 		conf_shown(c->conf, (enum conf_param)p, expand, &value);
-	if (json) {
-		printf("{");
-		json_field("name", conf_table[p].name, true);
-		json_field("value", buf_str(&value), true);
-		json_field("default", conf_table[p].def, true);
-		printf("\"set\": %s, \"line\": %u}\n", conf_is_set(c->conf, (enum conf_param)p) ? "true" : "false",
-		       conf_line(c->conf, (enum conf_param)p));
-	} else if (option_given(c, "value")) {
+	if (json)
+		print_parameter_json(c, p, buf_str(&value));
+	else if (option_given(c, "value"))
 		printf("%s\n", buf_str(&value));
-	} else {
+	else
 		printf("%s =%s%s\n", conf_table[p].name, value.len ? " " : "", buf_str(&value));
-	}
 	buf_wipe(&value);
 }
 
@@ -101,14 +100,16 @@ static int print_named(struct context *c)
 
 static void print_unused_json(const struct conf_unused *u)
 {
-	printf("{");
-	json_field("name", u->name, true);
-	printf("\"line\": %u, \"postfix\": %s", u->line, u->postfix ? "true" : "false");
-	if (u->nearest) {
-		printf(", ");
-		json_field("nearest", u->nearest, false);
-	}
-	printf("}\n");
+	struct buf b;
+
+	buf_init(&b, LIMIT_CONF_FILE);
+	buf_addc(&b, '{');
+	text_json_member(&b, "name", u->name);
+	buf_addf(&b, ", \"line\": %u, \"postfix\": %s", u->line, u->postfix ? "true" : "false");
+	if (u->nearest)
+		text_json_member(&b, "nearest", u->nearest);
+	printf("%s}\n", buf_str(&b));
+	buf_free(&b);
 }
 
 static int print_unused(struct context *c)
@@ -121,13 +122,10 @@ static int print_unused(struct context *c)
 
 		if (option_given(c, "json"))
 			print_unused_json(u);
-		else if (u->postfix)
-			printf("%s/main.cf:%u: %s: Postfix's, without use here\n", conf_dir(c->conf), u->line, u->name);
-		else if (u->nearest)
-			printf("%s/main.cf:%u: %s: there is no such parameter; did you mean %s?\n", conf_dir(c->conf), u->line,
-			       u->name, u->nearest);
 		else
-			printf("%s/main.cf:%u: %s: there is no such parameter\n", conf_dir(c->conf), u->line, u->name);
+			printf("%s/main.cf:%u: %s: %s%s%s%s\n", conf_dir(c->conf), u->line, u->name,
+			       u->postfix ? "Postfix's, without use here" : "there is no such parameter",
+			       u->nearest ? "; did you mean " : "", u->nearest ? u->nearest : "", u->nearest ? "?" : "");
 	}
 	return EX_OK;
 }
@@ -241,7 +239,7 @@ static int edit(struct context *c)
 {
 	struct buf old, text;
 	struct error err = {0};
-	char path[4200];
+	char path[4200], real[PATH_MAX];
 	int rc;
 
 	if (access(c->dir, W_OK) < 0 && errno == EACCES) {
@@ -249,6 +247,8 @@ static int edit(struct context *c)
 		return fail(&err);
 	}
 	snprintf(path, sizeof(path), "%s/main.cf", c->dir);
+	if (realpath(path, real)) /* a link stays: what it leads to is edited */
+		snprintf(path, sizeof(path), "%s", real);
 	buf_init(&old, LIMIT_CONF_FILE);
 	buf_init(&text, LIMIT_CONF_FILE);
 	rc = edit_text(c, path, &old, &text, &err);

@@ -17,7 +17,7 @@
 #include "outpost/command.h"
 #include "outpost/check/explain.h"
 #include "outpost/flusher/start_outpostd.h"
-#include "outpost/check/health.h"
+#include "outpost/flusher/health.h"
 
 enum { PLAIN_EVERY_MS = 5000, BAR_EVERY_MS = 100, BAR_COLUMNS = 24, IN_BETWEEN_MS = 20000, LOOK_AGAIN_MS = 50 };
 

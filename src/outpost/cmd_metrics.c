@@ -8,7 +8,7 @@
 #include "base/deadline.h"
 #include "base/io.h"
 #include "outpost/command.h"
-#include "outpost/check/health.h"
+#include "outpost/flusher/health.h"
 
 enum { OUT_MAX = 1 << 20 };
 

@@ -10,7 +10,7 @@
 #include "outpost/command.h"
 #include "outpost/messages/print_row.h"
 #include "outpost/messages/select_messages.h"
-#include "outpost/check/health.h"
+#include "outpost/flusher/health.h"
 
 enum { PAGE = 200, SORT_PAGE = 200000, OUT_MAX = 8 << 20 };
 

@@ -8,9 +8,9 @@
 #include "base/text.h"
 #include "outpost/check/check.h"
 #include "outpost/check/explain.h"
-#include "outpost/check/health.h"
+#include "outpost/flusher/health.h"
 
-enum { MARGIN = 13, NEXT_MARGIN = 9, ROWS = 4, US = 1000000, WORRY_S = 3600, EXPIRY_S = 14 * 86400 };
+enum { MARGIN = 13, NEXT_MARGIN = 9, US = 1000000, WORRY_S = 3600, EXPIRY_S = 14 * 86400 };
 
 static bool is_down(const struct health *s, const struct queue_relay *r)
 {
@@ -88,49 +88,7 @@ static void print_queue(const struct health *s)
 		printf("  incoming   %s to be taken in\n", words_count(s->incoming, "message", "messages", count, sizeof(count)));
 	if (s->corrupt)
 		printf("  corrupt    %s set aside\n", words_count(s->corrupt, "submission", "submissions", count, sizeof(count)));
-}
-
-/* A column per hour, the newest on the right: '#' sent, 'x' failed on top. */
-static char plot_cell(const struct health *s, size_t hour, uint64_t most, int row)
-{
-	uint64_t all = (uint64_t)s->sent[hour] + s->failed[hour];
-	uint64_t height = (all * ROWS + most - 1) / most, sent = ((uint64_t)s->sent[hour] * ROWS + most - 1) / most;
-
-	if (height > ROWS)
-		height = ROWS;
-	if (s->failed[hour] && sent >= height && height > 1)
-		sent = height - 1;
-	if ((uint64_t)row >= height)
-		return ' ';
-	return (uint64_t)row < sent ? '#' : 'x';
-}
-
-static void print_plot(const struct health *s)
-{
-	uint64_t most = 0;
-
 	printf("  last day   %llu sent, %llu failed\n", (unsigned long long)s->sent_day, (unsigned long long)s->failed_day);
-	for (size_t i = 0; i < HEALTH_HOURS; i++)
-		if ((uint64_t)s->sent[i] + s->failed[i] > most)
-			most = (uint64_t)s->sent[i] + s->failed[i];
-	if (!most)
-		return;
-	if (most < ROWS)
-		most = ROWS;
-	for (int row = ROWS - 1; row >= 0; row--) {
-		if (row == ROWS - 1)
-			printf("  %8llu |", (unsigned long long)most);
-		else
-			printf("           |");
-		for (size_t i = 0; i < HEALTH_HOURS; i++) {
-			char cell = plot_cell(s, i, most, row);
-
-			printf("%c%c", cell, cell);
-		}
-		printf("\n");
-	}
-	printf("           +------------------------------------------------\n");
-	printf("            24 h ago                                     now\n");
 }
 
 static void say_next(unsigned *n, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -209,13 +167,6 @@ static void advise(struct context *c, const struct health *s)
 		printf("  next   nothing to do\n");
 }
 
-static void json_text(struct buf *b, const char *name, const char *value)
-{
-	buf_addf(b, ", \"%s\": \"", name);
-	text_json(b, value, strlen(value));
-	buf_addc(b, '"');
-}
-
 static void json_relays(struct buf *b, const struct health *s)
 {
 	buf_adds(b, ", \"relays\": [");
@@ -223,12 +174,12 @@ static void json_relays(struct buf *b, const struct health *s)
 		const struct queue_relay *r = &s->relays[i];
 
 		buf_addf(b, "%s{\"up\": %s", i ? ", " : "", is_down(s, r) ? "false" : "true");
-		json_text(b, "relay", r->nexthop);
+		text_json_member(b, "relay", r->nexthop);
 		if (is_down(s, r)) {
 			buf_addf(b, ", \"down_since\": %lld, \"next_try\": %lld", (long long)(r->down_since / US),
 				 (long long)(r->down_until / US));
-			json_text(b, "kind", reason_name(r->reason));
-			json_text(b, "reason", r->text);
+			text_json_member(b, "kind", reason_name(r->reason));
+			text_json_member(b, "reason", r->text);
 		}
 		buf_addf(b, ", \"last_ok\": %lld, \"certificate_expires\": %lld}", (long long)(r->last_ok / US),
 			 (long long)r->cert_expires);
@@ -278,7 +229,6 @@ static void print_screen(struct context *c, const struct health *s)
 	if (!s->no_route.reason && !s->nrelays)
 		print_unused_relay(c);
 	print_queue(s);
-	print_plot(s);
 	advise(c, s);
 }
 

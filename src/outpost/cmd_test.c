@@ -20,7 +20,7 @@
 #include "outpost/check/check_report.h"
 #include "outpost/flusher/start_outpostd.h"
 #include "submission/submission.h"
-#include "outpost/check/health.h"
+#include "outpost/flusher/health.h"
 
 enum { PATIENCE_S = 120, LOOK_MS = 50, SAID_MAX = 16 << 10, EVENTS = 32 };
 

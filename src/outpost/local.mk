@@ -10,7 +10,7 @@ outpost_files = \
 	src/outpost/check/check_root_mail.c \
 	src/outpost/check/check_report.h src/outpost/check/check_report.c \
 	src/outpost/check/explain.h src/outpost/check/explain.c \
-	src/outpost/check/health.h src/outpost/check/health.c \
+	src/outpost/flusher/health.h src/outpost/flusher/health.c \
 	src/outpost/flusher/active_deliveries.h src/outpost/flusher/active_deliveries.c \
 	src/outpost/flusher/start_outpostd.h src/outpost/flusher/start_outpostd.c \
 	src/outpost/import/import.h src/outpost/import/import_common.c src/outpost/import/import_dma.c \

@@ -1,12 +1,14 @@
 /* outpost: the administrator's command. Finds the subcommand, reads its options by its table, runs it. */
 #include "config.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/io.h"
 #include "base/proc.h"
 #include "base/text.h"
+#include "base/trust.h"
 #include "outpost/command.h"
 #include "outpost/postfix/postfix_names.h"
 
@@ -208,10 +210,25 @@ static int parse_command_line(struct context *c, int argc, char **argv)
 	return PARSE_GO;
 }
 
+/* Root runs no configuration of others, and edits none: it becomes who controls main.cf. */
+static int settle_rights(const struct context *c)
+{
+	char path[PATH_MAX];
+	struct error err;
+
+	if (snprintf(path, sizeof(path), "%s/main.cf", c->dir) >= (int)sizeof(path))
+		error_set(&err, REASON_USAGE, "the name of the configuration directory is too long");
+	else if (trust_become(path, &err) == 0)
+		return 0;
+	return fail(&err);
+}
+
 int command_run(struct context *c, int argc, char **argv)
 {
 	int rc = parse_command_line(c, argc, argv);
 
+	if (rc == PARSE_GO && settle_rights(c) != 0)
+		return EX_NOPERM;
 	if (rc == PARSE_GO)
 		rc = c->command->run(c);
 	conf_free(c->conf);

@@ -10,7 +10,6 @@ outpostd_SOURCES = \
 	src/outpostd/intake/fd_quarantine.c \
 	src/outpostd/intake/incoming.c \
 	src/outpostd/intake/smtp_listener.c \
-	src/outpostd/intake/submission_body.c \
 	src/outpostd/relays/pause.c \
 	src/outpostd/relays/rate.c \
 	src/outpostd/relays/route.c \

@@ -19,6 +19,7 @@
 
 #include "base/inherited.h"
 #include "base/io.h"
+#include "base/trust.h"
 #include "base/log.h"
 #include "base/proc.h"
 #include "base/sock.h"
@@ -186,9 +187,12 @@ static void make_run_directory(const struct outpostd *d)
 
 static int start(struct outpostd *d, struct error *err)
 {
+	char path[PATH_MAX];
 	int n;
 
-	if (conf_load(d->conf_dir, &d->conf, err) < 0)
+	if (snprintf(path, sizeof(path), "%s/main.cf", d->conf_dir) >= (int)sizeof(path))
+		return error_set(err, REASON_CONFIG, "the name of the configuration directory is too long");
+	if (trust_become(path, err) < 0 || conf_load(d->conf_dir, &d->conf, err) < 0)
 		return -1;
 	n = snprintf(d->queue_dir, sizeof(d->queue_dir), "%s", conf_str(d->conf, P_queue_directory));
 	if (n >= (int)sizeof(d->queue_dir))

@@ -30,6 +30,7 @@
 #include "base/deadline.h"
 #include "base/error.h"
 #include "base/limits.h"
+#include "base/spill.h"
 #include "conf/conf.h"
 #include "delivery/delivery.h"
 #include "mail/dsn.h"
@@ -40,7 +41,6 @@
 
 enum {
 	DOOR_READ = 65536,		/* bytes taken from a client at once */
-	BODY_IN_MEMORY = 65536,		/* of a submission; the rest goes to an unlinked file */
 	ENVELOPE_SMALL = 256 << 10,	/* unfinished envelopes in memory: one like this always finds room, */
 	ENVELOPES_PER_UID = 80 << 20,	/* larger ones while all of a user's, */
 	ENVELOPES_IN_ALL = 160 << 20,	/* and all of everybody's, are not more */
@@ -85,19 +85,6 @@ void loop_remove(struct loop *l, struct watch *w);	/* any time, also while ready
 void loop_want(struct loop *l, struct watch *w, short events);
 int loop_turn(struct loop *l, int timeout_ms);
 void loop_free(struct loop *l);
-
-/* ---- body.c: the message of a submission while it comes in. */
-struct body {
-	struct buf memory;
-	int fd;			/* -1 while it fits in memory */
-	uint64_t size, read;
-	const char *dir;
-};
-void body_init(struct body *b, const char *dir);
-void body_free(struct body *b);
-int body_add(void *arg, const char *p, size_t n, struct error *err);		/* a submission_sink */
-long body_read(void *arg, char *p, size_t n, struct error *err);		/* a queue_source */
-void body_rewind(struct body *b);
 
 /* ---- user.c */
 enum { USERS_KEPT = 64, GROUPS_KEPT = 16, USER_GROUPS = 256 };
@@ -148,7 +135,8 @@ struct client {
 	int64_t heard;			/* monotonic ms of its last bytes */
 	struct buf in, out;
 	struct submission_decoder *decoder;
-	struct body body;
+	struct spill body;
+	uint64_t body_read;	/* how far the queue took it */
 	struct question *question;
 	struct user who;		/* of a submission */
 	char id[QUEUE_ID];		/* what the commit will answer */

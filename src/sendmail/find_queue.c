@@ -1,11 +1,14 @@
 #include "config.h"
 #include "sendmail/find_queue.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "base/trust.h"
 
 /* -C of other sendmails names a file; a file's directory is what is meant. */
 static int set_dir(struct place *p, const char *config, struct error *err)
@@ -28,6 +31,16 @@ static int set_dir(struct place *p, const char *config, struct error *err)
 			*slash = '\0';
 	}
 	return 0;
+}
+
+/* Root runs no configuration of others: it becomes who controls main.cf. */
+static int settle_rights(const char *dir, struct error *err)
+{
+	char path[PATH_MAX];
+
+	if (snprintf(path, sizeof(path), "%s/main.cf", dir) >= (int)sizeof(path))
+		return error_set(err, REASON_CONFIG, "-C: the path is too long");
+	return trust_become(path, err);
 }
 
 /* The same directory, however it is written, is no queue of one's own. */
@@ -62,6 +75,8 @@ int place_find(struct place *p, const char *config, struct error *err)
 	if (!config && env && *env)
 		config = env;
 	if (set_dir(p, config ? config : SYSCONFDIR, err) < 0)
+		return -1;
+	if (settle_rights(p->dir, err) < 0)
 		return -1;
 	p->own = !is_system(p->dir);
 	if (conf_load(p->dir, &p->conf, &p->conf_error) < 0) {

@@ -23,7 +23,7 @@ void input_init(struct input *in, bool dots, bool stuffed)
 	memset(in, 0, sizeof(*in));
 	buf_init(&in->header, LIMIT_HEADER);
 	buf_init(&in->line, LIMIT_HEADER);
-	spool_init(&in->body);
+	spill_init(&in->body, NULL);
 	in->dots = dots || stuffed;
 	in->stuffed = stuffed;
 	in->first = in->at_start = in->utf8 = in->crlf = true;
@@ -33,17 +33,7 @@ void input_free(struct input *in)
 {
 	buf_free(&in->header);
 	buf_free(&in->line);
-	spool_free(&in->body);
-}
-
-void input_reset(struct input *in)
-{
-	bool dots = in->dots, stuffed = in->stuffed;
-	uint64_t limit = in->limit;
-
-	input_free(in);
-	input_init(in, dots, stuffed);
-	in->limit = limit;
+	spill_free(&in->body);
 }
 
 /* ---- the body */
@@ -70,11 +60,11 @@ static int body(struct input *in, const char *p, size_t n, struct error *err)
 {
 	if (!n)
 		return 0;
-	if (in->limit && spool_size(&in->body) + n > in->limit)
+	if (in->limit && spill_size(&in->body) + n > in->limit)
 		return error_set(err, REASON_TOO_LARGE, "the message is larger than message_size_limit (%llu bytes)",
 				 (unsigned long long)in->limit);
 	look(in, p, n);
-	return spool_add(&in->body, p, n, err);
+	return spill_add(&in->body, p, n, err);
 }
 
 /* ---- the header */

@@ -14,11 +14,11 @@
 
 #include "base/buf.h"
 #include "base/error.h"
-#include "sendmail/spool.h"
+#include "base/spill.h"
 
 struct input {
 	struct buf header;	/* fields, without the empty line */
-	struct spool body;
+	struct spill body;
 	bool ended;		/* a line with only a dot came, where that is the end */
 	bool eight_bit;		/* in the body */
 	bool utf8;		/* the body's 8-bit bytes are well-formed UTF-8 */
@@ -45,7 +45,6 @@ struct input {
 /* dots: as said above; stuffed: the input is SMTP's, dots doubled and a dot alone the end. */
 void input_init(struct input *in, bool dots, bool stuffed);
 void input_free(struct input *in);
-void input_reset(struct input *in);
 
 /* Takes n bytes; *used is fewer only when the end came (ended). */
 int input_add(struct input *in, const char *p, size_t n, size_t *used, struct error *err);

@@ -64,7 +64,7 @@ static int take_header_recipients(struct letter *l, const struct options *o, str
 
 	if (o->extract && recipients_header(&l->recipients, header, o->notify, err) < 0)
 		return -1;
-	if (l->recipients.n)
+	if (recipients_count(&l->recipients))
 		return 0;
 	return error_set(err, REASON_USAGE, o->extract ? "no recipient: none in To, Cc or Bcc, and none as argument"
 							    : "no recipient: give addresses, or -t to take them from the header");

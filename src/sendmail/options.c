@@ -8,13 +8,7 @@
 #include "base/text.h"
 #include "submission/submission.h"
 
-enum arg { NONE, WANTED, GLUED };	/* GLUED: optional, and never the next argument */
-
-static int ignore(struct options *o, const char *arg, struct error *err)
-{
-	(void)o, (void)arg, (void)err;
-	return 0;
-}
+enum arg { NONE, REQUIRED, GLUED };	/* GLUED: optional, and never the next argument */
 
 static int bad(struct error *err, char letter, const char *arg)
 {
@@ -34,7 +28,7 @@ static int set_body(struct options *o, const char *arg, struct error *err)
 	else if (ascii_case_equal(arg, "8BITMIME"))
 		o->body = '8';
 	else
-		return error_set(err, REASON_USAGE, "-B wants 7BIT or 8BITMIME, not \"%s\"", arg);
+		return error_set(err, REASON_USAGE, "-B must be 7BIT or 8BITMIME, not \"%s\"", arg);
 	return 0;
 }
 
@@ -60,46 +54,11 @@ static int set_mode(struct options *o, const char *arg, struct error *err)
 	return bad(err, 'b', arg);
 }
 
-static int set_config(struct options *o, const char *arg, struct error *err)
-{
-	(void)err;
-	o->config = arg;
-	return 0;
-}
-
 static int set_debug(struct options *o, const char *arg, struct error *err)
 {
 	(void)err;
 	if (arg[0] == '0' && (!arg[1] || arg[1] == '.'))
 		o->mode = MODE_VERSION;
-	return 0;
-}
-
-static int set_full_name(struct options *o, const char *arg, struct error *err)
-{
-	(void)err;
-	o->full_name = arg;
-	return 0;
-}
-
-static int set_sender(struct options *o, const char *arg, struct error *err)
-{
-	(void)err;
-	o->sender = arg;
-	return 0;
-}
-
-static int set_aliases(struct options *o, const char *arg, struct error *err)
-{
-	(void)arg, (void)err;
-	o->mode = MODE_ALIASES;
-	return 0;
-}
-
-static int set_dots(struct options *o, const char *arg, struct error *err)
-{
-	(void)arg, (void)err;
-	o->ignore_dots = true;
 	return 0;
 }
 
@@ -114,27 +73,8 @@ static int set_json(struct options *o, const char *arg, struct error *err)
 
 static int set_notify(struct options *o, const char *arg, struct error *err)
 {
-	static const struct {
-		const char *word;
-		unsigned bit;
-	} words[] = {{"never", DSN_NEVER}, {"success", DSN_SUCCESS}, {"failure", DSN_FAILURE}, {"delay", DSN_DELAY}};
-	struct span rest = span_of(arg), word;
-	unsigned bits = 0;
-
-	while (span_word(&rest, ", ", &word)) {
-		unsigned bit = 0;
-
-		for (size_t i = 0; i < 4; i++)
-			if (span_iscase(word, words[i].word))
-				bit = words[i].bit;
-		if (!bit)
-			return error_set(err, REASON_USAGE, "-N wants never, or success, failure, delay; not \"%.*s\"",
-					 (int)word.n, word.p);
-		bits |= bit;
-	}
-	if (!bits || ((bits & DSN_NEVER) && bits != DSN_NEVER))
-		return error_set(err, REASON_USAGE, "-N wants never alone, or some of success, failure, delay");
-	o->notify = bits;
+	if (!submission_notify(span_of(arg), &o->notify))
+		return error_set(err, REASON_USAGE, "-N must be never alone, or some of success, failure, delay; not \"%s\"", arg);
 	return 0;
 }
 
@@ -159,7 +99,7 @@ static int set_long(struct options *o, const char *arg, struct error *err)
 	struct span name;
 
 	if (!value)
-		return error_set(err, REASON_USAGE, "-O wants name=value, not \"%s\"", arg);
+		return error_set(err, REASON_USAGE, "-O must be name=value, not \"%s\"", arg);
 	name = span_trim((struct span){arg, (size_t)(value - arg)});
 	value += 1 + strspn(value + 1, " ");
 	if (span_iscase(name, "DeliveryMode"))
@@ -190,14 +130,7 @@ static int set_return(struct options *o, const char *arg, struct error *err)
 	else if (ascii_case_equal(arg, "hdrs"))
 		o->ret = 'H';
 	else
-		return error_set(err, REASON_USAGE, "-R wants full or hdrs, not \"%s\"", arg);
-	return 0;
-}
-
-static int set_quarantine(struct options *o, const char *arg, struct error *err)
-{
-	(void)arg, (void)err;
-	o->mode = MODE_QUARANTINE;
+		return error_set(err, REASON_USAGE, "-R must be full or hdrs, not \"%s\"", arg);
 	return 0;
 }
 
@@ -215,7 +148,7 @@ static int set_flush(struct options *o, const char *arg, struct error *err)
 	if ((*p && !ascii_digit(*p) && !strchr("GIRSQL", *p)) || (not && !text && *p != 'Q'))
 		return bad(err, 'q', arg);
 	if (text && !p[1])
-		return error_set(err, REASON_USAGE, "-q%c wants a text behind it", *p);
+		return error_set(err, REASON_USAGE, "-q%c must be followed by a text", *p);
 	if (*p == 'Q' || *p == 'L')
 		o->mode = MODE_QUARANTINE;
 	if (o->mode == MODE_DAEMON || o->mode == MODE_LIST || o->mode == MODE_QUARANTINE)
@@ -227,74 +160,74 @@ static int set_flush(struct options *o, const char *arg, struct error *err)
 	return 0;
 }
 
-static int set_extract(struct options *o, const char *arg, struct error *err)
-{
-	(void)arg, (void)err;
-	o->extract = true;
-	return 0;
-}
-
 static int set_envid(struct options *o, const char *arg, struct error *err)
 {
 	size_t n = strlen(arg);
 
 	for (size_t i = 0; i < n; i++)
 		if (arg[i] <= ' ' || arg[i] > '~')
-			return error_set(err, REASON_USAGE, "-V wants printable ASCII without blanks");
+			return error_set(err, REASON_USAGE, "-V must be printable ASCII without blanks");
 	if (!n || n > LIMIT_ENVID)
-		return error_set(err, REASON_USAGE, "-V wants 1 to %d bytes", LIMIT_ENVID);
+		return error_set(err, REASON_USAGE, "-V must have 1 to %d bytes", LIMIT_ENVID);
 	o->envid = arg;
 	return 0;
 }
 
-static int set_verbose(struct options *o, const char *arg, struct error *err)
-{
-	(void)arg, (void)err;
-	o->verbose = true;
-	return 0;
-}
-
-/* The table. Its order is that of the manual page. */
+/* The table, in the order of the manual page. An option without effect has neither a function nor a field. */
 static const struct option {
 	char letter;
 	enum arg arg;
 	int (*take)(struct options *o, const char *arg, struct error *err);
+	size_t flag;		/* a bool that becomes true */
+	size_t text;		/* a pointer that becomes the argument */
+	enum mode mode;
 } table[] = {
-	{'A', WANTED, set_instance},
-	{'B', WANTED, set_body},
-	{'b', WANTED, set_mode},
-	{'C', WANTED, set_config},
-	{'c', NONE, ignore},
-	{'D', WANTED, ignore},
-	{'d', GLUED, set_debug},
-	{'e', WANTED, ignore},
-	{'F', WANTED, set_full_name},
-	{'f', WANTED, set_sender},
-	{'G', NONE, ignore},
-	{'h', WANTED, ignore},
-	{'I', NONE, set_aliases},
-	{'i', NONE, set_dots},
-	{'j', NONE, set_json},
-	{'L', WANTED, ignore},
-	{'M', WANTED, ignore},
-	{'m', NONE, ignore},
-	{'N', WANTED, set_notify},
-	{'n', NONE, ignore},
-	{'O', WANTED, set_long},
-	{'o', WANTED, set_short},
-	{'p', WANTED, ignore},
-	{'Q', GLUED, set_quarantine},
-	{'q', GLUED, set_flush},
-	{'R', WANTED, set_return},
-	{'r', WANTED, set_sender},
-	{'s', NONE, ignore},
-	{'t', NONE, set_extract},
-	{'U', NONE, ignore},
-	{'V', WANTED, set_envid},
-	{'v', NONE, set_verbose},
-	{'X', WANTED, ignore},
-	{'x', NONE, ignore},
+	{'A', REQUIRED, .take = set_instance},
+	{'B', REQUIRED, .take = set_body},
+	{'b', REQUIRED, .take = set_mode},
+	{'C', REQUIRED, .text = offsetof(struct options, config)},
+	{'c', NONE, .take = NULL},
+	{'D', REQUIRED, .take = NULL},
+	{'d', GLUED, .take = set_debug},
+	{'e', REQUIRED, .take = NULL},
+	{'F', REQUIRED, .text = offsetof(struct options, full_name)},
+	{'f', REQUIRED, .text = offsetof(struct options, sender)},
+	{'G', NONE, .take = NULL},
+	{'h', REQUIRED, .take = NULL},
+	{'I', NONE, .mode = MODE_ALIASES},
+	{'i', NONE, .flag = offsetof(struct options, ignore_dots)},
+	{'j', NONE, .take = set_json},
+	{'L', REQUIRED, .take = NULL},
+	{'M', REQUIRED, .take = NULL},
+	{'m', NONE, .take = NULL},
+	{'N', REQUIRED, .take = set_notify},
+	{'n', NONE, .take = NULL},
+	{'O', REQUIRED, .take = set_long},
+	{'o', REQUIRED, .take = set_short},
+	{'p', REQUIRED, .take = NULL},
+	{'Q', GLUED, .mode = MODE_QUARANTINE},
+	{'q', GLUED, .take = set_flush},
+	{'R', REQUIRED, .take = set_return},
+	{'r', REQUIRED, .text = offsetof(struct options, sender)},
+	{'s', NONE, .take = NULL},
+	{'t', NONE, .flag = offsetof(struct options, extract)},
+	{'U', NONE, .take = NULL},
+	{'V', REQUIRED, .take = set_envid},
+	{'v', NONE, .flag = offsetof(struct options, verbose)},
+	{'X', REQUIRED, .take = NULL},
+	{'x', NONE, .take = NULL},
 };
+
+static int take_option(const struct option *opt, struct options *o, const char *arg, struct error *err)
+{
+	if (opt->flag)
+		*(bool *)((char *)o + opt->flag) = true;
+	if (opt->text)
+		*(const char **)((char *)o + opt->text) = arg;
+	if (opt->mode)
+		o->mode = opt->mode;
+	return opt->take ? opt->take(o, arg, err) : 0;
+}
 
 static const struct option *find(char letter)
 {
@@ -304,7 +237,7 @@ static const struct option *find(char letter)
 	return NULL;
 }
 
-/* One argument that begins with '-': a bundle of flags, the last of which may want an argument. *i is moved past what
+/* One argument that begins with '-': a bundle of flags, the last of which may have an argument. *i is moved past what
  * was used. */
 static int bundle(struct options *o, int argc, char **argv, int *i, struct error *err)
 {
@@ -317,16 +250,16 @@ static int bundle(struct options *o, int argc, char **argv, int *i, struct error
 			return error_set(err, REASON_USAGE, "no such option: -%c (in \"%s\")", *p, argv[*i]);
 		p++;
 		if (opt->arg == NONE) {
-			if (opt->take(o, "", err) < 0)
+			if (take_option(opt, o, "", err) < 0)
 				return -1;
 			continue;
 		}
-		if (opt->arg == WANTED && !*p) {
+		if (opt->arg == REQUIRED && !*p) {
 			if (*i + 1 >= argc)
-				return error_set(err, REASON_USAGE, "option -%c wants an argument", opt->letter);
+				return error_set(err, REASON_USAGE, "option -%c requires an argument", opt->letter);
 			p = argv[++*i];
 		}
-		return opt->take(o, p, err);
+		return take_option(opt, o, p, err);
 	}
 	return 0;
 }

@@ -63,31 +63,6 @@ static int ask_door(struct place *p, const char *const *words, size_t n, struct 
 	return rc;
 }
 
-/* -bP wants the number alone: it stands in the last line, "-- 4 Kbytes in 2 Requests." */
-static int count_line(void *arg, char prefix, const char *p, size_t n)
-{
-	struct span rest = {p, n}, word;
-
-	if (prefix != '>' || n < 3 || memcmp(p, "-- ", 3) != 0)
-		return 0;
-	for (int i = 0; i < 5 && span_word(&rest, " ", &word); i++)
-		;
-	text_u64(word, UINT64_MAX, arg);
-	return 0;
-}
-
-static int ask_count(struct place *p, struct error *answer, struct error *err)
-{
-	const char *words[] = {"mailq"};
-	uint64_t count = 0;
-	struct control_sink sink = {&count, count_line};
-	int rc = control_ask(p->door, words, 1, &sink, deadline_in_ms(PATIENCE_MS), answer, err);
-
-	if (rc == 0)
-		printf("Total requests: %llu\n", (unsigned long long)count);
-	return rc;
-}
-
 static bool may_start(const struct place *p)
 {
 	return geteuid() == 0 || p->own;
@@ -133,9 +108,10 @@ static int ask_anyhow(struct place *p, const struct options *o, question ask, st
 
 static int list(struct place *p, const struct options *o, struct error *answer, struct error *err)
 {
-	const char *words[] = {"mailq", "json"};
+	bool count = o->mode == MODE_COUNT;
+	const char *words[] = {"mailq", count ? "count" : "json"};
 
-	return o->mode == MODE_COUNT ? ask_count(p, answer, err) : ask_door(p, words, o->json ? 2 : 1, answer, err);
+	return ask_door(p, words, count || o->json ? 2 : 1, answer, err);
 }
 
 int ask_list(struct place *p, const struct options *o)

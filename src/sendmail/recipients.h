@@ -1,6 +1,6 @@
 /*
- * recipients.h: the recipients of one message: every one once, in the order they came. Upper and lower case make no difference:
- * nobody wants a message twice for the sake of a capital letter.
+ * recipients.h: the recipients of one message: each once, in the order they came. Upper and lower case make no
+ * difference, so that nobody gets a message twice for the sake of a capital letter.
  */
 #ifndef SENDMAIL_RECIPIENTS_H
 #define SENDMAIL_RECIPIENTS_H
@@ -11,27 +11,25 @@
 
 #include "base/buf.h"
 #include "base/error.h"
+#include "base/string_set.h"
 #include "base/text.h"
 
-struct recipient {
-	uint32_t at;		/* where its address begins in text */
-	unsigned notify;	/* DSN_* */
-	uint32_t orcpt;		/* where ORCPT begins in text; 0: none */
-};
-
 struct recipients {
-	struct buf text;	/* addresses, each with its NUL; begins with one NUL */
-	struct recipient *v;
-	size_t n, room;
-	uint32_t *table;	/* hash table of indices + 1 */
-	size_t slots;
+	struct string_set addresses;
+	struct recipient {
+		unsigned notify;	/* DSN_* */
+		uint32_t orcpt;		/* where it begins in orcpts; 0: none */
+	} *v;
+	size_t room;
+	struct buf orcpts;	/* each with its NUL; begins with one NUL */
 	bool eight_bit;		/* one is not ASCII */
 };
 
 void recipients_init(struct recipients *r);
 void recipients_free(struct recipients *r);
-void recipients_reset(struct recipients *r);
+size_t recipients_count(const struct recipients *r);
 const char *recipients_get(const struct recipients *r, size_t i);
+const char *recipients_orcpt(const struct recipients *r, size_t i);	/* NULL: none */
 
 /* Adds a spec, unless it is there. orcpt may be NULL. EX_DATAERR for the empty one, or one too many. */
 int recipients_add(struct recipients *r, const char *spec, unsigned notify, const char *orcpt, struct error *err);

@@ -242,7 +242,7 @@ static const char *mail_body(struct smtpd *s, struct span value)
 	else if (span_iscase(value, "7BIT"))
 		s->l.body = '7';
 	else
-		return "501 5.5.4 BODY wants 7BIT or 8BITMIME";
+		return "501 5.5.4 BODY must be 7BIT or 8BITMIME";
 	return NULL;
 }
 
@@ -252,14 +252,14 @@ static const char *mail_size(struct smtpd *s, struct span value)
 	uint64_t size;
 
 	if (!text_u64(value, INT64_MAX, &size))
-		return "501 5.5.4 SIZE wants a number";
+		return "501 5.5.4 SIZE must be a number";
 	return limit && size > (uint64_t)limit ? "552 5.3.4 the message is larger than message_size_limit" : NULL;
 }
 
 static const char *mail_ret(struct smtpd *s, struct span value)
 {
 	if (!span_iscase(value, "FULL") && !span_iscase(value, "HDRS"))
-		return "501 5.5.4 RET wants FULL or HDRS";
+		return "501 5.5.4 RET must be FULL or HDRS";
 	s->l.ret = ascii_lower(value.p[0]) == 'f' ? 'F' : 'H';
 	return NULL;
 }
@@ -287,25 +287,19 @@ static const char *mail_utf8(struct smtpd *s, struct span value)
 	return NULL;
 }
 
-static const char *mail_auth(struct smtpd *s, struct span value)
-{
-	(void)s, (void)value;
-	return NULL;
-}
-
 static const struct {
 	const char *name;
-	const char *(*take)(struct smtpd *s, struct span value);
+	const char *(*take)(struct smtpd *s, struct span value);	/* NULL: ignored */
 } mail_params[] = {
 	{"BODY", mail_body}, {"SIZE", mail_size}, {"RET", mail_ret}, {"ENVID", mail_envid}, {"SMTPUTF8", mail_utf8},
-	{"AUTH", mail_auth},
+	{"AUTH", NULL},
 };
 
 static const char *take_mail_param(struct smtpd *s, struct span name, struct span value)
 {
 	for (size_t i = 0; i < sizeof(mail_params) / sizeof(mail_params[0]); i++)
 		if (span_iscase(name, mail_params[i].name))
-			return mail_params[i].take(s, value);
+			return mail_params[i].take ? mail_params[i].take(s, value) : NULL;
 	return "555 5.5.4 unknown parameter of MAIL";
 }
 
@@ -344,28 +338,6 @@ static void cmd_mail(struct smtpd *s, struct span args)
 	buf_free(&spec);
 }
 
-static const char *rcpt_notify(struct span value, unsigned *notify)
-{
-	static const struct {
-		const char *word;
-		unsigned bit;
-	} words[] = {{"NEVER", DSN_NEVER}, {"SUCCESS", DSN_SUCCESS}, {"FAILURE", DSN_FAILURE}, {"DELAY", DSN_DELAY}};
-	struct span word;
-
-	*notify = 0;
-	while (span_word(&value, ",", &word)) {
-		unsigned bit = 0;
-
-		for (size_t i = 0; i < 4; i++)
-			if (span_iscase(word, words[i].word))
-				bit = words[i].bit;
-		if (!bit || (*notify && (bit | *notify) & DSN_NEVER))
-			return "501 5.5.4 NOTIFY wants NEVER, or SUCCESS, FAILURE, DELAY";
-		*notify |= bit;
-	}
-	return *notify ? NULL : "501 5.5.4 NOTIFY wants NEVER, or SUCCESS, FAILURE, DELAY";
-}
-
 static const char *rcpt_orcpt(struct span value, struct buf *orcpt)
 {
 	const char *semicolon = memchr(value.p, ';', value.n);
@@ -383,7 +355,7 @@ static const char *rcpt_params(struct span args, unsigned *notify, struct buf *o
 
 	while (!fault && next_param(&args, &name, &value)) {
 		if (span_iscase(name, "NOTIFY"))
-			fault = rcpt_notify(value, notify);
+			fault = submission_notify(value, notify) ? NULL : "501 5.5.4 NOTIFY must be NEVER, or SUCCESS, FAILURE, DELAY";
 		else if (span_iscase(name, "ORCPT"))
 			fault = rcpt_orcpt(value, orcpt);
 		else
@@ -460,7 +432,7 @@ static void cmd_data(struct smtpd *s, struct span args)
 	int rc;
 
 	(void)args;
-	if (!s->mail || !s->l.recipients.n) {
+	if (!s->mail || !recipients_count(&s->l.recipients)) {
 		refuse(s, s->mail ? "503 5.5.1 RCPT comes first" : "503 5.5.1 MAIL comes first");
 		return;
 	}
@@ -512,18 +484,6 @@ static void cmd_rset(struct smtpd *s, struct span args)
 	reply(s, "250 2.0.0 Ok");
 }
 
-static void cmd_noop(struct smtpd *s, struct span args)
-{
-	(void)args;
-	reply(s, "250 2.0.0 Ok");
-}
-
-static void cmd_help(struct smtpd *s, struct span args)
-{
-	(void)args;
-	reply(s, "214 2.0.0 HELO EHLO MAIL RCPT DATA RSET NOOP QUIT");
-}
-
 static void cmd_quit(struct smtpd *s, struct span args)
 {
 	(void)args;
@@ -531,21 +491,26 @@ static void cmd_quit(struct smtpd *s, struct span args)
 	s->over = true;
 }
 
-static void cmd_vrfy(struct smtpd *s, struct span args)
-{
-	(void)args;
-	refuse(s, "502 5.5.1 addresses are not verified here");
-}
-
 static const struct {
 	const char *word;
-	void (*run)(struct smtpd *s, struct span args);
+	void (*run)(struct smtpd *s, struct span args);	/* NULL: the text is the reply */
+	const char *text;
 } commands[] = {
-	{"HELO", cmd_helo}, {"EHLO", cmd_ehlo}, {"MAIL", cmd_mail}, {"RCPT", cmd_rcpt}, {"DATA", cmd_data},
-	{"RSET", cmd_rset}, {"NOOP", cmd_noop}, {"QUIT", cmd_quit}, {"VRFY", cmd_vrfy}, {"EXPN", cmd_vrfy},
-	{"HELP", cmd_help},
-	/* Sendmail's own, which its old clients say without waiting for leave */
-	{"VERB", cmd_noop}, {"ONEX", cmd_noop}, {"XUSR", cmd_noop},
+	{"HELO", cmd_helo, NULL},
+	{"EHLO", cmd_ehlo, NULL},
+	{"MAIL", cmd_mail, NULL},
+	{"RCPT", cmd_rcpt, NULL},
+	{"DATA", cmd_data, NULL},
+	{"RSET", cmd_rset, NULL},
+	{"QUIT", cmd_quit, NULL},
+	{"NOOP", NULL, "250 2.0.0 Ok"},
+	{"HELP", NULL, "214 2.0.0 HELO EHLO MAIL RCPT DATA RSET NOOP QUIT"},
+	{"VRFY", NULL, "502 5.5.1 addresses are not verified here"},
+	{"EXPN", NULL, "502 5.5.1 addresses are not verified here"},
+	/* Sendmail's own, which its old clients send without waiting for leave */
+	{"VERB", NULL, "250 2.0.0 Ok"},
+	{"ONEX", NULL, "250 2.0.0 Ok"},
+	{"XUSR", NULL, "250 2.0.0 Ok"},
 };
 
 static void run_line(struct smtpd *s, const char *line)
@@ -559,7 +524,12 @@ static void run_line(struct smtpd *s, const char *line)
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
 		if (!span_iscase(word, commands[i].word))
 			continue;
-		commands[i].run(s, span_trim(rest));
+		if (commands[i].run)
+			commands[i].run(s, span_trim(rest));
+		else if (*commands[i].text == '5')
+			refuse(s, commands[i].text);
+		else
+			reply(s, "%s", commands[i].text);
 		return;
 	}
 	refuse(s, "500 5.5.2 unknown command");

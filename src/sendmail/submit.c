@@ -54,20 +54,18 @@ struct handing {
 static int encode_envelope(struct handing *h, struct error *err)
 {
 	struct letter *l = h->l;
-	struct submission s = {.sender = l->sender, .nrecipients = l->recipients.n, .envid = l->envid, .ret = l->ret,
+	size_t n = recipients_count(&l->recipients);
+	struct submission s = {.sender = l->sender, .nrecipients = n, .envid = l->envid, .ret = l->ret,
 			       .body = l->eight_bit ? '8' : '7', .smtputf8 = l->smtputf8, .queue_only = l->queue_only,
 			       .header_size = (uint32_t)l->header.len};
-	struct submission_recipient *v = calloc(l->recipients.n ? l->recipients.n : 1, sizeof(*v));
+	struct submission_recipient *v = calloc(n ? n : 1, sizeof(*v));
 	int rc;
 
 	if (!v)
 		return error_set(err, REASON_TEMPORARY, "out of memory");
-	for (size_t i = 0; i < l->recipients.n; i++) {
-		const struct recipient *r = &l->recipients.v[i];
-
+	for (size_t i = 0; i < n; i++)
 		v[i] = (struct submission_recipient){recipients_get(&l->recipients, i),
-						     r->orcpt ? l->recipients.text.data + r->orcpt : NULL, r->notify};
-	}
+						     recipients_orcpt(&l->recipients, i), l->recipients.v[i].notify};
 	s.recipients = v;
 	rc = random_bytes(s.token, sizeof(s.token)) < 0 ? error_sys(err, REASON_SYSTEM, "no random numbers")
 							: submission_put_envelope(&h->envelope, &s, err);
@@ -127,10 +125,10 @@ static int flush(struct handing *h)
 
 static int send_pieces(struct handing *h, char *piece, size_t most, struct error *err)
 {
-	uint64_t at = 0, size = spool_size(&h->l->in.body);
+	uint64_t at = 0, size = spill_size(&h->l->in.body);
 
 	while (at < size) {
-		ssize_t n = spool_read(&h->l->in.body, at, piece, most, err);
+		ssize_t n = spill_read(&h->l->in.body, at, piece, most, err);
 
 		if (n <= 0)
 			return -2;
@@ -146,7 +144,7 @@ static int send_pieces(struct handing *h, char *piece, size_t most, struct error
 /* As large as it need be, and not on the stack, each page of which would be touched for a message of one. */
 static int send_body(struct handing *h, struct error *err)
 {
-	uint64_t size = spool_size(&h->l->in.body);
+	uint64_t size = spill_size(&h->l->in.body);
 	size_t most = size && size < PIECE ? (size_t)size : PIECE;
 	char *piece = malloc(most);
 	int rc;
@@ -161,7 +159,7 @@ static int send_body(struct handing *h, struct error *err)
 /* 0: all of it went out; -1: it did not; -2: our own fault, *err. */
 static int send_all(struct handing *h, struct error *err)
 {
-	uint64_t size = h->l->header.len + spool_size(&h->l->in.body);
+	uint64_t size = h->l->header.len + spill_size(&h->l->in.body);
 	int rc;
 
 	buf_reset(&h->out);

@@ -45,7 +45,7 @@ static int verify_all(struct verifying *v, const struct options *o, struct error
 	recipients_init(&r);
 	for (size_t i = 0; rc == 0 && i < o->nrecipients; i++)
 		rc = recipients_argument(&r, o->recipients[i], 0, err);
-	for (size_t i = 0; rc == 0 && i < r.n; i++)
+	for (size_t i = 0; rc == 0 && i < recipients_count(&r); i++)
 		rc = verify(v, recipients_get(&r, i), err);
 	recipients_free(&r);
 	return rc;

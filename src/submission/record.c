@@ -27,3 +27,22 @@ const struct record_kind *record_kind(char type)
 			return &kinds[i];
 	return NULL;
 }
+
+bool submission_notify(struct span list, unsigned *bits)
+{
+	static const char *const names[] = {"NEVER", "SUCCESS", "FAILURE", "DELAY"};
+	struct span word;
+	unsigned seen = 0;
+
+	while (span_word(&list, ", ", &word)) {
+		unsigned i = 0;
+
+		while (i < 4 && !span_iscase(word, names[i]))
+			i++;
+		if (i == 4)
+			return false;
+		seen |= 1u << i;
+	}
+	*bits = seen;
+	return seen && (seen == DSN_NEVER || !(seen & DSN_NEVER));
+}

@@ -45,6 +45,9 @@
 /* NOTIFY bits; 0 is "not said". */
 enum { DSN_NEVER = 1, DSN_SUCCESS = 2, DSN_FAILURE = 4, DSN_DELAY = 8 };
 
+/* NOTIFY as a list of words, separated by commas or blanks: false when it is none, or NEVER stands beside another. */
+bool submission_notify(struct span list, unsigned *bits);
+
 struct submission_recipient {
 	const char *address;
 	const char *orcpt;	/* NULL: none */

@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.join(HERE, "..", "system"), os.path.join(HERE, "..", "interop")]
@@ -27,6 +28,11 @@ def figure(what, value, unit="x", most=None, least=None, note=""):
     if path:
         with open(path, "a") as f:
             f.write(json.dumps({"what": what, "value": value, "unit": unit, "target": target, "met": met, "note": note}) + "\n")
+
+
+def now_us():
+    """The clock of the relay's counters."""
+    return time.monotonic() * 1e6
 
 
 def memory(pid):

@@ -84,11 +84,11 @@ int main(int argc, char **argv)
 	lock = queue_lock(argv[1], 0, &err);
 	if (lock < 0 || queue_open(argv[1], QUEUE_WRITE | QUEUE_CREATE, &q, &err) < 0) {
 		fprintf(stderr, "%s\n", err.text);
-		return err.code;
+		return error_exit(&err);
 	}
 	rc = fill(q, strtol(argv[2], NULL, 10), strtoul(argv[3], NULL, 10), users, uid, &err);
 	if (rc < 0)
 		fprintf(stderr, "%s\n", err.text);
 	queue_close(q);
-	return rc < 0 ? err.code : 0;
+	return rc < 0 ? error_exit(&err) : 0;
 }

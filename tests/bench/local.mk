@@ -8,7 +8,8 @@ BENCHES = \
 	tests/bench/bench_tls.py
 bench_programs = spawn yardstick blast fill
 
-EXTRA_PROGRAMS += $(bench_programs)
+# Built by make check as well, so that they go on compiling.
+check_PROGRAMS += $(bench_programs)
 spawn_SOURCES = tests/bench/spawn.c
 yardstick_SOURCES = tests/bench/yardstick.c
 blast_SOURCES = tests/bench/blast.c
@@ -23,6 +24,11 @@ bench: $(system_needs) $(bench_programs)
 		OUTPOST_BUILD=$(abs_builddir) OUTPOST_SRC=$(abs_srcdir) OUTPOST_PEERS="$(OUTPOST_PEERS)" \
 		OUTPOST_BENCH_RESULTS=$(abs_builddir)/bench.json $(PYTHON3) -B $$b || status=1; \
 	done; exit $$status
-PHONY += bench
-CLEANFILES += bench.json $(bench_programs)
-EXTRA_DIST += $(BENCHES) tests/bench/bench.py tests/bench/peers.py
+
+# This build beside an older one, in turns: make bench-pair OLD_BUILD=/path/of/its/build
+bench-pair: $(system_needs) $(bench_programs)
+	cd $(abs_srcdir) && OUTPOST_BUILD=$(abs_builddir) OUTPOST_SRC=$(abs_srcdir) OLD_BUILD="$(OLD_BUILD)" \
+		$(PYTHON3) -B tests/bench/bench_pair.py
+PHONY += bench bench-pair
+CLEANFILES += bench.json
+EXTRA_DIST += $(BENCHES) tests/bench/bench_pair.py tests/bench/bench.py tests/bench/peers.py

@@ -19,14 +19,14 @@ int hand_over(const struct place *p, struct letter *l, struct error *answer)
 	const struct buf *body = &l->in.body.memory;
 
 	(void)p;
-	if (!l->sender || !l->recipients.n || !l->header.len)
+	if (!l->sender || !recipients_count(&l->recipients) || !l->header.len)
 		abort();
 	if (memchr(l->header.data, '\r', l->header.len) || memchr(buf_str(body), '\r', body->len))
 		abort();
-	for (size_t i = 0; i < l->recipients.n; i++)
+	for (size_t i = 0; i < recipients_count(&l->recipients); i++)
 		if (!*recipients_get(&l->recipients, i) || strpbrk(recipients_get(&l->recipients, i), "\r\n"))
 			abort();
-	*answer = (struct error){.reason = l->recipients.n & 1 ? REASON_NONE : REASON_TEMPORARY, .text = "queued as X"};
+	*answer = (struct error){.reason = recipients_count(&l->recipients) & 1 ? REASON_NONE : REASON_TEMPORARY, .text = "queued as X"};
 	return error_exit(answer);
 }
 

@@ -77,15 +77,15 @@ def _open_to_all(path):
 
 
 @functools.lru_cache(maxsize=None)
-def _programs():
-    """Where the programs are run from: the build, or a copy where tests that become somebody else can reach them."""
-    if os.geteuid() != 0 or not os.path.isdir(BUILD) or _open_to_all(BUILD):
-        return BUILD
+def _programs(build):
+    """Where a build's programs are run from: there, or in a copy where tests that become somebody else can reach them."""
+    if os.geteuid() != 0 or not os.path.isdir(build) or _open_to_all(build):
+        return build
     place = tempfile.mkdtemp(prefix="outpost-programs-", dir="/tmp")
     atexit.register(shutil.rmtree, place, ignore_errors=True)
     write_down(place)
     os.chmod(place, 0o755)
-    for entry in os.scandir(BUILD):
+    for entry in os.scandir(build):
         if entry.is_file(follow_symlinks=False) and os.access(entry.path, os.X_OK) and "." not in entry.name:
             shutil.copy(entry.path, place)
     return place
@@ -99,7 +99,7 @@ def write_down(path):
 
 
 def program(name):
-    return os.path.join(_programs(), name)
+    return os.path.join(_programs(BUILD), name)
 
 
 # ---- waiting

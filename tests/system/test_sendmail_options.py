@@ -66,7 +66,7 @@ class Options(harness.SystemTest):
 
     def test_the_manual_has_them_all(self):
         with open(os.path.join(harness.SRC, "src/sendmail/options.c")) as f:
-            table = set(re.findall(r"^\t\{'(.)', (?:NONE|WANTED|GLUED)", f.read(), re.M))
+            table = set(re.findall(r"^\t\{'(.)', (?:NONE|REQUIRED|GLUED)", f.read(), re.M))
         with open(os.path.join(harness.SRC, "man/sendmail.8")) as f:
             page = f.read()
         items = re.findall(r"^\.It Fl (.*)$", page, re.M)

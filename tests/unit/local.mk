@@ -29,6 +29,7 @@ UNIT_TESTS = \
 	tests/unit/test_rewrite \
 	tests/unit/test_sendmail \
 	tests/unit/test_submission \
+	tests/unit/test_trust \
 	tests/unit/test_verdict \
 	tests/unit/test_window \
 	tests/unit/test_wire

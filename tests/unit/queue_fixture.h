@@ -151,6 +151,21 @@ static inline bool settle(int64_t row, int64_t recipient, enum queue_fate fate)
 	return settle_as(&s);
 }
 
+static inline int64_t any_time_of_user(void *arg, uint32_t uid)
+{
+	(void)arg, (void)uid;
+	return INT64_MIN;
+}
+
+/* When something of anybody is due first. */
+static inline int64_t first_due(void)
+{
+	int64_t due;
+
+	assert_int_equal(queue_due_after(q, any_time_of_user, NULL, &due, &err), 0);
+	return due;
+}
+
 static inline void assert_sound(void)
 {
 	if (queue_check(q, true, &err) != 0)

@@ -101,7 +101,7 @@ static void check_input(const char *text, size_t n, bool dots, bool stuffed, con
 			assert_int_equal(input_add(&in, text + i, n - i < step ? n - i : step, &used, &err), 0);
 		assert_int_equal(input_end(&in, &err), 0);
 		assert_string_equal(buf_str(&in.header), header);
-		assert_int_equal(spool_size(&in.body), strlen(body));
+		assert_int_equal(spill_size(&in.body), strlen(body));
 		assert_string_equal(buf_str(&in.body.memory), body);
 		input_free(&in);
 	}
@@ -154,39 +154,38 @@ static void test_input_facts(void **state)
 	assert_int_equal(input_add(&in, "\xa4\n", 2, &used, &err), 0);
 	assert_int_equal(input_end(&in, &err), 0);
 	assert_true(in.eight_bit && in.utf8 && !in.had_nul && !in.had_cr);
-	input_reset(&in);
+	input_free(&in);
+	input_init(&in, false, false);
 	assert_int_equal(input_add(&in, "x\n\n\xe4\r \0\n", 8, &used, &err), 0);
 	assert_int_equal(input_end(&in, &err), 0);
 	assert_true(in.eight_bit && !in.utf8 && in.had_nul && in.had_cr);
 	input_free(&in);
 }
 
-static void test_spool(void **state)
+static void test_spill(void **state)
 {
 	static char piece[5000], back[7000];
 	struct error err;
-	struct spool s;
+	struct spill s;
 	uint64_t at = 0;
 	ssize_t n;
 
 	(void)state;
-	spool_init(&s);
+	spill_init(&s, NULL);
 	for (int i = 0; i < 100; i++) {
 		memset(piece, 'a' + i % 26, sizeof(piece));
-		assert_int_equal(spool_add(&s, piece, sizeof(piece), &err), 0);
+		assert_int_equal(spill_add(&s, piece, sizeof(piece), &err), 0);
 	}
-	assert_int_equal(spool_size(&s), 500000);
+	assert_int_equal(spill_size(&s), 500000);
 	assert_true(s.fd >= 0 && s.memory.cap <= (128 << 10));
-	while ((n = spool_read(&s, at, back, sizeof(back), &err)) > 0) {
+	while ((n = spill_read(&s, at, back, sizeof(back), &err)) > 0) {
 		for (ssize_t i = 0; i < n; i++)
 			assert_int_equal(back[i], 'a' + (int)((at + (uint64_t)i) / 5000 % 26));
 		at += (uint64_t)n;
 	}
 	assert_int_equal(n, 0);
 	assert_int_equal(at, 500000);
-	spool_reset(&s);
-	assert_int_equal(spool_size(&s), 0);
-	spool_free(&s);
+	spill_free(&s);
 }
 
 static void test_recipients(void **state)
@@ -199,21 +198,22 @@ static void test_recipients(void **state)
 	(void)state;
 	recipients_init(&r);
 	assert_int_equal(recipients_header(&r, span_of(plain), 0, &err), 0);
-	assert_int_equal(r.n, 3);
+	assert_int_equal(recipients_count(&r), 3);
 	assert_string_equal(recipients_get(&r, 2), "e@f");
-	recipients_reset(&r);
+	recipients_free(&r);
+	recipients_init(&r);
 	assert_int_equal(recipients_header(&r, span_of(resent), DSN_NEVER, &err), 0);
-	assert_int_equal(r.n, 1);
+	assert_int_equal(recipients_count(&r), 1);
 	assert_int_equal(r.v[0].notify, DSN_NEVER);
 	assert_int_equal(recipients_argument(&r, "x@y, root admin", 0, &err), 0);
-	assert_int_equal(r.n, 3);
+	assert_int_equal(recipients_count(&r), 3);
 	assert_int_equal(recipients_argument(&r, "", 0, &err), -1);
 	assert_int_equal(recipients_add(&r, "", 0, NULL, &err), -1);
 	for (int i = 0; i < 20000; i++) {
 		snprintf(name, sizeof(name), "p%d@x.example", i % 10000);
 		assert_int_equal(recipients_add(&r, name, 0, NULL, &err), 0);
 	}
-	assert_int_equal(r.n, 10003);
+	assert_int_equal(recipients_count(&r), 10003);
 	recipients_free(&r);
 }
 
@@ -235,7 +235,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_options), cmocka_unit_test(test_bad_options), cmocka_unit_test(test_input),
-		cmocka_unit_test(test_input_facts), cmocka_unit_test(test_spool), cmocka_unit_test(test_recipients),
+		cmocka_unit_test(test_input_facts), cmocka_unit_test(test_spill), cmocka_unit_test(test_recipients),
 		cmocka_unit_test(test_xtext),
 	};
 

@@ -23,7 +23,7 @@
 #include "conf/conf.h"
 #include "nexthop/tls_policy.h"
 #include "outpost/check/explain.h"
-#include "outpost/check/health.h"
+#include "outpost/flusher/health.h"
 #include "rules/rules.h"
 
 enum { SMALL_QUEUE = 64 << 20 };
@@ -68,16 +68,15 @@ static void mend_modes(struct context *c, struct report *r, const struct stat *q
 static bool queue_directory(struct context *c, struct report *r, struct stat *st)
 {
 	const char *dir = conf_str(c->conf, P_queue_directory);
-	char mend[PATH_MAX + 200], text[PATH_MAX + 200];
+	char mend[PATH_MAX + 200];
 	const char *owner = conf_str(c->conf, P_mail_owner);
 
 	errno = 0;
 	if (stat(dir, st) == 0 && S_ISDIR(st->st_mode)) {
 		if ((st->st_mode & 077) == 0)
 			return true;
-		snprintf(text, sizeof(text), "others can enter %s (mode %04o)", dir, (unsigned)(st->st_mode & 07777));
 		snprintf(mend, sizeof(mend), "chmod 700 %s", dir);
-		report_line(r, REPORT_WARN, "queue", -1, text, mend);
+		report_linef(r, REPORT_WARN, "queue", mend, "others can enter %s (mode %04o)", dir, (unsigned)(st->st_mode & 07777));
 		return true;
 	}
 	if (c->own && errno == ENOENT) {
@@ -85,22 +84,20 @@ static bool queue_directory(struct context *c, struct report *r, struct stat *st
 		st->st_uid = geteuid();
 		return true;
 	}
-	snprintf(text, sizeof(text), "queue directory %s: %s", dir, strerror(errno ? errno : ENOTDIR));
 	snprintf(mend, sizeof(mend), "install -d -m 700 -o %s -g %s %s %s/incoming", owner, owner, dir, dir);
-	report_fail(r, EX_CANTCREAT, "queue", -1, text, mend);
+	report_failf(r, EX_CANTCREAT, "queue", mend, "queue directory %s: %s", dir, strerror(errno ? errno : ENOTDIR));
 	return false;
 }
 
 /* All else would be judged as if that user were the owner. */
 static void fail_foreign(struct report *r, uid_t uid, const char *owner)
 {
-	char text[PATH_MAX + 200], mend[PATH_MAX + 200];
 	struct passwd *p = getpwuid(uid);
+	char mend[PATH_MAX + 200];
 
-	snprintf(text, sizeof(text), "queue directory " QUEUEDIR " belongs to %s, not to %s: no mail can be submitted",
-		 p ? p->pw_name : "a user that is not there", owner);
 	snprintf(mend, sizeof(mend), "chown -R %s:%s " QUEUEDIR, owner, owner);
-	report_fail(r, EX_CONFIG, "queue", -1, text, mend);
+	report_failf(r, EX_CONFIG, "queue", mend, "queue directory " QUEUEDIR " belongs to %s, not to %s: no mail can be submitted",
+		     p ? p->pw_name : "a user that is not there", owner);
 }
 
 /* The system's queue is written by the set-id helper where no daemon listens. */
@@ -249,10 +246,7 @@ static void readable(struct report *r, const char *label, const char *path, bool
 	if (conf_tls_foreign_bundle(path)) {
 		report_linef(r, REPORT_WARN, label, mend, "%s: no such file here; this system's own CA certificates are used", path);
 	} else if (*path && access(path, directory ? R_OK | X_OK : R_OK) < 0) {
-		char text[PATH_MAX + 100];
-
-		snprintf(text, sizeof(text), "%s: %s", path, strerror(errno));
-		report_fail(r, EX_CONFIG, label, -1, text, mend);
+		report_failf(r, EX_CONFIG, label, mend, "%s: %s", path, strerror(errno));
 	}
 }
 
@@ -426,10 +420,7 @@ static void queue_state(struct context *c, struct report *r)
 	if (c->own && access(dir, F_OK) < 0)
 		return;
 	if (access(dir, W_OK | X_OK) < 0) {
-		char text[PATH_MAX + 100];
-
-		snprintf(text, sizeof(text), "queue directory %s is not writable: %s", dir, strerror(errno));
-		report_fail(r, EX_CANTCREAT, "queue", -1, text, NULL);
+		report_failf(r, EX_CANTCREAT, "queue", NULL, "queue directory %s is not writable: %s", dir, strerror(errno));
 		return;
 	}
 	if (fs_check(dir, &err) < 0 || context_read_queue(c, &q, &err) < 0) {

@@ -63,13 +63,6 @@ static void print_text(const struct report *r, enum report_level level, const ch
 	fflush(stdout);
 }
 
-static void json_member(struct buf *b, const char *name, const char *value)
-{
-	buf_addf(b, ", \"%s\": \"", name);
-	text_json(b, value, strlen(value));
-	buf_addc(b, '"');
-}
-
 static void print_json(const struct report *r, enum report_level level, const char *label, int64_t ms,
 		       const char *text, const char *mend)
 {
@@ -77,13 +70,13 @@ static void print_json(const struct report *r, enum report_level level, const ch
 
 	buf_init(&b, TEXT_MAX * 8);
 	buf_addf(&b, "{\"section\": \"%s\"", r->section);
-	json_member(&b, "step", label);
+	text_json_member(&b, "step", label);
 	buf_addf(&b, ", \"result\": \"%s\"", level == REPORT_FAIL ? "fail" : levels[level].word);
 	if (ms >= 0)
 		buf_addf(&b, ", \"ms\": %lld", (long long)ms);
-	json_member(&b, "text", text);
+	text_json_member(&b, "text", text);
 	if (mend && *mend)
-		json_member(&b, "mend", mend);
+		text_json_member(&b, "mend", mend);
 	buf_adds(&b, "}\n");
 	fwrite(buf_str(&b), 1, b.len, stdout);
 	fflush(stdout);
@@ -117,4 +110,15 @@ void report_linef(struct report *r, enum report_level level, const char *label, 
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	report_line(r, level, label, -1, text, mend);
+}
+
+void report_failf(struct report *r, int code, const char *label, const char *mend, const char *fmt, ...)
+{
+	char text[TEXT_MAX];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	report_fail(r, code, label, -1, text, mend);
 }

@@ -27,5 +27,7 @@ void report_line(struct report *r, enum report_level level, const char *label, i
 void report_fail(struct report *r, int code, const char *label, int64_t ms, const char *text, const char *mend);
 void report_linef(struct report *r, enum report_level level, const char *label, const char *mend, const char *fmt, ...)
 	__attribute__((format(printf, 5, 6)));
+void report_failf(struct report *r, int code, const char *label, const char *mend, const char *fmt, ...)
+	__attribute__((format(printf, 5, 6)));
 
 #endif

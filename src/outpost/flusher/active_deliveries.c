@@ -8,7 +8,7 @@
 
 #include "control/control.h"
 #include "outpost/messages/select_messages.h"
-#include "outpost/check/health.h"
+#include "outpost/flusher/health.h"
 
 enum { PATIENCE_MS = 2000, ACTIVE_MAX = 100000 };
 

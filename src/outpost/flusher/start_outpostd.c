@@ -1,7 +1,7 @@
 /* start_outpostd.c: starting outpostd --once and hearing why it would not. */
 #include "config.h"
 #include "outpost/flusher/start_outpostd.h"
-#include "outpost/check/health.h"
+#include "outpost/flusher/health.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/io.h"
+#include "base/trust.h"
 #include "base/limits.h"
 
 /* Postfix's own places and names. */
@@ -64,7 +64,7 @@ static void add_map(struct import *im, struct span word, const char *from, bool 
 	}
 	name = secret ? "sasl_passwd" : strrchr(path, '/') + 1;
 	buf_init(&text, LIMIT_CONF_FILE);
-	if (io_read_file(path, false, &text, NULL, &why) == 0)
+	if (trust_read_file(path, &text, &why) == 0)
 		buf_add(import_file(im, name, secret), buf_str(&text), text.len);
 	else
 		note_unreadable(im, path, &why);
@@ -122,6 +122,24 @@ static void note_left_behind(struct import *im, struct conf *c)
 	buf_free(&names);
 }
 
+/* Its files name further ones, which are read for whoever wrote them: root does so for root alone. */
+static int refuse_others(const char *dir, struct error *err)
+{
+	char path[PATH_MAX + sizeof("/main.cf")];
+	uid_t uid;
+	gid_t gid;
+
+	snprintf(path, sizeof(path), "%s/main.cf", dir);
+	if (geteuid() != 0)
+		return 0;
+	if (trust_walk(path, &uid, &gid, err) < 0)
+		return -1;
+	if (uid == 0)
+		return 0;
+	return error_set(err, REASON_PERMISSION, "%s: uid %u can change it; import it as that user, or copy it first", path,
+			 (unsigned)uid);
+}
+
 int import_postfix(struct import *im, const char *given, struct error *err)
 {
 	char path[PATH_MAX];
@@ -131,7 +149,7 @@ int import_postfix(struct import *im, const char *given, struct error *err)
 	snprintf(path, sizeof(path), "%s", given);
 	while ((n = strlen(path)) > 1 && path[n - 1] == '/')
 		path[n - 1] = 0;
-	if (conf_load(path, &c, err) < 0)
+	if (refuse_others(path, err) < 0 || conf_load(path, &c, err) < 0)
 		return -1;
 	for (int p = 0; p < CONF_PARAMS; p++)
 		if (conf_is_set(c, p) && !stays_behind(p))

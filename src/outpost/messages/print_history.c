@@ -39,11 +39,8 @@ static void print_text(const struct queue_event *e)
 
 static void member(struct buf *b, const char *name, const char *value)
 {
-	if (!value || !*value)
-		return;
-	buf_addf(b, ", \"%s\": \"", name);
-	text_json(b, value, strlen(value));
-	buf_addc(b, '"');
+	if (value && *value)
+		text_json_member(b, name, value);
 }
 
 static void print_json(const struct queue_event *e)

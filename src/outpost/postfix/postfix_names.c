@@ -44,41 +44,41 @@ static bool add(struct call *call, const char *word)
 	return true;
 }
 
+static const struct letter *find_letter(const struct letter *table, int letter)
+{
+	while (table->letter && table->letter != letter)
+		table++;
+	return table->letter ? table : NULL;
+}
+
 /* Letters by the table, the rest as arguments. -c DIR and -v are everywhere. */
 static bool translate(struct context *c, struct call *call, const struct letter *table, int argc, char **argv)
 {
-	for (int i = 1; i < argc; i++) {
-		if (argv[i][0] != '-' || !argv[i][1]) {
-			if (!add(call, argv[i]))
-				return false;
-			continue;
-		}
-		for (const char *p = argv[i] + 1; *p; p++) {
-			const struct letter *l = table;
-			const char *value = NULL;
+	char letters[64] = "c:v";
+	size_t n = strlen(letters);
+	int letter;
 
-			if (*p == 'v')
-				continue;
-			while (l->letter && l->letter != *p)
-				l++;
-			if (!l->letter && *p != 'c')
-				return false;
-			if (*p == 'c' || l->argument) {
-				value = p[1] ? p + 1 : i + 1 < argc ? argv[++i] : NULL;
-				if (!value)
-					return false;
-				p = "x";
-			}
-			if (l->letter == 0) {
-				command_use_config(c, value);
-				continue;
-			}
-			if (l->command)
-				call->command = l->command;
-			if (!add(call, l->option) || !add(call, l->argument ? value : NULL))
-				return false;
-		}
+	for (const struct letter *l = table; l->letter; l++)
+		n += (size_t)snprintf(letters + n, sizeof(letters) - n, "%c%s", l->letter, l->argument ? ":" : "");
+	opterr = 0;
+	optind = 1;
+	while ((letter = getopt(argc, argv, letters)) != -1) {
+		const struct letter *l = find_letter(table, letter);
+
+		if (letter == '?')
+			return false;
+		if (letter == 'c')
+			command_use_config(c, optarg);
+		if (!l)
+			continue;
+		if (l->command)
+			call->command = l->command;
+		if (!add(call, l->option) || !add(call, l->argument ? optarg : NULL))
+			return false;
 	}
+	while (optind < argc)
+		if (!add(call, argv[optind++]))
+			return false;
 	return true;
 }
 

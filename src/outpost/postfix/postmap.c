@@ -12,6 +12,7 @@
 
 #include "base/limits.h"
 #include "base/text.h"
+#include "base/trust.h"
 
 /* A map is opened as the value of a parameter, which says how its file is written. */
 struct kind {
@@ -49,6 +50,8 @@ static int open_map(const struct kind *kind, const char *dir, const char *map, s
 	size_t n = strlen(parameter);
 
 	path = *path == ':' ? path + 1 : map;
+	if (names_file(map, path) && trust_become(path, err) < 0)
+		return -1;
 	/* What is named from here is here, and not beside main.cf. */
 	if (names_file(map, path) && realpath(path, absolute))
 		snprintf(text, sizeof(text), "%.*s%s%s", (int)(path - map), map, path == map ? "hash:" : "", absolute);

@@ -1,4 +1,4 @@
-/* diff.h: two small texts, shown as a unified diff. */
+/* diff.h: what replacing one small text by another changes. */
 #ifndef OUTPOST_DIFF_H
 #define OUTPOST_DIFF_H
 
@@ -6,8 +6,8 @@
 
 #include "base/buf.h"
 
-/* Prints what changes, with '-' and '+'; secret masks what stands behind the last colon of a line's first value. True
- * when anything differs. */
+/* Prints the lines that go, marked '-', and then the new text, with '+' before the lines that are new; secret masks passwords. False,
+ * and nothing printed: both are the same. */
 bool diff_print(const char *path, const struct buf *old, const struct buf *new_text, bool secret);
 
 #endif

@@ -73,7 +73,7 @@ void ask_end(struct client *c)
 	c->question = NULL;
 }
 
-/* ---- mailq [json] */
+/* ---- mailq [json | count] */
 
 int ask_allowed(struct client *c, enum conf_param p)
 {
@@ -93,6 +93,7 @@ static bool mailq_begin(struct client *c, char **args, int n)
 	struct question *q = c->question;
 
 	q->json = n == 1 && strcmp(args[0], "json") == 0;
+	q->count = n == 1 && strcmp(args[0], "count") == 0;
 	q->all = ask_allowed(c, P_authorized_mailq_users) > 0;
 	if (incoming_busy(c->d))
 		incoming_take(c->d); /* totals are always true */
@@ -181,7 +182,9 @@ static bool mailq_foot(struct client *c, struct buf *page)
 
 	if (queue_totals(c->d->queue, &t, &err) < 0)
 		return ask_ends(c, EX_TEMPFAIL, "%s", err.text);
-	if (!c->question->json)
+	if (c->question->count)
+		buf_addf(page, "Total requests: %llu\n", (unsigned long long)(t.queued + t.held));
+	else if (!c->question->json)
 		listing_text_foot(page, &(struct listing_totals){t.queued + t.held, t.bytes});
 	control_put_bytes(&c->out, page->data, page->len);
 	return ask_ends(c, EX_OK, "%llu messages", (unsigned long long)(t.queued + t.held));
@@ -196,6 +199,8 @@ static bool mailq_page(struct client *c, struct buf *page)
 	int64_t key = q->key;
 	int n;
 
+	if (q->count)
+		return mailq_foot(c, page);
 	if (q->rest.more) {
 		put_rest(c, page);
 		control_put_bytes(&c->out, page->data, page->len);

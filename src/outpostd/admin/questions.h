@@ -6,7 +6,7 @@
 
 struct question {
 	const struct verb *verb;
-	bool json, head, all;		/* mailq; all: may see everybody's */
+	bool json, count, head, all;	/* mailq; all: may see everybody's */
 	int64_t key;
 	char pick;			/* wake: 'I' id, 'R' recipient, 'S' sender holds text; 0: everything */
 	bool not;

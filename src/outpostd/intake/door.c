@@ -61,7 +61,7 @@ static uint64_t bytes_of(const struct door *door, uid_t uid)
 
 	for (const struct client *c = door->clients; c; c = c->next)
 		if (c->uid == uid)
-			n += c->body.size;
+			n += spill_size(&c->body);
 	return n;
 }
 
@@ -102,7 +102,7 @@ static struct client *client_new(struct outpostd *d, int fd, uid_t uid, gid_t gi
 	c->whole = c->heard + conf_seconds(d->conf, P_door_time_limit) * 1000;
 	buf_init(&c->in, LIMIT_ADDRESS * 4);
 	buf_init(&c->out, 64 << 20); /* a listing of one message with all its recipients must fit */
-	body_init(&c->body, d->queue_dir);
+	spill_init(&c->body, d->queue_dir);
 	if (loop_add(&d->loop, &c->watch) < 0) {
 		free(c);
 		return NULL;
@@ -148,7 +148,7 @@ void client_close(struct client *c)
 	loop_remove(&d->loop, &c->watch);
 	hatch_close(d, c->watch.fd, c->uid);
 	submission_decoder_free(c->decoder);
-	body_free(&c->body);
+	spill_free(&c->body);
 	buf_free(&c->in);
 	buf_free(&c->out);
 	free(c);
@@ -266,7 +266,7 @@ static bool begin_submission(struct client *c)
 			client_answer(c, REASON_NOT_AUTHORIZED, "authorized_submit_users does not name you");
 		return false;
 	}
-	c->decoder = submission_decoder_new(limit, body_add, &c->body);
+	c->decoder = submission_decoder_new(limit, spill_add, &c->body);
 	if (c->decoder)
 		return true;
 	client_answer(c, REASON_SYSTEM, "no memory");
@@ -728,6 +728,16 @@ static void note_group(struct door *door)
 	door->grouped = clock_mono_ms();
 }
 
+/* A queue_source. */
+static long read_body(void *arg, char *p, size_t n, struct error *err)
+{
+	struct client *c = arg;
+	ssize_t got = spill_read(&c->body, c->body_read, p, n, err);
+
+	c->body_read += got > 0 ? (uint64_t)got : 0;
+	return got;
+}
+
 void door_write(struct outpostd *d)
 {
 	int64_t now = clock_us(d);
@@ -738,8 +748,8 @@ void door_write(struct outpostd *d)
 		const struct submission *s = submission_envelope(c->decoder, &size);
 
 		c->refusal.reason = REASON_NONE;
-		body_rewind(&c->body);
-		if (accept_submission(d, s, size, &c->who, now, 0, body_read, &c->body, c->id, &c->refusal) == 0)
+		c->body_read = 0;
+		if (accept_submission(d, s, size, &c->who, now, 0, read_body, c, c->id, &c->refusal) == 0)
 			c->refusal.reason = REASON_NONE;
 		else if (!c->refusal.reason)
 			c->refusal.reason = REASON_INTERNAL;

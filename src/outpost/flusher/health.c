@@ -1,5 +1,5 @@
 #include "config.h"
-#include "outpost/check/health.h"
+#include "outpost/flusher/health.h"
 
 #include <dirent.h>
 #include <limits.h>

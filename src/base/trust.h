@@ -1,0 +1,31 @@
+/*
+ * trust.h: who controls a path, so that root never acts on what others control.
+ *
+ * A path is walked component by component, symbolic links included, over descriptors that follow nothing. Whoever owns
+ * one of the components can change what the path leads to: where that is not root, the program becomes that user
+ * before it reads a byte, and from then on an exchange of files can gain nothing.
+ */
+#ifndef BASE_TRUST_H
+#define BASE_TRUST_H
+
+#include <sys/types.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+
+/*
+ * Finds who but root controls path: *uid and *gid (of the component), 0 where it is root alone. A component may be
+ * missing: then the directory above it decides. Refused (-1, REASON_PERMISSION) is what no single user answers for: a directory that everybody, or a group
+ * other than root's, can change; components of several users; what is neither a directory nor a regular file; a file
+ * with several names in a directory that others write to; and everything in procfs, where the files are root's and the
+ * text is anybody's.
+ */
+int trust_walk(const char *path, uid_t *uid, gid_t *gid, struct error *err);
+
+/* As root: becomes, for good, who controls path. For everybody else, and where root alone does: nothing. */
+int trust_become(const char *path, struct error *err);
+
+/* io_read_file with the rights of who controls path: as root it is read by a process that has become that user. */
+int trust_read_file(const char *path, struct buf *out, struct error *err);
+
+#endif
