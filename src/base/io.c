@@ -222,7 +222,7 @@ static int write_and_sync(int fd, const char *path, const void *p, size_t n, mod
 	return 0;
 }
 
-int io_sync_parent(const char *path)
+static int sync_parent(const char *path)
 {
 	char dir[4096];
 	char *slash;
@@ -239,6 +239,20 @@ int io_sync_parent(const char *path)
 		return io_sync(".");
 	slash[slash == dir ? 1 : 0] = '\0';
 	return io_sync(dir);
+}
+
+int io_make_dir(const char *path)
+{
+	int why;
+
+	if (mkdir(path, 0700) < 0)
+		return errno == EEXIST ? 0 : -1;
+	if (sync_parent(path) == 0)
+		return 0;
+	why = errno;
+	rmdir(path);	/* nobody would sync it later */
+	errno = why;
+	return -1;
 }
 
 int io_replace_file(const char *path, const void *p, size_t n, mode_t mode, struct error *err)
@@ -260,7 +274,7 @@ int io_replace_file(const char *path, const void *p, size_t n, mode_t mode, stru
 		unlink(tmp);
 		return -1;
 	}
-	if (io_sync_parent(path) < 0)
+	if (sync_parent(path) < 0)
 		return error_sys(err, REASON_IO, "cannot sync the directory of %s", path);
 	return 0;
 }

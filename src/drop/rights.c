@@ -29,16 +29,6 @@ static int not_ours(const char *dir, uid_t owner, bool set_id, struct error *err
 			 dir, (unsigned)owner, (unsigned)geteuid(), (unsigned)getegid(), dir);
 }
 
-/* What was made must not vanish with the mail in it. Without a sync it goes again, as nobody would sync it later. */
-static int sync_made(const char *path, struct error *err)
-{
-	if (io_sync_parent(path) == 0)
-		return 0;
-	error_sys(err, REASON_TEMPORARY, "cannot sync the directory of %s", path);
-	rmdir(path);
-	return -1;
-}
-
 /* incoming/ within the queue directory; that one too in a queue of one's own. */
 static int make_dirs(const char *dir, bool parent, struct error *err)
 {
@@ -46,12 +36,10 @@ static int make_dirs(const char *dir, bool parent, struct error *err)
 
 	if (snprintf(path, sizeof(path), "%s/" INCOMING_DIR, dir) >= (int)sizeof(path))
 		return error_set(err, REASON_CONFIG, "the name of the queue directory is too long");
-	if (mkdir(path, 0700) == 0)
-		return sync_made(path, err);
-	if (errno == EEXIST)
+	if (io_make_dir(path) == 0)
 		return 0;
-	if (errno == ENOENT && parent && mkdir(dir, 0700) == 0)
-		return sync_made(dir, err) < 0 ? -1 : make_dirs(dir, false, err);
+	if (errno == ENOENT && parent && io_make_dir(dir) == 0)
+		return make_dirs(dir, false, err);
 	return error_sys(err, errno == EACCES ? REASON_PERMISSION : REASON_TEMPORARY, "cannot make %s", path);
 }
 

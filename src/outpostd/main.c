@@ -170,7 +170,7 @@ static int watch_signals(struct outpostd *d, struct error *err)
 /* A queue of one's own is made on first use, as outpost-drop does; the system's is made by whoever installs. */
 static void make_own_queue(const struct outpostd *d)
 {
-	if (strcmp(d->conf_dir, SYSCONFDIR) != 0 && mkdir(d->queue_dir, 0700) < 0 && errno != EEXIST)
+	if (strcmp(d->conf_dir, SYSCONFDIR) != 0 && io_make_dir(d->queue_dir) < 0)
 		log_line(LOG_WARN, "outpostd", 0, "cannot make %s: %s", d->queue_dir, strerror(errno));
 }
 
