@@ -28,12 +28,6 @@ static const struct {
 	{"ssmtp", "/etc/ssmtp", false, import_ssmtp},
 };
 
-struct target {
-	const char *name;
-	const struct buf *text;
-	bool secret;
-};
-
 /* The file as it is now; empty when there is none. */
 static int read_old(const char *path, struct buf *old, struct error *err)
 {
@@ -44,19 +38,19 @@ static int read_old(const char *path, struct buf *old, struct error *err)
 	return io_read_file(path, true, old, NULL, err);
 }
 
-static int show_target(const struct import *im, const struct target *t, bool *changed, struct error *err)
+static int show_file(const struct import *im, const struct import_file *f, bool *changed, struct error *err)
 {
 	char path[PATH_MAX];
 	struct buf old;
 	int rc;
 
-	if (t->text->len == 0)
+	if (f->text.len == 0)
 		return 0;
-	snprintf(path, sizeof(path), "%s/%s", im->dir, t->name);
+	snprintf(path, sizeof(path), "%s/%s", im->dir, f->name);
 	buf_init(&old, LIMIT_CONF_FILE);
 	rc = read_old(path, &old, err);
 	if (rc == 0)
-		*changed |= diff_print(path, &old, t->text, t->secret);
+		*changed |= diff_print(path, &old, &f->text, f->secret);
 	buf_wipe(&old);
 	return rc;
 }
@@ -74,18 +68,18 @@ static int keep_old(const char *path, struct error *err)
 	return 0;
 }
 
-static int write_target(const struct import *im, const struct target *t, struct error *err)
+static int write_file(const struct import *im, const struct import_file *f, struct error *err)
 {
 	char path[PATH_MAX];
 
-	if (t->text->len == 0)
+	if (f->text.len == 0)
 		return 0;
-	if (!buf_ok(t->text))
-		return error_set(err, REASON_DATA, "%s would be too large", t->name);
-	snprintf(path, sizeof(path), "%s/%s", im->dir, t->name);
+	if (!buf_ok(&f->text))
+		return error_set(err, REASON_DATA, "%s would be too large", f->name);
+	snprintf(path, sizeof(path), "%s/%s", im->dir, f->name);
 	if (keep_old(path, err) < 0)
 		return -1;
-	return io_replace_file(path, t->text->data, t->text->len, t->secret ? 0600 : 0644, err);
+	return io_replace_file(path, f->text.data, f->text.len, f->secret ? 0600 : 0644, err);
 }
 
 /* Now the new configuration is there: passwords get the mode that outpost can read. */
@@ -99,14 +93,10 @@ static void mend(struct context *c)
 
 static int show_and_write(struct context *c, struct import *im, struct error *err)
 {
-	struct target targets[IMPORT_FILES + 1] = {{"main.cf", &im->main_cf, false}};
-	size_t n = 1;
 	bool changed = false;
 
 	for (size_t i = 0; i < im->nfiles; i++)
-		targets[n++] = (struct target){im->files[i].name, &im->files[i].text, im->files[i].secret};
-	for (size_t i = 0; i < n; i++)
-		if (show_target(im, &targets[i], &changed, err) < 0)
+		if (show_file(im, &im->files[i], &changed, err) < 0)
 			return -1;
 	if (im->notes.len)
 		printf("\n%s", buf_str(&im->notes));
@@ -117,8 +107,8 @@ static int show_and_write(struct context *c, struct import *im, struct error *er
 	if (!option_given(c, "yes") && !term_confirm("\nWrite this?", false))
 		return error_set(err, REASON_USAGE, "nothing was written (--yes writes without asking)");
 	/* main.cf last: a running outpostd reads it again at any time, and then the maps it names are there. */
-	for (size_t i = n; i-- > 0;)
-		if (write_target(im, &targets[i], err) < 0)
+	for (size_t i = im->nfiles; i-- > 0;)
+		if (write_file(im, &im->files[i], err) < 0)
 			return -1;
 	mend(c);
 	printf("Written. `outpost check` tries it.\n");
@@ -153,11 +143,11 @@ static int run(struct context *c)
 		i++;
 	if (i == n)
 		return fail_usage(c, "import knows postfix, msmtp, nullmailer, dma and ssmtp");
-	buf_init(&im.main_cf, LIMIT_CONF_FILE);
 	for (size_t k = 0; k < IMPORT_FILES; k++)
 		buf_init(&im.files[k].text, LIMIT_CONF_FILE);
 	buf_init(&im.notes, NOTES_MAX);
-	buf_addf(&im.main_cf, "# made by `outpost import %s`; see main.cf(5)\n", programs[i].name);
+	im.main_cf = import_file(&im, "main.cf", false);
+	buf_addf(im.main_cf, "# made by `outpost import %s`; see main.cf(5)\n", programs[i].name);
 	path = c->argc > 1 ? c->argv[1] : programs[i].path;
 	if (!programs[i].is_file)
 		path = directory_of(path, directory, sizeof(directory));
@@ -171,7 +161,6 @@ static int run(struct context *c)
 		rc = show_and_write(c, &im, &err);
 	for (size_t k = 0; k < IMPORT_FILES; k++)
 		buf_wipe(&im.files[k].text);
-	buf_wipe(&im.main_cf);
 	buf_free(&im.notes);
 	return rc < 0 ? fail(&err) : EX_OK;
 }

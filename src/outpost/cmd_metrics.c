@@ -12,20 +12,7 @@
 
 enum { OUT_MAX = 1 << 20 };
 
-/* A label's value: backslash, quote and newline escaped (OpenMetrics, "escaped-string"). */
-static void label(struct buf *b, const char *value)
-{
-	for (; *value; value++) {
-		if (*value == '\\' || *value == '"')
-			buf_addc(b, '\\');
-		if (*value == '\n')
-			buf_adds(b, "\\n");
-		else
-			buf_addc(b, *value);
-	}
-}
-
-static void family_of(struct buf *b, const char *type, const char *name, const char *unit, const char *help)
+static void family(struct buf *b, const char *type, const char *name, const char *unit, const char *help)
 {
 	buf_addf(b, "# TYPE %s %s\n", name, type);
 	if (unit)
@@ -33,23 +20,33 @@ static void family_of(struct buf *b, const char *type, const char *name, const c
 	buf_addf(b, "# HELP %s %s\n", name, help);
 }
 
-static void family(struct buf *b, const char *name, const char *unit, const char *help)
+/* name{label="of"}: backslash, quote and newline are escaped (OpenMetrics, "escaped-string"). */
+static void sample(struct buf *b, const char *name, const char *label, const char *of, int64_t value)
 {
-	family_of(b, "gauge", name, unit, help);
+	buf_addf(b, "%s{%s=\"", name, label);
+	for (; *of; of++) {
+		if (*of == '\\' || *of == '"')
+			buf_addc(b, '\\');
+		if (*of == '\n')
+			buf_adds(b, "\\n");
+		else
+			buf_addc(b, *of);
+	}
+	buf_addf(b, "\"} %lld\n", (long long)value);
 }
 
 static void gauge(struct buf *b, const char *name, const char *unit, const char *help, uint64_t value)
 {
-	family(b, name, unit, help);
+	family(b, "gauge", name, unit, help);
 	buf_addf(b, "%s %llu\n", name, (unsigned long long)value);
 }
 
 static void queue_families(struct buf *b, const struct health *s)
 {
-	family(b, "outpost_messages", NULL, "Messages in the queue by state.");
-	buf_addf(b, "outpost_messages{state=\"queued\"} %llu\n", (unsigned long long)s->totals.queued);
-	buf_addf(b, "outpost_messages{state=\"held\"} %llu\n", (unsigned long long)s->totals.held);
-	buf_addf(b, "outpost_messages{state=\"failed\"} %llu\n", (unsigned long long)s->totals.failed);
+	family(b, "gauge", "outpost_messages", NULL, "Messages in the queue by state.");
+	sample(b, "outpost_messages", "state", "queued", (int64_t)s->totals.queued);
+	sample(b, "outpost_messages", "state", "held", (int64_t)s->totals.held);
+	sample(b, "outpost_messages", "state", "failed", (int64_t)s->totals.failed);
 	gauge(b, "outpost_queue_size_bytes", "bytes", "Size of the messages that are queued or held.", s->totals.bytes);
 	gauge(b, "outpost_oldest_message_age_seconds", "seconds", "Age of the oldest queued message; 0 when none is.",
 	      s->totals.oldest ? (uint64_t)((s->now - s->totals.oldest) / 1000000) : 0);
@@ -58,42 +55,48 @@ static void queue_families(struct buf *b, const struct health *s)
 	gauge(b, "outpost_flusher_running", NULL, "Whether an outpostd answers.", s->running);
 }
 
-static void rate_families(struct buf *b, const struct health *s)
+static void results(struct buf *b, const char *name, uint64_t sent, uint64_t failed)
 {
-	family_of(b, "counter", "outpost_recipients", NULL, "Recipients by what became of them since the queue was made.");
-	buf_addf(b, "outpost_recipients_total{result=\"sent\"} %llu\n", (unsigned long long)s->sent_ever);
-	buf_addf(b, "outpost_recipients_total{result=\"failed\"} %llu\n", (unsigned long long)s->failed_ever);
-	family(b, "outpost_recipients_last_day", NULL, "Recipients by what became of them in the last 24 hours.");
-	buf_addf(b, "outpost_recipients_last_day{result=\"sent\"} %llu\n", (unsigned long long)s->sent_day);
-	buf_addf(b, "outpost_recipients_last_day{result=\"failed\"} %llu\n", (unsigned long long)s->failed_day);
-	family(b, "outpost_recipients_last_hour", NULL, "Recipients by what became of them in the last hour.");
-	buf_addf(b, "outpost_recipients_last_hour{result=\"sent\"} %u\n", s->sent[HEALTH_HOURS - 1]);
-	buf_addf(b, "outpost_recipients_last_hour{result=\"failed\"} %u\n", s->failed[HEALTH_HOURS - 1]);
+	sample(b, name, "result", "sent", (int64_t)sent);
+	sample(b, name, "result", "failed", (int64_t)failed);
 }
 
-static void relay_sample(struct buf *b, const char *name, const struct queue_relay *r, long long value)
+static void rate_families(struct buf *b, const struct health *s)
 {
-	buf_addf(b, "%s{relay=\"", name);
-	label(b, r->nexthop);
-	buf_addf(b, "\"} %lld\n", value);
+	family(b, "counter", "outpost_recipients", NULL, "Recipients by what became of them since the queue was made.");
+	results(b, "outpost_recipients_total", s->sent_ever, s->failed_ever);
+	family(b, "gauge", "outpost_recipients_last_day", NULL, "Recipients by what became of them in the last 24 hours.");
+	results(b, "outpost_recipients_last_day", s->sent_day, s->failed_day);
+	family(b, "gauge", "outpost_recipients_last_hour", NULL, "Recipients by what became of them in the last hour.");
+	results(b, "outpost_recipients_last_hour", s->sent[HEALTH_HOURS - 1], s->failed[HEALTH_HOURS - 1]);
+}
+
+enum { RELAY_UP, RELAY_FAILURES, RELAY_LAST_OK, RELAY_EXPIRY };
+static const struct {
+	const char *name, *unit, *help;
+} relay_gauges[] = {
+	[RELAY_UP] = {"outpost_relay_up", NULL, "Whether the relay took mail when it was last tried."},
+	[RELAY_FAILURES] = {"outpost_relay_failures", NULL, "Failed sessions since the relay last took mail."},
+	[RELAY_LAST_OK] = {"outpost_relay_last_success_timestamp_seconds", "seconds", "When a session with the relay last succeeded."},
+	[RELAY_EXPIRY] = {"outpost_relay_certificate_expiry_timestamp_seconds", "seconds", "When the relay's certificate ends."},
+};
+
+static int64_t relay_value(const struct queue_relay *r, size_t which)
+{
+	const int64_t values[] = {[RELAY_UP] = r->down_since == 0, [RELAY_FAILURES] = r->failures,
+				  [RELAY_LAST_OK] = r->last_ok / 1000000, [RELAY_EXPIRY] = r->cert_expires};
+
+	return values[which];
 }
 
 static void relay_families(struct buf *b, const struct health *s)
 {
-	family(b, "outpost_relay_up", NULL, "Whether the relay took mail when it was last tried.");
-	for (size_t i = 0; i < s->nrelays; i++)
-		relay_sample(b, "outpost_relay_up", &s->relays[i], s->relays[i].down_since == 0);
-	family(b, "outpost_relay_failures", NULL, "Failed sessions since the relay last took mail.");
-	for (size_t i = 0; i < s->nrelays; i++)
-		relay_sample(b, "outpost_relay_failures", &s->relays[i], s->relays[i].failures);
-	family(b, "outpost_relay_last_success_timestamp_seconds", "seconds", "When a session with the relay last succeeded.");
-	for (size_t i = 0; i < s->nrelays; i++)
-		relay_sample(b, "outpost_relay_last_success_timestamp_seconds", &s->relays[i], (long long)(s->relays[i].last_ok / 1000000));
-	family(b, "outpost_relay_certificate_expiry_timestamp_seconds", "seconds", "When the relay's certificate ends.");
-	for (size_t i = 0; i < s->nrelays; i++)
-		if (s->relays[i].cert_expires)
-			relay_sample(b, "outpost_relay_certificate_expiry_timestamp_seconds", &s->relays[i],
-				     (long long)s->relays[i].cert_expires);
+	for (size_t g = 0; g < sizeof(relay_gauges) / sizeof(relay_gauges[0]); g++) {
+		family(b, "gauge", relay_gauges[g].name, relay_gauges[g].unit, relay_gauges[g].help);
+		for (size_t i = 0; i < s->nrelays; i++)
+			if (g != RELAY_EXPIRY || s->relays[i].cert_expires)
+				sample(b, relay_gauges[g].name, "relay", s->relays[i].nexthop, relay_value(&s->relays[i], g));
+	}
 }
 
 static int write_metrics(struct context *c, const struct buf *b, struct error *err)

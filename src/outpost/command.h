@@ -65,6 +65,11 @@ const struct command *command_find(const char *name);
 int command_run(struct context *c, int argc, char **argv);
 void command_use_config(struct context *c, const char *dir);
 
+/* options.c: reads c->command's options and arguments. OPTIONS_GO, or the exit status of a mistake or of --help. */
+enum { OPTIONS_GO = -1 };
+int options_read(struct context *c, int argc, char **argv);
+void options_help(const struct command *cmd);
+
 /* Options by their long name. A name that is not in the table is a mistake of ours (false, NULL). */
 bool option_given(const struct context *c, const char *name);
 const char *option_value(const struct context *c, const char *name);	/* NULL: not given */

@@ -1,4 +1,4 @@
-/* outpost: the administrator's command. Finds the subcommand, reads its options by its table, runs it. */
+/* outpost: the administrator's command. Finds the subcommand and runs it. */
 #include "config.h"
 
 #include <limits.h>
@@ -7,7 +7,6 @@
 
 #include "base/io.h"
 #include "base/proc.h"
-#include "base/text.h"
 #include "base/trust.h"
 #include "outpost/command.h"
 #include "outpost/postfix/postfix_names.h"
@@ -18,7 +17,6 @@ static const struct command *const commands[] = {
 };
 #undef COMMAND
 
-enum { OPTION_MARGIN = 29 };
 enum { NCOMMANDS = sizeof(commands) / sizeof(commands[0]) };
 
 const struct command *const *command_list(size_t *n)
@@ -35,42 +33,6 @@ const struct command *command_find(const char *name)
 	return NULL;
 }
 
-static void print_option(const struct command_option *o)
-{
-	char left[64];
-	int n;
-
-	if (o->letter)
-		n = snprintf(left, sizeof(left), "-%c, --%s", o->letter, o->name);
-	else
-		n = snprintf(left, sizeof(left), "    --%s", o->name);
-	if (o->arg && n > 0 && (size_t)n < sizeof(left))
-		snprintf(left + n, sizeof(left) - (size_t)n, " %s", o->arg);
-	n = printf("  %-26s ", left);
-	words_wrap(o->help, n > 0 ? (size_t)n : 0, OPTION_MARGIN);
-}
-
-static void print_command_help(const struct command *cmd)
-{
-	static const struct command_option everywhere[] = {
-		{"config", 'C', "DIR", "the configuration in DIR instead of " SYSCONFDIR},
-		{"help", 'h', NULL, "this text"},
-		{NULL, 0, NULL, NULL},
-	};
-
-	printf("outpost %s%s%s%s\n\n%s.\n", cmd->name, cmd->options ? " [OPTION ...]" : "", *cmd->args ? " " : "",
-	       cmd->args, cmd->help);
-	if (cmd->more) {
-		printf("\n");
-		words_wrap(cmd->more, 0, 0);
-	}
-	printf("\n");
-	for (const struct command_option *o = cmd->options; o && o->name; o++)
-		print_option(o);
-	for (const struct command_option *o = everywhere; o->name; o++)
-		print_option(o);
-}
-
 static void print_help(void)
 {
 	printf("outpost [-C DIR] COMMAND [OPTION ...]\n\n");
@@ -80,134 +42,10 @@ static void print_help(void)
 	printf("\n`outpost COMMAND --help` says more; so does outpost(8).\n");
 }
 
-static int find_option(const struct command_option *options, const char *name, size_t n, char letter)
-{
-	for (int i = 0; options && options[i].name; i++) {
-		if (letter ? options[i].letter == letter
-			   : strlen(options[i].name) == n && memcmp(options[i].name, name, n) == 0)
-			return i;
-	}
-	return -1;
-}
-
-bool option_given(const struct context *c, const char *name)
-{
-	int i = find_option(c->command->options, name, strlen(name), 0);
-
-	return i >= 0 && c->given[i];
-}
-
-const char *option_value(const struct context *c, const char *name)
-{
-	int i = find_option(c->command->options, name, strlen(name), 0);
-
-	return i >= 0 ? c->given[i] : NULL;
-}
-
-/* The argument of an option: behind '=' or the letter, or the next word. */
-static const char *option_argument(const char *attached, int *i, int argc, char **argv)
-{
-	if (attached)
-		return attached;
-	return *i + 1 < argc ? argv[++*i] : NULL;
-}
-
 void command_use_config(struct context *c, const char *dir)
 {
 	c->dir = dir;
 	c->own = strcmp(dir, SYSCONFDIR) != 0;
-}
-
-enum { PARSE_GO = -1 };
-
-/* One --word, with or without "=value". */
-static int parse_long(struct context *c, const char *word, int *i, int argc, char **argv)
-{
-	const char *eq = strchr(word, '=');
-	size_t n = eq ? (size_t)(eq - word) : strlen(word);
-	const struct command_option *o;
-	const char *value = "";
-	int at;
-
-	if (n == 4 && memcmp(word, "help", n) == 0) {
-		print_command_help(c->command);
-		return EX_OK;
-	}
-	if (n == 6 && memcmp(word, "config", n) == 0) {
-		value = option_argument(eq ? eq + 1 : NULL, i, argc, argv);
-		if (!value)
-			return fail_usage(c, "--config wants a directory");
-		command_use_config(c, value);
-		return PARSE_GO;
-	}
-	at = find_option(c->command->options, word, n, 0);
-	if (at < 0)
-		return fail_usage(c, "unknown option --%.*s", (int)n, word);
-	o = &c->command->options[at];
-	if (!o->arg && eq)
-		return fail_usage(c, "--%s takes no argument", o->name);
-	if (o->arg)
-		value = option_argument(eq ? eq + 1 : NULL, i, argc, argv);
-	if (!value)
-		return fail_usage(c, "--%s wants %s", o->name, o->arg);
-	c->given[at] = value;
-	return PARSE_GO;
-}
-
-/* One word of letters, the last of which may take an argument. */
-static int parse_letters(struct context *c, const char *letters, int *i, int argc, char **argv)
-{
-	for (const char *p = letters; *p; p++) {
-		int at = find_option(c->command->options, NULL, 0, *p);
-		bool config = at < 0 && *p == 'C';
-		const char *value = "";
-
-		if (at < 0 && *p == 'h') {
-			print_command_help(c->command);
-			return EX_OK;
-		}
-		if (at < 0 && !config)
-			return fail_usage(c, "unknown option -%c", *p);
-		if (config || c->command->options[at].arg) {
-			value = option_argument(p[1] ? p + 1 : NULL, i, argc, argv);
-			if (!value)
-				return fail_usage(c, "-%c wants an argument", *p);
-			p = "x";
-		}
-		if (config)
-			command_use_config(c, value);
-		else
-			c->given[at] = value;
-	}
-	return PARSE_GO;
-}
-
-/* Options may stand anywhere; "--" ends them. */
-static int parse_command_line(struct context *c, int argc, char **argv)
-{
-	int rc = PARSE_GO;
-	bool options = true;
-
-	c->argv = argv;
-	for (int i = 0; i < argc && rc == PARSE_GO; i++) {
-		const char *word = argv[i];
-
-		if (options && strcmp(word, "--") == 0)
-			options = false;
-		else if (options && strncmp(word, "--", 2) == 0)
-			rc = parse_long(c, word + 2, &i, argc, argv);
-		else if (options && word[0] == '-' && word[1])
-			rc = parse_letters(c, word + 1, &i, argc, argv);
-		else
-			c->argv[c->argc++] = argv[i];
-	}
-	if (rc != PARSE_GO)
-		return rc;
-	if (c->argc < c->command->min_args)
-		return fail_usage(c, "%s wants %s", c->command->name, c->command->args);
-	if (c->command->max_args >= 0 && c->argc > c->command->max_args)
-		return fail_usage(c, "too many arguments from \"%s\" on", c->argv[c->command->max_args]);
-	return PARSE_GO;
 }
 
 /* Root runs no configuration of others, and edits none: it becomes who controls main.cf. */
@@ -225,11 +63,11 @@ static int settle_rights(const struct context *c)
 
 int command_run(struct context *c, int argc, char **argv)
 {
-	int rc = parse_command_line(c, argc, argv);
+	int rc = options_read(c, argc, argv);
 
-	if (rc == PARSE_GO && settle_rights(c) != 0)
+	if (rc == OPTIONS_GO && settle_rights(c) != 0)
 		return EX_NOPERM;
-	if (rc == PARSE_GO)
+	if (rc == OPTIONS_GO)
 		rc = c->command->run(c);
 	conf_free(c->conf);
 	if (fflush(stdout) != 0 && rc == EX_OK)
@@ -280,7 +118,7 @@ int main(int argc, char **argv)
 		return EX_OK;
 	}
 	if (strcmp(argv[i], "help") == 0 && i + 1 < argc && command_find(argv[i + 1])) {
-		print_command_help(command_find(argv[i + 1]));
+		options_help(command_find(argv[i + 1]));
 		return EX_OK;
 	}
 	if (strcmp(argv[i], "help") == 0 && i + 1 < argc)

@@ -28,6 +28,7 @@ FORBIDDEN_LIBRARIES = {
 # Base names that stand in two folders for one thing seen from two sides.
 TWO_SIDES = {
     "main": "every program",
+    "options": "the command line of src/sendmail, and of src/outpost",
     "agent": "started in src/nexthop, living in src/smtp",
     "claim": "the rows in queue, the transaction in src/outpostd",
     "incoming": "its files in src/submission, who takes them in src/outpostd",

@@ -10,9 +10,9 @@
 #include "base/text.h"
 #include "conf/conf.h"
 
-enum { IMPORT_FILES = 16, IMPORT_RELAYS = 16 };
+enum { IMPORT_FILES = 17, IMPORT_RELAYS = 16 };
 
-/* A map that goes beside main.cf. */
+/* main.cf, or a map that goes beside it. */
 struct import_file {
 	char name[128];
 	struct buf text;
@@ -21,9 +21,9 @@ struct import_file {
 
 struct import {
 	const char *dir;	/* where the new files go */
-	struct buf main_cf;	/* lines of it */
-	struct import_file files[IMPORT_FILES];
+	struct import_file files[IMPORT_FILES];	/* the first is main.cf */
 	size_t nfiles;
+	struct buf *main_cf;	/* lines of it */
 	struct buf notes;	/* sentences for the person, one a line */
 };
 

@@ -13,13 +13,13 @@ void import_set(struct import *im, const char *name, const char *value)
 {
 	if (!*value)
 		return;
-	buf_addf(&im->main_cf, "%s = ", name);
+	buf_addf(im->main_cf, "%s = ", name);
 	for (; *value; value++) {
 		if (*value == '$')
-			buf_addc(&im->main_cf, '$');
-		buf_addc(&im->main_cf, *value);
+			buf_addc(im->main_cf, '$');
+		buf_addc(im->main_cf, *value);
 	}
-	buf_addc(&im->main_cf, '\n');
+	buf_addc(im->main_cf, '\n');
 }
 
 void import_note(struct import *im, const char *fmt, ...)
@@ -52,7 +52,7 @@ struct buf *import_file(struct import *im, const char *name, bool secret)
 
 void import_set_map(struct import *im, const char *name, const char *type, const char *file)
 {
-	buf_addf(&im->main_cf, "%s = %s:%s/%s\n", name, type, im->dir, file);
+	buf_addf(im->main_cf, "%s = %s:%s/%s\n", name, type, im->dir, file);
 }
 
 static const char *port_of(const struct import_relay *r)

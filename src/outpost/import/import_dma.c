@@ -121,7 +121,7 @@ static void add_local(struct dma *d)
 	char maps[1100];
 
 	if (d->nullclient) {
-		buf_adds(&d->im->main_cf, "alias_maps =\n");
+		buf_adds(d->im->main_cf, "alias_maps =\n");
 		return;
 	}
 	if (strcmp(aliases, "/etc/aliases") != 0) {

@@ -59,7 +59,7 @@ static void add_map(struct import *im, struct span word, const char *from, bool 
 	snprintf(path, sizeof(path), "%.*s", (int)(word.n - (colon ? type.n + 1 : 0)), colon ? colon + 1 : word.p);
 	if (!colon || !has_text(type) || path[0] != '/' || strchr(path, '$') ||
 	    (!secret && (strncmp(path, from, strlen(from)) != 0 || path[strlen(from)] != '/'))) {
-		buf_add(&im->main_cf, word.p, word.n);
+		buf_add(im->main_cf, word.p, word.n);
 		return;
 	}
 	name = secret ? "sasl_passwd" : strrchr(path, '/') + 1;
@@ -69,7 +69,7 @@ static void add_map(struct import *im, struct span word, const char *from, bool 
 	else
 		note_unreadable(im, path, &why);
 	buf_wipe(&text);
-	buf_addf(&im->main_cf, "%.*s:%s/%s", (int)type.n, type.p, im->dir, name);
+	buf_addf(im->main_cf, "%.*s:%s/%s", (int)type.n, type.p, im->dir, name);
 }
 
 /* A value that is no plain list of types and paths stays as it is. */
@@ -78,17 +78,17 @@ static void add_maps(struct import *im, const char *name, const char *raw, const
 	struct span rest = span_of(raw), word;
 	bool first = true;
 
-	buf_addf(&im->main_cf, "%s = ", name);
+	buf_addf(im->main_cf, "%s = ", name);
 	if (strchr(raw, '{') || strncmp(raw, "static:", 7) == 0 || strncmp(raw, "inline:", 7) == 0) {
-		buf_adds(&im->main_cf, raw);
+		buf_adds(im->main_cf, raw);
 	} else {
 		while (span_word(&rest, ", \t", &word)) {
-			buf_adds(&im->main_cf, first ? "" : ", ");
+			buf_adds(im->main_cf, first ? "" : ", ");
 			add_map(im, word, from, secret);
 			first = false;
 		}
 	}
-	buf_addc(&im->main_cf, '\n');
+	buf_addc(im->main_cf, '\n');
 }
 
 static void add_parameter(struct import *im, struct conf *c, int p, const char *from)
@@ -100,7 +100,7 @@ static void add_parameter(struct import *im, struct conf *c, int p, const char *
 		add_maps(im, name, raw, from, p == P_smtp_sasl_password_maps);
 		return;
 	}
-	buf_addf(&im->main_cf, "%s = %s\n", name, raw);
+	buf_addf(im->main_cf, "%s = %s\n", name, raw);
 	if (strstr(raw, from))
 		import_note(im, "%s still names a file under %s: move it before Postfix is purged", name, from);
 }
