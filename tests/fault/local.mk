@@ -1,8 +1,5 @@
 # tests/fault: what a crash, or a call that fails, may do to a message. For a build with --enable-fault.
-FAULT_TESTS = \
-	tests/fault/test_kill.py \
-	tests/fault/test_failing.py \
-	tests/fault/test_disk.py
+FAULT_TESTS = $(patsubst $(srcdir)/%,%,$(wildcard $(srcdir)/tests/fault/test_*.py))
 
 check-fault: $(system_needs)
 	OUTPOST_SUITE=$${OUTPOST_SUITE:-fault}; export OUTPOST_SUITE; \

@@ -1,14 +1,5 @@
 # tests/interop: real servers as the relay, unpacked from their packages below the build directory, never installed.
-INTEROP_TESTS = \
-	tests/interop/test_postfix.py \
-	tests/interop/test_exim.py \
-	tests/interop/test_dovecot.py \
-	tests/interop/test_aiosmtpd.py \
-	tests/interop/test_smtp_server.py \
-	tests/interop/test_callers.py \
-	tests/interop/test_same.py \
-	tests/interop/test_readers.py \
-	tests/interop/test_zsh.py
+INTEROP_TESTS = $(patsubst $(srcdir)/%,%,$(wildcard $(srcdir)/tests/interop/test_*.py))
 
 check-interop: $(system_needs)
 	OUTPOST_SUITE=$${OUTPOST_SUITE:-interop}; export OUTPOST_SUITE; \
