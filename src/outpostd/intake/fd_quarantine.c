@@ -3,6 +3,7 @@
  * socket, or closes the socket with the bytes in it; and closing a stranger's file (FUSE, SO_LINGER) may take for ever. So
  * bytes are looked at first: the kernel reports when a descriptor hangs on them. Such a socket is given to a process that does
  * nothing but keep it, and may hang in its place. One such process keeps many, so that nobody makes us start one for each.
+ * From Linux 6.16 on the kernel refuses descriptors at the sender (SO_PASSRIGHTS), and none of this is needed.
  */
 #include "config.h"
 #include "outpostd/outpostd.h"
@@ -37,8 +38,11 @@ static ssize_t look(int fd, void *p, size_t n)
 /* No more than was looked at is taken: what came since may be worse. */
 ssize_t quarantine_read(int fd, void *p, size_t n)
 {
-	ssize_t got = look(fd, p, n);
+	ssize_t got;
 
+	if (sock_refuses_descriptors(fd))
+		return recv(fd, p, n, MSG_DONTWAIT);
+	got = look(fd, p, n);
 	return got > 0 ? recv(fd, p, (size_t)got, MSG_DONTWAIT) : got;
 }
 
@@ -145,6 +149,10 @@ void quarantine_close(struct outpostd *d, int fd, uid_t uid)
 	char bytes[16384];
 	ssize_t got;
 
+	if (sock_refuses_descriptors(fd)) {
+		close(fd);
+		return;
+	}
 	shutdown(fd, SHUT_RD); /* nothing more comes in while we look */
 	do
 		got = quarantine_read(fd, bytes, sizeof(bytes));

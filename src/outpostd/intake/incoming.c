@@ -51,7 +51,7 @@ static int make_dir(const struct outpostd *d, const char *name)
 	char path[1200];
 
 	snprintf(path, sizeof(path), "%s/%s", d->queue_dir, name);
-	return mkdir(path, 0700) < 0 && errno != EEXIST ? -1 : 0;
+	return io_make_dir(path);
 }
 
 /* The directory that has the name now, and the one above: where somebody removes incoming/ outpost-drop makes another. The same one
