@@ -8,18 +8,7 @@ libconf_a_SOURCES = \
 	conf/value.c \
 	conf/host.c \
 	conf/users.c \
-	conf/edit.c \
-	src/maps/maps.c \
-	src/maps/regexp.c \
-	src/credentials/lookup.c \
-	src/credentials/password_program.c \
-	src/credentials/ask_token_program.c \
-	src/credentials/oauth2_file.c src/credentials/oauth2_file.h \
-	src/credentials/file_modes.c \
-	src/credentials/sha256.c src/credentials/sha256.h \
-	src/nexthop/relayhost.c \
-	src/nexthop/tls_policy.c src/nexthop/tls_policy.h \
-	src/nexthop/advice.c
+	conf/edit.c
 
 # main.cf(5) comes from the table; a small program writes it.
 noinst_PROGRAMS += gen_man
