@@ -15,10 +15,12 @@ static int check(const struct statvfs *fs, uint64_t size, struct error *err)
 	if (kept > KEPT_MAX)
 		kept = KEPT_MAX;
 	if (free < kept)
-		return error_set(err, REASON_STORAGE_FULL, "the disk of the queue is nearly full: the last %llu KiB are kept for the system's own mail",
+		return error_set(err, REASON_STORAGE_FULL,
+				 "the disk of the queue is nearly full: the last %llu KiB are kept for mail of root's",
 				 (unsigned long long)(kept >> 10));
 	if (free / 2 < size)
-		return error_set(err, REASON_STORAGE_FULL, "the disk of the queue has no room for this message: it needs twice its size free");
+		return error_set(err, REASON_STORAGE_FULL,
+				 "the disk of the queue has no room for this message: it needs twice its size free");
 	if (fs->f_files && fs->f_favail < fs->f_files / KEPT_SHARE)
 		return error_set(err, REASON_STORAGE_FULL, "the disk of the queue has nearly no free inodes");
 	return 0;

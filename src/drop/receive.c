@@ -31,7 +31,7 @@ enum { STALL_MS = 10 * 1000, PIECE = 65536 };
 struct file {
 	int fd, dir;
 	char tmp[48];		/* its name while it is written; empty: none */
-	bool bounded;		/* by ceiling and free space: not for root, outpost itself and queues of one's own */
+	bool bounded;		/* by ceiling and free space: not root, outpost itself, and queues of one's own */
 	uint64_t size;		/* written so far, */
 	uint64_t checked;	/* and at the last look at the free space */
 };
@@ -101,7 +101,8 @@ static int check_size(struct file *f, size_t n, struct error *err)
 	if (!f->bounded)
 		return 0;
 	if (f->size > LIMIT_DROP_FILE)
-		return error_set(err, REASON_TOO_LARGE, "the message is too large for outpost-drop (more than %u MiB), and no outpostd listens",
+		return error_set(err, REASON_TOO_LARGE,
+				 "the message is too large for outpost-drop (more than %u MiB), and no outpostd listens",
 				 LIMIT_DROP_FILE >> 20);
 	if (f->checked && f->size - f->checked < ROOM_STEP)
 		return 0;
@@ -128,7 +129,8 @@ static ssize_t read_piece(char *p, size_t size, struct error *err)
 		ssize_t got = ready > 0 ? io_read(STDIN_FILENO, p + have, size - have) : -1;
 
 		if (ready == 0)
-			return error_set(err, REASON_TIMEOUT, "the submitter sent nothing for %d seconds", STALL_MS / 1000);
+			return error_set(err, REASON_TIMEOUT, "the submitter sent nothing for %d seconds",
+					 STALL_MS / 1000);
 		if (got < 0 && errno == EAGAIN)
 			continue;
 		if (got < 0)
