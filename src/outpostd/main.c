@@ -17,6 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/inherited.h"
 #include "base/io.h"
 #include "base/trust.h"
 #include "base/log.h"
@@ -169,7 +170,7 @@ static int watch_signals(struct outpostd *d, struct error *err)
 /* A queue of one's own is made on first use, as outpost-drop does; the system's is made by whoever installs. */
 static void make_own_queue(const struct outpostd *d)
 {
-	if (strcmp(d->conf_dir, SYSCONFDIR) != 0 && mkdir(d->queue_dir, 0700) < 0 && errno != EEXIST)
+	if (strcmp(d->conf_dir, SYSCONFDIR) != 0 && io_make_dir(d->queue_dir) < 0)
 		log_line(LOG_WARN, "outpostd", 0, "cannot make %s: %s", d->queue_dir, strerror(errno));
 }
 
@@ -449,8 +450,8 @@ int main(int argc, char **argv)
 	}
 	proc_settle();
 	hold_hangups();
-	if (d.once && !d.foreground)
-		proc_level();
+	if (d.once || d.take_in)
+		inherited_reset(); /* started by a user's command; what a service manager sets stays */
 	make_absolute(&d);
 	if (!d.foreground && detach(&report) < 0) {
 		fprintf(stderr, "outpostd: cannot go into the background: %s\n", strerror(errno));
