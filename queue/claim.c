@@ -127,8 +127,8 @@ int queue_fetch(struct queue *q, int64_t row, int64_t now, bool force, size_t li
 	return fetch(q, row, force ? INT64_MAX : now, limit, m, err);
 }
 
-/* The message behind the cursor: 1, 0. First those with the very same due time, then later ones; each is one step down an
- * index. */
+/* The message behind the cursor: 1, 0. First those with the very same due time, then later ones; each is one step down
+ * an index. */
 static int move_cursor(struct queue *q, uint32_t uid, int64_t due, struct queue_cursor *c, struct error *err)
 {
 	sqlite3_stmt *st = db_bind(q, SQL_NEXT_SAME_DUE, err, "iii", (int64_t)uid, c->due, c->row);
@@ -176,7 +176,8 @@ static int64_t any_time(void *arg, uint32_t uid)
 }
 
 /* The next user above, with when the first of their messages is due (of those due after `late`). */
-static int user_above(struct queue *q, int64_t above, queue_after late, void *arg, int64_t *uid, int64_t *due, struct error *err)
+static int user_above(struct queue *q, int64_t above, queue_after late, void *arg, int64_t *uid, int64_t *due,
+		      struct error *err)
 {
 	if (db_number(q, uid, -1, SQL_USER_ABOVE, err, "i", above) < 0)
 		return -1;

@@ -11,7 +11,8 @@ int queue_shift_times(struct queue *q, int64_t before, int64_t by_us, struct err
 	snprintf(sql, sizeof(sql),
 		 "UPDATE recipient SET next = next + %lld, last = last + %lld"
 		 " WHERE (SELECT arrival FROM message WHERE id = recipient.message) < %lld;"
-		 "UPDATE message SET arrival = arrival + %lld, due = due + %lld, done = done + %lld WHERE arrival < %lld;"
+		 "UPDATE message SET arrival = arrival + %lld, due = due + %lld, done = done + %lld"
+		 " WHERE arrival < %lld;"
 		 "UPDATE relay SET down_since = down_since + %lld, down_until = down_until + %lld"
 		 " WHERE down_until <> 0 AND down_since < %lld;"
 		 "UPDATE OR REPLACE pause SET since = since + %lld, until = until + %lld WHERE since < %lld;",

@@ -39,7 +39,8 @@ static int forget_messages(struct queue *q, const char *state, int64_t before, b
 	return 0;
 }
 
-/* Of a relay that was used for one sender's login long ago, and is up, nothing is worth keeping: there may be as many as senders. */
+/* Of a relay that was used for one sender's login long ago, and is up, nothing is worth keeping: there may be as many
+ * as senders. */
 static int forget_logins(struct queue *q, int64_t before, bool *more, struct error *err)
 {
 	int gone = db_run(q, SQL_RELAY_FORGET, err, "ii", before, (int64_t)FORGET_EVENTS);
@@ -53,7 +54,8 @@ static int forget_all(struct queue *q, int64_t failed_before, int64_t events_bef
 {
 	int gone;
 
-	if (forget_messages(q, "f", failed_before, more, err) < 0 || forget_messages(q, "s", events_before, more, err) < 0 ||
+	if (forget_messages(q, "f", failed_before, more, err) < 0 ||
+	    forget_messages(q, "s", events_before, more, err) < 0 ||
 	    forget_messages(q, "x", events_before, more, err) < 0)
 		return -1;
 	gone = db_run(q, SQL_FORGET_EVENTS, err, "ii", db_key_of(events_before), (int64_t)FORGET_EVENTS);
@@ -91,6 +93,7 @@ int queue_give_back_space(struct queue *q, bool *more, struct error *err)
 	if (db_exec(q, sql, err) < 0)
 		return -1;
 	*more = pages - VACUUM_PAGES > SPARE_PAGES;
-	/* The file becomes shorter with the next checkpoint, which an idle queue would wait for in vain. It waits for no reader. */
+	/* The file becomes shorter with the next checkpoint, which an idle queue would wait for in vain. It waits for
+	 * no reader. */
 	return *more ? 0 : db_exec(q, "PRAGMA wal_checkpoint(PASSIVE)", err);
 }

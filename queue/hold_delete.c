@@ -7,8 +7,8 @@ struct edit {
 	int64_t row, now;
 };
 
-static int in_transaction(const struct edit *e, int (*change)(const struct edit *, struct error *), enum event_kind kind,
-			  struct error *err)
+static int in_transaction(const struct edit *e, int (*change)(const struct edit *, struct error *),
+			  enum event_kind kind, struct error *err)
 {
 	struct event event = {.time = e->now, .message = e->row, .kind = kind};
 	int rc;

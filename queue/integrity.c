@@ -40,7 +40,8 @@ int queue_check(struct queue *q, bool thorough, struct error *err)
 	char word[300] = "";
 	int64_t ignored = 0;
 
-	if (db_query(q, thorough ? "PRAGMA integrity_check(1)" : "PRAGMA quick_check(1)", &ignored, word, sizeof(word), err) < 0)
+	if (db_query(q, thorough ? "PRAGMA integrity_check(1)" : "PRAGMA quick_check(1)", &ignored, word, sizeof(word),
+		     err) < 0)
 		return err->reason == REASON_QUEUE_DAMAGED || err->reason == REASON_IO ? 1 : -1;
 	if (strcmp(word, "ok") != 0) {
 		const char *line = strrchr(word, '\n'); /* above it stands which of our one database */

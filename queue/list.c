@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/span.h"
 
 static const char states[] = "qhfs";
 
@@ -138,10 +139,12 @@ static void write_branches(struct buf *sql, const struct queue_filter *f, const 
 	for (const char *s = wanted; *s && s < wanted + sizeof(f->states); s++) {
 		if (!strchr(states, *s))
 			continue;
-		buf_addf(sql, "%sSELECT %s FROM message m INDEXED BY message_state WHERE m.state = '%c' AND m.id > ?1%s%s%s%s",
+		buf_addf(sql, "%sSELECT %s FROM message m INDEXED BY message_state"
+			 " WHERE m.state = '%c' AND m.id > ?1%s%s%s%s",
 			 join, columns, *s, f->by_uid ? " AND m.uid = ?2" : "", f->sender ? " AND m.sender = ?3" : "",
 			 f->older_than ? " AND m.arrival < ?4" : "",
-			 f->deferred ? " AND EXISTS (SELECT 1 FROM recipient r WHERE r.message = m.id AND r.attempts > 0)" : "");
+			 f->deferred ? " AND EXISTS (SELECT 1 FROM recipient r"
+				       " WHERE r.message = m.id AND r.attempts > 0)" : "");
 		join = " UNION ALL ";
 	}
 }
@@ -188,7 +191,8 @@ static sqlite3_stmt *prepare_list(struct queue *q, const struct queue_filter *f,
 	return st;
 }
 
-static int take_page(struct queue *q, sqlite3_stmt *st, struct queue_row *rows, size_t max, size_t *n, struct error *err)
+static int take_page(struct queue *q, sqlite3_stmt *st, struct queue_row *rows, size_t max, size_t *n,
+		     struct error *err)
 {
 	size_t recipients = 0;
 	int rc = SQLITE_ROW;
@@ -268,8 +272,8 @@ static int move_place(sqlite3_stmt *st, struct queue_place *at)
 	return 0;
 }
 
-int queue_sorted(struct queue *q, const struct queue_filter *f, enum queue_order by, struct queue_place *at, int64_t *keys,
-		 size_t max, struct error *err)
+int queue_sorted(struct queue *q, const struct queue_filter *f, enum queue_order by, struct queue_place *at,
+		 int64_t *keys, size_t max, struct error *err)
 {
 	sqlite3_stmt *st = prepare_sorted(q, f, by, at, max, err);
 	size_t n = 0;
@@ -353,9 +357,9 @@ static int digits(const char *id, uint64_t *value)
 
 	for (*value = 0; id[n]; n++) {
 		char c = id[n];
-		int digit = c >= '0' && c <= '9' ? c - '0' : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10 : -1;
+		int digit = ascii_digit(c) ? c - '0' : ascii_lower(c) - 'a' + 10;
 
-		if (digit < 0 || n == 14)
+		if (digit < 0 || digit > 15 || n == 14)
 			return -1;
 		*value = *value << 4 | (uint64_t)digit;
 	}

@@ -30,7 +30,8 @@ bool lock_is_at(int fd, const char *path)
 {
 	struct stat ours, there;
 
-	return fstat(fd, &ours) == 0 && stat(path, &there) == 0 && ours.st_dev == there.st_dev && ours.st_ino == there.st_ino;
+	return fstat(fd, &ours) == 0 && stat(path, &there) == 0 && ours.st_dev == there.st_dev &&
+	       ours.st_ino == there.st_ino;
 }
 
 static int open_and_take(const char *dir, const char *path, deadline until, struct error *err)
@@ -38,7 +39,8 @@ static int open_and_take(const char *dir, const char *path, deadline until, stru
 	int fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NOCTTY, 0600);
 
 	if (fd < 0)
-		return error_sys(err, errno == EACCES ? REASON_PERMISSION : REASON_CANNOT_CREATE, "cannot open the lock %s", path);
+		return error_sys(err, errno == EACCES ? REASON_PERMISSION : REASON_CANNOT_CREATE,
+				 "cannot open the lock %s", path);
 	if (take(fd, until) == 0)
 		return fd;
 	if (errno == EWOULDBLOCK)

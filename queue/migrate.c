@@ -10,7 +10,8 @@
 /* A string of the JSON object that version 1 kept of a relay; it held no quotes. */
 #define INFO_FROM(key) "substr(info, instr(info, '\"" key "\":\"') + length('\"" key "\":\"'))"
 #define INFO(key)                                                                                                      \
-	"CASE instr(info, '\"" key "\":\"') WHEN 0 THEN '' ELSE substr(" INFO_FROM(key) ", 1, instr(" INFO_FROM(key) ", '\"') - 1) END"
+	"CASE instr(info, '\"" key                                                                                     \
+	"\":\"') WHEN 0 THEN '' ELSE substr(" INFO_FROM(key) ", 1, instr(" INFO_FROM(key) ", '\"') - 1) END"
 
 /* [n]: from version n to n + 1. */
 static const char *const steps[QUEUE_VERSION] = {
@@ -41,14 +42,17 @@ static const char *const steps[QUEUE_VERSION] = {
 		" until INTEGER NOT NULL,"
 		" PRIMARY KEY (relay, since, until)"
 		") WITHOUT ROWID;"
-		"INSERT INTO relay SELECT nexthop, down_since, down_until, failures, kind, dsn, text, auth_digest, last_ok,"
-		" cert_expires, " INFO("known") ", " INFO("tls") ", " INFO("mechanism") ", " INFO("extensions") ", 0, 0, 0 FROM relay_1;"
+		"INSERT INTO relay SELECT nexthop, down_since, down_until, failures, kind, dsn, text, auth_digest,"
+		" last_ok, cert_expires, " INFO("known") ", " INFO("tls") ", " INFO("mechanism") ", "
+		INFO("extensions") ", 0, 0, 0 FROM relay_1;"
 		/* "FROM-TO FROM-TO ...", seconds */
 		"WITH RECURSIVE word (relay, one, rest) AS ("
 		" SELECT nexthop, '', " INFO("pauses") " || ' ' FROM relay_1"
 		" UNION ALL"
-		" SELECT relay, substr(rest, 1, instr(rest, ' ') - 1), substr(rest, instr(rest, ' ') + 1) FROM word WHERE rest <> '')"
-		"INSERT OR IGNORE INTO pause SELECT relay, 1000000 * CAST(substr(one, 1, instr(one, '-') - 1) AS INTEGER),"
+		" SELECT relay, substr(rest, 1, instr(rest, ' ') - 1), substr(rest, instr(rest, ' ') + 1)"
+		" FROM word WHERE rest <> '')"
+		"INSERT OR IGNORE INTO pause SELECT relay,"
+		" 1000000 * CAST(substr(one, 1, instr(one, '-') - 1) AS INTEGER),"
 		" 1000000 * CAST(substr(one, instr(one, '-') + 1) AS INTEGER) FROM word WHERE instr(one, '-') > 1;"
 		"DROP TABLE relay_1;",
 	[2] =

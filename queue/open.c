@@ -29,14 +29,16 @@ static int read_head(const char *path, unsigned char head[SQLITE_HEAD], struct e
 	if (fd < 0 && errno == ENOENT)
 		return 0;
 	if (fd < 0)
-		return error_sys(err, errno == EACCES ? REASON_PERMISSION : REASON_IO, "cannot open the queue %s", path);
+		return error_sys(err, errno == EACCES ? REASON_PERMISSION : REASON_IO, "cannot open the queue %s",
+				 path);
 	got = io_read(fd, head, SQLITE_HEAD);
 	close(fd);
 	if (got < 0)
 		return error_sys(err, REASON_IO, "cannot read the queue %s", path);
 	if (got < SQLITE_HEAD || memcmp(head, "SQLite format 3", 16) != 0)
 		return error_set(err, REASON_QUEUE_DAMAGED,
-				 "%s is damaged or no queue at all; it was left as it is: restore it or move it away", path);
+				 "%s is damaged or no queue at all; it was left as it is: restore it or move it away",
+				 path);
 	return 1;
 }
 
@@ -50,7 +52,8 @@ static int look_at_file(const char *path, struct error *err)
 	if (rc <= 0)
 		return rc;
 	if ((at[0] << 24 | at[1] << 16 | at[2] << 8 | at[3]) != QUEUE_APPLICATION)
-		return error_set(err, REASON_CONFIG, "%s is the database of another program; it was left as it is", path);
+		return error_set(err, REASON_CONFIG, "%s is the database of another program; it was left as it is",
+				 path);
 	return 1;
 }
 
@@ -143,19 +146,21 @@ static int check_version(struct queue *q, struct error *err)
 		return db_migrate(q, version, err);
 	if (version > 0 && version < QUEUE_VERSION)
 		return error_set(err, REASON_TEMPORARY,
-				 "the queue is of the older version %lld: outpostd carries it over when it starts", (long long)version);
+				 "the queue is of the older version %lld: outpostd carries it over when it starts",
+				 (long long)version);
 	return error_set(err, REASON_TEMPORARY,
 			 "the queue is of version %lld, this program knows version %d; it was left as it is",
 			 (long long)version, QUEUE_VERSION);
 }
 
-/* The flusher's first act: a commit. Where that fails, nothing may be sent. synchronous=EXTRA is FULL in WAL mode; where a
- * file system does not let SQLite have that, it syncs the directory once the rollback journal is gone, without which a
- * power cut would take a commit back. */
+/* The flusher's first act: a commit. Where that fails, nothing may be sent. synchronous=EXTRA is FULL in WAL mode;
+ * where a file system does not let SQLite have that, it syncs the directory once the rollback journal is gone, without
+ * which a power cut would take a commit back. */
 static int prepare_writer(struct queue *q, struct error *err)
 {
 	if (db_exec(q,
-		    "PRAGMA journal_mode=WAL; PRAGMA synchronous=EXTRA; PRAGMA journal_size_limit=33554432; PRAGMA wal_autocheckpoint=2000;"
+		    "PRAGMA journal_mode=WAL; PRAGMA synchronous=EXTRA; PRAGMA journal_size_limit=33554432;"
+		    "PRAGMA wal_autocheckpoint=2000;"
 		    "PRAGMA temp_store=MEMORY; PRAGMA cache_size=-4096; PRAGMA secure_delete=OFF;",
 		    err) < 0 ||
 	    db_run(q, SQL_PROOF, err, "i", clock_wall_us()) < 0)
@@ -192,7 +197,8 @@ static void remember_files(struct queue *q, const char *dir)
 static int open_writer(struct queue *q, const char *dir, const char *path, struct error *err)
 {
 	q->writer = true;
-	if (open_database(q, path, SQLITE_OPEN_READWRITE, err) < 0 || check_version(q, err) < 0 || prepare_writer(q, err) < 0)
+	if (open_database(q, path, SQLITE_OPEN_READWRITE, err) < 0 || check_version(q, err) < 0 ||
+	    prepare_writer(q, err) < 0)
 		return -1;
 	remember_files(q, dir);
 	return 0;
@@ -206,7 +212,8 @@ int queue_in_place(const struct queue *q, const char *dir, int lock, struct erro
 
 	for (size_t i = 0; i < QUEUE_FILES; i++) {
 		snprintf(path, sizeof(path), "%s/%s", dir, files[i]);
-		if (q->files[i].ino && (stat(path, &st) < 0 || st.st_dev != q->files[i].dev || st.st_ino != q->files[i].ino))
+		if (q->files[i].ino &&
+		    (stat(path, &st) < 0 || st.st_dev != q->files[i].dev || st.st_ino != q->files[i].ino))
 			return error_set(err, REASON_TEMPORARY, "%s was removed or replaced while it was in use", path);
 	}
 	snprintf(path, sizeof(path), "%s/lock", dir);
@@ -215,8 +222,8 @@ int queue_in_place(const struct queue *q, const char *dir, int lock, struct erro
 	return 0;
 }
 
-/* Reading a WAL needs its index, which a reader must be able to make: so for writing, with writing forbidden; only where
- * that can't be, truly read-only. */
+/* Reading a WAL needs its index, which a reader must be able to make: so for writing, with writing forbidden; only
+ * where that can't be, truly read-only. */
 static int open_reader(struct queue *q, const char *path, struct error *err)
 {
 	int flags = access(path, W_OK) == 0 ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY;

@@ -39,8 +39,8 @@ static int wrong_size(const struct queue_new *n, struct error *err)
 }
 
 /* The first piece is in q->piece already. */
-static int put_body(struct queue *q, const struct queue_new *n, queue_source source, void *arg, long got, uint64_t *lines,
-		    struct error *err)
+static int put_body(struct queue *q, const struct queue_new *n, queue_source source, void *arg, long got,
+		    uint64_t *lines, struct error *err)
 {
 	uint64_t size = 0;
 
@@ -83,9 +83,9 @@ static int put_message(struct queue *q, int64_t row, const struct queue_new *n, 
 	const char ret[2] = {n->ret, '\0'}, body[2] = {n->body, '\0'};
 	int64_t flags = (n->smtputf8 ? FLAG_SMTPUTF8 : 0) | (n->bounce ? FLAG_BOUNCE : 0);
 
-	return db_run(q, SQL_PUT_MESSAGE, err, "itiiibttttiiiiiii", row, n->hold ? "h" : "q", first_attempt(n), (int64_t)n->uid,
-		      user, n->token, sizeof(n->token), n->sender, n->envid, n->ret ? ret : NULL, body, flags,
-		      (int64_t)n->size, (int64_t)lines, (int64_t)n->header_size, n->arrival, q->next_chunk,
+	return db_run(q, SQL_PUT_MESSAGE, err, "itiiibttttiiiiiii", row, n->hold ? "h" : "q", first_attempt(n),
+		      (int64_t)n->uid, user, n->token, sizeof(n->token), n->sender, n->envid, n->ret ? ret : NULL, body,
+		      flags, (int64_t)n->size, (int64_t)lines, (int64_t)n->header_size, n->arrival, q->next_chunk,
 		      (int64_t)n->nrecipients);
 }
 
@@ -95,8 +95,9 @@ static int put_all(struct queue *q, int64_t row, const struct queue_new *n, queu
 	uint64_t first = count_lines(q->piece, (size_t)got), lines;
 	int64_t user;
 
-	if (db_word(q, &q->user, n->user ? n->user : "", &user, err) < 0 || put_message(q, row, n, user, first, err) < 0 ||
-	    put_recipients(q, row, n, err) < 0 || put_body(q, n, source, arg, got, &lines, err) < 0)
+	if (db_word(q, &q->user, n->user ? n->user : "", &user, err) < 0 ||
+	    put_message(q, row, n, user, first, err) < 0 || put_recipients(q, row, n, err) < 0 ||
+	    put_body(q, n, source, arg, got, &lines, err) < 0)
 		return -1;
 	return lines == first ? 0 : db_run(q, SQL_PUT_LINES, err, "ii", (int64_t)lines, row);
 }
@@ -125,10 +126,11 @@ static int put_apart(struct queue *q, int64_t row, const struct queue_new *n, qu
 	return -1;
 }
 
-/* All of it is here before anything is written, so what fails now is the database, and that is rare enough to do the whole
- * group again. A savepoint would cost as much as all the rest: SQLite keeps a copy of each page that is changed after one. */
-static int put_at_once(struct queue *q, int64_t row, const struct queue_new *n, queue_source source, void *arg, long got,
-		     struct error *err)
+/* All of it is here before anything is written, so what fails now is the database, and that is rare enough to do the
+ * whole group again. A savepoint would cost as much as all the rest: SQLite keeps a copy of each page that is changed
+ * after one. */
+static int put_at_once(struct queue *q, int64_t row, const struct queue_new *n, queue_source source, void *arg,
+		       long got, struct error *err)
 {
 	struct error ignored;
 
@@ -171,7 +173,8 @@ int queue_put(struct queue *q, const struct queue_new *n, queue_source source, v
 	got = row < 0 ? -1 : fill_piece(q, source, arg, err);
 	if (got < 0)
 		return -1;
-	rc = ((size_t)got < sizeof(q->piece) && !q->careful ? put_at_once : put_apart)(q, row, n, source, arg, got, err);
+	rc = ((size_t)got < sizeof(q->piece) && !q->careful ? put_at_once : put_apart)(q, row, n, source, arg, got,
+										       err);
 	if (rc == 0)
 		db_id_of(row, id);
 	return rc;

@@ -20,16 +20,17 @@
 
 #define QUEUE_ID 16		/* room for a queue id: upper-case letters and digits, and NUL */
 #define QUEUE_TOKEN 16
-/* 2026-01-01 00:00:00 UTC in us: keys count from here, and a clock that tells an earlier time does not know the year. */
+/* 2026-01-01 00:00:00 UTC in us: keys count from here, and a clock that tells an earlier time does not know the
+ * year. */
 #define QUEUE_EPOCH INT64_C(1767225600000000)
 
 struct queue;
 
 enum { QUEUE_READ = 0, QUEUE_WRITE = 1, QUEUE_CREATE = 2 };
 
-/* Opens the queue in dir. QUEUE_WRITE wants a lock that queue_lock got, makes the database when there is
- * none (QUEUE_CREATE), carries one of an older version over, and proves itself with a commit. A newer version, and an
- * older one for a reader, is EX_TEMPFAIL, something that is no database of ours EX_DATAERR or EX_CONFIG, all untouched. */
+/* Opens the queue in dir. QUEUE_WRITE wants a lock that queue_lock got, makes the database when there is none
+ * (QUEUE_CREATE), carries one of an older version over, and proves itself with a commit. A newer version, and an older
+ * one for a reader, is EX_TEMPFAIL, something that is no database of ours EX_DATAERR or EX_CONFIG, all untouched. */
 int queue_open(const char *dir, unsigned flags, struct queue **out, struct error *err);
 void queue_close(struct queue *q);
 
@@ -37,8 +38,9 @@ void queue_close(struct queue *q);
  * deadline; without, EX_TEMPFAIL "a flusher is at work". NFS, CIFS, 9p and FUSE are refused (EX_CONFIG). */
 int queue_lock(const char *dir, int64_t wait_ms, struct error *err);
 
-/* 0 while the names in dir still lead to the database that was opened for writing and to its lock. Where somebody has removed
- * them, or put a backup in their place, what is committed is lost and another flusher may be at work: -1, and no way back. */
+/* 0 while the names in dir still lead to the database that was opened for writing and to its lock. Where somebody has
+ * removed them, or put a backup in their place, what is committed is lost and another flusher may be at work: -1, and
+ * no way back. */
 int queue_in_place(const struct queue *q, const char *dir, int lock, struct error *err);
 
 /* ---- put: all puts between begin and commit are one commit. */
@@ -75,9 +77,10 @@ int queue_commit(struct queue *q, struct error *err);
 void queue_rollback(struct queue *q);
 
 /* 0: new, id filled; 1: this uid and token are known, id is the first one's. A source that fails, or gives another size
- * than announced, undoes this put alone. Where the database fails the whole transaction may be undone: the puts after it
- * and queue_commit fail then as well, and queue_again says so. */
-int queue_put(struct queue *q, const struct queue_new *n, queue_source source, void *arg, char id[QUEUE_ID], struct error *err);
+ * than announced, undoes this put alone. Where the database fails the whole transaction may be undone: the puts after
+ * it and queue_commit fail then as well, and queue_again says so. */
+int queue_put(struct queue *q, const struct queue_new *n, queue_source source, void *arg, char id[QUEUE_ID],
+	      struct error *err);
 
 /* Whether a put has undone the whole transaction (once: then it is forgotten). The others of the group can be had in
  * another try, in which a put that fails undoes itself alone, at twice the cost; so it is until the next commit. */
@@ -121,10 +124,12 @@ struct queue_cursor {
 int queue_next(struct queue *q, uint32_t uid, int64_t now, bool force, size_t limit, struct queue_cursor *c,
 	       struct queue_message *m, struct error *err);
 /* One message by its row, with its due recipients (or all queued ones under force). */
-int queue_fetch(struct queue *q, int64_t row, int64_t now, bool force, size_t limit, struct queue_message *m, struct error *err);
+int queue_fetch(struct queue *q, int64_t row, int64_t now, bool force, size_t limit, struct queue_message *m,
+		struct error *err);
 /* The smallest uid above `after` (-1 to begin with) that has something due: 1 and *uid, or 0. */
 int queue_next_user(struct queue *q, int64_t after, int64_t now, bool force, uint32_t *uid, struct error *err);
-/* When the next queued recipient is due (us), of those due after a time that is asked for each user; INT64_MAX: none. */
+/* When the next queued recipient is due (us), of those due after a time that is asked for each user; INT64_MAX:
+ * none. */
 typedef int64_t (*queue_after)(void *arg, uint32_t uid);
 int queue_due_after(struct queue *q, queue_after after, void *arg, int64_t *when, struct error *err);
 
@@ -175,7 +180,8 @@ struct queue_relay {
 	struct queue_pause pauses[QUEUE_PAUSES];
 	size_t npauses;
 };
-int queue_relay_get(struct queue *q, const char *nexthop, struct queue_relay *r, struct error *err);	/* 1 there, 0 zeroed */
+/* 1 there, 0 zeroed */
+int queue_relay_get(struct queue *q, const char *nexthop, struct queue_relay *r, struct error *err);
 int queue_relay_set(struct queue *q, const struct queue_relay *r, struct error *err);	/* between begin and commit */
 int queue_relay_list(struct queue *q, int (*each)(void *, const struct queue_relay *), void *arg, struct error *err);
 
@@ -208,30 +214,31 @@ struct queue_filter {
 	int64_t older_than;	/* us; 0: any */
 	bool deferred;		/* queued ones that had an attempt */
 };
-/* Up to max rows after *key (0 to begin with) into rows; returns how many (fewer than max where they have many recipients; 0 at
- * the end), moves *key. Free each. */
+/* Up to max rows after *key (0 to begin with) into rows; returns how many (fewer than max where they have many
+ * recipients; 0 at the end), moves *key. Free each. */
 enum {
 	QUEUE_ROW_RECIPIENTS = 500,	/* of a row at once */
 	QUEUE_LIST_RECIPIENTS = 2000,	/* of a page; the message with which there are more is the last */
 };
-int queue_list(struct queue *q, const struct queue_filter *f, int64_t *key, struct queue_row *rows, size_t max, struct error *err);
+int queue_list(struct queue *q, const struct queue_filter *f, int64_t *key, struct queue_row *rows, size_t max,
+	       struct error *err);
 void queue_row_free(struct queue_row *r);
 /* Puts the next recipients of a row in the place of those it has: 1, 0 there are no more (and none are left), -1. */
 int queue_row_more(struct queue *q, struct queue_row *r, struct error *err);
 /* One message by its key, whatever its state: 1, 0 gone, -1. */
 int queue_row(struct queue *q, int64_t key, struct queue_row *row, struct error *err);
-/* The keys of what the filter lets through, in an order: the oldest, the largest, the most often tried first; or by sender.
- * Equals come as they arrived. At most max after *at (zeroed to begin with), which moves: how many (fewer than max: that was
- * all), -1. What is held meanwhile is of the size of max, not of the queue. A message whose attempts change between two calls
- * may be missed. */
+/* The keys of what the filter lets through, in an order: the oldest, the largest, the most often tried first; or by
+ * sender. Equals come as they arrived. At most max after *at (zeroed to begin with), which moves: how many (fewer than
+ * max: that was all), -1. What is held meanwhile is of the size of max, not of the queue. A message whose attempts
+ * change between two calls may be missed. */
 enum queue_order { QUEUE_BY_AGE, QUEUE_BY_SIZE, QUEUE_BY_ATTEMPTS, QUEUE_BY_SENDER };
 struct queue_place {
 	bool begun;
 	int64_t number, came, row;
 	char *text;		/* by sender */
 };
-int queue_sorted(struct queue *q, const struct queue_filter *f, enum queue_order by, struct queue_place *at, int64_t *keys,
-		 size_t max, struct error *err);
+int queue_sorted(struct queue *q, const struct queue_filter *f, enum queue_order by, struct queue_place *at,
+		 int64_t *keys, size_t max, struct error *err);
 void queue_place_free(struct queue_place *at);	/* zeroed afterwards */
 
 struct queue_totals {
@@ -253,7 +260,8 @@ struct queue_event {
 	char *recipient, *dsn, *text, *relay;
 	enum reason reason;
 };
-int queue_events(struct queue *q, const char *id, int64_t *key, struct queue_event *e, size_t max, struct error *err); /* id NULL: all */
+/* id NULL: all */
+int queue_events(struct queue *q, const char *id, int64_t *key, struct queue_event *e, size_t max, struct error *err);
 void queue_event_free(struct queue_event *e);
 /* Sent and failed recipients per hour of the last n hours, newest last. */
 int queue_rates(struct queue *q, int64_t now, size_t n, uint32_t *sent, uint32_t *failed, struct error *err);
@@ -275,8 +283,8 @@ int queue_give_back_space(struct queue *q, bool *more, struct error *err);
 /* The wall clock jumped by by_us. What came at `before` or later was noted by another clock that was right already (a
  * machine that boots in 1970): it stays. */
 int queue_shift_times(struct queue *q, int64_t before, int64_t by_us, struct error *err);
-/* Puts right what a clock noted that was wrong while nobody was there to see it put right: mail of the future that is due
- * later than `latest` is due now, and mail from before QUEUE_EPOCH came now. How many messages, or -1. */
+/* Puts right what a clock noted that was wrong while nobody was there to see it put right: mail of the future that is
+ * due later than `latest` is due now, and mail from before QUEUE_EPOCH came now. How many messages, or -1. */
 int64_t queue_mend_times(struct queue *q, int64_t now, int64_t latest, struct error *err);
 /* PRAGMA quick_check or integrity_check: 0 fine; 1 broken, *err says what; -1 could not look. */
 int queue_check(struct queue *q, bool thorough, struct error *err);

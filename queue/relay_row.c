@@ -29,7 +29,8 @@ static int take_pauses(struct queue *q, struct queue_relay *r, struct error *err
 	int rc = -1;
 
 	while (st && (rc = db_step(q, st, err)) > 0)
-		r->pauses[r->npauses++] = (struct queue_pause){sqlite3_column_int64(st, 0), sqlite3_column_int64(st, 1)};
+		r->pauses[r->npauses++] =
+			(struct queue_pause){sqlite3_column_int64(st, 0), sqlite3_column_int64(st, 1)};
 	return rc;
 }
 
@@ -49,9 +50,9 @@ int queue_relay_get(struct queue *q, const char *nexthop, struct queue_relay *r,
 int queue_relay_set(struct queue *q, const struct queue_relay *r, struct error *err)
 {
 	if (db_inside(q, err) < 0 ||
-	    db_run(q, SQL_RELAY_SET, err, "tiiittttiitttti", r->nexthop, r->down_since, r->down_until, (int64_t)r->failures,
-		   reason_name(r->reason), r->dsn, r->text, r->auth_digest, r->last_ok, r->cert_expires, r->known, r->tls,
-		   r->mechanism, r->extensions, r->not_before) < 0 ||
+	    db_run(q, SQL_RELAY_SET, err, "tiiittttiitttti", r->nexthop, r->down_since, r->down_until,
+		   (int64_t)r->failures, reason_name(r->reason), r->dsn, r->text, r->auth_digest, r->last_ok,
+		   r->cert_expires, r->known, r->tls, r->mechanism, r->extensions, r->not_before) < 0 ||
 	    db_run(q, SQL_PAUSES_FORGET, err, "t", r->nexthop) < 0)
 		return -1;
 	for (size_t i = 0; i < r->npauses; i++)

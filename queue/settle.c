@@ -18,8 +18,9 @@ int db_event(struct queue *q, const struct event *e, struct error *err)
 	if (e->relay && *e->relay && db_word(q, &q->relay, e->relay, &relay, err) < 0)
 		return -1;
 	key = db_new_key(q, err);
-	return key < 0 ? -1 : db_run(q, SQL_EVENT_ADD, err, "iiiitttit", key, e->time, e->message, (int64_t)e->kind, e->recipient,
-		      e->dsn, e->text, relay, db_reason_name(e->reason));
+	return key < 0 ? -1
+		       : db_run(q, SQL_EVENT_ADD, err, "iiiitttit", key, e->time, e->message, (int64_t)e->kind,
+				e->recipient, e->dsn, e->text, relay, db_reason_name(e->reason));
 }
 
 int db_drop_body(struct queue *q, int64_t chunk, uint64_t size, struct error *err)
@@ -95,9 +96,9 @@ static int move_recipient(struct queue *q, const struct queue_settle *s, struct 
 {
 	if (s->fate == QUEUE_SENT)
 		return db_run(q, SQL_RECIPIENT_SENT, err, "ii", s->row, s->recipient);
-	return db_run(q, SQL_RECIPIENT_MOVED, err, "tiiitttii", s->fate == QUEUE_FAILED ? "f" : "q", (int64_t)s->counted,
-		      s->fate == QUEUE_DEFERRED ? s->next_attempt : s->now, s->now, s->dsn, s->text, db_reason_name(s->reason),
-		      s->row, s->recipient);
+	return db_run(q, SQL_RECIPIENT_MOVED, err, "tiiitttii", s->fate == QUEUE_FAILED ? "f" : "q",
+		      (int64_t)s->counted, s->fate == QUEUE_DEFERRED ? s->next_attempt : s->now, s->now, s->dsn,
+		      s->text, db_reason_name(s->reason), s->row, s->recipient);
 }
 
 /* Verdicts come message by message: the due time is found again when the next message's turn comes, or at the commit,

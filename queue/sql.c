@@ -7,7 +7,7 @@
 	"m.id, m.uid, w.text, m.sender, m.envid, m.ret, m.body, m.flags, m.size, m.lines, m.header, m.arrival"
 
 #define RELAY_COLUMNS                                                                                                  \
-	"nexthop, down_since, down_until, failures, reason, dsn, text, auth_digest, last_ok, cert_expires,"              \
+	"nexthop, down_since, down_until, failures, reason, dsn, text, auth_digest, last_ok, cert_expires,"            \
 	" known, tls, mechanism, extensions, not_before"
 
 const char *const queue_sql[SQL_COUNT] = {
@@ -19,14 +19,16 @@ const char *const queue_sql[SQL_COUNT] = {
 	[SQL_ROLLBACK_TO] = "ROLLBACK TO put",
 	[SQL_READ_BEGIN] = "BEGIN",
 
-	/* ---- put. OR ROLLBACK where a trigger follows: else SQLite keeps a copy of each page that the statement changes, to be
-	 * able to undo it alone, and takes twice as long; a constraint that fails means a damaged queue anyway. */
+	/* ---- put. OR ROLLBACK where a trigger follows: else SQLite keeps a copy of each page that the statement
+	 * changes, to be able to undo it alone, and takes twice as long; a constraint that fails means a damaged queue
+	 * anyway. */
 	[SQL_KEY_TAKEN] =
 		"SELECT 1 FROM message WHERE id = ?1 UNION ALL SELECT 1 FROM event WHERE id = ?1 LIMIT 1",
 	[SQL_PUT_FIND] = "SELECT id FROM message WHERE token = ? AND uid = ?",
 	[SQL_PUT_MESSAGE] =
-		"INSERT OR ROLLBACK INTO message (id, state, due, uid, user, token, sender, envid, ret, body, flags, size, lines,"
-		" header, arrival, chunk, unsent, failed) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,0)",
+		"INSERT OR ROLLBACK INTO message (id, state, due, uid, user, token, sender, envid, ret, body,"
+		" flags, size, lines, header, arrival, chunk, unsent, failed)"
+		" VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,0)",
 	[SQL_PUT_LINES] = "UPDATE message SET lines = ? WHERE id = ?",
 	[SQL_PUT_RECIPIENT] =
 		"INSERT INTO recipient (message, n, state, address, original, orcpt, notify, attempts, next)"
@@ -37,13 +39,19 @@ const char *const queue_sql[SQL_COUNT] = {
 
 	/* ---- claim */
 	[SQL_NEXT_SAME_DUE] =
-		"SELECT id, due FROM message INDEXED BY message_due WHERE state = 'q' AND uid = ? AND due = ? AND id > ? ORDER BY id LIMIT 1",
+		"SELECT id, due FROM message INDEXED BY message_due"
+		" WHERE state = 'q' AND uid = ? AND due = ? AND id > ? ORDER BY id LIMIT 1",
 	[SQL_NEXT_LATER] =
-		"SELECT id, due FROM message INDEXED BY message_due WHERE state = 'q' AND uid = ? AND due > ? AND due <= ? ORDER BY due, id LIMIT 1",
-	[SQL_USER_ABOVE] = "SELECT uid FROM message INDEXED BY message_due WHERE state = 'q' AND uid > ? ORDER BY uid LIMIT 1",
-	[SQL_USER_DUE] = "SELECT due FROM message INDEXED BY message_due WHERE state = 'q' AND uid = ? AND due > ? ORDER BY due LIMIT 1",
+		"SELECT id, due FROM message INDEXED BY message_due"
+		" WHERE state = 'q' AND uid = ? AND due > ? AND due <= ? ORDER BY due, id LIMIT 1",
+	[SQL_USER_ABOVE] =
+		"SELECT uid FROM message INDEXED BY message_due WHERE state = 'q' AND uid > ? ORDER BY uid LIMIT 1",
+	[SQL_USER_DUE] =
+		"SELECT due FROM message INDEXED BY message_due"
+		" WHERE state = 'q' AND uid = ? AND due > ? ORDER BY due LIMIT 1",
 	[SQL_MESSAGE] =
-		"SELECT " MESSAGE_COLUMNS " FROM message m LEFT JOIN word w ON w.id = m.user WHERE m.id = ? AND m.state = 'q'",
+		"SELECT " MESSAGE_COLUMNS " FROM message m LEFT JOIN word w ON w.id = m.user"
+		" WHERE m.id = ? AND m.state = 'q'",
 	[SQL_RECIPIENTS_DUE] =
 		"SELECT n, address, original, orcpt, notify, attempts, reason FROM recipient"
 		" WHERE message = ? AND state = 'q' AND next <= ? ORDER BY n LIMIT ?",
@@ -56,8 +64,8 @@ const char *const queue_sql[SQL_COUNT] = {
 		" FROM message m JOIN recipient r ON r.message = m.id AND r.n = ?2 WHERE m.id = ?1 AND r.state = 'q'",
 	[SQL_RECIPIENT_SENT] = "DELETE FROM recipient WHERE message = ? AND n = ?",
 	[SQL_RECIPIENT_MOVED] =
-		"UPDATE recipient SET state = ?, attempts = attempts + ?, next = ?, last = ?, dsn = ?, text = ?, reason = ?"
-		" WHERE message = ? AND n = ?",
+		"UPDATE recipient SET state = ?, attempts = attempts + ?, next = ?, last = ?, dsn = ?, text = ?,"
+		" reason = ? WHERE message = ? AND n = ?",
 	[SQL_MESSAGE_COUNTS] = "UPDATE message SET unsent = ?, failed = ? WHERE id = ?",
 	[SQL_MESSAGE_DONE] = "UPDATE OR ROLLBACK message SET unsent = 0, failed = ?, state = ?, done = ? WHERE id = ?",
 	[SQL_STILL_DUE] = "SELECT 1 FROM recipient WHERE message = ? AND state = 'q' AND next <= ? LIMIT 1",
@@ -69,7 +77,8 @@ const char *const queue_sql[SQL_COUNT] = {
 		"INSERT INTO event (id, time, message, kind, recipient, dsn, text, relay, reason)"
 		" VALUES (?,?,?,?,?,?,?,?,?)",
 	[SQL_HOUR_ADD] =
-		"INSERT INTO hour (id, sent, failed) VALUES (?,?,?)"
+		"INSERT INTO hour (id, sent, failed)"
+		" VALUES (?,?,?)"
 		" ON CONFLICT (id) DO UPDATE SET sent = sent + excluded.sent, failed = failed + excluded.failed",
 	[SQL_CHUNKS_DROP] = "DELETE FROM chunk WHERE id >= ? AND id < ?",
 
@@ -78,7 +87,8 @@ const char *const queue_sql[SQL_COUNT] = {
 	[SQL_RELAY_SET] = "INSERT OR REPLACE INTO relay (" RELAY_COLUMNS ") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
 	[SQL_RELAY_AFTER] = "SELECT " RELAY_COLUMNS " FROM relay WHERE nexthop > ? ORDER BY nexthop LIMIT 1",
 	[SQL_RELAY_FORGET] =
-		"DELETE FROM relay WHERE nexthop IN (SELECT nexthop FROM relay r WHERE instr(nexthop, ' ') AND down_until = 0 AND last_ok < ?"
+		"DELETE FROM relay WHERE nexthop IN (SELECT nexthop FROM relay r"
+		" WHERE instr(nexthop, ' ') AND down_until = 0 AND last_ok < ?"
 		" AND NOT EXISTS (SELECT 1 FROM pause WHERE relay = r.nexthop) LIMIT ?)",
 	[SQL_PAUSES] = "SELECT since, until FROM pause WHERE relay = ? ORDER BY since, until LIMIT ?",
 	[SQL_PAUSE_ADD] = "INSERT OR IGNORE INTO pause (relay, since, until) VALUES (?,?,?)",
@@ -86,7 +96,8 @@ const char *const queue_sql[SQL_COUNT] = {
 
 	/* ---- lists */
 	[SQL_LIST_ROW] =
-		"SELECT m.id, m.size, m.arrival, m.uid, m.state, m.sender, (SELECT text FROM word WHERE word.id = m.user)"
+		"SELECT m.id, m.size, m.arrival, m.uid, m.state, m.sender,"
+		" (SELECT text FROM word WHERE word.id = m.user)"
 		" FROM message m WHERE m.id = ? AND m.state <> 'x'",
 	[SQL_LIST_RECIPIENTS] =
 		"SELECT n, address, original, state, attempts, next, last, dsn, text, reason FROM recipient"
@@ -102,8 +113,8 @@ const char *const queue_sql[SQL_COUNT] = {
 		" LEFT JOIN word w ON w.id = e.relay WHERE e.message = ? AND e.id > ? ORDER BY e.id LIMIT ?",
 	[SQL_EVENTS_ALL] =
 		"SELECT id, arrival, id, 0, NULL, NULL, sender, NULL, NULL FROM message WHERE id > ?1"
-		" UNION ALL SELECT e.id, e.time, e.message, e.kind, e.recipient, e.dsn, e.text, w.text, e.reason FROM event e"
-		" LEFT JOIN word w ON w.id = e.relay WHERE e.id > ?1 ORDER BY 1 LIMIT ?2",
+		" UNION ALL SELECT e.id, e.time, e.message, e.kind, e.recipient, e.dsn, e.text, w.text, e.reason"
+		" FROM event e LEFT JOIN word w ON w.id = e.relay WHERE e.id > ?1 ORDER BY 1 LIMIT ?2",
 	[SQL_QUEUED_OF] = "SELECT id, arrival, id, 0, NULL, NULL, sender, NULL, NULL FROM message WHERE id = ?",
 	[SQL_HOURS] = "SELECT id, sent, failed FROM hour WHERE id > ? AND id <= ?",
 	[SQL_COUNTERS] = "SELECT sum(sent), sum(failed) FROM hour WHERE id >= 0",
@@ -122,7 +133,8 @@ const char *const queue_sql[SQL_COUNT] = {
 	[SQL_DELETE_RECIPIENTS] = "DELETE FROM recipient WHERE message = ?",
 	[SQL_DELETE_MESSAGE] = "UPDATE message SET state = 'x', unsent = 0, failed = 0, done = ? WHERE id = ?",
 	[SQL_OLD_MESSAGE] =
-		"SELECT id, chunk, size FROM message WHERE state = ? AND done IS NOT NULL AND done < ? ORDER BY done LIMIT 1",
+		"SELECT id, chunk, size FROM message"
+		" WHERE state = ? AND done IS NOT NULL AND done < ? ORDER BY done LIMIT 1",
 	[SQL_FORGET_MESSAGE] = "DELETE FROM message WHERE id = ?",
 	[SQL_FORGET_EVENTS] = "DELETE FROM event WHERE id IN (SELECT id FROM event WHERE id < ? ORDER BY id LIMIT ?)",
 	[SQL_FOLD_HOURS] =

@@ -8,9 +8,9 @@ static const struct {
 	unsigned long type;
 	const char *name;
 } refused[] = {
-	{0x6969, "NFS"},	   {0xFF534D42, "CIFS"}, {0xFE534D42, "SMB"}, {0x517B, "SMB"},	    {0x01021997, "9p"},
-	{0x65735546, "FUSE"},	   {0x5346414F, "AFS"},	 {0x6B414653, "AFS"}, {0x73757245, "Coda"}, {0x00C36400, "Ceph"},
-	{0x0BD00BD0, "Lustre"},	   {0x7461636F, "OCFS2"}, {0x564C, "NCP"},
+	{0x6969, "NFS"},        {0xFF534D42, "CIFS"},  {0xFE534D42, "SMB"}, {0x517B, "SMB"},      {0x01021997, "9p"},
+	{0x65735546, "FUSE"},   {0x5346414F, "AFS"},   {0x6B414653, "AFS"}, {0x73757245, "Coda"}, {0x00C36400, "Ceph"},
+	{0x0BD00BD0, "Lustre"}, {0x7461636F, "OCFS2"}, {0x564C, "NCP"},
 };
 
 const char *fs_refused(unsigned long f_type)
@@ -32,6 +32,6 @@ int fs_check(const char *dir, struct error *err)
 	if (!name)
 		return 0;
 	return error_set(err, REASON_CONFIG,
-			 "queue directory %s is on %s, where a queue can lose mail: set queue_directory to a local disk", dir,
-			 name);
+			 "queue directory %s is on %s, where a queue can lose mail: "
+			 "set queue_directory to a local disk", dir, name);
 }

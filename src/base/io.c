@@ -210,7 +210,8 @@ static int write_and_sync(int fd, const char *path, const void *p, size_t n, mod
 
 	if (lstat(path, &old) == 0) {
 		if (!S_ISREG(old.st_mode))
-			return error_set(err, REASON_CANNOT_CREATE, "%s is not a regular file; it was left as it is", path);
+			return error_set(err, REASON_CANNOT_CREATE, "%s is not a regular file; it was left as it is",
+					 path);
 		mode = old.st_mode & 07777;
 		if (fchown(fd, old.st_uid, old.st_gid) < 0 && errno != EPERM)
 			return error_sys(err, REASON_CANNOT_CREATE, "cannot set the owner of the new %s", path);

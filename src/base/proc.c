@@ -167,10 +167,12 @@ int proc_become_owner(const char *dir, uid_t *owner, struct error *err)
 		return 0;
 	pw = getpwuid(st.st_uid);
 	if (geteuid() != 0 && pw)
-		return error_set(err, REASON_PERMISSION, "the queue in %s belongs to %s: run this as root", dir, pw->pw_name);
+		return error_set(err, REASON_PERMISSION, "the queue in %s belongs to %s: run this as root", dir,
+				 pw->pw_name);
 	if (geteuid() != 0)
-		return error_set(err, REASON_PERMISSION, "the queue in %s belongs to uid %u: run this as root or as that user",
-				 dir, (unsigned)st.st_uid);
+		return error_set(err, REASON_PERMISSION,
+				 "the queue in %s belongs to uid %u: run this as root or as that user", dir,
+				 (unsigned)st.st_uid);
 	return proc_become(st.st_uid, pw ? pw->pw_gid : st.st_gid, pw ? pw->pw_name : NULL, err);
 }
 

@@ -27,7 +27,8 @@ enum reason_class {
 	CLASS_MESSAGE,		/* one message waits or fails; others go on */
 	CLASS_NETWORK,		/* the relay cannot be reached or understood: it is down and retried */
 	CLASS_SLOW,		/* the relay asks for less: it pauses and is retried */
-	CLASS_LOGIN,		/* the relay refuses the credential, or there is none: down until an administrator acts */
+	/* the relay refuses the credential, or there is none: down until an administrator acts */
+	CLASS_LOGIN,
 	CLASS_ADMIN,		/* the relay is down until an administrator acts, here or there */
 };
 

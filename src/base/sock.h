@@ -19,12 +19,12 @@ int sock_listen(const char *path, mode_t mode, struct error *err);
  * (ENOENT and ECONNREFUSED: nobody listens). */
 int sock_connect(const char *path, deadline until);
 
-/* Whether a connection is taken there within so many milliseconds. If not, errno is kept: ETIMEDOUT where somebody listens who
- * has no time. */
+/* Whether a connection is taken there within so many milliseconds. If not, errno is kept: ETIMEDOUT where somebody
+ * listens who has no time. */
 bool sock_answers(const char *path, int64_t patience);
 
-/* Whether a service manager keeps this socket: a file called "managed" beside it says so. Nobody else binds it then, and
- * a knock at it has outpostd started. */
+/* Whether a service manager keeps this socket: a file called "managed" beside it says so. Nobody else binds it then,
+ * and a knock at it has outpostd started. */
 bool sock_managed(const char *path);
 
 /* A connected pair, close-on-exec. */

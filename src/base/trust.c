@@ -192,7 +192,8 @@ static void read_for_parent(int out, const char *path, uid_t uid, gid_t gid, siz
 		buf_init(&text, PIECE);
 		buf_addf(&text, "%s\n%s", reason_name(err.reason), err.text);
 	}
-	if (io_write_all(out, ok ? "y" : "n", 1, DEADLINE_NEVER) < 0 || io_write_all(out, text.data, text.len, DEADLINE_NEVER) < 0)
+	if (io_write_all(out, ok ? "y" : "n", 1, DEADLINE_NEVER) < 0 ||
+	    io_write_all(out, text.data, text.len, DEADLINE_NEVER) < 0)
 		_exit(EX_IOERR);
 	_exit(EX_OK);
 }
@@ -204,7 +205,8 @@ static int take_refusal(const struct buf *text, struct error *err)
 	char name[32];
 
 	snprintf(name, sizeof(name), "%.*s", (int)n, line);
-	return error_set(err, reason_find(name) ? reason_find(name) : REASON_INTERNAL, "%s", line + n + (line[n] == '\n'));
+	return error_set(err, reason_find(name) ? reason_find(name) : REASON_INTERNAL, "%s",
+			 line + n + (line[n] == '\n'));
 }
 
 static int collect(int fd, pid_t pid, const char *path, struct buf *out, struct error *err)

@@ -15,10 +15,10 @@
 
 /*
  * Finds who but root controls path: *uid and *gid (of the component), 0 where it is root alone. A component may be
- * missing: then the directory above it decides. Refused (-1, REASON_PERMISSION) is what no single user answers for: a directory that everybody, or a group
- * other than root's, can change; components of several users; what is neither a directory nor a regular file; a file
- * with several names in a directory that others write to; and everything in procfs, where the files are root's and the
- * text is anybody's.
+ * missing: then the directory above it decides. Refused (-1, REASON_PERMISSION) is what no single user answers for: a
+ * directory that everybody, or a group other than root's, can change; components of several users; what is neither a
+ * directory nor a regular file; a file with several names in a directory that others write to; and everything in
+ * procfs, where the files are root's and the text is anybody's.
  */
 int trust_walk(const char *path, uid_t *uid, gid_t *gid, struct error *err);
 

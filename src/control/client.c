@@ -32,7 +32,8 @@ static int take_end(const char *p, size_t n, struct error *answer, struct error 
 }
 
 /* Gives whole lines to the sink; 1 and *code at the '=' line, 0 when more is needed, -1. */
-static int take_lines(struct buf *in, const struct control_sink *sink, int *code, struct error *answer, struct error *err)
+static int take_lines(struct buf *in, const struct control_sink *sink, int *code, struct error *answer,
+		      struct error *err)
 {
 	size_t done = 0;
 	int rc = 0;
@@ -79,7 +80,8 @@ static int read_answer(int fd, const struct control_sink *sink, deadline until, 
 		if (got < 0 && errno == EAGAIN)
 			continue;
 		if (got <= 0) {
-			rc = error_set(err, heard ? REASON_TEMPORARY : REASON_UNAVAILABLE, "the connection to outpostd was lost");
+			rc = error_set(err, heard ? REASON_TEMPORARY : REASON_UNAVAILABLE,
+				       "the connection to outpostd was lost");
 			break;
 		}
 		heard = true;
@@ -110,7 +112,8 @@ int control_ask(const char *path, const char *const *words, size_t n, const stru
 		return error_sys(err, why, "no outpostd answers at %s", path);
 	}
 	if (io_write_all(fd, request.data, request.len, until) < 0)
-		rc = error_sys(err, errno == EPIPE || errno == ECONNRESET ? REASON_UNAVAILABLE : REASON_TEMPORARY, "cannot ask outpostd");
+		rc = error_sys(err, errno == EPIPE || errno == ECONNRESET ? REASON_UNAVAILABLE : REASON_TEMPORARY,
+			       "cannot ask outpostd");
 	else
 		rc = read_answer(fd, sink, until, answer, err);
 	buf_free(&request);

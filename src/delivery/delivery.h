@@ -102,7 +102,7 @@ struct delivery_session {
 	char priority[1024];		/* GnuTLS priority string; empty: ours */
 	int tls_loglevel;
 	bool auth;			/* smtp_sasl_auth_enable, and a map that may have a credential, or a certificate */
-	bool auth_unverified;		/* the opt-outs of DESIGN: smtp_sasl_auth_unverified, ..._without_tls */
+	bool auth_unverified;		/* the opt-outs smtp_sasl_auth_unverified, ..._without_tls */
 	bool auth_without_tls;
 	char mechanism_filter[512];
 	char security_options[256], tls_security_options[256];
@@ -201,7 +201,7 @@ struct delivery_step {
 int delivery_put_step(struct buf *out, const struct delivery_step *s);
 int delivery_get_step(struct frame *f, struct delivery_step *s);
 
-/* Why there is no session. What kind decides what the schedule does (DESIGN 4). */
+/* Why there is no session. The kind decides what outpostd does next. */
 enum delivery_down_kind {
 	DOWN_NETWORK = 1,	/* connect refused, timed out, reset, lost */
 	DOWN_LOCAL,		/* our own network: ENETUNREACH, EPERM, no resolver: not held against the relay */

@@ -38,9 +38,11 @@ static int failed(const char *what, struct error *err)
 	case EDQUOT:
 		return error_sys(err, REASON_STORAGE_FULL, "%s", what);
 	case EFBIG:
-		return error_set(err, REASON_STORAGE_FULL, "%s: the file size limit (ulimit -f) of the caller is too low", what);
+		return error_set(err, REASON_STORAGE_FULL,
+				 "%s: the file size limit (ulimit -f) of the caller is too low", what);
 	case EMFILE:
-		return error_set(err, REASON_TEMPORARY, "%s: the descriptor limit (ulimit -n) of the caller is too low", what);
+		return error_set(err, REASON_TEMPORARY, "%s: the descriptor limit (ulimit -n) of the caller is too low",
+				 what);
 	default:
 		return error_sys(err, REASON_TEMPORARY, "%s", what);
 	}

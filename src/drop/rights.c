@@ -22,10 +22,11 @@ static int not_ours(const char *dir, uid_t owner, bool set_id, struct error *err
 {
 	if (!set_id)
 		return error_set(err, REASON_TEMPORARY,
-				 "outpost-drop runs without its set-id rights (NoNewPrivileges, nosuid, or installed without them), "
-				 "and no flusher listens");
-	return error_set(err, REASON_TEMPORARY, "outpost-drop runs as uid %u, but %s belongs to uid %u; as root type: chown -R %u:%u %s", (unsigned)geteuid(),
-			 dir, (unsigned)owner, (unsigned)geteuid(), (unsigned)getegid(), dir);
+				 "outpost-drop runs without its set-id rights (NoNewPrivileges, nosuid, "
+				 "or installed without them), and no flusher listens");
+	return error_set(err, REASON_TEMPORARY,
+			 "outpost-drop runs as uid %u, but %s belongs to uid %u; as root type: chown -R %u:%u %s",
+			 (unsigned)geteuid(), dir, (unsigned)owner, (unsigned)geteuid(), (unsigned)getegid(), dir);
 }
 
 /* incoming/ within the queue directory; that one too in a queue of one's own. */
@@ -87,6 +88,7 @@ int rights_give_up(const char *queue_dir, struct error *err)
 	if (stat(queue_dir, &st) < 0)
 		return error_sys(err, REASON_TEMPORARY, "queue directory %s", queue_dir);
 	if (st.st_uid != geteuid())
-		return error_set(err, REASON_PERMISSION, "the queue in %s belongs to uid %u", queue_dir, (unsigned)st.st_uid);
+		return error_set(err, REASON_PERMISSION, "the queue in %s belongs to uid %u", queue_dir,
+				 (unsigned)st.st_uid);
 	return 0;
 }

@@ -114,7 +114,8 @@ int flusher_start(const struct drop *d, struct error *err)
 	pid_t pid;
 
 	if (managed(d))
-		return error_set(err, REASON_UNAVAILABLE, "the service manager has outpostd's door (systemctl status outpost.socket)");
+		return error_set(err, REASON_UNAVAILABLE,
+				 "the service manager has outpostd's door (systemctl status outpost.socket)");
 	if (answers(d))
 		return 0;
 	if (limit)
@@ -137,9 +138,14 @@ void flusher_wake(const struct drop *d, char *said, size_t size)
 	if (d->queue_only || managed(d) || (d->own && !d->conf_dir) || answers(d))
 		return;
 	if (limit)
-		snprintf(said, size, SUBMISSION_QUEUED INCOMING_DIR "/%s; no flusher was started under the lowered limit of %s: it goes "
-			 "with the next queue run", d->name, limit);
+		snprintf(said, size,
+			 SUBMISSION_QUEUED INCOMING_DIR
+			 "/%s; no flusher was started under the lowered limit of %s: it goes "
+			 "with the next queue run",
+			 d->name, limit);
 	else if (start(d, -1, &err) < 0)
-		snprintf(said, size, SUBMISSION_QUEUED INCOMING_DIR "/%s; no flusher could be started (%s): it goes with the next queue run",
+		snprintf(said, size,
+			 SUBMISSION_QUEUED INCOMING_DIR
+			 "/%s; no flusher could be started (%s): it goes with the next queue run",
 			 d->name, err.text);
 }

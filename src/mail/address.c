@@ -276,7 +276,8 @@ static int give(struct scan *s, const char *entry, const char *end)
 	s->has_at = s->has_at || !a.bare;
 	if (!s->has_at)
 		requote(s);
-	if (s->has_at && s->spec.len > 2 && s->spec.data[s->spec.len - 1] == '.' && s->spec.data[s->spec.len - 2] != '.')
+	if (s->has_at && s->spec.len > 2 && s->spec.data[s->spec.len - 1] == '.' &&
+	    s->spec.data[s->spec.len - 2] != '.')
 		buf_cut(&s->spec, s->spec.len - 1);
 	if (s->no_memory)
 		return no_memory(s->err);
@@ -403,8 +404,8 @@ static int left_over(struct scan *s, const char *from, const char *end)
 	return rc;
 }
 
-/* After '>': what stands before the next separator belongs to angles of its own, or is a word with an '@', or an argument's
- * word; all else is no address. */
+/* After '>': what stands before the next separator belongs to angles of its own, or is a word with an '@', or an
+ * argument's word; all else is no address. */
 static int after_angle(struct scan *s)
 {
 	const char *from = s->p;

@@ -1,7 +1,7 @@
 /*
  * address.h: lists of addresses as people and programs write them (RFC 5322 3.4 and its obsolete forms): display names,
- * comments, groups, routes, quoted local parts, UTF-8; and what is merely common: ';' between addresses, unquoted '@' in a
- * display name, words separated by blanks alone.
+ * comments, groups, routes, quoted local parts, UTF-8; and what is merely common: ';' between addresses, unquoted '@'
+ * in a display name, words separated by blanks alone.
  */
 #ifndef MAIL_ADDRESS_H
 #define MAIL_ADDRESS_H
@@ -14,7 +14,8 @@
 #include "base/text.h"
 
 struct address {
-	const char *spec;	/* "local@domain", "local", or "" for <>; quoted only where needed. Valid during the call. */
+	/* "local@domain", "local", or "" for <>; quoted only where needed. Valid during the call. */
+	const char *spec;
 	struct span text;	/* where it stands in the input, without angle brackets: what a rewrite replaces */
 	struct span name;	/* display name as written; empty: none */
 	struct span entry;	/* from the display name to the '>' */
@@ -33,8 +34,8 @@ enum {
 typedef int (*address_each_fn)(void *arg, const struct address *a, struct error *err);
 int address_each(const char *p, size_t n, unsigned flags, address_each_fn each, void *arg, struct error *err);
 
-/* A buffer for one address, with all the room that one may take: what then does not fit is too long, and never for lack of memory
- * another address. -1: no memory (EX_TEMPFAIL); buf_free does no harm then. */
+/* A buffer for one address, with all the room that one may take: what then does not fit is too long, and never for lack
+ * of memory another address. -1: no memory (EX_TEMPFAIL); buf_free does no harm then. */
 int address_buf(struct buf *b, struct error *err);
 
 /* Exactly one address (which may be <>): its spec appended to out. */

@@ -8,9 +8,10 @@
 #include <string.h>
 
 /*
- * Expansion of one recipient. Names are local (go through aliases) when they are bare, or their domain is localhost or one of
- * mydestination. An alias's value is a list; each of its members is expanded again. What can't be done here (commands,
- * files, loops, includes that can't be read) is told in *note, and the name goes to myorigin: mail is never dropped.
+ * Expansion of one recipient. Names are local (go through aliases) when they are bare, or their domain is localhost or
+ * one of mydestination. An alias's value is a list; each of its members is expanded again. What can't be done here
+ * (commands, files, loops, includes that can't be read) is told in *note, and the name goes to myorigin: mail is never
+ * dropped.
  */
 enum { ALIAS_DEPTH = 20, ALIAS_MEMBERS = 100000, LIMIT_SEEN = 16 << 20, LIMIT_VALUE = 4 << 20 };
 
@@ -243,7 +244,8 @@ static bool is_last(const struct expansion *e, const char *name)
 	struct span last = span_trim((struct span){buf_str(&e->path), e->path.len});
 	size_t n = strlen(name);
 
-	return last.n >= n && memcmp(last.p + last.n - n, name, n) == 0 && (last.n == n || last.p[last.n - n - 1] == '\n');
+	return last.n >= n && memcmp(last.p + last.n - n, name, n) == 0 &&
+	       (last.n == n || last.p[last.n - n - 1] == '\n');
 }
 
 static int expand_found(struct expansion *e, const char *spec, const char *name, const struct buf *value)

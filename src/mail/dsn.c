@@ -109,7 +109,8 @@ static void put_person_part(const struct dsn_report *r, struct buf *out)
 		put_wrapped(out, c->text);
 	}
 	if (r->nrecipients > SHOWN_RECIPIENTS)
-		buf_addf(out, "\n... and %zu more, listed in the attached report.\n", r->nrecipients - SHOWN_RECIPIENTS);
+		buf_addf(out, "\n... and %zu more, listed in the attached report.\n",
+			 r->nrecipients - SHOWN_RECIPIENTS);
 	buf_adds(out, "\n");
 }
 
@@ -182,8 +183,8 @@ static void put_recipient(const struct dsn_report *r, const struct dsn_recipient
 
 static void put_machine_part(const struct dsn_report *r, struct buf *out)
 {
-	buf_addf(out, "--%s\nContent-Description: Delivery report\nContent-Type: message/%sdelivery-status\n", r->boundary,
-		 r->utf8 ? "global-" : "");
+	buf_addf(out, "--%s\nContent-Description: Delivery report\nContent-Type: message/%sdelivery-status\n",
+		 r->boundary, r->utf8 ? "global-" : "");
 	if (any_8bit(r))
 		buf_adds(out, "Content-Transfer-Encoding: 8bit\n");
 	buf_addf(out, "\nReporting-MTA: dns; %s\n", r->reporter);
@@ -210,8 +211,8 @@ int dsn_head(const struct dsn_report *r, struct buf *head, uint32_t *header_size
 	*header_size = (uint32_t)(head->len - start);
 	put_person_part(r, head);
 	put_machine_part(r, head);
-	buf_addf(head, "--%s\nContent-Description: %s\nContent-Type: %s\nContent-Transfer-Encoding: 8bit\n\n", r->boundary,
-		 r->full ? "Undelivered Message" : "Undelivered Message Header",
+	buf_addf(head, "--%s\nContent-Description: %s\nContent-Type: %s\nContent-Transfer-Encoding: 8bit\n\n",
+		 r->boundary, r->full ? "Undelivered Message" : "Undelivered Message Header",
 		 r->full ? (r->utf8 ? "message/global" : "message/rfc822")
 			 : (r->utf8 ? "message/global-headers" : "text/rfc822-headers"));
 	return buf_ok(head) ? 0 : -1;

@@ -11,7 +11,13 @@
 
 #include "base/buf.h"
 
-enum dsn_action { DSN_ACTION_FAILED = 1, DSN_ACTION_DELAYED, DSN_ACTION_DELIVERED, DSN_ACTION_RELAYED, DSN_ACTION_EXPANDED };
+enum dsn_action {
+	DSN_ACTION_FAILED = 1,
+	DSN_ACTION_DELAYED,
+	DSN_ACTION_DELIVERED,
+	DSN_ACTION_RELAYED,
+	DSN_ACTION_EXPANDED
+};
 
 struct dsn_recipient {
 	const char *address;		/* final */

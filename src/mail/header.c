@@ -131,8 +131,8 @@ bool header_find(struct span header, enum field_kind kind, struct field *f)
 	return false;
 }
 
-/* Where a line of more than `max` bytes is best cut: before the last blank that fits, else after the last comma, else at
- * max, but not inside a UTF-8 sequence. */
+/* Where a line of more than `max` bytes is best cut: before the last blank that fits, else after the last comma, else
+ * at max, but not inside a UTF-8 sequence. */
 static size_t cut_at(const char *p, size_t max)
 {
 	for (size_t i = max; i > max / 4; i--)

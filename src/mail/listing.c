@@ -8,7 +8,12 @@
 
 /* postqueue's layout for long queue ids, so that what parses the one parses the other. Lines are put together without
  * printf: a listing has a hundred thousand of them. */
-enum { ID_COLUMNS = 17, SIZE_COLUMNS = 8, TIME_COLUMNS = 19, TEXT_COLUMN = ID_COLUMNS + 1 + SIZE_COLUMNS + 1 + TIME_COLUMNS + 1 };
+enum {
+	ID_COLUMNS = 17,
+	SIZE_COLUMNS = 8,
+	TIME_COLUMNS = 19,
+	TEXT_COLUMN = ID_COLUMNS + 1 + SIZE_COLUMNS + 1 + TIME_COLUMNS + 1
+};
 enum { REASON_COLUMN = 76, TEXT_MAX = 2048 };
 
 void listing_text_head(struct buf *out)

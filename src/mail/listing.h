@@ -1,6 +1,6 @@
 /*
- * listing.h: mailq's layout, as Postfix's showq prints it (postqueue(1)), and the JSON of postqueue -j with our additions.
- * Pure text: rows in, bytes out. Used by outpostd (mailq through the door) and by outpost.
+ * listing.h: mailq's layout, as Postfix's showq prints it (postqueue(1)), and the JSON of postqueue -j with our
+ * additions. Pure text: rows in, bytes out. Used by outpostd (mailq through the door) and by outpost.
  */
 #ifndef MAIL_LISTING_H
 #define MAIL_LISTING_H
@@ -41,10 +41,11 @@ struct listing_totals {
 };
 
 void listing_text_head(struct buf *out);
-void listing_text_foot(struct buf *out, const struct listing_totals *t);	/* "Mail queue is empty", or "-- N Kbytes in M Requests." */
+/* "Mail queue is empty", or "-- N Kbytes in M Requests." */
+void listing_text_foot(struct buf *out, const struct listing_totals *t);
 
-/* A row, in pieces because it may have more recipients than fit in memory: its beginning, then recipients as often as there
- * are some, then the end; one line in JSON. Whether JSON calls it deferred depends on the first piece. */
+/* A row, in pieces because it may have more recipients than fit in memory: its beginning, then recipients as often as
+ * there are some, then the end; one line in JSON. Whether JSON calls it deferred depends on the first piece. */
 void listing_begin(struct buf *out, const struct listing_row *r, bool json);
 void listing_recipients(struct buf *out, const struct listing_row *r, bool json);
 void listing_end(struct buf *out, bool json);

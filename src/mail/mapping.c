@@ -149,9 +149,10 @@ static int take_value(const struct rewrite_rules *r, struct span local, size_t c
 	return rc;
 }
 
-/* Asks for user+extension@domain, user@domain, user (of ours), @domain. *cut: where what took no part in the key begins. */
-static int find(const struct rewrite_rules *r, const struct rewrite_map *m, struct span local, const char *domain, size_t *cut,
-		struct buf *value, struct error *err)
+/* Asks for user+extension@domain, user@domain, user (of ours), @domain. *cut: where what took no part in the key
+ * begins. */
+static int find(const struct rewrite_rules *r, const struct rewrite_map *m, struct span local, const char *domain,
+		size_t *cut, struct buf *value, struct error *err)
 {
 	bool ours = map_is_local(r, domain) || ascii_case_equal(domain, r->myorigin);
 	size_t extension = extension_at(r, local.p, local.n);
@@ -172,9 +173,10 @@ static int find(const struct rewrite_rules *r, const struct rewrite_map *m, stru
 	return rc;
 }
 
-/* keep: an extension that took no part stays (Postfix: propagate_unmatched_extensions, which names canonical maps, not generic ones). */
-static int map_once(const struct rewrite_rules *r, const struct rewrite_map *m, const char *spec, bool keep, struct buf *out,
-		    struct error *err)
+/* keep: an extension that took no part stays (Postfix: propagate_unmatched_extensions, which names canonical maps, not
+ * generic ones). */
+static int map_once(const struct rewrite_rules *r, const struct rewrite_map *m, const char *spec, bool keep,
+		    struct buf *out, struct error *err)
 {
 	struct span local;
 	const char *domain;
@@ -223,13 +225,16 @@ static bool is_sender(enum map_role role)
 /* Whether a list of classes names this one; no list names all. */
 static bool applies(const char *classes, enum map_role role)
 {
-	static const char *const names[] = {[ENVELOPE_SENDER] = "envelope_sender", [HEADER_SENDER] = "header_sender",
-					    [ENVELOPE_RECIPIENT] = "envelope_recipient", [HEADER_RECIPIENT] = "header_recipient"};
+	static const char *const names[] = {[ENVELOPE_SENDER] = "envelope_sender",
+					    [HEADER_SENDER] = "header_sender",
+					    [ENVELOPE_RECIPIENT] = "envelope_recipient",
+					    [HEADER_RECIPIENT] = "header_recipient"};
 
 	return !classes || in_list(classes, names[role]);
 }
 
-int map_canonicals(const struct rewrite_rules *r, enum map_role role, const char *spec, struct buf *out, struct error *err)
+int map_canonicals(const struct rewrite_rules *r, enum map_role role, const char *spec, struct buf *out,
+		   struct error *err)
 {
 	static const struct rewrite_map none;
 	const struct rewrite_map *own = is_sender(role) ? &r->sender_canonical : &r->recipient_canonical;
@@ -240,7 +245,9 @@ int map_canonicals(const struct rewrite_rules *r, enum map_role role, const char
 	if (address_buf(&t, err) < 0)
 		return -1;
 	rc = canonical(r, applies(classes, role) ? own : &none, spec, &t, err);
-	again = rc < 0 ? -1 : canonical(r, applies(r->canonical_classes, role) ? &r->canonical : &none, buf_str(&t), out, err);
+	again = rc < 0 ? -1
+		       : canonical(r, applies(r->canonical_classes, role) ? &r->canonical : &none, buf_str(&t), out,
+				   err);
 	buf_free(&t);
 	return again < 0 ? -1 : rc || again;
 }

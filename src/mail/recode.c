@@ -10,11 +10,13 @@
 /*
  * The plan. The message is a tree of parts; only the path from the root to the part at hand is kept: a stack of the
  * multiparts that it is in. A part's header is held back until its empty line, then written with the encoding its body
- * will have. Bodies are streamed line by line (long lines piece by piece): each line is first held against the boundaries.
+ * will have. Bodies are streamed line by line (long lines piece by piece): each line is first held against the
+ * boundaries.
  *
  * Not every part may be changed. What is in a multipart/signed goes as it is, header and all; and RFC 2045 6.4 forbids
- * encodings for composite types, so what we can't look into (message/partial) goes as it is too; only a multipart without
- * boundary, which is text to every reader, is taken as text. A byte above 127 in such a part has no 7-bit form: the message is `broken`.
+ * encodings for composite types, so what we can't look into (message/partial) goes as it is too; only a multipart
+ * without boundary, which is text to every reader, is taken as text. A byte above 127 in such a part has no 7-bit form:
+ * the message is `broken`.
  */
 enum { DEPTH = 20, BOUNDARY = 256, PIECE = 4096, QP_LINE = 75 };
 
@@ -190,7 +192,8 @@ static struct span encoding(struct span header)
 
 static bool is_identity(struct span encoding)
 {
-	return !encoding.n || span_iscase(encoding, "7bit") || span_iscase(encoding, "8bit") || span_iscase(encoding, "binary");
+	return !encoding.n || span_iscase(encoding, "7bit") || span_iscase(encoding, "8bit") ||
+	       span_iscase(encoding, "binary");
 }
 
 /* False: its boundary can't be known, so neither can its parts. */
@@ -204,7 +207,8 @@ static bool push(struct recode *r, struct span header)
 	if (r->depth == DEPTH || !header_find(header, FIELD_CONTENT_TYPE, &f))
 		return false;
 	buf_init(&value, LIMIT_HEADER_LINE);
-	good = header_param(f.body, "boundary", &value) && value.len && value.len < BOUNDARY && !text_8bit(value.data, value.len);
+	good = header_param(f.body, "boundary", &value) && value.len && value.len < BOUNDARY &&
+	       !text_8bit(value.data, value.len);
 	if (good) {
 		memcpy(m->boundary, value.data, value.len + 1);
 		m->is_signed = type_is(header, "multipart/signed");

@@ -65,7 +65,8 @@ struct rewriting {
 static int edit_address(void *arg, const struct address *a, struct error *err)
 {
 	struct rewriting *w = arg;
-	bool same = a->bare && a->text.n && a->text.p[a->text.n - 1] != '.'; /* "ann@example.com." is read, not written */
+	/* "ann@example.com." is read, not written */
+	bool same = a->bare && a->text.n && a->text.p[a->text.n - 1] != '.';
 	struct buf t;
 	int rc;
 
@@ -188,7 +189,8 @@ static bool is_author(enum field_kind kind)
 	return kind == FIELD_FROM || kind == FIELD_SENDER || kind == FIELD_RESENT_FROM || kind == FIELD_RESENT_SENDER;
 }
 
-/* What a check says of a field: REPLACE, PREPEND, IGNORE, STRIP. Other actions, and what would make no field, leave it as it is. */
+/* What a check says of a field: REPLACE, PREPEND, IGNORE, STRIP. Other actions, and what would make no field, leave it
+ * as it is. */
 static int check(struct rewriting *w, size_t i, struct span raw)
 {
 	const struct rewrite_map *m = &w->r->header_checks[i];

@@ -27,40 +27,46 @@ struct rewrite_rules {
 	const char *myhostname;
 	const char *append_domain;	/* completes a domain without a dot, but localhost; NULL: nothing does */
 	const char *recipient_delimiter;
-	const char *local_domains;	/* mydestination, expanded, comma or blank separated: names here are local and go through aliases */
+	/* mydestination, expanded, comma or blank separated: names here are local and go through aliases */
+	const char *local_domains;
 	struct rewrite_map aliases;	/* alias_maps: key is the local part */
 	struct rewrite_map virtual;	/* virtual_alias_maps: key as in a canonical map, value a list as in aliases */
 	int (*include)(void *arg, const char *path, struct buf *text, struct error *err);
 	void *include_arg;
 	struct rewrite_map canonical, recipient_canonical, sender_canonical, generic;
-	/* where they apply: envelope_sender, header_sender, envelope_recipient, header_recipient. NULL: wherever they can */
+	/* where they apply: envelope_sender, header_sender, envelope_recipient, header_recipient. NULL: wherever they
+	 * can */
 	const char *canonical_classes, *sender_canonical_classes, *recipient_canonical_classes, *masquerade_classes;
 	const char *masquerade_domains, *masquerade_exceptions;
-	struct rewrite_map header_checks[2];	/* header_checks, smtp_header_checks: key is a field without its last line end */
+	/* header_checks, smtp_header_checks: key is a field without its last line end */
+	struct rewrite_map header_checks[2];
 	const char *always_bcc;		/* "" none */
 	const char *from_address;	/* "" none */
 	const char *from_address_keep;	/* reply-to | header | no */
 };
 
-/* Expands one recipient as submitted: each result is given to `each`, which returns 0, or -1 (with words in *err, if it likes). Loops and unreadable
- * includes are told in *note (appended lines, for the log) and the address then goes to myorigin unexpanded.
- * -1 with *err for what can't be an address (EX_DATAERR 5.1.3), or a map that fails (EX_TEMPFAIL). */
+/* Expands one recipient as submitted: each result is given to `each`, which returns 0, or -1 (with words in *err, if it
+ * likes). Loops and unreadable includes are told in *note (appended lines, for the log) and the address then goes to
+ * myorigin unexpanded. -1 with *err for what can't be an address (EX_DATAERR 5.1.3), or a map that fails
+ * (EX_TEMPFAIL). */
 int rewrite_recipient(const struct rewrite_rules *r, const char *address,
 		      int (*each)(void *arg, const char *address), void *arg, struct buf *note, struct error *err);
 
-/* always_bcc, expanded in the same way: the taker calls it once for each new message. Gives nothing when it is not set. */
+/* always_bcc, expanded in the same way: the taker calls it once for each new message. Gives nothing when it is not
+ * set. */
 int rewrite_always_bcc(const struct rewrite_rules *r, int (*each)(void *arg, const char *address), void *arg,
 		       struct buf *note, struct error *err);
 
-/* Whether a sender is the name that notifications have: as in Postfix it stands for the null sender, so that none answers another. */
+/* Whether a sender is the name that notifications have: as in Postfix it stands for the null sender, so that none
+ * answers another. */
 bool rewrite_is_mailer_daemon(const struct rewrite_rules *r, const char *sender);
 
 /* The envelope sender at delivery; "" stays "". */
 int rewrite_sender(const struct rewrite_rules *r, const char *sender, struct buf *out, struct error *err);
 
-/* The header at delivery: every address in From, Sender, Reply-To, To, Cc, Resent-* completed and mapped, Bcc gone, and the
- * queue id put into our own Received: line (which sendmail wrote with "id " QUEUE_ID_MARK). header is the raw header with LF
- * ends and its final empty line; so is out. What can't be parsed stays as it is. */
+/* The header at delivery: every address in From, Sender, Reply-To, To, Cc, Resent-* completed and mapped, Bcc gone, and
+ * the queue id put into our own Received: line (which sendmail wrote with "id " QUEUE_ID_MARK). header is the raw
+ * header with LF ends and its final empty line; so is out. What can't be parsed stays as it is. */
 #define QUEUE_ID_MARK "OUTPOSTQUEUEID"
 int rewrite_header(const struct rewrite_rules *r, const char *queue_id, const char *header, size_t n,
 		   struct buf *out, struct error *err);

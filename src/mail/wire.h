@@ -1,6 +1,7 @@
 /*
- * wire.h: the wire form, made in this one place (RFC 5321 4.5.2, RFC 5322 2.1.1). Canonical form in (LF line ends), CRLF
- * out: never a CR or LF alone, no line over 998 bytes without its CRLF. Streaming: any cut of the input gives the same output.
+ * wire.h: the wire form, made in this one place (RFC 5321 4.5.2, RFC 5322 2.1.1). Canonical form in (LF line ends),
+ * CRLF out: never a CR or LF alone, no line over 998 bytes without its CRLF. Streaming: any cut of the input gives the
+ * same output.
  */
 #ifndef MAIL_WIRE_H
 #define MAIL_WIRE_H

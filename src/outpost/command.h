@@ -32,7 +32,7 @@ struct command_option {
 struct command {
 	const char *name;
 	const char *args;	/* "ADDRESS", "[ID ...]", "" */
-	const char *help;	/* one line, no full stop; "": not for people, not listed */
+	const char *help;	/* one line, no full stop */
 	const char *more;	/* paragraphs for --help, newline-terminated; NULL: none */
 	const struct command_option *options;	/* NULL: none */
 	int min_args, max_args;	/* max -1: any number */
@@ -57,8 +57,6 @@ struct context {
 	uid_t owner;		/* of the queue directory, once context_become */
 };
 
-/* All subcommands in the order of commands.def; *n of them. */
-const struct command *const *command_list(size_t *n);
 const struct command *command_find(const char *name);
 
 /* Reads the options of c->command and runs it: what main does, and the names of Postfix. */

@@ -28,7 +28,8 @@ void letter_free(struct letter *l)
 	buf_free(&l->header);
 }
 
-/* The caller's own address. Where users come from a directory, a login name can be one already ("ann@ad.example.com"). */
+/* The caller's own address. Where users come from a directory, a login name can be one already
+ * ("ann@ad.example.com"). */
 static int put_caller(struct buf *out)
 {
 	const char *login = caller_login();
@@ -99,8 +100,9 @@ static bool says_nothing(const struct field *f)
 {
 	enum field_kind kind = field_kind(f->name);
 
-	return (field_class(kind) & (FIELD_CLASS_SENDER | FIELD_CLASS_RECIPIENT) || kind == FIELD_DATE || kind == FIELD_MESSAGE_ID ||
-		kind == FIELD_RESENT_DATE || kind == FIELD_RESENT_MESSAGE_ID) && !span_trim(f->body).n;
+	return (field_class(kind) & (FIELD_CLASS_SENDER | FIELD_CLASS_RECIPIENT) || kind == FIELD_DATE ||
+		kind == FIELD_MESSAGE_ID || kind == FIELD_RESENT_DATE || kind == FIELD_RESENT_MESSAGE_ID) &&
+	       !span_trim(f->body).n;
 }
 
 static void see(struct seen *s, const struct field *f)
@@ -124,7 +126,8 @@ static void see(struct seen *s, const struct field *f)
 	s->content_type |= kind == FIELD_CONTENT_TYPE;
 	if (kind == FIELD_FROM && has_address(f->body))
 		s->from = true;
-	if ((class & (FIELD_CLASS_SENDER | FIELD_CLASS_RECIPIENT)) && !(class & FIELD_CLASS_DROP) && text_8bit(f->body.p, f->body.n))
+	if ((class & (FIELD_CLASS_SENDER | FIELD_CLASS_RECIPIENT)) && !(class & FIELD_CLASS_DROP) &&
+	    text_8bit(f->body.p, f->body.n))
 		address_each(f->body.p, f->body.n, ADDRESS_SKIP_BAD, one_address, s, &none);
 }
 
@@ -251,8 +254,8 @@ static void put_without_blanks(struct letter *l, const struct field *f)
 	buf_free(&t);
 }
 
-/* A From that names nobody ("From: Backup job") is given the sender's address; an empty one goes; text that is not 7bit is
- * not called so, since there are receivers who take it at its word. */
+/* A From that names nobody ("From: Backup job") is given the sender's address; an empty one goes; text that is not 7bit
+ * is not called so, since there are receivers who take it at its word. */
 static void put_field(struct letter *l, const struct seen *s, const struct field *f)
 {
 	enum field_kind kind = field_kind(f->name);
@@ -263,7 +266,8 @@ static void put_field(struct letter *l, const struct seen *s, const struct field
 	if (kind != FIELD_FROM && says_nothing(f))
 		return;
 	if (kind == FIELD_FROM && !s->from) {
-		if (text.n && !memchr(text.p, '<', text.n) && !memchr(text.p, '\n', text.n) && !memchr(text.p, '@', text.n))
+		if (text.n && !memchr(text.p, '<', text.n) && !memchr(text.p, '\n', text.n) &&
+		    !memchr(text.p, '@', text.n))
 			put_from(l, "From", text);
 		else if (!put_name_and_address(l, text))
 			put_from(l, "From", (struct span){"", 0});

@@ -69,7 +69,8 @@ static int body(struct input *in, const char *p, size_t n, struct error *err)
 
 /* ---- the header */
 
-/* From here on all is body. A header without a single field that mail uses was none: its first line is somebody's text. */
+/* From here on all is body. A header without a single field that mail uses was none: its first line is somebody's
+ * text. */
 static int begin_body(struct input *in, bool empty_line, struct error *err)
 {
 	in->in_body = true;
@@ -83,8 +84,8 @@ static int begin_body(struct input *in, bool empty_line, struct error *err)
 	return 0;
 }
 
-/* Programs write here-documents with all their lines indented. Where the first line of all is an indented field that mail
- * uses, its blanks are taken off every line of the header. */
+/* Programs write here-documents with all their lines indented. Where the first line of all is an indented field that
+ * mail uses, its blanks are taken off every line of the header. */
 static size_t indentation(const char *p, size_t n)
 {
 	size_t blanks = 0, colon;
@@ -233,8 +234,8 @@ static int put_crs(struct input *in, size_t n, struct error *err)
 	return put_blanks(in, n, err);
 }
 
-/* Where a message's lines end with CR LF, "\n.\n" is text that a program passed on as somebody gave it: were it the end, what
- * follows would be read as commands. */
+/* Where a message's lines end with CR LF, "\n.\n" is text that a program passed on as somebody gave it: were it the
+ * end, what follows would be read as commands. */
 static void note_line_end(struct input *in, bool crlf)
 {
 	in->strict = in->any_line ? in->strict : crlf;

@@ -2,8 +2,8 @@
  * input.h: a message as a program pipes it, brought into canonical form while it is read: LF line ends, no CR, no NUL,
  * header and body told apart.
  *
- * One CR before LF is dropped; every other CR, and NUL, becomes a blank: so no bare CR, bare LF or "\n.\n" that somebody
- * put together can ever come to the wire. What is the header is decided line by line (see input.c).
+ * One CR before LF is dropped; every other CR, and NUL, becomes a blank: so no bare CR, bare LF or "\n.\n" that
+ * somebody put together can ever come to the wire. What is the header is decided line by line (see input.c).
  */
 #ifndef SENDMAIL_INPUT_H
 #define SENDMAIL_INPUT_H

@@ -39,10 +39,12 @@ static int refuse(const struct error *err)
 
 static int help(void)
 {
-	return puts("usage: sendmail [-ti] [-f SENDER] [-F NAME] [-N WHEN] [-R full|hdrs] [-V ID] [-C DIR] [ADDRESS ...]\n"
-		    "       sendmail -bs | -bp | -bv ADDRESS ... | -bi | -q\n"
-		    "Reads a message and queues it for the relay; exit code 0 means that it is on disk. See sendmail(8).") < 0
-		       ? EX_IOERR : EX_OK;
+	static const char text[] =
+		"usage: sendmail [-ti] [-f SENDER] [-F NAME] [-N WHEN] [-R full|hdrs] [-V ID] [-C DIR] [ADDRESS ...]\n"
+		"       sendmail -bs | -bp | -bv ADDRESS ... | -bi | -q\n"
+		"Reads a message and queues it for the relay; exit code 0 means that it is on disk. See sendmail(8).";
+
+	return puts(text) < 0 ? EX_IOERR : EX_OK;
 }
 
 /* An empty argument beside others is a variable of somebody's script that was not set: sendmail "$TO" "$CC". */
@@ -66,8 +68,9 @@ static int take_header_recipients(struct letter *l, const struct options *o, str
 		return -1;
 	if (recipients_count(&l->recipients))
 		return 0;
-	return error_set(err, REASON_USAGE, o->extract ? "no recipient: none in To, Cc or Bcc, and none as argument"
-							    : "no recipient: give addresses, or -t to take them from the header");
+	return error_set(err, REASON_USAGE,
+			 o->extract ? "no recipient: none in To, Cc or Bcc, and none as argument"
+				    : "no recipient: give addresses, or -t to take them from the header");
 }
 
 /* The caller can't do anything about it, but whoever looks for lost bytes later wants to know. */

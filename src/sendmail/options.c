@@ -32,7 +32,8 @@ static int set_body(struct options *o, const char *arg, struct error *err)
 	return 0;
 }
 
-/* The first mode that asks a question, or -bs, wins over a later -bm, as scripts append "-bm -t" to what they were given. */
+/* The first mode that asks a question, or -bs, wins over a later -bm, as scripts append "-bm -t" to what they were
+ * given. */
 static int set_mode(struct options *o, const char *arg, struct error *err)
 {
 	static const struct {
@@ -74,7 +75,8 @@ static int set_json(struct options *o, const char *arg, struct error *err)
 static int set_notify(struct options *o, const char *arg, struct error *err)
 {
 	if (!submission_notify(span_of(arg), &o->notify))
-		return error_set(err, REASON_USAGE, "-N must be never alone, or some of success, failure, delay; not \"%s\"", arg);
+		return error_set(err, REASON_USAGE,
+				 "-N must be never alone, or some of success, failure, delay; not \"%s\"", arg);
 	return 0;
 }
 

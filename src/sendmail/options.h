@@ -1,6 +1,6 @@
 /*
- * options.h: argv of sendmail, mailq and newaliases, from one table: every option that Postfix's sendmail(1) and Sendmail 8's
- * manual have is there, and works or has no effect; anything else is EX_USAGE.
+ * options.h: argv of sendmail, mailq and newaliases, from one table: every option that Postfix's sendmail(1) and
+ * Sendmail 8's manual have is there, and works or has no effect; anything else is EX_USAGE.
  */
 #ifndef SENDMAIL_OPTIONS_H
 #define SENDMAIL_OPTIONS_H
@@ -43,7 +43,8 @@ struct options {
 	bool sandbox;		/* --sandbox: outpostd's listener calls; nothing but the door may be reached */
 	bool probe;		/* --sandbox-probe: only whether that works here */
 	bool json;		/* -j, mailq only */
-	char flush;		/* MODE_FLUSH: 0 all; 'I' id, 'R' recipient, 'S' sender holds flush_arg; 'T' interval, 'G' group */
+	/* MODE_FLUSH: 0 all; 'I' id, 'R' recipient, 'S' sender holds flush_arg; 'T' interval, 'G' group */
+	char flush;
 	bool flush_not;		/* -q!...: those that do not */
 	const char *flush_arg;
 	const char **recipients;	/* points into argv; freed by the caller */

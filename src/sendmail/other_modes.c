@@ -40,7 +40,8 @@ int ask_nothing(const struct options *o)
 		const char *why;
 	} reasons[] = {
 		{MODE_DAEMON, "-bd: sendmail is no daemon here; outpostd is (systemctl start outpost)"},
-		{MODE_TEST, "-bt: there are no rewriting rules to test; `sendmail -bv ADDRESS` shows what becomes of an address"},
+		{MODE_TEST,
+		 "-bt: there are no rewriting rules to test; `sendmail -bv ADDRESS` shows what becomes of an address"},
 		{MODE_HOSTS, "-bh, -bH: no host status is kept; `outpost status` shows the relay's"},
 		{MODE_QUARANTINE, "-Q, -qQ, -qL: nothing is quarantined or lost here; see `outpost hold`"},
 	};

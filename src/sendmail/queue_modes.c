@@ -81,7 +81,8 @@ static int ask_until(struct place *p, const struct options *o, question ask, dea
 }
 
 /* Nobody is at the system's door, and the caller may not start outpostd: outpost-drop does. Another flusher that is
- * coming up makes that fail, and then answers as well; one that is leaving makes it fail, and then another can start. */
+ * coming up makes that fail, and then answers as well; one that is leaving makes it fail, and then another can
+ * start. */
 static int ask_started(struct place *p, const struct options *o, question ask, struct error *answer, struct error *err)
 {
 	deadline until = deadline_in_ms(START_MS);
@@ -92,10 +93,13 @@ static int ask_started(struct place *p, const struct options *o, question ask, s
 	do {
 		why = (struct error){0};
 		started = wake_flusher(&why) == 0;
-		rc = ask_until(p, o, ask, deadline_in_ms(started || error_exit(&why) == EX_TEMPFAIL ? AGAIN_MS : 0), answer, err);
-	} while (rc < 0 && error_exit(err) == EX_UNAVAILABLE && (started || error_exit(&why) == EX_TEMPFAIL) && !deadline_over(until));
+		rc = ask_until(p, o, ask, deadline_in_ms(started || error_exit(&why) == EX_TEMPFAIL ? AGAIN_MS : 0),
+			       answer, err);
+	} while (rc < 0 && error_exit(err) == EX_UNAVAILABLE && (started || error_exit(&why) == EX_TEMPFAIL) &&
+		 !deadline_over(until));
 	if (rc < 0 && !started)
-		error_set(err, REASON_UNAVAILABLE, "no outpostd answers at %s, and none could be started: %s", p->door, why.text);
+		error_set(err, REASON_UNAVAILABLE, "no outpostd answers at %s, and none could be started: %s", p->door,
+			  why.text);
 	return rc;
 }
 
@@ -179,10 +183,12 @@ int ask_flush(struct place *p, const struct options *o)
 	int rc;
 
 	if (o->flush == 'T')
-		fprintf(stderr, "sendmail: -q%s: the queue is run once; outpostd runs it at its own times (minimal_backoff_time)\n",
+		fprintf(stderr, "sendmail: -q%s: the queue is run once; outpostd runs it at its own times "
+				"(minimal_backoff_time)\n",
 			o->flush_arg);
 	if (o->flush == 'G')
-		fprintf(stderr, "sendmail: -qG%s: there are no queue groups here; all of the queue is run\n", o->flush_arg);
+		fprintf(stderr, "sendmail: -qG%s: there are no queue groups here; all of the queue is run\n",
+			o->flush_arg);
 	rc = ask_anyhow(p, o, wake, &answer, &err);
 	if (rc < 0 && error_exit(&err) == EX_UNAVAILABLE && may_start(p) && selects(o))
 		rc = wake_started(p, o, &answer, &err);

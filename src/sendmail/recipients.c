@@ -104,7 +104,8 @@ int recipients_header(struct recipients *r, struct span header, unsigned notify,
 	struct field f;
 
 	while (header_next(&rest, &f))
-		if ((field_class(field_kind(f.name)) & (FIELD_CLASS_RECIPIENT | FIELD_CLASS_RESENT)) == (FIELD_CLASS_RECIPIENT | FIELD_CLASS_RESENT))
+		if ((field_class(field_kind(f.name)) & (FIELD_CLASS_RECIPIENT | FIELD_CLASS_RESENT)) ==
+		    (FIELD_CLASS_RECIPIENT | FIELD_CLASS_RESENT))
 			want |= FIELD_CLASS_RESENT;
 	while (header_next(&header, &f)) {
 		if ((field_class(field_kind(f.name)) & (FIELD_CLASS_RECIPIENT | FIELD_CLASS_RESENT)) != want)

@@ -192,8 +192,8 @@ static void transaction_reset(struct smtpd *s)
 }
 
 /* Takes "<address>" (or, as some write it, the address without brackets) off the front of *rest. */
-static int path(struct span *rest, int (*take)(const char *p, size_t n, struct buf *out, struct error *err), struct buf *spec,
-		struct error *err)
+static int path(struct span *rest, int (*take)(const char *p, size_t n, struct buf *out, struct error *err),
+		struct buf *spec, struct error *err)
 {
 	size_t n = 0;
 	bool quoted = false;
@@ -355,7 +355,9 @@ static const char *rcpt_params(struct span args, unsigned *notify, struct buf *o
 
 	while (!fault && next_param(&args, &name, &value)) {
 		if (span_iscase(name, "NOTIFY"))
-			fault = submission_notify(value, notify) ? NULL : "501 5.5.4 NOTIFY must be NEVER, or SUCCESS, FAILURE, DELAY";
+			fault = submission_notify(value, notify)
+					? NULL
+					: "501 5.5.4 NOTIFY must be NEVER, or SUCCESS, FAILURE, DELAY";
 		else if (span_iscase(name, "ORCPT"))
 			fault = rcpt_orcpt(value, orcpt);
 		else
@@ -383,10 +385,12 @@ static void cmd_rcpt(struct smtpd *s, struct span args)
 	buf_init(&spec, LIMIT_ADDRESS * 2);
 	buf_init(&orcpt, LIMIT_ORCPT);
 	if (path(&args, address_to, &spec, &err) < 0 || !spec.len)
-		fault = address_fault(&err, "553 5.1.3 the recipient's address is malformed, or no server can have its domain");
+		fault = address_fault(&err, "553 5.1.3 the recipient's address is malformed, "
+				      "or no server can have its domain");
 	else
 		fault = rcpt_params(args, &notify, &orcpt);
-	if (!fault && recipients_add(&s->l.recipients, buf_str(&spec), notify, orcpt.len ? buf_str(&orcpt) : NULL, &err) < 0)
+	if (!fault &&
+	    recipients_add(&s->l.recipients, buf_str(&spec), notify, orcpt.len ? buf_str(&orcpt) : NULL, &err) < 0)
 		fault = error_exit(&err) == EX_TEMPFAIL ? "452 4.3.0 out of memory" : "452 4.5.3 too many recipients";
 	if (fault)
 		refuse(s, fault);

@@ -24,7 +24,8 @@ static int read_answer(int fd, struct error *answer)
 	ssize_t n = 0;
 	char *nl;
 
-	while (have < sizeof(line) && io_wait(fd, POLLIN, until) > 0 && (n = io_read(fd, line + have, sizeof(line) - have)) > 0)
+	while (have < sizeof(line) && io_wait(fd, POLLIN, until) > 0 &&
+	       (n = io_read(fd, line + have, sizeof(line) - have)) > 0)
 		have += (size_t)n;
 	nl = memchr(line, '\n', have);
 	if (!nl || submission_get_answer(line, (size_t)(nl - line), answer) < 0)

@@ -47,7 +47,8 @@ struct handing {
 	struct buf out;		/* encoded, not sent */
 	struct buf answer;	/* received */
 	bool gone;		/* the other side closed */
-	int broken;		/* errno of a send that failed on our side; what the other then says of half a submission is no verdict */
+	/* errno of a send that failed on our side; what the other then says of half a submission is no verdict */
+	int broken;
 	bool drop;		/* it reads to the end of its input */
 };
 
@@ -275,8 +276,8 @@ static bool may_retry(struct handing *h, int *pause)
 	return !deadline_over(h->until);
 }
 
-/* The drop reads no configuration, and whoever takes its files in would only set this one aside. He knows the user, and by then
- * nothing of this process: so no group counts that is not the user's. */
+/* The drop reads no configuration, and whoever takes its files in would only set this one aside. He knows the user, and
+ * by then nothing of this process: so no group counts that is not the user's. */
 static int may_submit(const struct place *p, struct error *err)
 {
 	bool failed;
@@ -287,7 +288,8 @@ static int may_submit(const struct place *p, struct error *err)
 
 	if (p->conf_error.reason)
 		return 0;
-	if (pw && strchr(conf_str(p->conf, P_authorized_submit_users), '%') && getgrouplist(pw->pw_name, pw->pw_gid, groups, &n) >= 0)
+	if (pw && strchr(conf_str(p->conf, P_authorized_submit_users), '%') &&
+	    getgrouplist(pw->pw_name, pw->pw_gid, groups, &n) >= 0)
 		who.ngroups = (size_t)n;
 	may = conf_names_user(p->conf, P_authorized_submit_users, &who);
 	if (may > 0)
@@ -328,7 +330,8 @@ int hand_over(const struct place *p, struct letter *l, struct error *answer)
 		if (what == NOBODY)
 			drop_instead(&h, answer);
 		else if (what == LOST)
-			error_set(answer, REASON_TIMEOUT, "outpostd took the message but did not answer in time: it may be queued");
+			error_set(answer, REASON_TIMEOUT,
+				  "outpostd took the message but did not answer in time: it may be queued");
 	}
 	buf_free(&h.envelope);
 	buf_free(&h.out);

@@ -9,8 +9,8 @@
 #include "sendmail/find_queue.h"
 
 /*
- * Returns the code of the answer (0: it is on disk), with its words in *answer ("queued as ID"). One token goes with all
- * attempts, so that a letter whose answer was lost is not taken twice.
+ * Returns the code of the answer (0: it is on disk), with its words in *answer ("queued as ID"). One token goes with
+ * all attempts, so that a letter whose answer was lost is not taken twice.
  */
 int hand_over(const struct place *p, struct letter *l, struct error *answer);
 

@@ -19,7 +19,8 @@ static int show(void *arg, const char *address)
 {
 	const struct verifying *v = arg;
 
-	printf("%s... deliverable: relay %s, user %s\n", v->address, *v->relay ? v->relay : "(relayhost is not set)", address);
+	printf("%s... deliverable: relay %s, user %s\n", v->address, *v->relay ? v->relay : "(relayhost is not set)",
+	       address);
 	return 0;
 }
 

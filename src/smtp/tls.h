@@ -46,7 +46,7 @@ struct peer_certificate {
 
 /* Levels as in Postfix. */
 bool tls_required(const struct delivery_session *s);
-/* Whether a password may follow (DESIGN 6): verified, or an opt-out. */
+/* Whether a password may follow: verified, or an opt-out. */
 bool tls_login_allowed(const struct agent *a);
 
 /* Whether nobody but the relay written down would read it. */

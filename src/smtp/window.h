@@ -1,5 +1,5 @@
 /*
- * window.h: how many whole transactions may be unanswered (DESIGN 5). Pure bookkeeping.
+ * window.h: how many whole transactions may be unanswered. Pure bookkeeping.
  *
  * Only where PIPELINING and CHUNKING are offered, and only after the relay proved that it swallows the chunk of a
  * refused BDAT: otherwise a refusal would make it read mail as commands.

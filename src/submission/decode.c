@@ -130,13 +130,13 @@ static int begin_record(struct submission_decoder *d, char type, size_t n)
 	}
 	d->kind = record_kind(type);
 	if (!d->kind)
-		return REFUSE(d, REASON_BAD_SUBMISSION, "a record of unknown type %d: the submitter speaks another version",
-			      (unsigned char)type);
+		return REFUSE(d, REASON_BAD_SUBMISSION,
+			      "a record of unknown type %d: the submitter speaks another version", (unsigned char)type);
 	if (check_order(d, type) < 0)
 		return -1;
 	if (n < d->kind->min || n > d->kind->max)
-		return REFUSE(d, REASON_BAD_SUBMISSION, "the %s has %zu bytes, allowed are %zu to %zu", d->kind->name, n,
-			      d->kind->min, d->kind->max);
+		return REFUSE(d, REASON_BAD_SUBMISSION, "the %s has %zu bytes, allowed are %zu to %zu", d->kind->name,
+			      n, d->kind->min, d->kind->max);
 	if ((type == 'M' || type == 'Z') && check_envelope(d) < 0)
 		return -1;
 	if (type == 'M' && check_size(d, n) < 0)

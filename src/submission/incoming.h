@@ -3,10 +3,10 @@
  * holds the queue.
  *
  * Its name is "NAME.msg", NAME 24 upper-case letters and digits: eleven for the time of arrival, so that names sort as
- * the mail came, the others by chance. Anything else in the directory is work in progress or rubbish. It holds INCOMING_HEAD bytes ("OUTDROP1", four bytes real uid of the submitter,
- * eight bytes time of arrival in microseconds, all big-endian) and then the submission as it came
- * (submission.h), which must be complete and end with the file. Owner and mode: the queue's, 0600.
- * A file that is not so is moved to corrupt/.
+ * the mail came, the others by chance. Anything else in the directory is work in progress or rubbish. It holds
+ * INCOMING_HEAD bytes ("OUTDROP1", four bytes real uid of the submitter, eight bytes time of arrival in microseconds,
+ * all big-endian) and then the submission as it came (submission.h), which must be complete and end with the file.
+ * Owner and mode: the queue's, 0600. A file that is not so is moved to corrupt/.
  */
 #ifndef SUBMISSION_INCOMING_H
 #define SUBMISSION_INCOMING_H
@@ -38,7 +38,8 @@ int incoming_get_head(const char *p, struct incoming *in);
 int incoming_name(int64_t arrival, char *buf, size_t size);
 /* Whether a directory entry is a finished file. */
 bool incoming_is_name(const char *name);
-/* Whether it is one that is being written, where the file system has no files without a name; or was when its writer was killed. */
+/* Whether it is one that is being written, where the file system has no files without a name; or was when its writer
+ * was killed. */
 bool incoming_is_unfinished(const char *name);
 
 /* Reads a finished file to its end: head, then the submission through the one strict decoder into sink.

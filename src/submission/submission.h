@@ -75,11 +75,12 @@ int submission_put_answer(struct buf *out, enum reason reason, const char *text)
 
 /* What the text of an accepted submission's answer begins with. */
 #define SUBMISSION_QUEUED "queued as "
-/* The queue ID in such a text; empty where outpost-drop took the message, which has none yet. False: the text is another. */
+/* The queue ID in such a text; empty where outpost-drop took the message, which has none yet. False: the text is
+ * another. */
 bool submission_queued_id(struct span text, char *id, size_t size);
 
-/* Reads an answer line (without its newline). -1: not an answer. The reason may be missing: programs of an older version
- * do not write it. */
+/* Reads an answer line (without its newline). -1: not an answer. The reason may be missing: programs of an older
+ * version do not write it. */
 int submission_get_answer(const char *line, size_t n, struct error *answer);
 
 /* ---- Decoder: strict, incremental; the only one. */

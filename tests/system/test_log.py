@@ -1,5 +1,6 @@
 """The log: a syslogd that is slow, or away for a while, and a file that can't be opened again."""
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -37,8 +38,31 @@ class Syslogd:
         os.unlink(self.path)
 
 
+def logcheck_rules():
+    """The rules that are shipped, in the syntax of Python."""
+    with open(os.path.join(harness.SRC, "packaging/outpost.logcheck"), encoding="utf-8") as f:
+        return [re.compile(rule.replace("[:alnum:]", "A-Za-z0-9")) for rule in f.read().splitlines()]
+
+
 class Log(harness.SystemTest):
     needs = ("sendmail", "outpostd", "outpost-smtp", "relay")
+
+    def test_every_logcheck_rule_matches_a_line(self):
+        """What an ordinary day writes: no rule is left of lines that nobody writes any more."""
+        relay = self.start_relay()
+        self.configure(relay, smtp_tls_loglevel="1")
+        service = self.start_outpostd()
+        self.sendmail("you@example.net")
+        self.wait_log(": removed")
+        port = relay.starttls
+        relay.stop()
+        self.sendmail("you@example.net")
+        self.wait_log(r"connect to \S+:%d: Connection refused" % port)
+        service.stop()
+        self.outpost("flush", code=None)
+        self.wait_log(r"outpostd\[\d+\]: done")
+        lines = self.log_text().splitlines()
+        self.assertEqual([rule.pattern for rule in logcheck_rules() if not any(map(rule.search, lines))], [])
 
     @unittest.skipUnless(os.geteuid() == 0, "needs root for a /dev of its own")
     def test_syslog_slow_and_away(self):
