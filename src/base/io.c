@@ -226,12 +226,34 @@ static int write_and_sync(int fd, const char *path, const void *p, size_t n, mod
 static int sync_parent(const char *path)
 {
 	char dir[4096];
-	const char *slash = strrchr(path, '/');
+	char *slash;
+	size_t n;
 
+	if (snprintf(dir, sizeof(dir), "%s", path) >= (int)sizeof(dir)) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	for (n = strlen(dir); n > 1 && dir[n - 1] == '/'; n--)
+		dir[n - 1] = '\0';
+	slash = strrchr(dir, '/');
 	if (!slash)
 		return io_sync(".");
-	snprintf(dir, sizeof(dir), "%.*s", slash == path ? 1 : (int)(slash - path), path);
+	slash[slash == dir ? 1 : 0] = '\0';
 	return io_sync(dir);
+}
+
+int io_make_dir(const char *path)
+{
+	int why;
+
+	if (mkdir(path, 0700) < 0)
+		return errno == EEXIST ? 0 : -1;
+	if (sync_parent(path) == 0)
+		return 0;
+	why = errno;
+	rmdir(path);	/* nobody would sync it later */
+	errno = why;
+	return -1;
 }
 
 int io_replace_file(const char *path, const void *p, size_t n, mode_t mode, struct error *err)
@@ -285,4 +307,11 @@ const char *io_program_path(const char *name, const char *installed_dir, char *b
 			return buf;
 	}
 	return snprintf(buf, size, "%s/%s", installed_dir, name) < (int)size ? buf : NULL;
+}
+
+bool io_same_file(const struct stat *a, const struct stat *b)
+{
+	return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size &&
+	       a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec &&
+	       a->st_ctim.tv_sec == b->st_ctim.tv_sec && a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
 }

@@ -45,8 +45,14 @@ int io_read_file(const char *path, bool nofollow, struct buf *out, struct stat *
  * stays: EX_CANTCREAT. */
 int io_replace_file(const char *path, const void *p, size_t n, mode_t mode, struct error *err);
 
+/* Whether two stats are of the same file, unchanged. */
+bool io_same_file(const struct stat *a, const struct stat *b);
+
 /* fsync(2) of a file or directory. */
 int io_sync(const char *path);
+
+/* A directory of mode 0700, durably: the directory that it is made in is synced. 0 also where it is there already. */
+int io_make_dir(const char *path);
 
 /* The path of another program of ours, in buf of size bytes: beside our own executable if one is
  * there and we run without set-id rights (an uninstalled build), otherwise HELPERDIR or SBINDIR.

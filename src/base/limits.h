@@ -15,6 +15,8 @@
 #define LIMIT_CONF_FILE (1u << 20)	/* main.cf */
 #define LIMIT_CONF_DEPTH 32		/* $name within $name (a count) */
 #define LIMIT_CONF_NOTES (64u << 10)	/* what is worth saying about main.cf */
+#define LIMIT_USER_FILE (4u << 20)	/* /etc/subuid and /etc/passwd */
+#define LIMIT_DROP_FILE (256u << 20)	/* one submission by way of outpost-drop, which reads no message_size_limit */
 #define LIMIT_MAP_FILE (64u << 20)	/* a map's text source */
 #define LIMIT_SECRET 16384		/* a password or token */
 #define LIMIT_ENVID 100			/* ENVID before xtext, RFC 3461 4.4 */

@@ -14,12 +14,16 @@ libbase_a_SOURCES = \
 	src/base/deadline.c src/base/deadline.h \
 	src/base/frame.c src/base/frame.h \
 	src/base/io.c src/base/io.h \
+	src/base/lines.c src/base/lines.h \
 	src/base/spill.c src/base/spill.h \
 	src/base/string_set.c src/base/string_set.h \
 	src/base/fs.c src/base/fs.h \
 	src/base/sock.c src/base/sock.h \
 	src/base/log.c src/base/log.h \
 	src/base/proc.c src/base/proc.h \
+	src/base/inherited.c src/base/inherited.h \
+	src/base/room.c src/base/room.h \
+	src/base/person.c src/base/person.h \
 	src/base/sandbox.c src/base/sandbox_calls.c src/base/sandbox.h \
 	src/base/step.c src/base/step.h \
 	src/base/trust.c src/base/trust.h

@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -14,7 +13,6 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -213,17 +211,6 @@ void proc_hide(void)
 
 	prctl(PR_SET_DUMPABLE, 0);
 	setrlimit(RLIMIT_CORE, &none);
-}
-
-void proc_level(void)
-{
-	enum { IOPRIO_WHO_PROCESS = 1 };
-	const struct sched_param none = {.sched_priority = 0};
-
-	/* Whichever is refused stays as it is. */
-	setpriority(PRIO_PROCESS, 0, 0);
-	syscall(SYS_sched_setscheduler, 0, SCHED_OTHER, &none);	/* musl has no function for it */
-	syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0, 0);
 }
 
 void proc_settle(void)

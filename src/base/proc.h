@@ -48,10 +48,6 @@ const struct group *proc_group(const char *name, bool *failed);
 /* PR_SET_DUMPABLE 0, no core files. */
 void proc_hide(void);
 
-/* Undoes what nice(1), chrt(1) and ionice(1) made of whoever started us, as far as one may: that is for his work, not
- * for what is done for everybody. To lower a nice value, or to leave chrt -i, takes root. */
-void proc_level(void);
-
 /* umask 077, SIGPIPE and SIGXFSZ ignored; SIGCHLD not, whatever we inherited: children are waited for. */
 void proc_settle(void);
 

@@ -5,12 +5,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
+
+enum { ASK_MS = 1000 };
 
 /* Fills *sa with a name that fits; *dir is a descriptor that has to stay open until it was used, or -1. */
 static int sock_address(const char *path, struct sockaddr_un *sa, int *dir)
@@ -42,14 +45,34 @@ static int sock_address(const char *path, struct sockaddr_un *sa, int *dir)
 	return -1;
 }
 
+/* Whether a listener lives there. One that ended may leave its socket open in a child that knows nothing of it: the
+ * kernel goes on taking connections, but names the process that is gone. */
+static bool is_living(const char *path)
+{
+	int fd = sock_connect(path, deadline_in_ms(ASK_MS));
+	pid_t pid = 0;
+	bool gone;
+
+	if (fd < 0)
+		return errno == ETIMEDOUT;
+	gone = sock_peer(fd, NULL, NULL, &pid) == 0 && pid > 0 && kill(pid, 0) < 0 && errno == ESRCH;
+	close(fd);
+	return !gone;
+}
+
 static int bind_and_listen(int fd, const char *path, mode_t mode)
 {
 	struct sockaddr_un sa;
 	struct stat st;
 	int dir, rc = -1;
 
-	if (lstat(path, &st) == 0 && S_ISSOCK(st.st_mode))
+	if (lstat(path, &st) == 0 && S_ISSOCK(st.st_mode)) {
+		if (is_living(path)) {
+			errno = EADDRINUSE;
+			return -1;
+		}
 		unlink(path);
+	}
 	if (sock_address(path, &sa, &dir) < 0)
 		return -1;
 	if (bind(fd, (struct sockaddr *)&sa, sizeof(sa)) == 0 && chmod(path, mode) == 0 && listen(fd, 4096) == 0)
@@ -160,4 +183,23 @@ int sock_peer_groups(int fd, gid_t *groups, int max)
 	(void)fd, (void)groups, (void)max;
 	return -1;
 #endif
+}
+
+#ifndef SO_PASSRIGHTS
+#define SO_PASSRIGHTS 83	/* Linux 6.16 */
+#endif
+
+bool sock_refuses_descriptors(int fd)
+{
+	int passes = 1;
+	socklen_t n = sizeof(passes);
+
+	return getsockopt(fd, SOL_SOCKET, SO_PASSRIGHTS, &passes, &n) == 0 && !passes;
+}
+
+bool sock_refuse_descriptors(int fd)
+{
+	const int none = 0;
+
+	return setsockopt(fd, SOL_SOCKET, SO_PASSRIGHTS, &none, sizeof(none)) == 0 && sock_refuses_descriptors(fd);
 }

@@ -11,8 +11,8 @@
 #include "base/deadline.h"
 #include "base/error.h"
 
-/* Listens at path (an old socket there is removed first), with this mode. Non-blocking,
- * close-on-exec. Returns the descriptor or -1. */
+/* Listens at path, with this mode. An old socket there is removed first, unless somebody still listens at it
+ * (EADDRINUSE). Non-blocking, close-on-exec. Returns the descriptor or -1. */
 int sock_listen(const char *path, mode_t mode, struct error *err);
 
 /* Connects until the deadline; the descriptor is non-blocking and close-on-exec. -1 with errno kept
@@ -35,5 +35,11 @@ int sock_peer(int fd, uid_t *uid, gid_t *gid, pid_t *pid);
 
 /* The supplementary groups of the peer (SO_PEERGROUPS), at most max; returns how many, -1 if unknown. */
 int sock_peer_groups(int fd, gid_t *groups, int max);
+
+/* Linux 6.16 and later: the kernel refuses descriptors that are sent to this listening socket, and to the connections
+ * that come in by it from now on (sendmsg fails with EPERM). False where the kernel cannot. */
+bool sock_refuse_descriptors(int fd);
+/* Whether it is so for this connection: it is not for one that came in before. */
+bool sock_refuses_descriptors(int fd);
 
 #endif

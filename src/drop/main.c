@@ -14,11 +14,11 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/time.h>
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/inherited.h"
 #include "base/io.h"
 #include "base/proc.h"
 #include "base/step.h"
@@ -46,32 +46,6 @@ static void settle_signals(void)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-static void raise_limits(void)
-{
-	static const struct {
-		int which;
-		rlim_t most;
-	} limits[] = {
-		{RLIMIT_FSIZE, RLIM_INFINITY}, {RLIMIT_NOFILE, RLIM_INFINITY}, {RLIMIT_CPU, RLIM_INFINITY},
-		{RLIMIT_AS, RLIM_INFINITY},    {RLIMIT_DATA, RLIM_INFINITY},   {RLIMIT_NPROC, RLIM_INFINITY},
-		{RLIMIT_STACK, 8 << 20},
-	};
-
-	for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
-		rlim_t most = limits[i].most;
-		struct rlimit l;
-
-		if (getrlimit(limits[i].which, &l) < 0)
-			continue;
-		if (l.rlim_max < most)
-			most = l.rlim_max;
-		if (l.rlim_cur < most) {
-			l.rlim_cur = most;
-			setrlimit(limits[i].which, &l); /* what then fails is answered where it fails */
-		}
-	}
-}
-
 static void settle(bool own_queue)
 {
 	if (io_standard_fds() < 0)
@@ -79,9 +53,8 @@ static void settle(bool own_queue)
 	io_close_from(3);
 	settle_signals();
 	alarm(WHOLE_S);
-	raise_limits();
 	proc_settle();
-	proc_level();
+	inherited_reset();
 	if (!own_queue && chdir("/") < 0)
 		_exit(EX_OSFILE);
 #if !ENABLE_FAULT && !BUILT_WITH_ASAN
@@ -142,6 +115,8 @@ int main(int argc, char **argv)
 	}
 	if (!d.own)
 		d.queue_dir = QUEUEDIR;
+	if (!d.own && slot_take(&d, &err) < 0)
+		return refuse(&err);
 	if ((d.own ? rights_give_up(d.queue_dir, &err) : rights_take(d.queue_dir, &err)) < 0)
 		return refuse(&err);
 	if (d.wake)

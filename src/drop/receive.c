@@ -13,6 +13,9 @@
 #include "base/deadline.h"
 #include "base/fs.h"
 #include "base/io.h"
+#include "base/limits.h"
+#include "base/person.h"
+#include "base/room.h"
 #include "base/step.h"
 #include "submission/incoming.h"
 
@@ -24,11 +27,15 @@
  * Where the file system has no O_TMPFILE, or /proc is not there to link it from, the file is born as "NAME.tmp",
  * which nobody takes for a message.
  */
-enum { STALL_MS = 60 * 1000, PIECE = 65536 };
+enum { STALL_MS = 10 * 1000, PIECE = 65536 };
 
 struct file {
 	int fd, dir;
 	char tmp[48];		/* its name while it is written; empty: none */
+	bool bounded;		/* by ceiling and free space: not root, outpost itself, and queues of one's own */
+	uid_t person;		/* whose it is; see base/person.h */
+	uint64_t size;		/* written so far, */
+	uint64_t checked;	/* and at the last look at the free space */
 };
 
 static int failed(const char *what, struct error *err)
@@ -89,8 +96,38 @@ static int open_file(struct file *f, const char *name, struct error *err)
 	return failed("cannot make a file in " INCOMING_DIR, err);
 }
 
+static int check_room(struct file *f, struct error *err)
+{
+	struct room_held held;
+	struct room r;
+
+	f->checked = f->size;
+	if (room_look(f->dir, &r, err) < 0)
+		return -1;
+	if (!room_is_tight(&r))
+		return room_check(&r, f->size, NULL, err);
+	if (incoming_held(f->dir, f->person, &held, err) < 0)
+		return -1;
+	return room_check(&r, f->size, &held, err);
+}
+
+/* Of the whole file, as records that nobody knows are written like others. */
+static int check_size(struct file *f, size_t n, struct error *err)
+{
+	f->size += n;
+	if (!f->bounded)
+		return 0;
+	if (f->size > LIMIT_DROP_FILE)
+		return error_set(err, REASON_TOO_LARGE,
+				 "the message is too large for outpost-drop (more than %u MiB), and no outpostd listens",
+				 LIMIT_DROP_FILE >> 20);
+	return f->checked && f->size - f->checked < ROOM_STEP ? 0 : check_room(f, err);
+}
+
 static int write_out(struct file *f, const char *p, size_t n, struct error *err)
 {
+	if (check_size(f, n, err) < 0)
+		return -1;
 	if (io_write_all(f->fd, p, n, DEADLINE_NEVER) < 0)
 		return failed("cannot write to " INCOMING_DIR, err);
 	return 0;
@@ -106,7 +143,8 @@ static ssize_t read_piece(char *p, size_t size, struct error *err)
 		ssize_t got = ready > 0 ? io_read(STDIN_FILENO, p + have, size - have) : -1;
 
 		if (ready == 0)
-			return error_set(err, REASON_TIMEOUT, "the submitter said nothing for a minute");
+			return error_set(err, REASON_TIMEOUT, "the submitter sent nothing for %d seconds",
+					 STALL_MS / 1000);
 		if (got < 0 && errno == EAGAIN)
 			continue;
 		if (got < 0)
@@ -133,7 +171,7 @@ static int copy_and_check(struct file *f, struct submission_decoder *d, struct e
 		return -1;
 	if (state != SUBMISSION_COMPLETE)
 		return error_set(err, REASON_BAD_SUBMISSION, "the submission ended before its end record");
-	return 0;
+	return f->bounded && f->size > ROOM_STEP ? check_room(f, err) : 0;
 }
 
 static int write_file(struct drop *d, struct file *f, struct error *err)
@@ -184,9 +222,10 @@ static int publish(struct file *f, const char *name, struct error *err)
 
 int receive(struct drop *d, struct error *err)
 {
-	struct file f = {.fd = -1};
+	struct file f = {.fd = -1, .bounded = !d->own && d->caller != 0 && d->caller != geteuid()};
 	int rc = -1;
 
+	f.person = f.bounded ? person_of(d->caller) : d->caller;
 	if (incoming_name(clock_wall_us(), d->name, sizeof(d->name)) < 0)
 		return error_sys(err, REASON_TEMPORARY, "no random bytes");
 	f.dir = open_dir(d, err);

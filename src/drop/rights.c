@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/inherited.h"
 #include "base/io.h"
 #include "base/proc.h"
 #include "submission/incoming.h"
@@ -36,11 +37,9 @@ static int make_dirs(const char *dir, bool parent, struct error *err)
 
 	if (snprintf(path, sizeof(path), "%s/" INCOMING_DIR, dir) >= (int)sizeof(path))
 		return error_set(err, REASON_CONFIG, "the name of the queue directory is too long");
-	if (mkdir(path, 0700) == 0)
-		return io_sync(dir) < 0 ? error_sys(err, REASON_IO, "cannot sync %s", dir) : 0;
-	if (errno == EEXIST)
+	if (io_make_dir(path) == 0)
 		return 0;
-	if (errno == ENOENT && parent && mkdir(dir, 0700) == 0)
+	if (errno == ENOENT && parent && io_make_dir(dir) == 0)
 		return make_dirs(dir, false, err);
 	return error_sys(err, errno == EACCES ? REASON_PERMISSION : REASON_TEMPORARY, "cannot make %s", path);
 }
@@ -54,7 +53,7 @@ int rights_take(const char *queue_dir, struct error *err)
 
 	/* Root's groups would stay with us, and with the flusher; root once more, we can give them up. */
 	if (uid != 0 && getuid() == 0 && seteuid(0) == 0) {
-		proc_level();
+		inherited_reset();
 		if (proc_become(uid, gid, NULL, err) < 0)
 			return -1;
 	} else if (uid == 0) {
@@ -65,12 +64,16 @@ int rights_take(const char *queue_dir, struct error *err)
 	} else if (proc_become(uid, gid, NULL, err) < 0) {
 		return -1;
 	}
+	inherited_reset(); /* once more, for what takes ids that are wholly our own */
 	proc_hide();
 	if (stat(queue_dir, &st) < 0)
 		return error_sys(err, REASON_TEMPORARY, "queue directory %s", queue_dir);
 	if (st.st_uid != uid)
 		return not_ours(queue_dir, st.st_uid, set_id, err);
-	return make_dirs(queue_dir, false, err);
+	if (make_dirs(queue_dir, false, err) == 0)
+		return 0;
+	/* In a user namespace without the owner's uid the directory seems to be ours. */
+	return !set_id && err->reason == REASON_PERMISSION ? not_ours(queue_dir, st.st_uid, set_id, err) : -1;
 }
 
 int rights_give_up(const char *queue_dir, struct error *err)
@@ -83,6 +86,7 @@ int rights_give_up(const char *queue_dir, struct error *err)
 		return error_sys(err, REASON_SYSTEM, "cannot give up the set-id rights");
 	if (geteuid() == 0 && stat(queue_dir, &st) == 0 && proc_become_owner(queue_dir, NULL, err) < 0)
 		return -1;
+	inherited_reset();
 	if (make_dirs(queue_dir, true, err) < 0)
 		return -1;
 	if (stat(queue_dir, &st) < 0)

@@ -6,10 +6,10 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/inherited.h"
 #include "base/io.h"
 #include "base/proc.h"
 #include "base/sock.h"
@@ -40,30 +40,20 @@ static bool answers(const struct drop *d)
 	return sock_answers(path, 100) || errno == ETIMEDOUT;
 }
 
-/* A flusher under limits settles a few messages and then fails after sending: better none. */
-static const char *lowered_limit(void)
+/* Why none may be born from this caller's process, in words; false: one may. In a queue of the caller's own all is the
+ * caller's. */
+static bool is_unfit(const struct drop *d, char *why, size_t size)
 {
-	static const struct {
-		int which;
-		rlim_t enough;
-		const char *name;
-	} limits[] = {
-		{RLIMIT_FSIZE, RLIM_INFINITY, "file size"},
-		{RLIMIT_CPU, RLIM_INFINITY, "CPU time"},
-		{RLIMIT_AS, RLIM_INFINITY, "address space"},
-		{RLIMIT_DATA, RLIM_INFINITY, "data segment"},
-		{RLIMIT_STACK, 4 << 20, "stack"},
-		{RLIMIT_NOFILE, 256, "open files"},
-		{RLIMIT_NPROC, 64, "processes"},
-	};
+	const char *limit = inherited_limit();
+	uid_t owner;
 
-	for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
-		struct rlimit l;
-
-		if (getrlimit(limits[i].which, &l) == 0 && l.rlim_max < limits[i].enough)
-			return limits[i].name;
-	}
-	return NULL;
+	if (limit)
+		snprintf(why, size, "under the lowered limit of %s", limit);
+	else if (!d->own && inherited_cgroup(&owner))
+		snprintf(why, size, "in a control group of uid %u", (unsigned)owner);
+	else
+		return false;
+	return true;
 }
 
 /* said: where its words go, or -1. */
@@ -109,7 +99,7 @@ static int hear(pid_t pid, int fd, struct error *err)
 
 int flusher_start(const struct drop *d, struct error *err)
 {
-	const char *limit = lowered_limit();
+	char unfit[100];
 	int fds[2], rc;
 	pid_t pid;
 
@@ -118,8 +108,8 @@ int flusher_start(const struct drop *d, struct error *err)
 				 "the service manager has outpostd's door (systemctl status outpost.socket)");
 	if (answers(d))
 		return 0;
-	if (limit)
-		return error_set(err, REASON_UNAVAILABLE, "not under the lowered limit of %s", limit);
+	if (is_unfit(d, unfit, sizeof(unfit)))
+		return error_set(err, REASON_UNAVAILABLE, "not %s", unfit);
 	if (pipe2(fds, O_CLOEXEC) < 0)
 		return error_sys(err, REASON_SYSTEM, "cannot make a pipe");
 	pid = start(d, fds[1], err);
@@ -131,18 +121,17 @@ int flusher_start(const struct drop *d, struct error *err)
 
 void flusher_wake(const struct drop *d, char *said, size_t size)
 {
-	const char *limit = lowered_limit();
 	struct error err;
+	char unfit[100];
 
 	snprintf(said, size, SUBMISSION_QUEUED INCOMING_DIR "/%s (it has no id until outpostd takes it in)", d->name);
 	if (d->queue_only || managed(d) || (d->own && !d->conf_dir) || answers(d))
 		return;
-	if (limit)
+	if (is_unfit(d, unfit, sizeof(unfit)))
 		snprintf(said, size,
-			 SUBMISSION_QUEUED INCOMING_DIR
-			 "/%s; no flusher was started under the lowered limit of %s: it goes "
-			 "with the next queue run",
-			 d->name, limit);
+			 SUBMISSION_QUEUED INCOMING_DIR "/%s; no flusher was started %s: it goes with the next queue "
+			 "run",
+			 d->name, unfit);
 	else if (start(d, -1, &err) < 0)
 		snprintf(said, size,
 			 SUBMISSION_QUEUED INCOMING_DIR

@@ -1,7 +1,8 @@
 #include "config.h"
 #include "outpost/messages/change_messages.h"
 
-const struct message_change change_delete = {.verb = "delete", .done = "deleted", .states = "qhf", .change = queue_delete, .destructive = true};
+const struct message_change change_delete = {.verb = "delete", .done = "deleted", .states = "qhf",
+					     .change = queue_delete, .destructive = true};
 
 const struct command command_delete = {
 	.name = "delete",

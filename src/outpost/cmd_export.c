@@ -87,7 +87,8 @@ const struct command command_export = {
 	.name = "export",
 	.args = "[ID ...]",
 	.help = "print messages as an mbox",
-	.more = "Messages are printed as they were submitted; the queue stays as it is. `outpost show --raw` prints one alone.\n",
+	.more = "Messages are printed as they were submitted; the queue stays as it is. `outpost show --raw` prints "
+		"one alone.\n",
 	.options = options,
 	.max_args = -1,
 	.run = run,

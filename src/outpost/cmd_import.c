@@ -155,7 +155,8 @@ static int run(struct context *c)
 	if (rc < 0 && error_exit(&err) == EX_NOINPUT && c->argc == 1) {
 		size_t end = strlen(err.text);
 
-		snprintf(err.text + end, sizeof(err.text) - end, "; where it lies elsewhere: outpost import %s PATH", programs[i].name);
+		snprintf(err.text + end, sizeof(err.text) - end, "; where it lies elsewhere: outpost import %s PATH",
+			 programs[i].name);
 	}
 	if (rc == 0)
 		rc = show_and_write(c, &im, &err);
@@ -175,7 +176,8 @@ const struct command command_import = {
 	.name = "import",
 	.args = "postfix|msmtp|nullmailer|dma|ssmtp [PATH]",
 	.help = "make main.cf and sasl_passwd from another program's configuration",
-	.more = "PATH is the other program's directory (msmtp: file); its usual place otherwise. What would be written is\n"
+	.more = "PATH is the other program's directory (msmtp: file); its usual place otherwise. What would be written "
+		"is\n"
 		"shown first, passwords masked. Files that are replaced are kept with .old behind their names.\n",
 	.options = options,
 	.min_args = 1,

@@ -38,7 +38,8 @@ static int make_filter(struct context *c, struct queue *q, struct event_filter *
 	if (c->argc == 0)
 		return 0;
 	if (strchr(c->argv[0], '@'))
-		return error_set(err, REASON_USAGE, "\"%s\" is no queue id; the history of an address: outpost log -r '%s'", c->argv[0],
+		return error_set(err, REASON_USAGE,
+				 "\"%s\" is no queue id; the history of an address: outpost log -r '%s'", c->argv[0],
 				 c->argv[0]);
 	f->id = id;
 	/* A message that is gone from the queue still has its history, under the whole id. */

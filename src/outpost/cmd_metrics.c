@@ -1,4 +1,5 @@
-/* cmd_metrics.c: `outpost metrics`: OpenMetrics text, for node_exporter's textfile collector or any scraper of files. */
+/* cmd_metrics.c: `outpost metrics`: OpenMetrics text, for node_exporter's textfile collector or any scraper of
+ * files. */
 #include "config.h"
 
 #include <stdlib.h>
@@ -65,7 +66,8 @@ static void rate_families(struct buf *b, const struct health *s)
 {
 	family(b, "counter", "outpost_recipients", NULL, "Recipients by what became of them since the queue was made.");
 	results(b, "outpost_recipients_total", s->sent_ever, s->failed_ever);
-	family(b, "gauge", "outpost_recipients_last_day", NULL, "Recipients by what became of them in the last 24 hours.");
+	family(b, "gauge", "outpost_recipients_last_day", NULL,
+	       "Recipients by what became of them in the last 24 hours.");
 	results(b, "outpost_recipients_last_day", s->sent_day, s->failed_day);
 	family(b, "gauge", "outpost_recipients_last_hour", NULL, "Recipients by what became of them in the last hour.");
 	results(b, "outpost_recipients_last_hour", s->sent[HEALTH_HOURS - 1], s->failed[HEALTH_HOURS - 1]);
@@ -77,8 +79,10 @@ static const struct {
 } relay_gauges[] = {
 	[RELAY_UP] = {"outpost_relay_up", NULL, "Whether the relay took mail when it was last tried."},
 	[RELAY_FAILURES] = {"outpost_relay_failures", NULL, "Failed sessions since the relay last took mail."},
-	[RELAY_LAST_OK] = {"outpost_relay_last_success_timestamp_seconds", "seconds", "When a session with the relay last succeeded."},
-	[RELAY_EXPIRY] = {"outpost_relay_certificate_expiry_timestamp_seconds", "seconds", "When the relay's certificate ends."},
+	[RELAY_LAST_OK] = {"outpost_relay_last_success_timestamp_seconds", "seconds",
+			   "When a session with the relay last succeeded."},
+	[RELAY_EXPIRY] = {"outpost_relay_certificate_expiry_timestamp_seconds", "seconds",
+			  "When the relay's certificate ends."},
 };
 
 static int64_t relay_value(const struct queue_relay *r, size_t which)
@@ -95,7 +99,8 @@ static void relay_families(struct buf *b, const struct health *s)
 		family(b, "gauge", relay_gauges[g].name, relay_gauges[g].unit, relay_gauges[g].help);
 		for (size_t i = 0; i < s->nrelays; i++)
 			if (g != RELAY_EXPIRY || s->relays[i].cert_expires)
-				sample(b, relay_gauges[g].name, "relay", s->relays[i].nexthop, relay_value(&s->relays[i], g));
+				sample(b, relay_gauges[g].name, "relay", s->relays[i].nexthop,
+				       relay_value(&s->relays[i], g));
 	}
 }
 
@@ -110,7 +115,8 @@ static int write_metrics(struct context *c, const struct buf *b, struct error *e
 	}
 	if (io_replace_file(path, buf_str(b), b->len, 0644, err) == 0)
 		return 0;
-	return error_prefix(err, "as the queue's owner, which --output is written by (`outpost metrics > FILE` is by you)");
+	return error_prefix(err, "as the queue's owner, which --output is written by (`outpost metrics > FILE` is by "
+			    "you)");
 }
 
 static int run(struct context *c)

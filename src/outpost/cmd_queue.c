@@ -1,4 +1,5 @@
-/* cmd_queue.c: `outpost queue`: what is owed, in mailq's layout or as JSON. Pages by key; nothing stays open while we print. */
+/* cmd_queue.c: `outpost queue`: what is owed, in mailq's layout or as JSON. Pages by key; nothing stays open while we
+ * print. */
 #include "config.h"
 
 #include <stdlib.h>
@@ -78,7 +79,8 @@ static int print_rows(struct queue *q, const struct queue_filter *f, struct list
 static bool find_order(const char *name, enum queue_order *by)
 {
 	static const char *const names[] = {
-		[QUEUE_BY_AGE] = "age", [QUEUE_BY_SIZE] = "size", [QUEUE_BY_ATTEMPTS] = "attempts", [QUEUE_BY_SENDER] = "sender"};
+		[QUEUE_BY_AGE] = "age", [QUEUE_BY_SIZE] = "size", [QUEUE_BY_ATTEMPTS] = "attempts",
+			[QUEUE_BY_SENDER] = "sender"};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (strcmp(names[i], name) == 0) {
@@ -102,7 +104,8 @@ static int print_page(struct queue *q, const int64_t *keys, int n, struct listin
 	return rc < 0 ? -1 : 0;
 }
 
-static int print_sorted(struct queue *q, const struct queue_filter *f, enum queue_order by, struct listing *l, struct error *err)
+static int print_sorted(struct queue *q, const struct queue_filter *f, enum queue_order by, struct listing *l,
+			struct error *err)
 {
 	int64_t *keys = calloc(SORT_PAGE, sizeof(*keys));
 	struct queue_place at = {0};
@@ -144,7 +147,8 @@ static void tell_incoming(struct context *c)
 	size_t n = health_count_files(conf_str(c->conf, P_queue_directory), "incoming");
 
 	if (n > 0)
-		fprintf(stderr, "outpost: not in this list: %zu in incoming/, to be taken in as soon as outpostd answers\n", n);
+		fprintf(stderr, "outpost: not in this list: %zu in incoming/, to be taken in as soon as outpostd "
+			"answers\n", n);
 }
 
 static int run(struct context *c)

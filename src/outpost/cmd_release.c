@@ -1,7 +1,8 @@
 #include "config.h"
 #include "outpost/messages/change_messages.h"
 
-const struct message_change change_release = {.verb = "release", .done = "released", .states = "h", .change = queue_release};
+const struct message_change change_release =
+	{.verb = "release", .done = "released", .states = "h", .change = queue_release};
 
 const struct command command_release = {
 	.name = "release",

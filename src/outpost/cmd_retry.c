@@ -1,7 +1,8 @@
 #include "config.h"
 #include "outpost/messages/change_messages.h"
 
-const struct message_change change_retry = {.verb = "retry", .done = "to be tried now", .states = "qf", .change = queue_retry};
+const struct message_change change_retry = {.verb = "retry", .done = "to be tried now", .states = "qf",
+					    .change = queue_retry};
 
 const struct command command_retry = {
 	.name = "retry",

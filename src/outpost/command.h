@@ -17,6 +17,7 @@
 
 #include "base/error.h"
 #include "conf/conf.h"
+#include "credentials/credentials.h"
 #include "queue/queue.h"
 
 struct context;
@@ -32,7 +33,7 @@ struct command_option {
 struct command {
 	const char *name;
 	const char *args;	/* "ADDRESS", "[ID ...]", "" */
-	const char *help;	/* one line, no full stop; "": not for people, not listed */
+	const char *help;	/* one line, no full stop */
 	const char *more;	/* paragraphs for --help, newline-terminated; NULL: none */
 	const struct command_option *options;	/* NULL: none */
 	int min_args, max_args;	/* max -1: any number */
@@ -54,11 +55,10 @@ struct context {
 	char **argv;
 	const char *given[COMMAND_OPTIONS];	/* by index in command->options: NULL, "" or the argument */
 	struct conf *conf;	/* NULL until context_conf */
+	struct credentials *credentials;	/* NULL until context_credential */
 	uid_t owner;		/* of the queue directory, once context_become */
 };
 
-/* All subcommands in the order of commands.def; *n of them. */
-const struct command *const *command_list(size_t *n);
 const struct command *command_find(const char *name);
 
 /* Reads the options of c->command and runs it: what main does, and the names of Postfix. */
@@ -97,6 +97,9 @@ int context_mend_modes(struct context *c, struct error *err);
 
 /* Becomes the owner and opens the queue for reading. A queue that was never written to is EX_OK with *q NULL. */
 int context_read_queue(struct context *c, struct queue **q, struct error *err);
+
+/* As credentials_wait. After context_conf. */
+int context_credential(struct context *c, const struct relayhost *r, const char *sender, struct credential *out, struct error *err);
 
 /* $queue_directory/admin. */
 int context_admin_path(struct context *c, char *out, size_t size, struct error *err);

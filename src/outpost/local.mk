@@ -1,7 +1,7 @@
 # src/outpost: the administrator's command. cmd_NAME.c is one subcommand; what they share is in the folders.
 outpost_files = \
 	src/outpost/command.h src/outpost/commands.def src/outpost/main.c src/outpost/context.c src/outpost/options.c \
-	src/outpost/cmd_check.c src/outpost/cmd_complete.c src/outpost/cmd_config.c src/outpost/cmd_delete.c \
+	src/outpost/cmd_check.c src/outpost/cmd_config.c src/outpost/cmd_delete.c \
 	src/outpost/cmd_export.c src/outpost/cmd_flush.c src/outpost/cmd_hold.c src/outpost/cmd_import.c \
 	src/outpost/cmd_log.c src/outpost/cmd_login.c src/outpost/cmd_metrics.c src/outpost/cmd_queue.c \
 	src/outpost/cmd_release.c src/outpost/cmd_retry.c src/outpost/cmd_show.c \
@@ -27,4 +27,4 @@ outpost_files = \
 
 sbin_PROGRAMS += outpost
 outpost_SOURCES = $(outpost_files)
-outpost_LDADD = libnexthop.a librules.a libcontrol.a libdelivery.a libsubmission.a libmail.a libqueue.a libconf.a libbase.a $(SQLITE_LIBS)
+outpost_LDADD = librules.a $(CREDENTIAL_LIBS) libcontrol.a libdelivery.a libsubmission.a libmail.a libqueue.a libbase.a $(SQLITE_LIBS) $(NETTLE_LIBS)

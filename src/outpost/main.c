@@ -19,12 +19,6 @@ static const struct command *const commands[] = {
 
 enum { NCOMMANDS = sizeof(commands) / sizeof(commands[0]) };
 
-const struct command *const *command_list(size_t *n)
-{
-	*n = NCOMMANDS;
-	return commands;
-}
-
 const struct command *command_find(const char *name)
 {
 	for (size_t i = 0; i < NCOMMANDS; i++)
@@ -37,8 +31,7 @@ static void print_help(void)
 {
 	printf("outpost [-C DIR] COMMAND [OPTION ...]\n\n");
 	for (size_t i = 0; i < NCOMMANDS; i++)
-		if (*commands[i]->help)
-			printf("  %-10s %s\n", commands[i]->name, commands[i]->help);
+		printf("  %-10s %s\n", commands[i]->name, commands[i]->help);
 	printf("\n`outpost COMMAND --help` says more; so does outpost(8).\n");
 }
 
@@ -69,6 +62,7 @@ int command_run(struct context *c, int argc, char **argv)
 		return EX_NOPERM;
 	if (rc == OPTIONS_GO)
 		rc = c->command->run(c);
+	credentials_free(c->credentials);
 	conf_free(c->conf);
 	if (fflush(stdout) != 0 && rc == EX_OK)
 		rc = EX_IOERR;

@@ -21,7 +21,8 @@ static void print_option(const struct command_option *o)
 	int n;
 
 	letter[1] = o->letter;
-	snprintf(left, sizeof(left), "%s--%s%s%s", o->letter ? letter : "    ", o->name, o->arg ? " " : "", o->arg ? o->arg : "");
+	snprintf(left, sizeof(left), "%s--%s%s%s", o->letter ? letter : "    ", o->name, o->arg ? " " : "",
+		 o->arg ? o->arg : "");
 	n = printf("  %-26s ", left);
 	words_wrap(o->help, n > 0 ? (size_t)n : 0, OPTION_MARGIN);
 }

@@ -17,6 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/inherited.h"
 #include "base/io.h"
 #include "base/trust.h"
 #include "base/log.h"
@@ -169,7 +170,7 @@ static int watch_signals(struct outpostd *d, struct error *err)
 /* A queue of one's own is made on first use, as outpost-drop does; the system's is made by whoever installs. */
 static void make_own_queue(const struct outpostd *d)
 {
-	if (strcmp(d->conf_dir, SYSCONFDIR) != 0 && mkdir(d->queue_dir, 0700) < 0 && errno != EEXIST)
+	if (strcmp(d->conf_dir, SYSCONFDIR) != 0 && io_make_dir(d->queue_dir) < 0)
 		log_line(LOG_WARN, "outpostd", 0, "cannot make %s: %s", d->queue_dir, strerror(errno));
 }
 
@@ -193,6 +194,9 @@ static int start(struct outpostd *d, struct error *err)
 		return error_set(err, REASON_CONFIG, "the name of the configuration directory is too long");
 	if (trust_become(path, err) < 0 || conf_load(d->conf_dir, &d->conf, err) < 0)
 		return -1;
+	d->credentials = credentials_new(d->conf);
+	if (!d->credentials)
+		return error_set(err, REASON_SYSTEM, "out of memory");
 	n = snprintf(d->queue_dir, sizeof(d->queue_dir), "%s", conf_str(d->conf, P_queue_directory));
 	if (n >= (int)sizeof(d->queue_dir))
 		return error_set(err, REASON_CONFIG, "queue_directory is too long");
@@ -201,7 +205,7 @@ static int start(struct outpostd *d, struct error *err)
 	make_own_queue(d);
 	make_run_directory(d);
 	listener_bind(d);
-	if (proc_become_owner(d->queue_dir, NULL, err) < 0 || conf_obey(d->conf, err) < 0)
+	if (proc_become_owner(d->queue_dir, NULL, err) < 0 || conf_check_writer(d->conf, err) < 0)
 		return -1;
 	if (conf_writer(d->conf) != 0)
 		reload_log(d); /* his log, so not with more rights than he has */
@@ -319,6 +323,7 @@ static void free_all(struct outpostd *d)
 	free(d->accepted);
 	free(d->told);
 	rules_close(&d->rules);
+	credentials_free(d->credentials);
 	conf_free(d->conf);
 	loop_free(&d->loop);
 }
@@ -449,8 +454,8 @@ int main(int argc, char **argv)
 	}
 	proc_settle();
 	hold_hangups();
-	if (d.once && !d.foreground)
-		proc_level();
+	if (d.once || d.take_in)
+		inherited_reset(); /* started by a user's command; what a service manager sets stays */
 	make_absolute(&d);
 	if (!d.foreground && detach(&report) < 0) {
 		fprintf(stderr, "outpostd: cannot go into the background: %s\n", strerror(errno));

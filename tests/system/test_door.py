@@ -339,11 +339,37 @@ class Door(Flusher):
             s.close()
         self.assertLess(most, 160 * harness.SLOW, "megabytes")
 
+    def old_kernel(self):
+        """The environment of an outpostd that can't have descriptors refused by the kernel."""
+        if harness.ASAN:
+            return None
+        library = os.path.join(self.tmp, "oldkernel.so")
+        subprocess.run(["cc", "-shared", "-fPIC", "-o", library, os.path.join(os.path.dirname(__file__), "oldkernel.c")], check=True)
+        return {"LD_PRELOAD": library}
+
+    def test_descriptors_are_refused_by_the_kernel(self):
+        """SO_PASSRIGHTS, from Linux 6.16 on: they do not even leave their sender."""
+        with socket.socket(socket.AF_UNIX) as probe:
+            try:
+                probe.getsockopt(socket.SOL_SOCKET, 83)
+            except OSError:
+                self.skipTest("this kernel has no SO_PASSRIGHTS")
+        relay = self.start_relay()
+        self.configure(relay)
+        self.start_outpostd()
+        with self.knock() as s:
+            with self.assertRaises(PermissionError), open("/dev/null", "rb") as null:
+                s.sendmsg([b"OUTPOST1"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [null.fileno()]))])
+            s.sendall(submission())
+            self.assertRegex(self.answer(s), "^0 ")
+        relay.wait_messages(1)
+        self.assertFalse(self.log_lines("sent a file descriptor"))
+
     def test_descriptors_are_not_taken(self):
         """A passed descriptor is dropped by the kernel: not even to close it, which may block, is it ours."""
         relay = self.start_relay()
         self.configure(relay)
-        service = self.start_outpostd()
+        service = self.start_outpostd(env=self.old_kernel())
 
         def held():
             return len(os.listdir("/proc/%d/fd" % service.pid))
@@ -384,7 +410,7 @@ class Door(Flusher):
     def test_a_file_that_blocks_who_drops_it(self):
         """A file of a FUSE that has stopped answering: it is not outpostd that waits for it."""
         self.configure(self.start_relay())
-        service = self.start_outpostd()
+        service = self.start_outpostd(env=self.old_kernel())
         service.signal(signal.SIGSTOP)      # were he to drop it first, it would be the guest who waits
         deaf = self.start(sys.executable, "-B", os.path.join(harness.SRC, "tests", "system", "deaf_files.py"), self.door)
         harness.wait_for("the attack", lambda: "sent\n" in deaf.output() or not deaf.alive(), 20)
@@ -402,7 +428,7 @@ class Door(Flusher):
 
     def test_many_descriptors_cost_little(self):
         self.configure(self.start_relay())
-        service = self.start_outpostd()
+        service = self.start_outpostd(env=self.old_kernel())
         flood = subprocess.Popen([sys.executable, "-c", """if 1:
             import array, os, socket
             os.setgroups([]); os.setgid(%d); os.setuid(%d)

@@ -230,11 +230,6 @@ class Reports(harness.SystemTest):
         self.assertIn('outpost_recipients_total{result="sent"} 2', lines)  # the bounce is one
         self.assertIn('outpost_recipients_total{result="failed"} 1', lines)
 
-    def test_completion(self):
-        self.configure(self.start_relay())
-        self.assertEqual(self.outpost("complete", "--", "st").out, "status\n")
-        self.assertIn("--older-than\n", self.outpost("complete", "--", "delete", "--").out)
-
     def test_usage(self):
         self.configure(self.start_relay())
         for argv in (["nonsense"], ["queue", "--nonsense"], ["show"], ["queue", "extra"], ["flush", "--quiet=3"]):

@@ -26,6 +26,7 @@
 #include "base/fs.h"
 #include "base/io.h"
 #include "base/limits.h"
+#include "base/person.h"
 #include "base/proc.h"
 #include "base/sandbox.h"
 #include "base/sock.h"
@@ -392,6 +393,95 @@ static void sockets_with_long_paths(void **state)
 	rmdir(dir);
 }
 
+/* The path is not taken from somebody who lives; from a listener that ended it is, though a child of it holds the socket. */
+static void living_listeners_keep_their_path(void **state)
+{
+	char dir[] = "/tmp/test_base.XXXXXX", path[100];
+	int l, other, hold[2], status;
+	struct error e;
+	pid_t pid;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/door", dir);
+	l = sock_listen(path, 0600, &e);
+	assert_true(l >= 0);
+	assert_int_equal(sock_listen(path, 0600, &e), -1);
+	assert_non_null(strstr(e.text, "Address already in use"));
+	assert_true(sock_answers(path, 1000));
+	close(l);
+	assert_int_equal(pipe(hold), 0);
+	pid = fork();
+	if (pid == 0) {
+		l = sock_listen(path, 0600, &e);
+		if (l >= 0 && fork() == 0) {
+			char byte;
+
+			close(hold[1]);
+			_exit(read(hold[0], &byte, 1) == 0 ? 0 : 1);
+		}
+		_exit(l >= 0 ? 0 : 1);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	assert_true(sock_answers(path, 1000));
+	other = sock_listen(path, 0600, &e);
+	assert_true(other >= 0);
+	close(other);
+	close(hold[0]);
+	close(hold[1]);
+	unlink(path);
+	rmdir(dir);
+}
+
+static void write_text(const char *path, const char *text, mode_t mode)
+{
+	FILE *f = fopen(path, "w");
+
+	assert_non_null(f);
+	assert_true(fputs(text, f) >= 0);
+	assert_int_equal(fclose(f), 0);
+	assert_int_equal(chmod(path, mode), 0);
+}
+
+/* Subordinate uids count as their owner; files that others may write count as absent. */
+static void persons(void **state)
+{
+	static const struct {
+		unsigned uid, person;
+	} cases[] = {
+		{0, 0}, {1000, 1000}, {99999, 99999}, {100000, 1000}, {165535, 1000}, {165536, 1001}, {231071, 1001}, {231072, 231072},
+		{300000, 300000}, {300009, 300000}, {310005, 300000}, {400000, 77}, {500000, 500000}, {4294967290u, 4294967290u},
+	};
+	char dir[] = "/tmp/test_base.XXXXXX", subuid[100], passwd[100];
+	struct persons kept = {0};
+
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	assert_non_null(mkdtemp(dir));
+	snprintf(subuid, sizeof(subuid), "%s/subuid", dir);
+	snprintf(passwd, sizeof(passwd), "%s/passwd", dir);
+	assert_int_equal(person_of_in(100000, subuid, passwd), 100000);
+	write_text(passwd, "root:x:0:0::/:/bin/sh\nal:x:9:9::/:\nalice:x:1000:1000:A:/home/alice:/bin/sh\nbob::1001:1001::/:\n", 0644);
+	write_text(subuid, "alice:100000:65536\nbob:165536:65536\nnobody-here:300000:10\nnobody-here:310000:10\n77:400000:5\n"
+		   "zero:0:1\nbroken\nalice:500000:x\n:500000:5\nalice:-5:10\n", 0644);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		assert_int_equal(person_of_in(cases[i].uid, subuid, passwd), cases[i].person);
+	write_text(subuid, "alice:100000:65536", 0644);
+	assert_int_equal(person_of_in(165535, subuid, passwd), 1000);
+	assert_int_equal(chmod(subuid, 0664), 0);
+	assert_int_equal(person_of_in(165535, subuid, passwd), 165535);
+	assert_int_equal(chmod(subuid, 0644), 0);
+	assert_int_equal(chown(subuid, 12345, 0), 0);
+	assert_int_equal(person_of_in(165535, subuid, passwd), 165535);
+	unlink(subuid);
+	unlink(passwd);
+	rmdir(dir);
+	for (uid_t uid = 0; uid < 3 * PERSONS_KEPT; uid++)
+		assert_int_equal(person_known(&kept, uid % 100), uid % 100);
+}
+
 /* A child gets the descriptors it was given at their numbers, null for the standard ones, and no others. */
 static void children_get_what_they_should(void **state)
 {
@@ -541,6 +631,8 @@ int main(void)
 		cmocka_unit_test(files_are_replaced_whole),
 		cmocka_unit_test(reads_are_full),
 		cmocka_unit_test(sockets_with_long_paths),
+		cmocka_unit_test(living_listeners_keep_their_path),
+		cmocka_unit_test(persons),
 		cmocka_unit_test(children_get_what_they_should),
 		cmocka_unit_test(a_program_that_is_not_there),
 		cmocka_unit_test(the_owner_is_told_apart),

@@ -1,6 +1,6 @@
-/* active_deliveries.h: what a listing says beside the queue's own words: which messages are being delivered at this moment, and why
- * none moves. A running outpostd knows; where none runs the
- * configuration and what the queue remembers of the relays tell the second. */
+/* active_deliveries.h: what a listing says beside the queue's own words: which messages are being delivered at this
+ * moment, and why none moves. A running outpostd knows; where none runs the configuration and what the queue remembers
+ * of the relays tell the second. */
 #ifndef OUTPOST_ACTIVE_DELIVERIES_H
 #define OUTPOST_ACTIVE_DELIVERIES_H
 

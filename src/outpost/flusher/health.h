@@ -29,7 +29,8 @@ bool health_uses_relay(struct context *c, const char *nexthop);
 
 /* Whether a relay is down, and not to be tried before `after` (us). */
 bool health_is_down(const struct queue_relay *r, int64_t after);
-/* 1: nothing can be sent, since all relays of the route are down, or, where the sender decides, one of them; *which is the first. */
+/* 1: nothing can be sent, since all relays of the route are down, or, where the sender decides, one of them; *which is
+ * the first. */
 int health_no_way(struct context *c, struct queue *q, int64_t after, struct queue_relay *which, struct error *err);
 
 /* Becomes the queue's owner and reads all of it. */

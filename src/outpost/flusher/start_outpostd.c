@@ -20,14 +20,16 @@
 #include "base/text.h"
 #include "control/control.h"
 
-enum { PATIENCE_MS = 30000, LOOK_EVERY_MS = 20, TAKE_IN_MS = 1000, COMING_MS = 4000, LOOKS_BETWEEN = 15, WORDS_MAX = 64 << 10 };
+enum { PATIENCE_MS = 30000, LOOK_EVERY_MS = 20, TAKE_IN_MS = 1000, COMING_MS = 4000, LOOKS_BETWEEN = 15,
+      WORDS_MAX = 64 << 10 };
 
 static pid_t start(const char *conf_dir, bool take_in, int stderr_fd, struct error *err)
 {
 	char path[PATH_MAX], dir[PATH_MAX], mode[] = "--take-in";
 	char *argv[] = {(char[]){"outpostd"}, (char[]){"-C"}, dir, (char[]){"-f"}, mode, NULL};
 	struct proc_fd fds[] = {{stderr_fd, STDERR_FILENO}};	/* none: its words go to the log alone */
-	struct proc_spec spec = {.path = path, .argv = argv, .env = step_env(), .fds = fds, .nfds = stderr_fd >= 0 ? 1 : 0, .session = true};
+	struct proc_spec spec = {.path = path, .argv = argv, .env = step_env(), .fds = fds,
+				 .nfds = stderr_fd >= 0 ? 1 : 0, .session = true};
 
 	if (!take_in)
 		snprintf(mode, sizeof(mode), "--once");
@@ -122,7 +124,8 @@ static bool knock(struct context *c)
 	if (fd < 0)
 		return false;
 	/* It is closed on us when outpostd could not be started. */
-	while (!(heard = start_answers(c)) && !deadline_over(until) && io_wait(fd, POLLIN, deadline_in_ms(LOOK_EVERY_MS)) == 0)
+	while (!(heard = start_answers(c)) && !deadline_over(until) &&
+	       io_wait(fd, POLLIN, deadline_in_ms(LOOK_EVERY_MS)) == 0)
 		;
 	close(fd);
 	return heard;
@@ -152,8 +155,8 @@ static bool any_incoming(struct context *c)
 	return health_count_files(conf_str(c->conf, P_queue_directory), "incoming") > 0;
 }
 
-/* A flusher that answers takes them in itself, but for one that is leaving: it may be gone before it looks. One that has
- * the queue and does not answer is starting, or leaving: it is given time before it is ours to try again. */
+/* A flusher that answers takes them in itself, but for one that is leaving: it may be gone before it looks. One that
+ * has the queue and does not answer is starting, or leaving: it is given time before it is ours to try again. */
 void start_take_in(struct context *c)
 {
 	deadline until = deadline_in_ms(COMING_MS);

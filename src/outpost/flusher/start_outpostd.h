@@ -12,7 +12,8 @@ bool start_answers(struct context *c);
 int start_once(struct context *c, struct error *err);
 
 /* What outpost-drop wrote while nobody ran: `outpostd --take-in` puts it into the queue and sends nothing, so that who
- * looks sees everything, and who edits finds it. Nothing to do, or a flusher at work (which does it itself), is fine. */
+ * looks sees everything, and who edits finds it. Nothing to do, or a flusher at work (which does it itself), is
+ * fine. */
 void start_take_in(struct context *c);
 
 #endif

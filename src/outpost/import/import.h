@@ -44,8 +44,8 @@ void import_split(struct span line, const char *separators, struct span *name, s
 /* Without the quotes, one of these kinds, that stand around it. */
 struct span import_unquote(struct span s, const char *quotes);
 
-/* Where a value of this name goes: a text of `size` at `offset` of a struct, or with size 0 a bool, which only "no" and "off" make
- * false. A NULL name ends a table. */
+/* Where a value of this name goes: a text of `size` at `offset` of a struct, or with size 0 a bool, which only "no"
+ * and "off" make false. A NULL name ends a table. */
 struct import_field {
 	const char *name;
 	size_t offset, size;
@@ -64,7 +64,8 @@ void import_set(struct import *im, const char *name, const char *value);
 void import_set_map(struct import *im, const char *name, const char *type, const char *file);
 void import_note(struct import *im, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-/* The text of the file of this name, made when it is not there yet. Never NULL: what is too much goes nowhere, with a note. */
+/* The text of the file of this name, made when it is not there yet. Never NULL: what is too much goes nowhere, with a
+ * note. */
 struct buf *import_file(struct import *im, const char *name, bool secret);
 
 /* What the simple programs know of a relay. Strings may be empty: of port that means the usual one. */

@@ -72,8 +72,9 @@ static void add_login(struct import *im, const struct import_relay *r)
 	import_key(r, key, sizeof(key));
 	buf_addf(import_file(im, "sasl_passwd", true), "%s %s:%s\n", key, r->user, r->password);
 	if (!r->tls || r->unverified)
-		import_note(im, "the password for %s was sent %s; outpost sends it over verified TLS only. If the relay can't be "
-			    "verified, `outpost check` says what to write.", r->host, r->tls ? "to an unverified relay" : "without TLS");
+		import_note(im, "the password for %s was sent %s; outpost sends it over verified TLS only. If the "
+			    "relay can't be verified, `outpost check` says what to write.", r->host,
+			    r->tls ? "to an unverified relay" : "without TLS");
 }
 
 static void add_trust(struct import *im, const struct import_relay *r, bool first)
@@ -85,8 +86,8 @@ static void add_trust(struct import *im, const struct import_relay *r, bool firs
 		import_set(im, "smtp_tls_security_level", "fingerprint");
 		import_set(im, "smtp_tls_fingerprint_cert_match", r->fingerprint);
 	} else if (*r->ca_file || *r->fingerprint) {
-		import_note(im, "%s had a CA or fingerprint of its own: smtp_tls_CAfile and smtp_tls_fingerprint_cert_match hold for all "
-			    "relays and may need it too", r->host);
+		import_note(im, "%s had a CA or fingerprint of its own: smtp_tls_CAfile and "
+			    "smtp_tls_fingerprint_cert_match hold for all relays and may need it too", r->host);
 	}
 }
 

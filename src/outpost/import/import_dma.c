@@ -1,4 +1,5 @@
-/* import_dma.c: the DragonFly mail agent's dma.conf ("NAME value", '#' begins a comment) and its file of logins, auth.conf. */
+/* import_dma.c: the DragonFly mail agent's dma.conf ("NAME value", '#' begins a comment) and its file of logins,
+ * auth.conf. */
 #include "config.h"
 #include "outpost/import/import.h"
 
@@ -107,11 +108,13 @@ static void add_sender(struct dma *d)
 	if (at && at > who && *domain)
 		import_set(d->im, "from_address", who);
 	else if (at && at > who)
-		import_note(d->im, "every sender became \"%s\" on this host: write from_address = %syour.domain into main.cf", who, who);
+		import_note(d->im, "every sender became \"%s\" on this host: write from_address = %syour.domain into "
+			    "main.cf", who, who);
 	else if (*who && !*d->mailname)
 		import_set(d->im, "myorigin", domain);
 	else if (*who)
-		import_note(d->im, "every sender became a user of %s: write myorigin = %s in place of the one above", domain, domain);
+		import_note(d->im, "every sender became a user of %s: write myorigin = %s in place of the one above",
+			    domain, domain);
 }
 
 static void add_local(struct dma *d)
@@ -130,10 +133,11 @@ static void add_local(struct dma *d)
 	}
 	if (access(aliases, R_OK) == 0)
 		import_lines(aliases, take_alias, d, &ignored);
-	import_note(d->im, "mail for users of this machine was put into their mailboxes; outpost sends it to USER@myorigin, or where %s "
-		    "says: write \"root: you@example.com\" there", aliases);
+	import_note(d->im, "mail for users of this machine was put into their mailboxes; outpost sends it to "
+		    "USER@myorigin, or where %s says: write \"root: you@example.com\" there", aliases);
 	if (d->catch_all)
-		import_note(d->im, "%s has an alias \"*\", which outpost does not know: name the users in its place", aliases);
+		import_note(d->im, "%s has an alias \"*\", which outpost does not know: name the users in its place",
+			    aliases);
 }
 
 static int read_dma(struct dma *d, const char *dir, struct error *err)
@@ -144,7 +148,8 @@ static int read_dma(struct dma *d, const char *dir, struct error *err)
 	if (import_lines(path, take_setting, d, err) < 0)
 		return -1;
 	if (!*d->relay.host)
-		return error_set(err, REASON_DATA, "%s names no SMARTHOST: dma took mail to each recipient's own server; outpost "
+		return error_set(err, REASON_DATA,
+				 "%s names no SMARTHOST: dma took mail to each recipient's own server; outpost "
 				 "requires a relay, see main.cf(5) under relayhost", path);
 	if (add_relay(d, dir, err) < 0)
 		return -1;

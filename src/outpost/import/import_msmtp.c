@@ -1,6 +1,6 @@
 /*
- * import_msmtp.c: msmtp's file: "defaults", "account NAME [: PARENT]", and "name value" lines. The default account becomes
- * relayhost; the others are chosen by the sender, as msmtp does it for what calls it as sendmail.
+ * import_msmtp.c: msmtp's file: "defaults", "account NAME [: PARENT]", and "name value" lines. The default account
+ * becomes relayhost; the others are chosen by the sender, as msmtp does it for what calls it as sendmail.
  */
 #include "config.h"
 #include "outpost/import/import.h"
@@ -22,7 +22,8 @@ static const struct import_field fields[] = {
 	IMPORT_TEXT(struct account, "user", relay.user), IMPORT_TEXT(struct account, "password", relay.password),
 	IMPORT_TEXT(struct account, "from", from), IMPORT_TEXT(struct account, "aliases", aliases),
 	IMPORT_TEXT(struct account, "tls_trust_file", relay.ca_file), IMPORT_TEXT(struct account, "domain", domain),
-	IMPORT_TEXT(struct account, "tls_fingerprint", relay.fingerprint), IMPORT_FLAG(struct account, "tls", relay.tls),
+	IMPORT_TEXT(struct account, "tls_fingerprint", relay.fingerprint),
+		IMPORT_FLAG(struct account, "tls", relay.tls),
 	IMPORT_FLAG(struct account, "tls_starttls", starttls), IMPORT_FLAG(struct account, "tls_certcheck", check),
 	IMPORT_FLAG(struct account, "auth", login), IMPORT_FLAG(struct account, "passwordeval", evaluated), IMPORT_END,
 };
@@ -121,7 +122,8 @@ static bool add_further(struct msmtp *m, const struct account *a)
 	if (!*a->relay.host || is_repeated(m, a))
 		return false;
 	if (!*plain_from(a)) {
-		import_note(m->im, "account %s is left out: it names no address of a sender (from) by which it could be chosen", a->name);
+		import_note(m->im, "account %s is left out: it names no address of a sender (from) by which it could "
+			    "be chosen", a->name);
 		return false;
 	}
 	relay_of(a, &r);
@@ -130,7 +132,8 @@ static bool add_further(struct msmtp *m, const struct account *a)
 	if (*r.user)
 		buf_addf(import_file(m->im, "sasl_passwd", true), "%s %s:%s\n", a->from, r.user, r.password);
 	if (*r.ca_file || *r.fingerprint)
-		import_note(m->im, "account %s: what is trusted is said once for all relays (smtp_tls_CAfile)", a->name);
+		import_note(m->im, "account %s: what is trusted is said once for all relays (smtp_tls_CAfile)",
+			    a->name);
 	explicit_bzero(&r, sizeof(r));
 	return true;
 }
@@ -138,7 +141,8 @@ static bool add_further(struct msmtp *m, const struct account *a)
 static void add_pattern(struct buf *b, const char *address)
 {
 	for (; *address; address++) {
-		if (!ascii_alpha(*address) && !ascii_digit(*address) && *address != '@' && *address != '-' && *address != '_')
+		if (!ascii_alpha(*address) && !ascii_digit(*address) && *address != '@' && *address != '-' &&
+		    *address != '_')
 			buf_addc(b, '\\');
 		buf_addc(b, *address);
 	}
@@ -207,8 +211,8 @@ static void add_rest(const struct msmtp *m)
 		import_set(im, "alias_maps", maps);
 	}
 	if (any_evaluated(m))
-		import_note(im, "passwordeval: write smtp_sasl_password_maps = exec:/path/of/a/program that prints the password "
-			    "(sasl_passwd(5)), or put the password into sasl_passwd");
+		import_note(im, "passwordeval: write smtp_sasl_password_maps = exec:/path/of/a/program that prints the "
+			    "password (sasl_passwd(5)), or put the password into sasl_passwd");
 }
 
 int import_msmtp(struct import *im, const char *path, struct error *err)

@@ -1,4 +1,5 @@
-/* import_nullmailer.c: remotes holds lines "host smtp --user=... --pass=...", tried in order; small files hold one name each. */
+/* import_nullmailer.c: remotes holds lines "host smtp --user=... --pass=...", tried in order; small files hold one
+ * name each. */
 #include "config.h"
 #include "outpost/import/import.h"
 
@@ -31,7 +32,8 @@ static void take_remote(void *arg, struct span line)
 	if (n->n == IMPORT_RELAYS || !span_word(&rest, " \t", &host))
 		return;
 	if (span_word(&rest, " \t", &word) && !span_is(word, "smtp")) {
-		import_note(n->im, "%.*s is left out: outpost does not speak %.*s", (int)host.n, host.p, (int)word.n, word.p);
+		import_note(n->im, "%.*s is left out: outpost does not speak %.*s", (int)host.n, host.p, (int)word.n,
+			    word.p);
 		return;
 	}
 	import_copy(n->im, r->host, sizeof(r->host), host);
@@ -74,7 +76,8 @@ static void add_names(struct nullmailer *n, const char *path)
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		import_set(n->im, names[i].parameter, one_line(n, path, names[i].file));
 	if (*one_line(n, path, "adminaddr"))
-		import_note(n->im, "mail for local users went to %s: write \"root: %s\" into /etc/aliases", n->value, n->value);
+		import_note(n->im, "mail for local users went to %s: write \"root: %s\" into /etc/aliases", n->value,
+			    n->value);
 }
 
 int import_nullmailer(struct import *im, const char *path, struct error *err)

@@ -40,7 +40,8 @@ static void note_unreadable(struct import *im, const char *path, const struct er
 
 	snprintf(built, sizeof(built), "%s.db", path);
 	if (access(built, F_OK) == 0)
-		import_note(im, "%s is gone, only %s.db is left: `postmap -s hash:%s` of Postfix prints its lines; write them into %s/%s",
+		import_note(im, "%s is gone, only %s.db is left: `postmap -s hash:%s` of Postfix prints its lines; "
+			    "write them into %s/%s",
 			    path, path, path, im->dir, strrchr(path, '/') + 1);
 	else
 		import_note(im, "a map could not be read: %s", why->text);
@@ -117,7 +118,8 @@ static void note_left_behind(struct import *im, struct conf *c)
 	buf_init(&names, LIMIT_CONF_FILE);
 	for (size_t i = 0; i < n; i++)
 		buf_addf(&names, "%s%s", i ? ", " : "", unused[i].name);
-	import_note(im, "%zu %s no use here and %s left behind: %s", n, n == 1 ? "line has" : "lines have", n == 1 ? "is" : "are",
+	import_note(im, "%zu %s no use here and %s left behind: %s", n, n == 1 ? "line has" : "lines have",
+		    n == 1 ? "is" : "are",
 		    buf_str(&names));
 	buf_free(&names);
 }
@@ -136,7 +138,8 @@ static int refuse_others(const char *dir, struct error *err)
 		return -1;
 	if (uid == 0)
 		return 0;
-	return error_set(err, REASON_PERMISSION, "%s: uid %u can change it; import it as that user, or copy it first", path,
+	return error_set(err, REASON_PERMISSION, "%s: uid %u can change it; import it as that user, or copy it first",
+			 path,
 			 (unsigned)uid);
 }
 

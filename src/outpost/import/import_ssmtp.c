@@ -58,7 +58,8 @@ static void add_ssmtp(struct ssmtp *s)
 	if (s->revaliases)
 		import_set_map(s->im, "smtp_generic_maps", "hash", "generic");
 	if (*s->root)
-		import_note(s->im, "mail for system users went to %s: write \"root: %s\" into /etc/aliases", s->root, s->root);
+		import_note(s->im, "mail for system users went to %s: write \"root: %s\" into /etc/aliases", s->root,
+			    s->root);
 }
 
 int import_ssmtp(struct import *im, const char *path, struct error *err)

@@ -42,7 +42,8 @@ static int require_whole(struct context *c, const struct selection *ids, struct 
 	for (size_t i = 0; rc == 1 && i < ids->n; i++) {
 		rc = q ? queue_find(q, ids->ids[i], true, &row, full, err) : 0;
 		if (rc == 0)
-			error_set(err, REASON_DATA, "no message %s in the queue (ids are given whole here)", ids->ids[i]);
+			error_set(err, REASON_DATA, "no message %s in the queue (ids are given whole here)",
+				  ids->ids[i]);
 	}
 	queue_close(q);
 	return rc == 1 ? 0 : -1;

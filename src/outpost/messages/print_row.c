@@ -43,7 +43,8 @@ static void print_piece(struct buf *out, const struct queue_row *r, bool continu
 {
 	struct listing_recipient *to = calloc(r->nrecipients ? r->nrecipients : 1, sizeof(*to));
 	struct listing_row row = {.id = r->id, .active = style->active && r->state == 'q', .held = r->state == 'h',
-				  .failed = r->state == 'f', .size = r->size, .arrival = r->arrival, .sender = r->sender,
+				  .failed = r->state == 'f', .size = r->size, .arrival = r->arrival,
+				  .sender = r->sender,
 				  .uid = r->uid, .recipients = to, .continued = continued};
 
 	if (!to) {

@@ -14,8 +14,8 @@ struct row_style {
 	bool color;	/* the first line in the colour of its state */
 	const char *reason, *dsn;	/* of recipients that wait and have none; NULL or empty: none */
 };
-/* All of it to standard output, through out, which is written when much has come together: a row may have more recipients than
- * anybody wants to hold. */
+/* All of it to standard output, through out, which is written when much has come together: a row may have more
+ * recipients than anybody wants to hold. */
 int row_print(struct queue *q, struct buf *out, struct queue_row *r, const struct row_style *style, struct error *err);
 int row_write_out(struct buf *out, struct error *err);
 

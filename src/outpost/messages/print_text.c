@@ -88,7 +88,8 @@ static void take_first(struct text_writer *w, const char *id, const char *p, siz
 	take(w, p, n);
 }
 
-int text_write(struct queue *q, int64_t row, const char *id, uint64_t max, enum text_form form, FILE *to, bool *gone, struct error *err)
+int text_write(struct queue *q, int64_t row, const char *id, uint64_t max, enum text_form form, FILE *to, bool *gone,
+	       struct error *err)
 {
 	struct text_writer w = {.form = form, .to = to, .line_begins = true};
 	char chunk[LIMIT_CHUNK];

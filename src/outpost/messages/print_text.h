@@ -14,8 +14,8 @@ enum text_form {
 	TEXT_MBOX,	/* ">" before lines that begin with any number of ">" and "From " */
 };
 
-/* Writes at most max bytes of the message of this row (0: all), with id in our Received: line. When the body was removed
- * already, *gone is true. */
+/* Writes at most max bytes of the message of this row (0: all), with id in our Received: line. When the body was
+ * removed already, *gone is true. */
 int text_write(struct queue *q, int64_t row, const char *id, uint64_t max, enum text_form form, FILE *to, bool *gone,
 	       struct error *err);
 

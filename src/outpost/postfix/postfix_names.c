@@ -1,6 +1,6 @@
 /*
- * postfix_names.c: what tutorials and scripts type. Each name has a table from Postfix's option letters to words of ours;
- * the words are then run as a command line of outpost.
+ * postfix_names.c: what tutorials and scripts type. Each name has a table from Postfix's option letters to words of
+ * ours; the words are then run as a command line of outpost.
  */
 #include "config.h"
 #include "outpost/postfix/postfix_names.h"
@@ -115,7 +115,8 @@ static int postqueue(struct context *c, int argc, char **argv)
 		return postfix_usage("postqueue", "[-c DIR] -p | -j | -f | -i ID | -s SITE");
 	if (strcmp(call.command, "flush") == 0) {
 		if (call.n && call.words[call.n - 1][0] != '-')
-			fprintf(stderr, "postqueue: all mail goes through the relay, whatever its site: everything is tried\n");
+			fprintf(stderr, "postqueue: all mail goes through the relay, whatever its site: everything is "
+				"tried\n");
 		/* cron would send what it says each time. */
 		call.n = 0;
 		add(&call, "--quiet");
@@ -149,8 +150,8 @@ static int postfix_start(struct context *c, bool foreground)
 		return fail(&err);
 	if (!sock_managed(conf_str(c->conf, P_door_socket)))
 		return run_outpostd(c, foreground);
-	fprintf(stderr, "postfix: the service manager keeps outpost's door and starts outpostd when there is mail; if it does not: "
-		"systemctl start outpost.socket outpost-run.timer\n");
+	fprintf(stderr, "postfix: the service manager keeps outpost's door and starts outpostd when there is mail; if "
+		"it does not: systemctl start outpost.socket outpost-run.timer\n");
 	return foreground ? EX_UNAVAILABLE : EX_OK;
 }
 
@@ -167,8 +168,10 @@ static int postfix_start_foreground(struct context *c)
 static int postfix_stop(struct context *c)
 {
 	(void)c;
-	fprintf(stderr, "postfix: nothing was stopped. Type: systemctl stop outpost-run.timer outpost.socket outpost.service "
-		"(without systemd: pkill -x outpostd, until the next mail starts it). What is submitted meanwhile waits in the queue\n");
+	fprintf(stderr, "postfix: nothing was stopped. Type: systemctl stop outpost-run.timer outpost.socket "
+		"outpost.service "
+		"(without systemd: pkill -x outpostd, until the next mail starts it). What is submitted meanwhile "
+		"waits in the queue\n");
 	return EX_UNAVAILABLE;
 }
 
@@ -179,7 +182,8 @@ static int postfix_reload(struct context *c)
 
 	if (context_conf(c, &err) < 0)
 		return fail(&err);
-	fprintf(stderr, "postfix: nothing needs to be reloaded: outpostd reads main.cf and the maps again when they have changed\n");
+	fprintf(stderr, "postfix: nothing needs to be reloaded: outpostd reads main.cf and the maps again when they "
+		"have changed\n");
 	return EX_OK;
 }
 
@@ -215,8 +219,10 @@ static int postfix(struct context *c, int argc, char **argv)
 		const char *verb;
 		int (*run)(struct context *c);
 	} verbs[] = {{"start", postfix_start_service}, {"start-fg", postfix_start_foreground}, {"stop", postfix_stop},
-		     {"abort", postfix_stop}, {"reload", postfix_reload}, {"flush", postfix_flush}, {"check", postfix_check},
-		     {"status", postfix_status}, {"set-permissions", postfix_nothing}, {"upgrade-configuration", postfix_nothing}};
+		     {"abort", postfix_stop}, {"reload", postfix_reload}, {"flush", postfix_flush},
+		     {"check", postfix_check},
+		     {"status", postfix_status}, {"set-permissions", postfix_nothing},
+		     {"upgrade-configuration", postfix_nothing}};
 	static const struct letter table[] = {{'D', false, NULL, NULL}, {0, false, NULL, NULL}};
 	struct call call = {.name = "postfix"};
 
@@ -261,7 +267,8 @@ static const char master_cf[] = "MFP";
 /* Tutorials change services of master.cf: there are none here, and nothing that a script could stumble over. */
 static int about_master_cf(void)
 {
-	fprintf(stderr, "postconf: there is no master.cf here: outpost runs no services for the network; nothing was changed\n");
+	fprintf(stderr, "postconf: there is no master.cf here: outpost runs no services for the network; nothing was "
+		"changed\n");
 	return EX_OK;
 }
 
@@ -330,7 +337,8 @@ static int postconf(struct context *c, int argc, char **argv)
 					      {'e', false, NULL, "--edit"}, {'h', false, NULL, "--value"},
 					      {'x', false, NULL, "--expand"}, {'X', false, NULL, "--remove"},
 					      {'#', false, NULL, "--comment"}, {'p', false, NULL, NULL},
-					      {'f', false, NULL, NULL}, {'q', false, NULL, NULL}, {0, false, NULL, NULL}};
+					      {'f', false, NULL, NULL}, {'q', false, NULL, NULL},
+					      {0, false, NULL, NULL}};
 	struct call call = {.name = "postconf", .command = "config"};
 	int status;
 
@@ -338,7 +346,9 @@ static int postconf(struct context *c, int argc, char **argv)
 		if (other_question(argv[i], &status))
 			return status;
 	if (!translate(c, &call, table, argc, argv))
-		return postfix_usage("postconf", "[-c DIR] [-n | -d] [-h] [-x] [NAME ...] | -e NAME=VALUE ... | -X NAME ... | -# NAME ...");
+		return postfix_usage("postconf",
+				     "[-c DIR] [-n | -d] [-h] [-x] [NAME ...] | -e NAME=VALUE ... | -X NAME ... | -# "
+				     "NAME ...");
 	if (take_constants(c, &call) && !any_name(&call))
 		return EX_OK;
 	return run_call(c, &call);

@@ -1,6 +1,6 @@
 /*
- * postsuper.c: Postfix's postsuper: -d, -h, -H and -r with an id, ALL, or - for ids from standard input; names of queues
- * behind the options narrow all of them. What has no meaning here says so.
+ * postsuper.c: Postfix's postsuper: -d, -h, -H and -r with an id, ALL, or - for ids from standard input; names of
+ * queues behind the options narrow all of them. What has no meaning here says so.
  */
 #include "config.h"
 #include "outpost/postfix/postfix_names.h"
@@ -23,8 +23,10 @@ static const struct {
 	{'h', &change_hold, NULL},
 	{'H', &change_release, NULL},
 	{'r', &change_retry, NULL},
-	{'s', NULL, "-s has nothing to do here: the queue is a database, and outpostd puts itself right when it starts"},
-	{'S', NULL, "-S has nothing to do here: the queue is a database, and outpostd puts itself right when it starts"},
+	{'s', NULL, "-s has nothing to do here: the queue is a database, and outpostd puts itself right when it "
+	 "starts"},
+	{'S', NULL, "-S has nothing to do here: the queue is a database, and outpostd puts itself right when it "
+	 "starts"},
 	{'p', NULL, "-p has nothing to do here: outpostd removes what is no longer needed by itself"},
 	{'e', NULL, NULL},
 	{'f', NULL, NULL},
@@ -150,7 +152,8 @@ static int act(struct context *c, const struct message_change *change, const cha
 
 static int usage(void)
 {
-	fprintf(stderr, "usage: postsuper [-c DIR] -d | -h | -H | -r  ID | ALL | -  [incoming] [active] [deferred] [hold]\n");
+	fprintf(stderr, "usage: postsuper [-c DIR] -d | -h | -H | -r  ID | ALL | -  [incoming] [active] [deferred] "
+		"[hold]\n");
 	return EX_USAGE;
 }
 
@@ -179,7 +182,8 @@ static int read_queues(struct context *c, int argc, char **argv, unsigned *withi
 		unsigned bit = queue_bit(argv[optind]);
 
 		if (!bit) {
-			fprintf(stderr, "postsuper: there is no queue \"%s\" here: incoming, active, deferred and hold can be named\n",
+			fprintf(stderr, "postsuper: there is no queue \"%s\" here: incoming, active, deferred and hold "
+				"can be named\n",
 				argv[optind]);
 			return EX_USAGE;
 		}
@@ -199,7 +203,8 @@ static int run_letter(struct context *c, char letter, unsigned within)
 			printf("postsuper: %s\n", actions[i].words);
 			return EX_OK;
 		}
-		fprintf(stderr, "postsuper: -%c is not possible here: mail expires by maximal_queue_lifetime; `outpost delete` removes it\n",
+		fprintf(stderr, "postsuper: -%c is not possible here: mail expires by maximal_queue_lifetime; `outpost "
+			"delete` removes it\n",
 			letter);
 		return EX_USAGE;
 	}

@@ -58,7 +58,8 @@ static void print_line(char mark, struct span line, bool secret)
 	const char *begin = !term_color() ? "" : mark == '+' ? "\033[32m" : mark == '-' ? "\033[31m" : "";
 	size_t shown = shown_part(line, secret);
 
-	printf("%s%c%.*s%s%s\n", begin, mark, (int)shown, line.p, shown < line.n ? "********" : "", *begin ? "\033[0m" : "");
+	printf("%s%c%.*s%s%s\n", begin, mark, (int)shown, line.p, shown < line.n ? "********" : "",
+	       *begin ? "\033[0m" : "");
 }
 
 bool diff_print(const char *path, const struct buf *old, const struct buf *new_text, bool secret)

@@ -506,6 +506,7 @@ static int want_descriptors(struct door *door, struct error *err)
 static int listen_at(struct outpostd *d, struct watch *w, int fd, void (*ready)(void *, short), struct error *err)
 {
 	*w = (struct watch){.fd = fd, .events = POLLIN, .ready = ready, .arg = d};
+	sock_refuse_descriptors(fd);
 	if (loop_add(&d->loop, w) == 0)
 		return 0;
 	close(fd);

@@ -4,6 +4,7 @@
  * closing somebody else's file (FUSE, SO_LINGER) may take for ever. So bytes are looked at first: the kernel
  * says when a descriptor hangs on them. Such a socket is given to a process that does nothing but keep it, and
  * the closing is that process's trouble. One such process keeps thousands: nobody makes us start one for each.
+ * From Linux 6.16 on the kernel refuses them at the sender (SO_PASSRIGHTS), and none of this is needed.
  */
 #include "config.h"
 #include "outpostd/outpostd.h"
@@ -38,8 +39,11 @@ static ssize_t look(int fd, void *p, size_t n)
 /* No more than was looked at is taken: what came since may be worse. */
 ssize_t hatch_read(int fd, void *p, size_t n)
 {
-	ssize_t got = look(fd, p, n);
+	ssize_t got;
 
+	if (sock_refuses_descriptors(fd))
+		return recv(fd, p, n, MSG_DONTWAIT);
+	got = look(fd, p, n);
 	return got > 0 ? recv(fd, p, (size_t)got, MSG_DONTWAIT) : got;
 }
 
@@ -146,6 +150,10 @@ void hatch_close(struct outpostd *d, int fd, uid_t uid)
 	char bytes[16384];
 	ssize_t got;
 
+	if (sock_refuses_descriptors(fd)) {
+		close(fd);
+		return;
+	}
 	shutdown(fd, SHUT_RD); /* nothing more comes in while we look */
 	do
 		got = hatch_read(fd, bytes, sizeof(bytes));

@@ -50,7 +50,7 @@ static int make_dir(const struct outpostd *d, const char *name)
 
 	if (dir_path(d, name, NULL, path, sizeof(path)) < 0)
 		return -1;
-	return mkdir(path, 0700) < 0 && errno != EEXIST ? -1 : 0;
+	return io_make_dir(path);
 }
 
 /* The directory that has the name now, and the one above: where somebody removes incoming/ outpost-drop makes another. The same one
