@@ -58,7 +58,6 @@ static int open_maps(struct conf *c, struct rules *r, enum rules_map end, struct
 		.canonical_classes = conf_str(c, P_canonical_classes),
 		.sender_canonical_classes = conf_str(c, P_sender_canonical_classes),
 		.recipient_canonical_classes = conf_str(c, P_recipient_canonical_classes),
-		.masquerade_classes = conf_str(c, P_masquerade_classes),
 		.masquerade_domains = conf_str(c, P_masquerade_domains),
 		.masquerade_exceptions = conf_str(c, P_masquerade_exceptions),
 		.header_checks = {as_map(r->maps[MAP_HEADER_CHECKS]), as_map(r->maps[MAP_SMTP_HEADER_CHECKS])},
