@@ -4,6 +4,7 @@
 #include "config.h"
 #include "conf/internal.h"
 #include "base/limits.h"
+#include "base/lines.h"
 
 #include <string.h>
 
@@ -35,7 +36,7 @@ static bool sets(struct span s, const char *name, bool comment)
 {
 	size_t n = strlen(name);
 
-	s = span_trim(conf_without_mark(s));
+	s = span_trim(lines_without_mark(s));
 	if (comment && (!s.n || s.p[0] != '#'))
 		return false;
 	while (comment && s.n && (s.p[0] == '#' || ascii_space(s.p[0])))

@@ -6,6 +6,7 @@
 #include "conf/internal.h"
 #include "base/io.h"
 #include "base/limits.h"
+#include "base/lines.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -41,8 +42,8 @@ static bool only_map_names(const char *raw)
 {
 	struct span rest = span_of(raw), one;
 
-	while (conf_list_next(&rest, &one))
-		if (one.p[0] != '$' && conf_map_problem(P_smtp_sasl_password_maps, one))
+	while (list_next(&rest, &one))
+		if (one.p[0] != '$' && map_problem(one, MAPS_PASSWORDS))
 			return false;
 	return true;
 }
@@ -89,13 +90,6 @@ int conf_fail_at(const struct conf *c, enum conf_param p, struct error *err, con
 	return -1;
 }
 
-bool conf_same_file(const struct stat *a, const struct stat *b)
-{
-	return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size &&
-	       a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec &&
-	       a->st_ctim.tv_sec == b->st_ctim.tv_sec && a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
-}
-
 int conf_watch(struct conf *c, const char *path, struct error *err)
 {
 	struct conf_file *more, *f;
@@ -123,7 +117,7 @@ bool conf_changed(const struct conf *c)
 		struct stat now;
 		bool missing = stat(c->files[i].path, &now) < 0;
 
-		if (missing != c->files[i].missing || (!missing && !conf_same_file(&now, &c->files[i].st)))
+		if (missing != c->files[i].missing || (!missing && !io_same_file(&now, &c->files[i].st)))
 			return true;
 	}
 	return false;
@@ -175,7 +169,6 @@ void conf_free(struct conf *c)
 	}
 	for (size_t i = 0; i < c->nfiles; i++)
 		free(c->files[i].path);
-	conf_answers_free(c);
 	free(c->entries);
 	free(c->old);
 	free(c->files);
@@ -211,15 +204,6 @@ static int add_entry(struct conf *c, struct span name, struct span value, unsign
 	return 0;
 }
 
-struct span conf_without_mark(struct span text)
-{
-	static const char mark[] = "\xef\xbb\xbf";
-
-	if (text.n >= 3 && memcmp(text.p, mark, 3) == 0)
-		text = (struct span){text.p + 3, text.n - 3};
-	return text;
-}
-
 static bool is_name(struct span s)
 {
 	for (size_t i = 0; i < s.n; i++)
@@ -229,7 +213,7 @@ static bool is_name(struct span s)
 }
 
 /* A line that is no setting may be a line of sasl_passwd that went astray: only its first word is shown. */
-static int bad_line(struct conf *c, struct span text, unsigned line, struct error *err)
+static int bad_line(const struct conf *c, struct span text, unsigned line, struct error *err)
 {
 	struct span rest = text, first = {"", 0};
 
@@ -238,8 +222,9 @@ static int bad_line(struct conf *c, struct span text, unsigned line, struct erro
 			 (int)(first.n > 60 ? 60 : first.n), first.p, rest.n ? " ..." : "");
 }
 
-static int take_line(struct conf *c, struct span text, unsigned line, struct error *err)
+static int take_line(void *arg, struct span text, unsigned line, struct error *err)
 {
+	struct conf *c = arg;
 	const char *eq = memchr(text.p, '=', text.n);
 	struct span name, value;
 	const struct conf_entry *now, *before = NULL;
@@ -264,13 +249,16 @@ static int take_line(struct conf *c, struct span text, unsigned line, struct err
 }
 
 /* A pasted line with a blank in front silently becomes part of the line above: say so when it looks like that. */
-static void look_at_continuation(struct conf *c, struct span text, unsigned line)
+static void look_at_indented(void *arg, struct span text, unsigned line, bool continues)
 {
 	const char *eq = memchr(text.p, '=', text.n);
+	struct conf *c = arg;
 	char name[128];
 	struct span word;
 
-	if (!eq)
+	if (!continues)
+		conf_note(c, "%s:%u: begins with a blank, but there is no line that it could continue", c->path, line);
+	if (!eq || !continues)
 		return;
 	word = span_trim((struct span){text.p, (size_t)(eq - text.p)});
 	if (!is_name(word) || word.n >= sizeof(name))
@@ -282,58 +270,9 @@ static void look_at_continuation(struct conf *c, struct span text, unsigned line
 			  line, name);
 }
 
-static int take_logical(struct conf *c, const struct buf *logical, unsigned line, struct error *err)
-{
-	if (!buf_ok(logical))
-		return error_set(err, REASON_SYSTEM, "out of memory");
-	return take_line(c, (struct span){buf_str(logical), logical->len}, line, err);
-}
-
-static bool next_line(struct span *rest, struct span *line)
-{
-	const char *nl;
-
-	if (!rest->n)
-		return false;
-	nl = memchr(rest->p, '\n', rest->n);
-	line->p = rest->p;
-	line->n = nl ? (size_t)(nl - rest->p) : rest->n;
-	rest->p += line->n + (nl != NULL);
-	rest->n -= line->n + (nl != NULL);
-	return true;
-}
-
 static int parse(struct conf *c, struct span text, struct error *err)
 {
-	unsigned line = 0, first = 0;
-	struct span rest = conf_without_mark(text), l;
-	struct buf logical;
-	int rc = 0;
-
-	buf_init(&logical, LIMIT_CONF_FILE);
-	while (rc == 0 && next_line(&rest, &l)) {
-		struct span visible = span_trim(l);
-
-		line++;
-		if (!visible.n || visible.p[0] == '#')
-			continue;
-		if (ascii_space(l.p[0]) && first) {
-			look_at_continuation(c, visible, line);
-			buf_add(&logical, l.p, (size_t)(visible.p + visible.n - l.p));
-			continue;
-		}
-		if (first)
-			rc = take_logical(c, &logical, first, err);
-		if (ascii_space(l.p[0]))
-			conf_note(c, "%s:%u: begins with a blank, but there is no line that it could continue", c->path, line);
-		buf_reset(&logical);
-		buf_add(&logical, visible.p, visible.n);
-		first = line;
-	}
-	if (rc == 0 && first)
-		rc = take_logical(c, &logical, first, err);
-	buf_wipe(&logical);
-	return rc;
+	return lines_each(text, &(struct line_reader){.line = take_line, .indented = look_at_indented, .arg = c}, err);
 }
 
 /* Made when first asked for: the nearest name costs milliseconds, and sendmail has no use for it. */
@@ -416,7 +355,7 @@ uid_t conf_writer(const struct conf *c)
 	return c->writer;
 }
 
-int conf_obey(const struct conf *c, struct error *err)
+int conf_check_writer(const struct conf *c, struct error *err)
 {
 	if (c->writer == 0 || c->writer == geteuid())
 		return 0;
@@ -504,6 +443,16 @@ const char *conf_unused_words(const struct conf_unused *u, char *out, size_t siz
 const char *conf_dir(const struct conf *c)
 {
 	return c->dir;
+}
+
+const char *conf_path(const struct conf *c)
+{
+	return c->path;
+}
+
+const char *conf_notes(const struct conf *c)
+{
+	return buf_str(&c->notes);
 }
 
 /* A value that is replaced is kept: callers may still hold it. */

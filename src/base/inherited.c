@@ -108,7 +108,7 @@ const char *inherited_limit(void)
 	return NULL;
 }
 
-/* What is owned by a user whom this user namespace does not know is shown as OVERFLOW_UID: that is the machine's root. */
+/* What a user owns who is not in this user namespace is shown as OVERFLOW_UID's: that is the machine's root. */
 static bool is_foreign(const char *path, uid_t *owner)
 {
 	struct stat st;
@@ -145,9 +145,11 @@ static bool is_line_foreign(char *line, uid_t *owner)
 	*group++ = '\0';
 	controllers++;
 	if (!*controllers)
-		return is_any_foreign("/sys/fs/cgroup", group, owner) || is_any_foreign("/sys/fs/cgroup/unified", group, owner);
-	if (strncmp(controllers, "name=", 5) == 0 || snprintf(mount, sizeof(mount), "/sys/fs/cgroup/%s", controllers) >= (int)sizeof(mount))
-		return false;	/* a named hierarchy has no controller */
+		return is_any_foreign("/sys/fs/cgroup", group, owner) ||
+		       is_any_foreign("/sys/fs/cgroup/unified", group, owner);
+	if (strncmp(controllers, "name=", 5) == 0)
+		return false;	/* this hierarchy has no controller */
+	snprintf(mount, sizeof(mount), "/sys/fs/cgroup/%s", controllers);
 	return is_any_foreign(mount, group, owner);
 }
 

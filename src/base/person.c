@@ -46,7 +46,8 @@ static bool next_range(struct span *rest, struct range *r)
 
 	while (span_word(rest, "\n", &line)) {
 		r->owner = next_field(&line);
-		if (r->owner.n && text_u64(next_field(&line), UINT32_MAX, &r->first) && text_u64(span_trim(line), UINT32_MAX, &r->count))
+		if (r->owner.n && text_u64(next_field(&line), UINT32_MAX, &r->first) &&
+		    text_u64(span_trim(line), UINT32_MAX, &r->count))
 			return true;
 	}
 	return false;

@@ -45,7 +45,7 @@ static int sock_address(const char *path, struct sockaddr_un *sa, int *dir)
 	return -1;
 }
 
-/* Whether somebody lives there. A listener that ended may leave its socket open in a child that knows nothing of it: the
+/* Whether a listener lives there. One that ended may leave its socket open in a child that knows nothing of it: the
  * kernel goes on taking connections, but names the process that is gone. */
 static bool is_living(const char *path)
 {

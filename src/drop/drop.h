@@ -3,28 +3,28 @@
  *
  * What the caller of a set-id program controls, and where it is answered:
  *
- *   descriptors 0-2 closed, others open    main.c: opened on /dev/null; closed from 3 up
- *   environment                            main.c: cleared; nothing reads it
- *   working directory                      main.c: /
- *   umask                                  main.c: 077
- *   argv, also without argv[0]             main.c: set-id, no option is known
- *   signal mask, dispositions, timers      main.c: all set; terminal signals ignored
- *   soft limits                            base/inherited.h: raised to the hard ones
- *   hard limits                            receive.c: each failure is an answer; start_flusher.c: no flusher under low ones
- *   timer slack, nice, scheduling policy,  base/inherited.h: the defaults, as far as rights allow
+ *   descriptors 0-2 closed, others open   main.c: opened on /dev/null; closed from 3 up
+ *   environment                           main.c: cleared; nothing reads it
+ *   working directory                     main.c: /
+ *   umask                                 base/proc.h: 077
+ *   argv, also without argv[0]            main.c: set-id, no option is known
+ *   signal mask, dispositions, timers     main.c: all set; terminal signals ignored
+ *   soft limits                           base/inherited.h: raised to the hard ones
+ *   hard limits                           receive.c: each failure is an answer; start_flusher.c: no flusher under them
+ *   timer slack, nice, scheduling policy, base/inherited.h: the defaults, as far as rights allow
  *   I/O priority, CPU affinity, memory
  *   policy, oom_score_adj, personality
- *   control group (freeze, limits, kill)   start_flusher.c: no flusher is born in one that a user controls
- *   real uid, groups                       rights.c: the effective ones become the real and saved ones; root's
- *                                          supplementary groups go (a user's can't be given up without root's rights)
- *   no_new_privs, nosuid, user namespace   rights.c: the rights do not take hold, and the answer says so
- *   standard input: stall, garbage, floods receive.c: seconds without a byte; a ceiling; the strict decoder; nothing is visible
- *                                          before its end
- *   size and number of submissions         receive.c: free space is kept for others; slot.c: so many at a time for a person
- *   standard output: full or closed        main.c: the message is safe before the answer is written
- *   stop, freeze, kill                     receive.c: no lock that others need is ever held; an unlinked file vanishes
- *   core files, ptrace, /proc              rights.c: not dumpable
- *   how often a flusher is started         start_flusher.c: there is one per queue, and it leaves when idle
+ *   control group (freeze, limits, kill)  start_flusher.c: no flusher is born in one that a user controls
+ *   real uid, groups                      rights.c: the effective ones become the real and saved ones; root's
+ *                                         supplementary groups go (a user's cannot be given up without root's rights)
+ *   no_new_privs, nosuid, user namespace  rights.c: the rights do not take hold, and the answer says so
+ *   standard input: stall, garbage,       receive.c: seconds without a byte; a ceiling; the strict decoder; nothing is
+ *   floods                                visible before its end
+ *   size and number of submissions        receive.c: free space is kept for others; slot.c: so many for a person
+ *   standard output: full or closed       main.c: the message is safe before the answer is written
+ *   stop, freeze, kill                    receive.c: no lock that others need is ever held; an unlinked file vanishes
+ *   core files, ptrace, /proc             rights.c: not dumpable
+ *   how often a flusher is started        start_flusher.c: there is one per queue, and it leaves when idle
  */
 #ifndef DROP_DROP_H
 #define DROP_DROP_H

@@ -14,6 +14,7 @@
 #include "base/fs.h"
 #include "base/io.h"
 #include "base/limits.h"
+#include "base/person.h"
 #include "base/room.h"
 #include "base/step.h"
 #include "submission/incoming.h"
@@ -31,7 +32,8 @@ enum { STALL_MS = 10 * 1000, PIECE = 65536 };
 struct file {
 	int fd, dir;
 	char tmp[48];		/* its name while it is written; empty: none */
-	bool bounded;		/* by ceiling and free space: not for root, outpost itself and queues of one's own */
+	bool bounded;		/* by ceiling and free space: not root, outpost itself, and queues of one's own */
+	uid_t person;		/* whose it is; see base/person.h */
 	uint64_t size;		/* written so far, */
 	uint64_t checked;	/* and at the last look at the free space */
 };
@@ -94,6 +96,21 @@ static int open_file(struct file *f, const char *name, struct error *err)
 	return failed("cannot make a file in " INCOMING_DIR, err);
 }
 
+static int check_room(struct file *f, struct error *err)
+{
+	struct room_held held;
+	struct room r;
+
+	f->checked = f->size;
+	if (room_look(f->dir, &r, err) < 0)
+		return -1;
+	if (!room_is_tight(&r))
+		return room_check(&r, f->size, NULL, err);
+	if (incoming_held(f->dir, f->person, &held, err) < 0)
+		return -1;
+	return room_check(&r, f->size, &held, err);
+}
+
 /* Of the whole file, as records that nobody knows are written like others. */
 static int check_size(struct file *f, size_t n, struct error *err)
 {
@@ -101,12 +118,11 @@ static int check_size(struct file *f, size_t n, struct error *err)
 	if (!f->bounded)
 		return 0;
 	if (f->size > LIMIT_DROP_FILE)
-		return error_set(err, REASON_TOO_LARGE, "the message is too large for outpost-drop (more than %u MiB), and no outpostd listens",
+		return error_set(err, REASON_TOO_LARGE,
+				 "the message is too large for outpost-drop (more than %u MiB), and no outpostd "
+				 "listens",
 				 LIMIT_DROP_FILE >> 20);
-	if (f->checked && f->size - f->checked < ROOM_STEP)
-		return 0;
-	f->checked = f->size;
-	return room_check(f->dir, f->size, err);
+	return f->checked && f->size - f->checked < ROOM_STEP ? 0 : check_room(f, err);
 }
 
 static int write_out(struct file *f, const char *p, size_t n, struct error *err)
@@ -128,7 +144,8 @@ static ssize_t read_piece(char *p, size_t size, struct error *err)
 		ssize_t got = ready > 0 ? io_read(STDIN_FILENO, p + have, size - have) : -1;
 
 		if (ready == 0)
-			return error_set(err, REASON_TIMEOUT, "the submitter sent nothing for %d seconds", STALL_MS / 1000);
+			return error_set(err, REASON_TIMEOUT, "the submitter sent nothing for %d seconds",
+					 STALL_MS / 1000);
 		if (got < 0 && errno == EAGAIN)
 			continue;
 		if (got < 0)
@@ -155,7 +172,7 @@ static int copy_and_check(struct file *f, struct submission_decoder *d, struct e
 		return -1;
 	if (state != SUBMISSION_COMPLETE)
 		return error_set(err, REASON_BAD_SUBMISSION, "the submission ended before its end record");
-	return f->bounded && f->size > ROOM_STEP ? room_check(f->dir, f->size, err) : 0;
+	return f->bounded && f->size > ROOM_STEP ? check_room(f, err) : 0;
 }
 
 static int write_file(struct drop *d, struct file *f, struct error *err)
@@ -209,6 +226,7 @@ int receive(struct drop *d, struct error *err)
 	struct file f = {.fd = -1, .bounded = !d->own && d->caller != 0 && d->caller != geteuid()};
 	int rc = -1;
 
+	f.person = f.bounded ? person_of(d->caller) : d->caller;
 	if (incoming_name(clock_wall_us(), d->name, sizeof(d->name)) < 0)
 		return error_sys(err, REASON_TEMPORARY, "no random bytes");
 	f.dir = open_dir(d, err);

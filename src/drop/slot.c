@@ -34,7 +34,8 @@ static int open_slots(const struct drop *d)
 static int try_slots(int fd, uid_t person)
 {
 	for (int i = 0; i < SLOTS; i++) {
-		struct flock byte = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = (off_t)person * SLOTS + i, .l_len = 1};
+		struct flock byte = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = (off_t)person * SLOTS + i,
+				     .l_len = 1};
 
 		if (fcntl(fd, F_OFD_SETLK, &byte) == 0)
 			return 1;

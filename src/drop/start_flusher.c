@@ -128,7 +128,9 @@ void flusher_wake(const struct drop *d, char *said, size_t size)
 	if (d->queue_only || managed(d) || (d->own && !d->conf_dir) || answers(d))
 		return;
 	if (is_unfit(d, unfit, sizeof(unfit)))
-		snprintf(said, size, SUBMISSION_QUEUED INCOMING_DIR "/%s; no flusher was started %s: it goes with the next queue run",
+		snprintf(said, size,
+			 SUBMISSION_QUEUED INCOMING_DIR "/%s; no flusher was started %s: it goes with the next queue "
+			 "run",
 			 d->name, unfit);
 	else if (start(d, -1, &err) < 0)
 		snprintf(said, size,

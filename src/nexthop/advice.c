@@ -2,8 +2,9 @@
  * What is worth a person's attention in a main.cf that nevertheless works.
  */
 #include "config.h"
-#include "conf/internal.h"
+#include "nexthop/nexthop.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -13,13 +14,13 @@ enum { MAX_RELAYS = 16 };
 static void advise(struct conf *c, enum conf_param p, struct buf *out, const char *words)
 {
 	if (conf_line(c, p))
-		buf_addf(out, "%s:%u: %s\n", c->path, conf_line(c, p), words);
+		buf_addf(out, "%s:%u: %s\n", conf_path(c), conf_line(c, p), words);
 	else
-		buf_addf(out, "%s: %s\n", c->path, words);
+		buf_addf(out, "%s: %s\n", conf_path(c), words);
 }
 
 /* Both mistakes are common; neither does harm here. */
-static void about_wrappermode(struct conf *c, const struct conf_relay *r, struct buf *out)
+static void about_wrappermode(struct conf *c, const struct relayhost *r, struct buf *out)
 {
 	bool wrapped = conf_bool(c, P_smtp_tls_wrappermode);
 
@@ -40,10 +41,10 @@ static bool names_port(const char *written)
 
 static void about_relays(struct conf *c, struct buf *out)
 {
-	struct conf_relay relays[MAX_RELAYS];
+	struct relayhost relays[MAX_RELAYS];
 	char words[700];
 	struct error err;
-	int n = conf_relays(c, relays, MAX_RELAYS, &err);
+	int n = relayhost_list(c, relays, MAX_RELAYS, &err);
 
 	for (int i = 0; i < n; i++) {
 		about_wrappermode(c, &relays[i], out);
@@ -60,7 +61,7 @@ static void about_relays(struct conf *c, struct buf *out)
 		}
 	}
 	if (n == 0)
-		buf_addf(out, "%s: relayhost is not set: nothing can be sent; write: relayhost = [mail.example.com]:587\n", c->path);
+		buf_addf(out, "%s: relayhost is not set: nothing can be sent; write: relayhost = [mail.example.com]:587\n", conf_path(c));
 }
 
 static void about_passwords(struct conf *c, struct buf *out)
@@ -107,9 +108,9 @@ static void about_listening(struct conf *c, struct buf *out)
 		       "inet_interfaces: outpost never listens beyond this host; taken as none (for SMTP on 127.0.0.1:25 write inet_interfaces = loopback-only)");
 }
 
-int conf_advice(struct conf *c, struct buf *out)
+int nexthop_advice(struct conf *c, struct buf *out)
 {
-	buf_adds(out, buf_str(&c->notes));
+	buf_adds(out, conf_notes(c));
 	about_relays(c, out);
 	about_passwords(c, out);
 	about_file(c, P_smtp_tls_CAfile, out);

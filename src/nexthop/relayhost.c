@@ -2,7 +2,8 @@
  * relayhost: what is written, and what it means. What can't be meant is answered with the line to write instead.
  */
 #include "config.h"
-#include "conf/internal.h"
+#include "nexthop/relayhost.h"
+#include "base/lines.h"
 
 #include <arpa/inet.h>
 #include <netdb.h>
@@ -101,7 +102,7 @@ static int refuse(struct span text, const char *words, struct error *err)
 }
 
 /* Splits into host and what stands behind it ("" or ":port"). */
-static int split(struct span s, struct conf_relay *r, struct span *host, struct span *rest, struct error *err)
+static int split(struct span s, struct relayhost *r, struct span *host, struct span *rest, struct error *err)
 {
 	const char *end;
 
@@ -122,7 +123,7 @@ static int split(struct span s, struct conf_relay *r, struct span *host, struct 
 	return 0;
 }
 
-static int take_host(struct span text, struct span host, struct conf_relay *r, struct error *err)
+static int take_host(struct span text, struct span host, struct relayhost *r, struct error *err)
 {
 	if (host.n > 5 && strncasecmp(host.p, "ipv6:", 5) == 0)
 		host = (struct span){host.p + 5, host.n - 5};
@@ -149,7 +150,7 @@ static int take_host(struct span text, struct span host, struct conf_relay *r, s
 	return 0;
 }
 
-static int parse_element(struct conf *c, struct span s, struct conf_relay *r, struct error *err)
+static int parse_element(struct conf *c, struct span s, struct relayhost *r, struct error *err)
 {
 	struct span host = {"", 0}, rest = {"", 0};
 
@@ -182,7 +183,7 @@ static bool only_digits(struct span s)
 	return text_u64(s, UINT64_MAX, &v);
 }
 
-int conf_parse_relay(struct conf *c, const char *text, struct conf_relay *r, struct error *err)
+int relayhost_parse(struct conf *c, const char *text, struct relayhost *r, struct error *err)
 {
 	struct span s = span_trim(span_of(text));
 
@@ -194,28 +195,28 @@ int conf_parse_relay(struct conf *c, const char *text, struct conf_relay *r, str
 	return parse_element(c, s, r, err);
 }
 
-static int add_relays(struct conf *c, enum conf_param p, struct conf_relay *r, size_t max, size_t *n, struct error *err)
+static int add_relays(struct conf *c, enum conf_param p, struct relayhost *r, size_t max, size_t *n, struct error *err)
 {
 	struct span rest = span_of(conf_str(c, p)), one;
 
-	while (conf_list_next(&rest, &one)) {
+	while (list_next(&rest, &one)) {
 		struct span next = rest, after;
 		int rc = 0;
 
-		if (conf_list_next(&next, &after) && only_digits(after))
+		if (list_next(&next, &after) && only_digits(after))
 			rc = refuse((struct span){one.p, (size_t)(after.p + after.n - one.p)},
 				    "a colon belongs between host and port", err);
 		else if (*n < max)
 			rc = parse_element(c, one, &r[(*n)++], err);
 		if (rc < 0 && conf_line(c, p))
-			error_prefix(err, "%s:%u", c->path, conf_line(c, p));
+			error_prefix(err, "%s:%u", conf_path(c), conf_line(c, p));
 		if (rc < 0)
 			return -1;
 	}
 	return 0;
 }
 
-int conf_relays(struct conf *c, struct conf_relay *r, size_t max, struct error *err)
+int relayhost_list(struct conf *c, struct relayhost *r, size_t max, struct error *err)
 {
 	size_t n = 0;
 
@@ -239,13 +240,13 @@ static const char *misspelt(const struct conf *c, const char *name, char *out, s
 	return out;
 }
 
-int conf_route(struct conf *c, struct conf_relay *r, size_t max, struct error *err)
+int relayhost_route(struct conf *c, struct relayhost *r, size_t max, struct error *err)
 {
-	int n = conf_relays(c, r, max, err);
+	int n = relayhost_list(c, r, max, err);
 	char why[200];
 
 	if (n == 0 && !*conf_str(c, P_sender_dependent_relayhost_maps))
 		return error_set(err, REASON_CONFIG, "relayhost is not set%s: write relayhost = [smtp.example.com]:587 into %s/main.cf",
-				 misspelt(c, "relayhost", why, sizeof(why)), c->dir);
+				 misspelt(c, "relayhost", why, sizeof(why)), conf_dir(c));
 	return n;
 }

@@ -1,5 +1,4 @@
 #include "config.h"
-#include "conf/internal.h"
 #include "nexthop/tls_policy.h"
 #include "base/limits.h"
 
@@ -132,8 +131,8 @@ static void apply_grade(const char *grade, struct buf *notes)
 	buf_addf(notes, "TLS: ciphers of grade %.20s do not exist in GnuTLS; medium is used\n", grade);
 }
 
-int conf_tls_priority(const char *protocols, const char *grade, const char *exclude, struct buf *out, struct buf *notes,
-		      struct error *err)
+int tls_priority(const char *protocols, const char *grade, const char *exclude, struct buf *out, struct buf *notes,
+		 struct error *err)
 {
 	struct span rest = span_of(exclude), word;
 
@@ -148,33 +147,40 @@ int conf_tls_priority(const char *protocols, const char *grade, const char *excl
 /* ---- the policy for one relay */
 
 struct policy {
-	char level[16];
+	enum tls_level level;
 	struct buf match, protocols, ciphers, exclude;
 };
 
-static const char *const levels[] = {"none", "may", "encrypt", "fingerprint", "verify", "secure"};
-
-static bool canonical_level(struct span word, char level[16])
+static bool parse_level(struct span word, enum tls_level *level)
 {
-	if (span_iscase(word, "dane") || span_iscase(word, "dane-only"))
-		word = span_of("secure");
+	static const struct {
+		const char *name;
+		enum tls_level level;
+	} levels[] = {
+		{"none", TLS_NONE}, {"may", TLS_MAY}, {"encrypt", TLS_ENCRYPT}, {"fingerprint", TLS_FINGERPRINT},
+		{"verify", TLS_VERIFY}, {"secure", TLS_SECURE}, {"dane", TLS_SECURE}, {"dane-only", TLS_SECURE},
+	};
+
 	for (size_t i = 0; i < sizeof(levels) / sizeof(levels[0]); i++)
-		if (span_iscase(word, levels[i]))
-			return snprintf(level, 16, "%s", levels[i]) > 0;
+		if (span_iscase(word, levels[i].name)) {
+			*level = levels[i].level;
+			return true;
+		}
 	return false;
 }
 
 /* The old smtp_use_tls counts only when the level is not set; yes is the default level, whatever Postfix took it for. */
-static void level_of_main(struct conf *c, char level[16])
+static enum tls_level level_of_main(struct conf *c)
 {
-	const char *set = conf_is_set(c, P_smtp_tls_security_level) ? conf_str(c, P_smtp_tls_security_level) : "";
+	bool set = conf_is_set(c, P_smtp_tls_security_level);
+	enum tls_level level = TLS_SECURE;
 
-	if (*set && canonical_level(span_of(set), level))
-		return;
+	if (set && parse_level(span_of(conf_str(c, P_smtp_tls_security_level)), &level))
+		return level;
 	if (!conf_bool(c, P_smtp_use_tls) && !conf_bool(c, P_smtp_enforce_tls))
-		snprintf(level, 16, "none");
-	else
-		snprintf(level, 16, "secure");
+		return TLS_NONE;
+	parse_level(span_of(conf_table[P_smtp_tls_security_level].def), &level);
+	return level;
 }
 
 static int bad_policy(const char *key, const char *words, struct error *err)
@@ -212,7 +218,7 @@ static int parse_policy(const char *text, struct policy *p, const char *key, str
 {
 	struct span rest = span_of(text), word;
 
-	if (!span_word(&rest, ", \t\r\n", &word) || !canonical_level(word, p->level))
+	if (!span_word(&rest, ", \t\r\n", &word) || !parse_level(word, &p->level))
 		return bad_policy(key, "a level is wanted: none may encrypt fingerprint verify secure", err);
 	while (span_word(&rest, ", \t\r\n", &word))
 		if (take_attribute(word, p, key, notes, err) < 0)
@@ -223,7 +229,7 @@ static int parse_policy(const char *text, struct policy *p, const char *key, str
 }
 
 /* As written, in the other spellings, and then the domains above it (".example.com"). 1: found. */
-static int find_policy(struct conf_maps *maps, const struct conf_relay *r, char *key, size_t size, struct buf *value, struct error *err)
+static int find_policy(struct maps *maps, const struct relayhost *r, char *key, size_t size, struct buf *value, struct error *err)
 {
 	static const char *const forms[] = {"%w", "[%h]:%p", "[%h]", "%h:%p", "%h"};
 	int rc = 0;
@@ -244,23 +250,23 @@ static int find_policy(struct conf_maps *maps, const struct conf_relay *r, char 
 		}
 		snprintf(key, size, "%s", buf_str(&b));
 		buf_free(&b);
-		rc = conf_maps_get(maps, key, value, err);
+		rc = maps_get(maps, key, value, err);
 	}
 	for (const char *dot = strchr(r->host, '.'); dot && rc == 0; dot = strchr(dot + 1, '.')) {
 		snprintf(key, size, "%s", dot);
-		rc = conf_maps_get(maps, key, value, err);
+		rc = maps_get(maps, key, value, err);
 	}
 	return rc;
 }
 
-static int policy_of_map(struct conf *c, const struct conf_relay *r, struct policy *p, struct buf *notes, struct error *err)
+static int policy_of_map(struct conf *c, const struct relayhost *r, struct policy *p, struct buf *notes, struct error *err)
 {
-	struct conf_maps *maps = NULL;
+	struct maps *maps = NULL;
 	struct buf value;
 	char key[600];
 	int rc;
 
-	if (conf_maps_open(c, P_smtp_tls_policy_maps, &maps, err) < 0)
+	if (maps_open(conf_map_list(c, P_smtp_tls_policy_maps), &maps, err) < 0)
 		return -1;
 	if (!maps)
 		return 0;
@@ -269,7 +275,7 @@ static int policy_of_map(struct conf *c, const struct conf_relay *r, struct poli
 	if (rc > 0)
 		rc = parse_policy(buf_str(&value), p, key, notes, err);
 	buf_free(&value);
-	conf_maps_free(maps);
+	maps_free(maps);
 	return rc;
 }
 
@@ -288,12 +294,12 @@ static int put_words(const char *text, const char *seps, char *out, size_t size,
 	return 0;
 }
 
-static int fill_match(struct conf *c, const struct policy *p, struct conf_tls *out, struct error *err)
+static int fill_match(struct conf *c, const struct policy *p, struct delivery_session *out, struct error *err)
 {
-	bool verify = strcmp(out->level, "verify") == 0;
+	bool verify = out->tls_level == TLS_VERIFY;
 	const char *match = conf_str(c, verify ? P_smtp_tls_verify_cert_match : P_smtp_tls_secure_cert_match);
 
-	if (strcmp(out->level, "fingerprint") == 0)
+	if (out->tls_level == TLS_FINGERPRINT)
 		return put_words(p->match.len ? buf_str(&p->match) : conf_str(c, P_smtp_tls_fingerprint_cert_match), ", \t\r\n|",
 				 out->fingerprints, sizeof(out->fingerprints), err);
 	if (put_words(conf_str(c, P_smtp_tls_fingerprint_cert_match), ", \t\r\n|", out->fingerprints, sizeof(out->fingerprints), err) < 0)
@@ -301,9 +307,9 @@ static int fill_match(struct conf *c, const struct policy *p, struct conf_tls *o
 	return put_words(p->match.len ? buf_str(&p->match) : match, ", \t\r\n:|", out->match, sizeof(out->match), err);
 }
 
-static int fill_priority(struct conf *c, const struct policy *p, struct conf_tls *out, struct buf *notes, struct error *err)
+static int fill_priority(struct conf *c, const struct policy *p, struct delivery_session *out, struct buf *notes, struct error *err)
 {
-	bool mandatory = strcmp(out->level, "may") != 0 && strcmp(out->level, "none") != 0;
+	bool mandatory = tls_level_requires_tls(out->tls_level);
 	const char *protocols = conf_str(c, mandatory ? P_smtp_tls_mandatory_protocols : P_smtp_tls_protocols);
 	const char *grade = conf_str(c, mandatory ? P_smtp_tls_mandatory_ciphers : P_smtp_tls_ciphers);
 	struct buf exclude, priority;
@@ -316,7 +322,7 @@ static int fill_priority(struct conf *c, const struct policy *p, struct conf_tls
 	else
 		buf_addf(&exclude, "%s %s", conf_str(c, P_smtp_tls_exclude_ciphers),
 			 mandatory ? conf_str(c, P_smtp_tls_mandatory_exclude_ciphers) : "");
-	rc = conf_tls_priority(p->protocols.len ? buf_str(&p->protocols) : protocols, p->ciphers.len ? buf_str(&p->ciphers) : grade,
+	rc = tls_priority(p->protocols.len ? buf_str(&p->protocols) : protocols, p->ciphers.len ? buf_str(&p->ciphers) : grade,
 			       buf_str(&exclude), &priority, notes, err);
 	if (rc == 0)
 		snprintf(out->priority, sizeof(out->priority), "%s", buf_str(&priority));
@@ -335,7 +341,7 @@ static const char *const bundles[] = {
 	"/usr/share/ssl/certs/ca-bundle.crt", "/usr/local/etc/openssl/cert.pem", "/usr/local/share/certs/ca-root-nss.crt",
 };
 
-bool conf_tls_foreign_bundle(const char *path)
+bool tls_foreign_bundle(const char *path)
 {
 	if (access(path, F_OK) == 0)
 		return false;
@@ -345,43 +351,41 @@ bool conf_tls_foreign_bundle(const char *path)
 	return false;
 }
 
-static void fill_trust(struct conf *c, struct conf_tls *out, struct buf *notes)
+static void fill_trust(struct conf *c, struct delivery_session *out, struct buf *notes)
 {
 	const char *file = conf_str(c, P_smtp_tls_CAfile);
 
 	snprintf(out->capath, sizeof(out->capath), "%s", conf_str(c, P_smtp_tls_CApath));
 	snprintf(out->cafile, sizeof(out->cafile), "%s", file);
-	if (!*file || !conf_tls_foreign_bundle(file))
+	if (!*file || !tls_foreign_bundle(file))
 		return;
 	out->cafile[0] = '\0';
 	buf_addf(notes, "TLS: smtp_tls_CAfile = %s does not exist here; this system's own CA certificates are used\n", file);
 }
 
-int conf_tls(struct conf *c, const struct conf_relay *r, struct conf_tls *out, struct buf *notes, struct error *err)
+int tls_policy(struct conf *c, const struct relayhost *r, struct delivery_session *out, struct buf *notes, struct error *err)
 {
-	struct policy p = {.level = ""};
+	struct policy p = {.level = level_of_main(c)};
 	int rc;
 
-	memset(out, 0, sizeof(*out));
 	buf_init(&p.match, 2048);
 	buf_init(&p.protocols, 1024);
 	buf_init(&p.ciphers, 64);
 	buf_init(&p.exclude, 2048);
-	level_of_main(c, p.level);
 	rc = policy_of_map(c, r, &p, notes, err);
 	if (rc == 0) {
-		if (r->implicit_tls && (strcmp(p.level, "none") == 0 || strcmp(p.level, "may") == 0))
-			snprintf(p.level, sizeof(p.level), "encrypt"); /* there is no other way to speak on such a port */
-		memcpy(out->level, p.level, sizeof(out->level));
-		snprintf(out->digest, sizeof(out->digest), "%s", conf_str(c, P_smtp_tls_fingerprint_digest));
+		/* On a port that speaks TLS from the first byte there is no other way. */
+		out->tls_level = r->implicit_tls && !tls_level_requires_tls(p.level) ? TLS_ENCRYPT : p.level;
+		snprintf(out->fingerprint_digest, sizeof(out->fingerprint_digest), "%s", conf_str(c, P_smtp_tls_fingerprint_digest));
+		out->append_default_ca = conf_bool(c, P_tls_append_default_CA);
+		out->tls_loglevel = (int)conf_int(c, P_smtp_tls_loglevel);
 		fill_trust(c, out, notes);
 		rc = fill_match(c, &p, out, err);
 		if (rc == 0)
 			rc = fill_priority(c, &p, out, notes, err);
 	}
-	if (rc == 0 && strcmp(out->level, "fingerprint") == 0 && !*out->fingerprints)
-		rc = error_set(err, REASON_TLS_CONFIG,
-			       "smtp_tls_security_level = fingerprint, but smtp_tls_fingerprint_cert_match is empty");
+	if (rc == 0 && out->tls_level == TLS_FINGERPRINT && !*out->fingerprints)
+		rc = error_set(err, REASON_TLS_CONFIG, "smtp_tls_security_level = fingerprint, but smtp_tls_fingerprint_cert_match is empty");
 	buf_free(&p.match);
 	buf_free(&p.protocols);
 	buf_free(&p.ciphers);

@@ -32,5 +32,5 @@ outpostd_SOURCES = \
 	src/outpostd/host/reload.c \
 	src/outpostd/host/service_manager.c \
 	src/outpostd/host/user_lookup.c
-outpostd_LDADD = libnexthop.a librules.a libqueue.a libconf.a libmail.a libdelivery.a libcontrol.a libsubmission.a libbase.a \
-	$(SQLITE_LIBS) $(IDN2_LIBS) $(SECCOMP_LIBS)
+outpostd_LDADD = librules.a $(CREDENTIAL_LIBS) libqueue.a libmail.a libdelivery.a libcontrol.a libsubmission.a libbase.a \
+	$(SQLITE_LIBS) $(NETTLE_LIBS) $(IDN2_LIBS) $(SECCOMP_LIBS)

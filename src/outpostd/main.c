@@ -194,6 +194,9 @@ static int start(struct outpostd *d, struct error *err)
 		return error_set(err, REASON_CONFIG, "the name of the configuration directory is too long");
 	if (trust_become(path, err) < 0 || conf_load(d->conf_dir, &d->conf, err) < 0)
 		return -1;
+	d->credentials = credentials_new(d->conf);
+	if (!d->credentials)
+		return error_set(err, REASON_SYSTEM, "out of memory");
 	n = snprintf(d->queue_dir, sizeof(d->queue_dir), "%s", conf_str(d->conf, P_queue_directory));
 	if (n >= (int)sizeof(d->queue_dir))
 		return error_set(err, REASON_CONFIG, "queue_directory is too long");
@@ -202,7 +205,7 @@ static int start(struct outpostd *d, struct error *err)
 	make_own_queue(d);
 	make_run_directory(d);
 	listener_bind(d);
-	if (proc_become_owner(d->queue_dir, NULL, err) < 0 || conf_obey(d->conf, err) < 0)
+	if (proc_become_owner(d->queue_dir, NULL, err) < 0 || conf_check_writer(d->conf, err) < 0)
 		return -1;
 	if (conf_writer(d->conf) != 0)
 		reload_log(d); /* his log, so not with more rights than he has */
@@ -320,6 +323,7 @@ static void free_all(struct outpostd *d)
 	free(d->accepted);
 	free(d->told);
 	rules_close(&d->rules);
+	credentials_free(d->credentials);
 	conf_free(d->conf);
 	loop_free(&d->loop);
 }

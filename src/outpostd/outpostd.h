@@ -32,6 +32,7 @@
 #include "base/limits.h"
 #include "base/spill.h"
 #include "conf/conf.h"
+#include "credentials/credentials.h"
 #include "delivery/delivery.h"
 #include "mail/dsn.h"
 #include "queue/queue.h"
@@ -241,8 +242,8 @@ void incoming_close(struct outpostd *d);
 /* ---- route.c, relay.c, pause.c, budget.c */
 struct relay {
 	struct relay *next;
-	struct conf_relay at;
-	char sender[LIMIT_ADDRESS + 1];	/* sender-dependent authentication: whose credential, by conf_credential_owner; "" otherwise */
+	struct relayhost at;
+	char sender[LIMIT_ADDRESS + 1];	/* sender-dependent authentication: whose credential, by credentials_owner; "" otherwise */
 	struct queue_relay state;
 	unsigned agents;
 	unsigned fruitless;		/* connections that ended in a row without fruit (struct agent) */
@@ -272,7 +273,7 @@ int64_t budget_spend(struct budget *b, int64_t limit, int64_t length_ms);
 void pause_add(struct queue_relay *s, int64_t since, int64_t until);
 void pause_shift(struct queue_relay *s, int64_t before, int64_t by_us);		/* those that began before */
 int64_t pause_sum(const struct queue_relay *s, int64_t since, int64_t now);	/* us, of those that are over */
-struct relay *relay_get(struct outpostd *d, const struct conf_relay *at, const char *sender, struct error *err);
+struct relay *relay_get(struct outpostd *d, const struct relayhost *at, const char *sender, struct error *err);
 int relay_routes(struct outpostd *d, struct error *err);		/* reads relayhost; keeps known states */
 /* Those that another life of ours knew, so that what they kept does not count towards lifetimes. */
 void relay_recall(struct outpostd *d);
@@ -309,7 +310,6 @@ int relay_store(struct outpostd *d, struct error *err);			/* inside the transact
 void relay_stored(struct outpostd *d);
 bool relay_idle(const struct relay *r);	/* all there is to know of it stands in the queue */
 void relay_free_all(struct outpostd *d);
-void relay_forget_logins(struct outpostd *d);
 const char *relay_reason(struct outpostd *d, int *code, char dsn[12]);	/* why nothing moves, or NULL */
 int64_t relay_paused_us(struct outpostd *d, int64_t since, int64_t now);	/* does not count towards lifetimes */
 
@@ -398,13 +398,13 @@ struct agent {
 	deadline reuse_until;
 	deadline since, idle;
 	char digest[72];		/* of the credential it was given */
-	struct conf_question *question;	/* a program or endpoint is being asked for the credential */
+	struct credential_question *question;	/* a program or endpoint is being asked for the credential */
 	struct watch asking;
 	char kind;			/* of credential: 'P', 'T'; 0: none yet */
 	char where[400];		/* "host[ip]:port" */
 	struct delivery_ready ready;
 };
-struct agent *agent_start(struct outpostd *d, struct relay *r, const char *sender, struct error *err);
+struct agent *agent_start(struct outpostd *d, struct relay *r, struct error *err);
 bool agent_has_room(const struct agent *a);
 int agent_give(struct agent *a, struct claim *c);	/* the caller flushes */
 void agent_flush(struct agent *a);
@@ -568,7 +568,7 @@ struct outpostd {
 	struct schedule schedule;
 	struct relay *relays;
 	size_t nrelays;
-	struct conf_maps *logins;	/* whose credentials there are, see conf_credential_owner */
+	struct credentials *credentials;	/* of conf */
 	struct relay *route[RELAYS_MAX];
 	size_t nroute;
 	struct error route_error;	/* REASON_NONE: fine */

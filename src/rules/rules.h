@@ -22,7 +22,7 @@ enum rules_map {
 
 struct rules {
 	struct rewrite_rules r;		/* its strings are conf's: valid as long as that */
-	struct conf_maps *maps[RULES_MAPS];	/* NULL: not set */
+	struct maps *maps[RULES_MAPS];	/* NULL: not set */
 };
 
 /* All maps. On failure *r is closed already. */

@@ -55,16 +55,9 @@ static bool is_system(const char *dir)
 
 static int set_door(struct place *p, struct error *err)
 {
-	const char *named = conf_str(p->conf, P_door_socket);
-	int n;
-
-	if (*named)
-		n = snprintf(p->door, sizeof(p->door), "%s", named);
-	else if (p->own)
-		n = snprintf(p->door, sizeof(p->door), "%s/door", conf_str(p->conf, P_queue_directory));
-	else
-		n = snprintf(p->door, sizeof(p->door), "%s/door", RUNDIR);
-	return n < (int)sizeof(p->door) ? 0 : error_set(err, REASON_CONFIG, "door_socket is too long");
+	if (snprintf(p->door, sizeof(p->door), "%s", conf_str(p->conf, P_door_socket)) < (int)sizeof(p->door))
+		return 0;
+	return error_set(err, REASON_CONFIG, "door_socket is too long");
 }
 
 int place_find(struct place *p, const char *config, struct error *err)

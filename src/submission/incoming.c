@@ -1,11 +1,16 @@
 #include "config.h"
 #include "submission/incoming.h"
 
+#include <dirent.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/io.h"
 #include "base/limits.h"
+#include "base/person.h"
 #include "base/text.h"
 
 /* In the order of strcmp, so that names sort as the times in them. */
@@ -13,26 +18,11 @@ static const char alphabet[] = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ";
 
 enum { TIME_DIGITS = 11 };	/* 55 bits */
 
-static void put_number(struct buf *out, uint64_t v, int bytes)
-{
-	for (int shift = 8 * (bytes - 1); shift >= 0; shift -= 8)
-		buf_addc(out, (char)(v >> shift));
-}
-
-static uint64_t get_number(const char *p, int bytes)
-{
-	uint64_t v = 0;
-
-	for (int i = 0; i < bytes; i++)
-		v = v << 8 | (unsigned char)p[i];
-	return v;
-}
-
 int incoming_put_head(struct buf *out, const struct incoming *in)
 {
 	buf_adds(out, INCOMING_MAGIC);
-	put_number(out, in->uid, 4);
-	put_number(out, (uint64_t)in->arrival, 8);
+	buf_add_be(out, in->uid, 4);
+	buf_add_be(out, (uint64_t)in->arrival, 8);
 	return buf_ok(out) ? 0 : -1;
 }
 
@@ -40,8 +30,8 @@ int incoming_get_head(const char *p, struct incoming *in)
 {
 	if (memcmp(p, INCOMING_MAGIC, sizeof(INCOMING_MAGIC) - 1) != 0)
 		return -1;
-	in->uid = (uint32_t)get_number(p + 8, 4);
-	in->arrival = (int64_t)get_number(p + 12, 8);
+	in->uid = (uint32_t)number_be(p + 8, 4);
+	in->arrival = (int64_t)number_be(p + 12, 8);
 	return 0;
 }
 
@@ -120,5 +110,43 @@ int incoming_read(int fd, uint64_t size_limit, submission_sink sink, void *arg, 
 		return -1;
 	}
 	*d = mine;
+	return 0;
+}
+
+/* False: it is gone, or not one of a person's. */
+static bool is_of(int dir, const char *name, struct persons *known, uid_t person, struct stat *st)
+{
+	char head[INCOMING_HEAD];
+	struct incoming in;
+	int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	bool is = fd >= 0 && fstat(fd, st) == 0 && io_read_full(fd, head, sizeof(head)) == (ssize_t)sizeof(head) &&
+		  incoming_get_head(head, &in) == 0 && person_known(known, in.uid) == person;
+
+	if (fd >= 0)
+		close(fd);
+	return is;
+}
+
+int incoming_held(int dir, uid_t person, struct room_held *held, struct error *err)
+{
+	int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *list = fd < 0 ? NULL : fdopendir(fd);
+	struct persons known = {0};
+	struct dirent *e;
+	struct stat st;
+
+	*held = (struct room_held){0};
+	if (!list) {
+		error_sys(err, REASON_TEMPORARY, "cannot read " INCOMING_DIR);
+		if (fd >= 0)
+			close(fd);
+		return -1;
+	}
+	while ((e = readdir(list)) != NULL)
+		if (incoming_is_name(e->d_name) && is_of(dir, e->d_name, &known, person, &st)) {
+			held->bytes += (uint64_t)st.st_size;
+			held->files++;
+		}
+	closedir(list);
 	return 0;
 }

@@ -18,6 +18,7 @@
 
 #include "base/buf.h"
 #include "base/error.h"
+#include "base/room.h"
 #include "submission/submission.h"
 
 #define INCOMING_DIR "incoming"
@@ -41,6 +42,9 @@ bool incoming_is_name(const char *name);
 /* Whether it is one that is being written, where the file system has no files without a name; or was when its writer
  * was killed. */
 bool incoming_is_unfinished(const char *name);
+
+/* What a person (base/person.h) has in the directory of such files. -1: it cannot be read. */
+int incoming_held(int dir, uid_t person, struct room_held *held, struct error *err);
 
 /* Reads a finished file to its end: head, then the submission through the one strict decoder into sink.
  * On success *d is the COMPLETE decoder (the caller frees it). -1: EX_DATAERR and the like when what is in the file can

@@ -2,11 +2,17 @@
 #include "token/token.h"
 #include "base/deadline.h"
 #include "base/limits.h"
+#include "base/log.h"
 
 #include <stdio.h>
 #include <string.h>
 
 enum { MARGIN_S = 300, LIFETIME_S = 3600, NEW_S = 30 };
+
+int64_t now_s(void)
+{
+	return clock_wall_us() / 1000000;
+}
 
 /* RFC 6749 5.2: what the endpoint calls it, what we end with, what it means for a person. */
 static const struct {
@@ -130,7 +136,7 @@ static int fetch(struct token_store *s, const struct oauth2 *o, int seconds, str
 	if (rc == 0)
 		rc = grant_take(s, o, &a, name, sizeof(name), err);
 	if (rc == 0 && store_save(s, &unsaved) < 0)
-		fprintf(stderr, "outpost-token: %s\n", unsaved.text); /* the token is good all the same */
+		log_line(LOG_WARN, "credential", 0, "%s", unsaved.text); /* the token is good all the same */
 	buf_wipe(&form);
 	buf_wipe(&a.body);
 	return rc;

@@ -1,7 +1,6 @@
 /*
- * token.h: outpost-token: OAuth2 access tokens for the relay's login (RFC 6749, RFC 8628). The only program that links
- * libcurl. It runs as the queue's owner, for one question, and says nothing but the answer on its standard output:
- * "user=", "token=" and "expires=" lines (sasl_passwd(5)); what went wrong is one line on standard error.
+ * token.h: OAuth2 access tokens for the relay's login (RFC 6749, RFC 8628). outpost-token, the only program that links libcurl,
+ * runs as the queue's owner, for one question.
  */
 #ifndef TOKEN_TOKEN_H
 #define TOKEN_TOKEN_H

@@ -218,7 +218,8 @@ class Disk(DropCase):
         done = subprocess.run(["unshare", "-m", "sh", "-c", script], input=data or submission(), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         if b"unshare:" in done.stderr or b"mount:" in done.stderr:
             self.skipTest(done.stderr.decode())
-        self.assertEqual(done.stderr.count(b".msg"), done.returncode == 0, done)
+        if before == "true":
+            self.assertEqual(done.stderr.count(b".msg"), done.returncode == 0, done)
         return done
 
     def big(self, size):
@@ -240,9 +241,19 @@ class Disk(DropCase):
             with self.subTest(size=size):
                 self.assertEqual(self.on_small_disk("size=64m", "true", data=self.big(size << 20)).returncode, code)
 
+    def test_something_is_left_for_others(self):
+        """However much one user submits, one who has nothing in the queue finds room: by bytes, and by inodes."""
+        as_user = "setpriv --reuid %d --regid %d --clear-groups " + self.built
+        for options, size in (("size=64m", 9 << 20), ("size=64m", 600 << 10), ("size=64m,nr_inodes=400", 1000)):
+            with open(self.tmp + "/big", "wb") as f:
+                f.write(self.big(size))
+            fill = "while %s <%s/big; do :; done; [ $(ls incoming | wc -l) -gt 1 ]" % (as_user % (CALLER, CALLER), self.tmp)
+            done = self.on_small_disk(options, fill, OTHER)
+            self.assertEqual(done.returncode, 0, (options, size, done))
+
     def test_inodes(self):
         some = "for i in $(seq %d); do : >$i; done"
-        for uid, files, code in ((CALLER, 385, 75), (0, 385, 0), (CALLER, 300, 0)):
+        for uid, files, code in ((CALLER, 385, 75), (0, 385, 0), (CALLER, 290, 0)):
             done = self.on_small_disk("size=64m,nr_inodes=400", some % files, uid)
             self.assertEqual(done.returncode, code, done)
         self.assertIn(b"inodes", self.on_small_disk("size=64m,nr_inodes=400", some % 385).stdout)

@@ -14,19 +14,6 @@
 
 static char piece[LIMIT_CHUNK];
 
-static uint64_t count_lines(const char *p, size_t n)
-{
-	const char *end = p + n;
-	uint64_t lines = 0;
-
-	while ((p = memchr(p, '\n', (size_t)(end - p))) != NULL) {
-		lines++;
-		if (++p == end)
-			break;
-	}
-	return lines;
-}
-
 static void put_body(struct agent *a, uint64_t seq, const char *p, size_t n)
 {
 	while (n) {
@@ -80,7 +67,7 @@ static int make_header(struct outpostd *d, struct claim *c, const char *first, s
 	buf_init(&stored, LIMIT_HEADER + 1);
 	buf_init(&c->header, LIMIT_HEADER * 2);
 	rc = stored_header(d, &c->m, first, have, &stored, err);
-	*old_lines = count_lines(buf_str(&stored), stored.len);
+	*old_lines = span_lines((struct span){buf_str(&stored), stored.len});
 	if (rc == 0)
 		rc = rewrite_header(&d->rules.r, c->m.id, buf_str(&stored), stored.len, &c->header, err);
 	if (rc == 0 && text_8bit(buf_str(&c->header), c->header.len))
@@ -139,9 +126,10 @@ int letter_begin(struct agent *a, struct claim *c, struct error *err)
 		return -1;
 	c->size = c->m.size - c->m.header_size + c->header.len;
 	if ((uint64_t)have == c->m.size)
-		lines = count_lines(piece, (size_t)have) - old_lines + count_lines(buf_str(&c->header), c->header.len);
+		lines = span_lines((struct span){piece, (size_t)have}) - old_lines +
+			span_lines((struct span){buf_str(&c->header), c->header.len});
 	else if (c->m.lines)
-		lines = c->m.lines - old_lines + count_lines(buf_str(&c->header), c->header.len);
+		lines = c->m.lines - old_lines + span_lines((struct span){buf_str(&c->header), c->header.len});
 	if (put_start(a, c, lines, err) < 0) {
 		buf_cut(&a->out, undo);
 		return -1;

@@ -279,12 +279,12 @@ static bool one_starts(const struct outpostd *d, const struct relay *r)
 	return false;
 }
 
-static void start(struct outpostd *d, struct relay *r, const char *sender)
+static void start(struct outpostd *d, struct relay *r)
 {
 	struct delivery_down down = {0};
 	struct error err = {0};
 
-	if (agent_start(d, r, sender, &err))
+	if (agent_start(d, r, &err))
 		return;
 	delivery_say_down(&down, error_exit(&err) == EX_CONFIG ? DOWN_CONFIG : DOWN_LOCAL, error_exit(&err), "4.3.5", "%s", err.text);
 	relay_went_down(d, r, &down);
@@ -302,14 +302,14 @@ static void send_idle_home(struct outpostd *d, const struct relay *r)
 
 /* A first agent at once; another only after those that are there were full for a while. One probe at a time
  * where the relay is in doubt. */
-static void maybe_start(struct outpostd *d, struct relay *r, const char *sender)
+static void maybe_start(struct outpostd *d, struct relay *r)
 {
 	if (one_starts(d, r) || !relay_may_try(d, r))
 		return;
 	if (r->agents && (r->agents >= relay_limit(d, r) || !deadline_over(r->full_since)))
 		return;
 	if (relay_has_place(d, r))
-		start(d, r, sender);
+		start(d, r);
 	else
 		send_idle_home(d, r);
 }
@@ -355,7 +355,7 @@ static enum placed place(struct outpostd *d, struct queue_message *m)
 	if (!r)
 		return LATER;
 	if (!a) {
-		maybe_start(d, r, m->sender);
+		maybe_start(d, r);
 		note_pace(d, r);
 	}
 	if (!c)

@@ -78,6 +78,7 @@ static void refuse(struct outpostd *d, const struct error *err)
 
 void reload_now(struct outpostd *d)
 {
+	struct credentials *credentials;
 	struct error err = {0};
 	struct conf *fresh;
 	struct rules rules;
@@ -88,15 +89,24 @@ void reload_now(struct outpostd *d)
 		refuse(d, &err);
 		return;
 	}
-	if (conf_obey(fresh, &err) < 0 || rules_open(fresh, &rules, &err) < 0) {
+	if (conf_check_writer(fresh, &err) < 0 || rules_open(fresh, &rules, &err) < 0) {
+		conf_free(fresh);
+		refuse(d, &err);
+		return;
+	}
+	credentials = credentials_new(fresh);
+	if (!credentials) {
+		error_set(&err, REASON_SYSTEM, "out of memory");
+		rules_close(&rules);
 		conf_free(fresh);
 		refuse(d, &err);
 		return;
 	}
 	rules_close(&d->rules);
-	relay_forget_logins(d);
+	credentials_free(d->credentials);
 	conf_free(d->conf);
 	d->conf = fresh;
+	d->credentials = credentials;
 	d->rules = rules;
 	d->conf_error.reason = REASON_NONE;
 	d->conf_error.text[0] = '\0';

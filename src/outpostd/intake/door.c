@@ -514,26 +514,12 @@ static int listen_at(struct outpostd *d, struct watch *w, int fd, void (*ready)(
 	return error_set(err, REASON_SYSTEM, "no memory");
 }
 
-static const char *door_path(struct outpostd *d, char *buf, size_t size)
-{
-	const char *said = conf_str(d->conf, P_door_socket);
-	int n;
-
-	if (*said)
-		n = snprintf(buf, size, "%s", said);
-	else if (strcmp(d->conf_dir, SYSCONFDIR) == 0)
-		n = snprintf(buf, size, "%s/door", RUNDIR);
-	else
-		n = snprintf(buf, size, "%s/door", d->queue_dir);
-	return n > 0 && (size_t)n < size ? buf : NULL;
-}
-
 static int open_door(struct outpostd *d, struct error *err)
 {
 	struct door *door = &d->door;
 	int fd = notify_listen_fd("door");
 
-	if (!door_path(d, door->path, sizeof(door->path)))
+	if (snprintf(door->path, sizeof(door->path), "%s", conf_str(d->conf, P_door_socket)) >= (int)sizeof(door->path))
 		return error_set(err, REASON_CONFIG, "the path of the door is too long");
 	d->socket_activated = fd >= 0;
 	if (fd < 0) {

@@ -9,7 +9,7 @@
 #include "base/text.h"
 
 /* A key too long for the table is cut: such relays share what is stored of them, nothing else. */
-static void relay_key(const struct conf_relay *at, const char *sender, char *key, size_t size)
+static void relay_key(const struct relayhost *at, const char *sender, char *key, size_t size)
 {
 	char whole[sizeof(at->written) + LIMIT_ADDRESS + 2];
 
@@ -28,7 +28,7 @@ static void mend_times(const struct outpostd *d, struct queue_relay *s)
 	s->down_until = 1;
 }
 
-struct relay *relay_get(struct outpostd *d, const struct conf_relay *at, const char *sender, struct error *err)
+struct relay *relay_get(struct outpostd *d, const struct relayhost *at, const char *sender, struct error *err)
 {
 	char key[sizeof(((struct relay *)0)->state.nexthop)];
 	struct relay *r;
@@ -100,17 +100,10 @@ void relay_free_all(struct outpostd *d)
 		free(r);
 	}
 	d->nroute = d->nrelays = 0;
-	relay_forget_logins(d);
-}
-
-void relay_forget_logins(struct outpostd *d)
-{
-	conf_maps_free(d->logins);
-	d->logins = NULL;
 }
 
 /* owner: whose credential. */
-static int add_all(struct outpostd *d, const struct conf_relay *at, int n, const char *owner, struct relay **list,
+static int add_all(struct outpostd *d, const struct relayhost *at, int n, const char *owner, struct relay **list,
 		   size_t max, struct error *err)
 {
 	int i;
@@ -125,8 +118,8 @@ static int add_all(struct outpostd *d, const struct conf_relay *at, int n, const
 
 int relay_routes(struct outpostd *d, struct error *err)
 {
-	struct conf_relay at[RELAYS_MAX];
-	int n = conf_route(d->conf, at, RELAYS_MAX, err);
+	struct relayhost at[RELAYS_MAX];
+	int n = relayhost_route(d->conf, at, RELAYS_MAX, err);
 
 	d->nroute = 0;
 	d->route_error.reason = REASON_NONE;
@@ -144,10 +137,10 @@ int relay_routes(struct outpostd *d, struct error *err)
 static int recall(void *arg, const struct queue_relay *s)
 {
 	struct outpostd *d = arg;
-	struct conf_relay at;
+	struct relayhost at;
 	struct error ignored;
 
-	if (!strchr(s->nexthop, ' ') && (s->down_since || s->npauses) && conf_parse_relay(d->conf, s->nexthop, &at, &ignored) == 0)
+	if (!strchr(s->nexthop, ' ') && (s->down_since || s->npauses) && relayhost_parse(d->conf, s->nexthop, &at, &ignored) == 0)
 		relay_get(d, &at, "", &ignored);
 	return 0;
 }
@@ -173,9 +166,9 @@ void relay_leave_behind(struct outpostd *d)
 }
 
 /* sender_dependent_relayhost_maps: the whole address, then @domain. */
-static int sender_relay(struct outpostd *d, const char *sender, struct conf_relay *at, struct error *err)
+static int sender_relay(struct outpostd *d, const char *sender, struct relayhost *at, struct error *err)
 {
-	struct conf_maps *m = d->rules.maps[MAP_SENDER_RELAYS];
+	struct maps *m = d->rules.maps[MAP_SENDER_RELAYS];
 	const char *domain = strrchr(sender, '@');
 	struct buf value;
 	int rc;
@@ -183,31 +176,31 @@ static int sender_relay(struct outpostd *d, const char *sender, struct conf_rela
 	if (!m || !*sender)
 		return 0;
 	buf_init(&value, 4096);
-	rc = conf_maps_get(m, sender, &value, err);
+	rc = maps_get(m, sender, &value, err);
 	if (rc == 0 && domain)
-		rc = conf_maps_get(m, domain, &value, err);
+		rc = maps_get(m, domain, &value, err);
 	if (rc == 1 && span_is(span_trim(span_of(buf_str(&value))), "DUNNO"))
 		rc = 0;
 	if (rc == 1)
-		rc = conf_parse_relay(d->conf, buf_str(&value), at, err) < 0 ? -1 : 1;
+		rc = relayhost_parse(d->conf, buf_str(&value), at, err) < 0 ? -1 : 1;
 	buf_free(&value);
 	return rc;
 }
 
 int relay_route(struct outpostd *d, const char *sender, struct relay **list, size_t max, struct error *err)
 {
-	struct conf_relay at[RELAYS_MAX];
+	struct relayhost at[RELAYS_MAX];
 	char owner[LIMIT_ADDRESS + 1];
 	int n = sender_relay(d, sender, &at[0], err);
 
 	if (d->nrelays > RELAYS_KEPT)
 		free_idle(d);
-	conf_credential_owner(d->conf, sender, &d->logins, owner, sizeof(owner));
+	credentials_owner(d->credentials, sender, owner, sizeof(owner));
 	if (n == 0 && !*owner) {
 		memcpy(list, d->route, d->nroute * sizeof(*list));
 		return (int)d->nroute;
 	}
 	if (n == 0)
-		n = conf_relays(d->conf, at, RELAYS_MAX, err);
+		n = relayhost_list(d->conf, at, RELAYS_MAX, err);
 	return n <= 0 ? n : add_all(d, at, n, owner, list, max, err);
 }

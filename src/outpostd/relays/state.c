@@ -198,7 +198,7 @@ static bool renew_credential(struct outpostd *d, struct agent *a, const struct d
 {
 	struct relay *r = a->relay;
 
-	if (why->kind != DOWN_AUTH || !a->kind || r->renewed || !conf_credential_refused(d->conf, a->kind))
+	if (why->kind != DOWN_AUTH || !a->kind || r->renewed || !credentials_refused(d->credentials, a->kind))
 		return false;
 	r->renewed = true;
 	log_line(LOG_INFORMATION, "smtp", a->pid, "%s: %s; asking for a new credential", r->at.written, why->text);
@@ -360,17 +360,17 @@ void relay_force(struct outpostd *d, bool refused)
 /* The password map has changed, or main.cf: what was refused may be accepted now. */
 void relay_changed(struct outpostd *d, bool conf)
 {
-	struct conf_credential cr;
+	struct credential cr;
 	struct error err = {0};
 
 	for (struct relay *r = d->relays; r; r = r->next) {
 		bool lift = is_down(r) && reason_needs_admin(r->state.reason) && conf;
 
 		/* A program or a provider is not asked just to compare: it would be knocked at with every submission. */
-		if (is_down(r) && !lift && reason_class(r->state.reason) == CLASS_LOGIN && !conf_credential_takes_time(d->conf) &&
-		    conf_credential(d->conf, &r->at, r->sender, &cr, &err) == 1) {
+		if (is_down(r) && !lift && reason_class(r->state.reason) == CLASS_LOGIN &&
+		    credentials_find(d->credentials, &r->at, r->sender, &cr, &err) == 1) {
 			lift = strcmp(cr.digest, r->state.auth_digest) != 0;
-			conf_credential_wipe(&cr);
+			credential_wipe(&cr);
 		}
 		if (lift) {
 			r->state.down_until = 1; /* down still, but it may be tried at once */
