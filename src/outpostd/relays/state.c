@@ -99,7 +99,7 @@ static int64_t pause_s(struct outpostd *d, const struct relay *r, const struct d
 		if (min > max)
 			min = max;
 	} else if (why->kind == DOWN_AUTH && why->code != EX_TEMPFAIL) {
-		/* Not that nothing could be asked for the credential: providers lock accounts after repeated failures. */
+		/* Not for a credential that nothing could be asked for: providers lock accounts after failures. */
 		min = max;
 		max = min > AUTH_BACKOFF_MAX_S ? min : AUTH_BACKOFF_MAX_S;
 	}
