@@ -1,6 +1,7 @@
 /*
- * Reading main.cf, as postconf(5) lays it down: a line that begins with a blank continues the one before; lines that are
- * empty or whose first visible byte is '#' are nothing, also between continuations; the last of several settings wins.
+ * Reading main.cf, as postconf(5) lays it down: a line that begins with a blank continues the one before; lines that
+ * are empty or whose first visible byte is '#' are nothing, also between continuations; the last of several settings
+ * wins.
  */
 #include "config.h"
 #include "conf/internal.h"
@@ -244,7 +245,8 @@ static int take_line(void *arg, struct span text, unsigned line, struct error *e
 		if (strcmp(c->entries[i].name, now->name) == 0)
 			before = &c->entries[i];
 	if (before)
-		conf_note(c, "%s:%u: %s is set again; line %u has no effect", c->path, line, before->name, before->line);
+		conf_note(c, "%s:%u: %s is set again; line %u has no effect", c->path, line, before->name,
+			  before->line);
 	return 0;
 }
 
@@ -266,8 +268,8 @@ static void look_at_indented(void *arg, struct span text, unsigned line, bool co
 	memcpy(name, word.p, word.n);
 	name[word.n] = '\0';
 	if (conf_find(name) >= 0 || conf_postfix_knows(name))
-		conf_note(c, "%s:%u: begins with a blank and so continues the line above; to set %s remove the blank", c->path,
-			  line, name);
+		conf_note(c, "%s:%u: begins with a blank and so continues the line above; to set %s remove the blank",
+			  c->path, line, name);
 }
 
 static int parse(struct conf *c, struct span text, struct error *err)
@@ -340,11 +342,13 @@ static int check_rights(struct conf *c, const struct stat *file, struct error *e
 				 c->dir, c->dir);
 	if (!owner_is_fine(c, file->st_uid))
 		return error_set(err, REASON_CONFIG,
-				 "%s belongs to user %u, who is neither root nor the owner of the queue; type: chown root %s",
+				 "%s belongs to user %u, who is neither root nor the owner of the queue; type: chown "
+				 "root %s",
 				 c->path, (unsigned)file->st_uid, c->path);
 	if (!owner_is_fine(c, dir.st_uid))
 		return error_set(err, REASON_CONFIG,
-				 "%s belongs to user %u, who is neither root nor the owner of the queue; type: chown root %s",
+				 "%s belongs to user %u, who is neither root nor the owner of the queue; type: chown "
+				 "root %s",
 				 c->dir, (unsigned)dir.st_uid, c->dir);
 	c->writer = file->st_uid ? file->st_uid : dir.st_uid;
 	return 0;
@@ -359,8 +363,8 @@ int conf_check_writer(const struct conf *c, struct error *err)
 {
 	if (c->writer == 0 || c->writer == geteuid())
 		return 0;
-	return error_set(err, REASON_CONFIG, "%s belongs to user %u and is not for user %u", c->path, (unsigned)c->writer,
-			 (unsigned)geteuid());
+	return error_set(err, REASON_CONFIG, "%s belongs to user %u and is not for user %u", c->path,
+			 (unsigned)c->writer, (unsigned)geteuid());
 }
 
 static int load_into(struct conf *c, struct error *err)
@@ -480,8 +484,8 @@ int conf_set(struct conf *c, const char *name, const char *value, struct error *
 	if (p < 0 && !conf_postfix_knows(name)) {
 		const char *nearest = conf_nearest(name);
 
-		return error_set(err, REASON_USAGE, "there is no parameter %s%s%s%s", name, nearest ? " (did you mean " : "",
-				 nearest ? nearest : "", nearest ? "?)" : "");
+		return error_set(err, REASON_USAGE, "there is no parameter %s%s%s%s", name,
+				 nearest ? " (did you mean " : "", nearest ? nearest : "", nearest ? "?)" : "");
 	}
 	if (forget_values(c) < 0)
 		return error_set(err, REASON_SYSTEM, "out of memory");

@@ -45,7 +45,8 @@ static int take_protocol(struct span word, struct protocols *p, struct error *er
 	int v = version_of((struct span){word.p + skip, word.n - skip});
 
 	if (v < 0)
-		return error_set(err, REASON_TLS_CONFIG, "there is no protocol %.*s; known are SSLv3 TLSv1 TLSv1.1 TLSv1.2 TLSv1.3",
+		return error_set(err, REASON_TLS_CONFIG,
+				 "there is no protocol %.*s; known are SSLv3 TLSv1 TLSv1.1 TLSv1.2 TLSv1.3",
 				 (int)(word.n > 40 ? 40 : word.n), word.p);
 	if (at_least)
 		p->least = v;
@@ -69,7 +70,8 @@ static int add_protocols(const char *text, struct buf *out, struct error *err)
 			return -1;
 	buf_adds(out, "NORMAL:-VERS-ALL");
 	for (int v = NVERSIONS - 1; v >= 0; v--) {
-		bool wanted = v >= p.least && v <= p.greatest && !(p.excluded & 1u << v) && (!p.named || (p.named & 1u << v));
+		bool wanted =
+			v >= p.least && v <= p.greatest && !(p.excluded & 1u << v) && (!p.named || (p.named & 1u << v));
 
 		if (!wanted || !versions[v].gnutls)
 			continue;
@@ -90,21 +92,30 @@ static const struct {
 } exclusions[] = {
 	{"aNULL", "-ANON-DH:-ANON-ECDH"}, {"ADH", "-ANON-DH"}, {"AECDH", "-ANON-ECDH"}, {"eNULL", ""}, {"NULL", ""},
 	{"EXPORT", ""}, {"EXP", ""}, {"EXPORT40", ""}, {"EXPORT56", ""}, {"LOW", ""}, {"SSLv2", ""}, {"DES", ""},
-	{"DES-CBC-SHA", ""}, {"IDEA", ""}, {"SEED", ""}, {"RC2", ""}, {"ARIA", ""}, {"PSK", ""}, {"kPSK", ""}, {"SRP", ""},
-	{"kSRP", ""}, {"kRB5", ""}, {"KRB5", ""}, {"KRB5-DES", ""}, {"kECDH", ""}, {"kECDHr", ""}, {"kECDHe", ""}, {"ECDH", ""},
-	{"kDH", ""}, {"kDHr", ""}, {"kDHd", ""}, {"DSS", "-DHE-DSS"}, {"aDSS", "-DHE-DSS"}, {"RC4", ""}, {"RC4-MD5", ""},
+	{"DES-CBC-SHA", ""}, {"IDEA", ""}, {"SEED", ""}, {"RC2", ""}, {"ARIA", ""}, {"PSK", ""}, {"kPSK", ""},
+	{"SRP", ""},
+	{"kSRP", ""}, {"kRB5", ""}, {"KRB5", ""}, {"KRB5-DES", ""}, {"kECDH", ""}, {"kECDHr", ""}, {"kECDHe", ""},
+	{"ECDH", ""},
+	{"kDH", ""}, {"kDHr", ""}, {"kDHd", ""}, {"DSS", "-DHE-DSS"}, {"aDSS", "-DHE-DSS"}, {"RC4", ""},
+	{"RC4-MD5", ""},
 	{"RC4-SHA", ""}, {"MD5", ""}, {"MEDIUM", ""},
 	{"3DES", "-3DES-CBC"}, {"DES-CBC3-SHA", "-3DES-CBC"}, {"CBC3-SHA", "-3DES-CBC"}, {"DES-CBC3-MD5", ""},
-	{"EDH-RSA-DES-CBC3-SHA", "-3DES-CBC"}, {"CAMELLIA", "-CAMELLIA-128-CBC:-CAMELLIA-256-CBC:-CAMELLIA-128-GCM:-CAMELLIA-256-GCM"},
+	{"EDH-RSA-DES-CBC3-SHA", "-3DES-CBC"},
+	{"CAMELLIA", "-CAMELLIA-128-CBC:-CAMELLIA-256-CBC:-CAMELLIA-128-GCM:-CAMELLIA-256-GCM"},
 	{"CAMELLIA128", "-CAMELLIA-128-CBC:-CAMELLIA-128-GCM"}, {"CAMELLIA256", "-CAMELLIA-256-CBC:-CAMELLIA-256-GCM"},
-	{"AES", "-AES-128-CBC:-AES-256-CBC:-AES-128-GCM:-AES-256-GCM:-AES-128-CCM:-AES-256-CCM:-AES-128-CCM-8:-AES-256-CCM-8"},
+	{"AES",
+	 "-AES-128-CBC:-AES-256-CBC:-AES-128-GCM:-AES-256-GCM:-AES-128-CCM:-AES-256-CCM:-AES-128-CCM-8:-AES-256-CCM-8"},
 	{"AES128", "-AES-128-CBC:-AES-128-GCM:-AES-128-CCM:-AES-128-CCM-8"},
 	{"AES256", "-AES-256-CBC:-AES-256-GCM:-AES-256-CCM:-AES-256-CCM-8"}, {"AESGCM", "-AES-128-GCM:-AES-256-GCM"},
-	{"AESCCM", "-AES-128-CCM:-AES-256-CCM:-AES-128-CCM-8:-AES-256-CCM-8"}, {"AESCCM8", "-AES-128-CCM-8:-AES-256-CCM-8"},
-	{"CHACHA20", "-CHACHA20-POLY1305"}, {"SHA1", "-SHA1"}, {"SHA", "-SHA1"}, {"SHA256", "-SHA256"}, {"SHA384", "-SHA384"},
+	{"AESCCM", "-AES-128-CCM:-AES-256-CCM:-AES-128-CCM-8:-AES-256-CCM-8"},
+	{"AESCCM8", "-AES-128-CCM-8:-AES-256-CCM-8"},
+	{"CHACHA20", "-CHACHA20-POLY1305"}, {"SHA1", "-SHA1"}, {"SHA", "-SHA1"}, {"SHA256", "-SHA256"},
+	{"SHA384", "-SHA384"},
 	{"kRSA", "-RSA"}, {"RSA", "-RSA"}, {"aRSA", "-RSA:-DHE-RSA:-ECDHE-RSA"}, {"DH", "-DHE-RSA:-DHE-DSS"},
-	{"kDHE", "-DHE-RSA:-DHE-DSS"}, {"kEDH", "-DHE-RSA:-DHE-DSS"}, {"DHE", "-DHE-RSA:-DHE-DSS"}, {"EDH", "-DHE-RSA:-DHE-DSS"},
-	{"kECDHE", "-ECDHE-RSA:-ECDHE-ECDSA"}, {"kEECDH", "-ECDHE-RSA:-ECDHE-ECDSA"}, {"ECDHE", "-ECDHE-RSA:-ECDHE-ECDSA"},
+	{"kDHE", "-DHE-RSA:-DHE-DSS"}, {"kEDH", "-DHE-RSA:-DHE-DSS"}, {"DHE", "-DHE-RSA:-DHE-DSS"},
+	{"EDH", "-DHE-RSA:-DHE-DSS"},
+	{"kECDHE", "-ECDHE-RSA:-ECDHE-ECDSA"}, {"kEECDH", "-ECDHE-RSA:-ECDHE-ECDSA"},
+	{"ECDHE", "-ECDHE-RSA:-ECDHE-ECDSA"},
 	{"EECDH", "-ECDHE-RSA:-ECDHE-ECDSA"}, {"aECDSA", "-ECDHE-ECDSA"}, {"ECDSA", "-ECDHE-ECDSA"},
 };
 
@@ -169,7 +180,8 @@ static bool parse_level(struct span word, enum tls_level *level)
 	return false;
 }
 
-/* The old smtp_use_tls counts only when the level is not set; yes is the default level, whatever Postfix took it for. */
+/* The old smtp_use_tls counts only when the level is not set; yes is the default level, whatever Postfix took it
+ * for. */
 static enum tls_level level_of_main(struct conf *c)
 {
 	bool set = conf_is_set(c, P_smtp_tls_security_level);
@@ -229,7 +241,8 @@ static int parse_policy(const char *text, struct policy *p, const char *key, str
 }
 
 /* As written, in the other spellings, and then the domains above it (".example.com"). 1: found. */
-static int find_policy(struct maps *maps, const struct relayhost *r, char *key, size_t size, struct buf *value, struct error *err)
+static int find_policy(struct maps *maps, const struct relayhost *r, char *key, size_t size, struct buf *value,
+		       struct error *err)
 {
 	static const char *const forms[] = {"%w", "[%h]:%p", "[%h]", "%h:%p", "%h"};
 	int rc = 0;
@@ -259,7 +272,8 @@ static int find_policy(struct maps *maps, const struct relayhost *r, char *key, 
 	return rc;
 }
 
-static int policy_of_map(struct conf *c, const struct relayhost *r, struct policy *p, struct buf *notes, struct error *err)
+static int policy_of_map(struct conf *c, const struct relayhost *r, struct policy *p, struct buf *notes,
+			 struct error *err)
 {
 	struct maps *maps = NULL;
 	struct buf value;
@@ -288,7 +302,8 @@ static int put_words(const char *text, const char *seps, char *out, size_t size,
 	out[0] = '\0';
 	while (span_word(&rest, seps, &word)) {
 		if (n + word.n + 2 >= size)
-			return error_set(err, REASON_TLS_CONFIG, "a list of names or fingerprints to match is longer than %zu bytes", size - 2);
+			return error_set(err, REASON_TLS_CONFIG,
+					 "a list of names or fingerprints to match is longer than %zu bytes", size - 2);
 		n += (size_t)snprintf(out + n, size - n, "%s%.*s", n ? " " : "", (int)word.n, word.p);
 	}
 	return 0;
@@ -300,14 +315,16 @@ static int fill_match(struct conf *c, const struct policy *p, struct delivery_se
 	const char *match = conf_str(c, verify ? P_smtp_tls_verify_cert_match : P_smtp_tls_secure_cert_match);
 
 	if (out->tls_level == TLS_FINGERPRINT)
-		return put_words(p->match.len ? buf_str(&p->match) : conf_str(c, P_smtp_tls_fingerprint_cert_match), ", \t\r\n|",
-				 out->fingerprints, sizeof(out->fingerprints), err);
-	if (put_words(conf_str(c, P_smtp_tls_fingerprint_cert_match), ", \t\r\n|", out->fingerprints, sizeof(out->fingerprints), err) < 0)
+		return put_words(p->match.len ? buf_str(&p->match) : conf_str(c, P_smtp_tls_fingerprint_cert_match),
+				 ", \t\r\n|", out->fingerprints, sizeof(out->fingerprints), err);
+	if (put_words(conf_str(c, P_smtp_tls_fingerprint_cert_match), ", \t\r\n|", out->fingerprints,
+		      sizeof(out->fingerprints), err) < 0)
 		return -1;
 	return put_words(p->match.len ? buf_str(&p->match) : match, ", \t\r\n:|", out->match, sizeof(out->match), err);
 }
 
-static int fill_priority(struct conf *c, const struct policy *p, struct delivery_session *out, struct buf *notes, struct error *err)
+static int fill_priority(struct conf *c, const struct policy *p, struct delivery_session *out, struct buf *notes,
+			 struct error *err)
 {
 	bool mandatory = tls_level_requires_tls(out->tls_level);
 	const char *protocols = conf_str(c, mandatory ? P_smtp_tls_mandatory_protocols : P_smtp_tls_protocols);
@@ -322,23 +339,26 @@ static int fill_priority(struct conf *c, const struct policy *p, struct delivery
 	else
 		buf_addf(&exclude, "%s %s", conf_str(c, P_smtp_tls_exclude_ciphers),
 			 mandatory ? conf_str(c, P_smtp_tls_mandatory_exclude_ciphers) : "");
-	rc = tls_priority(p->protocols.len ? buf_str(&p->protocols) : protocols, p->ciphers.len ? buf_str(&p->ciphers) : grade,
-			       buf_str(&exclude), &priority, notes, err);
+	rc = tls_priority(p->protocols.len ? buf_str(&p->protocols) : protocols,
+			  p->ciphers.len ? buf_str(&p->ciphers) : grade, buf_str(&exclude), &priority, notes, err);
 	if (rc == 0)
 		snprintf(out->priority, sizeof(out->priority), "%s", buf_str(&priority));
 	else
-		error_prefix(err, "%s", conf_table[mandatory ? P_smtp_tls_mandatory_protocols : P_smtp_tls_protocols].name);
+		error_prefix(err, "%s",
+			     conf_table[mandatory ? P_smtp_tls_mandatory_protocols : P_smtp_tls_protocols].name);
 	buf_free(&exclude);
 	buf_free(&priority);
 	return rc;
 }
 
-/* Where distributions keep the CAs that everybody trusts: a tutorial's path that does not exist here means just these. */
+/* Where distributions keep the CAs that everybody trusts: a tutorial's path that does not exist here means just
+ * these. */
 static const char *const bundles[] = {
 	"/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/certs/ca-bundle.crt",
 	"/etc/pki/tls/cert.pem", "/etc/ssl/cert.pem", "/etc/ssl/ca-bundle.pem", "/etc/ssl/certs/Equifax_Secure_CA.pem",
 	"/etc/ssl/certs/Thawte_Premium_Server_CA.pem", "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
-	"/usr/share/ssl/certs/ca-bundle.crt", "/usr/local/etc/openssl/cert.pem", "/usr/local/share/certs/ca-root-nss.crt",
+	"/usr/share/ssl/certs/ca-bundle.crt", "/usr/local/etc/openssl/cert.pem",
+	"/usr/local/share/certs/ca-root-nss.crt",
 };
 
 bool tls_foreign_bundle(const char *path)
@@ -360,10 +380,12 @@ static void fill_trust(struct conf *c, struct delivery_session *out, struct buf 
 	if (!*file || !tls_foreign_bundle(file))
 		return;
 	out->cafile[0] = '\0';
-	buf_addf(notes, "TLS: smtp_tls_CAfile = %s does not exist here; this system's own CA certificates are used\n", file);
+	buf_addf(notes, "TLS: smtp_tls_CAfile = %s does not exist here; this system's own CA certificates are used\n",
+		 file);
 }
 
-int tls_policy(struct conf *c, const struct relayhost *r, struct delivery_session *out, struct buf *notes, struct error *err)
+int tls_policy(struct conf *c, const struct relayhost *r, struct delivery_session *out, struct buf *notes,
+	       struct error *err)
 {
 	struct policy p = {.level = level_of_main(c)};
 	int rc;
@@ -376,7 +398,8 @@ int tls_policy(struct conf *c, const struct relayhost *r, struct delivery_sessio
 	if (rc == 0) {
 		/* On a port that speaks TLS from the first byte there is no other way. */
 		out->tls_level = r->implicit_tls && !tls_level_requires_tls(p.level) ? TLS_ENCRYPT : p.level;
-		snprintf(out->fingerprint_digest, sizeof(out->fingerprint_digest), "%s", conf_str(c, P_smtp_tls_fingerprint_digest));
+		snprintf(out->fingerprint_digest, sizeof(out->fingerprint_digest), "%s",
+			 conf_str(c, P_smtp_tls_fingerprint_digest));
 		out->append_default_ca = conf_bool(c, P_tls_append_default_CA);
 		out->tls_loglevel = (int)conf_int(c, P_smtp_tls_loglevel);
 		fill_trust(c, out, notes);
@@ -385,7 +408,8 @@ int tls_policy(struct conf *c, const struct relayhost *r, struct delivery_sessio
 			rc = fill_priority(c, &p, out, notes, err);
 	}
 	if (rc == 0 && out->tls_level == TLS_FINGERPRINT && !*out->fingerprints)
-		rc = error_set(err, REASON_TLS_CONFIG, "smtp_tls_security_level = fingerprint, but smtp_tls_fingerprint_cert_match is empty");
+		rc = error_set(err, REASON_TLS_CONFIG,
+			       "smtp_tls_security_level = fingerprint, but smtp_tls_fingerprint_cert_match is empty");
 	buf_free(&p.match);
 	buf_free(&p.protocols);
 	buf_free(&p.ciphers);

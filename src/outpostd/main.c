@@ -90,14 +90,16 @@ static bool is_served(const struct outpostd *d)
 	return n < (int)sizeof(path) && sock_answers(path, LOOK_MS);
 }
 
-/* For an errand. Who has the queue and serves looks after what we came for. Who does not is starting or leaving, or took in what lay
- * in incoming/ for somebody who looks at the queue: he may be past looking, and then nobody would send it. */
+/* For an errand. Who has the queue and serves looks after what we came for. Who does not is starting or leaving, or
+ * took in what lay in incoming/ for somebody who looks at the queue: he may be past looking, and then nobody would send
+ * it. */
 static int lock_unless_served(struct outpostd *d, struct error *err)
 {
 	deadline until = deadline_in_ms(STOP_MS);
 	int lock;
 
-	while ((lock = queue_lock(d->queue_dir, LOOK_MS, err)) < 0 && error_exit(err) == EX_TEMPFAIL && !is_served(d) && !deadline_over(until))
+	while ((lock = queue_lock(d->queue_dir, LOOK_MS, err)) < 0 && error_exit(err) == EX_TEMPFAIL && !is_served(d) &&
+	       !deadline_over(until))
 		;
 	return lock;
 }
@@ -129,7 +131,9 @@ static void on_signal(void *arg, short revents)
 		} else if (s.ssi_signo == SIGHUP) {
 			d->reload = true;
 			if (log_reopen() < 0)
-				log_line(LOG_WARN, "outpostd", 0, "cannot open maillog_file again, going on with the old one: %s", strerror(errno));
+				log_line(LOG_WARN, "outpostd", 0,
+					 "cannot open maillog_file again, going on with the old one: %s",
+					 strerror(errno));
 		} else if (!d->leaving) {
 			log_line(LOG_INFORMATION, "outpostd", 0, "stopping on signal %u", s.ssi_signo);
 			d->leaving = true;
@@ -179,7 +183,8 @@ static void make_run_directory(const struct outpostd *d)
 {
 	struct stat st;
 
-	if (geteuid() != 0 || strcmp(d->conf_dir, SYSCONFDIR) != 0 || stat(d->queue_dir, &st) < 0 || mkdir(RUNDIR, 0700) < 0)
+	if (geteuid() != 0 || strcmp(d->conf_dir, SYSCONFDIR) != 0 || stat(d->queue_dir, &st) < 0 ||
+	    mkdir(RUNDIR, 0700) < 0)
 		return;
 	if (chmod(RUNDIR, 0755) < 0 || chown(RUNDIR, st.st_uid, st.st_gid) < 0)
 		log_line(LOG_WARN, "outpostd", 0, "%s: %s", RUNDIR, strerror(errno));
@@ -209,7 +214,8 @@ static int start(struct outpostd *d, struct error *err)
 		return -1;
 	if (conf_writer(d->conf) != 0)
 		reload_log(d); /* his log, so not with more rights than he has */
-	/* Signals are held back after the queue is ours: who waits for the last agent of another can be stopped at once. */
+	/* Signals are held back after the queue is ours: who waits for the last agent of another can be stopped at
+	 * once. */
 	if (open_queue(d, err) < 0 || watch_signals(d, err) < 0)
 		return -1;
 	proc_hide();
@@ -328,8 +334,8 @@ static void free_all(struct outpostd *d)
 	loop_free(&d->loop);
 }
 
-/* The name goes first, then those who are connected are served out, then the lock is freed, and then one more look: what
- * arrived between the last look and the unlocking found nobody to wake, and what those brought nobody has sent. */
+/* The name goes first, then those who are connected are served out, then the lock is freed, and then one more look:
+ * what arrived between the last look and the unlocking found nobody to wake, and what those brought nobody has sent. */
 static int leave(struct outpostd *d)
 {
 	bool again;
@@ -350,7 +356,8 @@ static int leave(struct outpostd *d)
 	commit_turn(d);
 	door_hang_up(d);
 	if (d->nverdicts)
-		log_line(LOG_FAIL, "qmgr", 0, "%zu verdicts could not be stored; these messages may be delivered twice", d->nverdicts);
+		log_line(LOG_FAIL, "qmgr", 0, "%zu verdicts could not be stored; these messages may be delivered twice",
+			 d->nverdicts);
 	journal_close(d);
 	give_queue_back(d);
 	again = d->once && !d->leaving && (d->late || incoming_waits(d));
@@ -402,8 +409,8 @@ static void attached(int *report, int code)
 		close(null);
 }
 
-/* What passes, and is tried again by the service manager. After other codes it closes the door (outpost.service), and the drop takes
- * the mail. */
+/* What passes, and is tried again by the service manager. After other codes it closes the door (outpost.service), and
+ * the drop takes the mail. */
 static bool may_pass(const struct error *e)
 {
 	return error_exit(e) == EX_TEMPFAIL || error_exit(e) == EX_IOERR || error_exit(e) == EX_OSERR;
@@ -415,8 +422,9 @@ static int one_life(struct outpostd *d, int *report)
 
 	if (start(d, &err) < 0) {
 		/* Who came for one errand and finds another at work may well find it done. */
-		log_line((d->once || d->take_in) && d->lock < 0 && error_exit(&err) == EX_TEMPFAIL ? LOG_INFORMATION : LOG_FAIL, "outpostd", 0, "%s",
-			 err.text);
+		log_line((d->once || d->take_in) && d->lock < 0 && error_exit(&err) == EX_TEMPFAIL ? LOG_INFORMATION
+												   : LOG_FAIL,
+			 "outpostd", 0, "%s", err.text);
 		if (!d->on_stderr)
 			fprintf(stderr, "outpostd: %s\n", err.text);
 		attached(report, error_exit(&err));
@@ -462,7 +470,8 @@ int main(int argc, char **argv)
 		return EX_OSERR;
 	}
 	while ((rc = one_life(&d, &report)) == 1)
-		d = (struct outpostd){.lock = -1, .conf_dir = d.conf_dir, .foreground = d.foreground, .once = true, .again = true};
+		d = (struct outpostd){
+			.lock = -1, .conf_dir = d.conf_dir, .foreground = d.foreground, .once = true, .again = true};
 	log_line(LOG_INFORMATION, "outpostd", 0, "done");
 	return rc < 0 ? -rc : EX_OK;
 }

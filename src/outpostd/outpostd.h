@@ -110,7 +110,8 @@ struct users {
 	deadline silent;	/* user.c's */
 };
 void user_of(struct outpostd *d, uid_t uid, struct user *out);	/* may take a moment: never inside a transaction */
-int user_groups(struct outpostd *d, uid_t uid, gid_t groups[USER_GROUPS]);	/* how many; -1: it can't be known now */
+/* how many; -1: it can't be known now */
+int user_groups(struct outpostd *d, uid_t uid, gid_t groups[USER_GROUPS]);
 /* Whether a parameter (authorized_..._users) names him: conf_names_user, with the same caution. */
 int user_named(struct outpostd *d, enum conf_param p, const struct user *who, const gid_t *groups, size_t ngroups);
 
@@ -205,13 +206,14 @@ struct accepted {
 	int64_t arrival;
 	bool queue_only, repeated;
 };
-/* Inside a transaction. What was accepted is noted and logged by accept_committed. delay_us: the first attempt is not due
- * before so long from now. */
-int accept_submission(struct outpostd *d, const struct submission *s, uint64_t size, const struct user *who, int64_t arrival,
-		      int64_t delay_us, queue_source source, void *arg, char id[QUEUE_ID], struct error *err);
+/* Inside a transaction. What was accepted is noted and logged by accept_committed. delay_us: the first attempt is not
+ * due before so long from now. */
+int accept_submission(struct outpostd *d, const struct submission *s, uint64_t size, const struct user *who,
+		      int64_t arrival, int64_t delay_us, queue_source source, void *arg, char id[QUEUE_ID],
+		      struct error *err);
 /* The same of one that can't be: it comes in failed, and its sender is told why. */
-int accept_to_fail(struct outpostd *d, const struct submission *s, uint64_t size, const struct user *who, int64_t arrival,
-		   queue_source source, void *arg, const struct error *why, struct error *err);
+int accept_to_fail(struct outpostd *d, const struct submission *s, uint64_t size, const struct user *who,
+		   int64_t arrival, queue_source source, void *arg, const struct error *why, struct error *err);
 void accept_committed(struct outpostd *d);
 void accept_forget(struct outpostd *d);
 
@@ -224,7 +226,8 @@ struct incoming_state {
 	size_t n, cap, next;
 	incoming_file behind;		/* the last look left younger ones out than this; "" when it did not */
 	size_t stays;			/* could not be taken for now */
-	size_t aside;			/* files in corrupt/, counted at the first that goes there after a look; 0: not yet */
+	/* files in corrupt/, counted at the first that goes there after a look; 0: not yet */
+	size_t aside;
 	uint64_t aside_bytes;
 	bool full;			/* and it was said that they are too many */
 	deadline again;			/* and are tried again then */
@@ -243,7 +246,8 @@ void incoming_close(struct outpostd *d);
 struct relay {
 	struct relay *next;
 	struct relayhost at;
-	char sender[LIMIT_ADDRESS + 1];	/* sender-dependent authentication: whose credential, by credentials_owner; "" otherwise */
+	/* sender-dependent authentication: whose credential, by credentials_owner; "" otherwise */
+	char sender[LIMIT_ADDRESS + 1];
 	struct queue_relay state;
 	unsigned agents;
 	unsigned fruitless;		/* connections that ended in a row without fruit (struct agent) */
@@ -257,8 +261,10 @@ struct relay {
 	bool told;			/* the loud line was written */
 	int code;			/* sysexits of why it is down */
 	char digest[72];		/* of the credential last used */
-	bool renewed;			/* it was refused and asked for anew once since the relay last answered for a message */
-	int64_t unproven;		/* wall us: it was down since then, and has let us in again, but not answered for any message; 0 */
+	/* it was refused and asked for anew once since the relay last answered for a message */
+	bool renewed;
+	/* wall us: it was down since then, and has let us in again, but not answered for any message; 0 */
+	int64_t unproven;
 	struct budget second, minute;	/* smtp_destination_rate_per_second, _minute */
 	struct delivery_known known;	/* by talking to it; state.known in words */
 };
@@ -266,7 +272,8 @@ struct relay {
 bool budget_allows(struct outpostd *d, uid_t uid, struct error *err);
 /* One that was counted did not become a message. */
 void budget_return(struct outpostd *d, uid_t uid);
-/* Counts one that was taken already (incoming/): how long (us) its first attempt has to wait for its hour, 0 not at all. */
+/* Counts one that was taken already (incoming/): how long (us) its first attempt has to wait for its hour, 0 not at
+ * all. */
 int64_t budget_delay(struct outpostd *d, uid_t uid);
 /* Counts one; when that was the last of `limit` (0: none) in so long: when the next may come, else 0. */
 int64_t budget_spend(struct budget *b, int64_t limit, int64_t length_ms);
@@ -294,16 +301,18 @@ unsigned relay_limit(struct outpostd *d, const struct relay *r);	/* connections 
 deadline relay_deadline(struct outpostd *d);
 void relay_went_down(struct outpostd *d, struct relay *r, const struct delivery_down *why);
 void relay_agent_down(struct outpostd *d, struct agent *a, const struct delivery_down *why);
-/* It let us in, and may be given mail. Its failures are forgotten when it has answered for a message: one that fails after each login
- * is tried at growing distances like any other. */
+/* It let us in, and may be given mail. Its failures are forgotten when it has answered for a message: one that fails
+ * after each login is tried at growing distances like any other. */
 void relay_came_up(struct outpostd *d, struct relay *r, const struct delivery_ready *ready);
 void relay_answered(struct outpostd *d, struct relay *r);
 void relay_bore_fruit(struct outpostd *d, struct agent *a);		/* it took a message, or refused it for good */
 void relay_agent_bye(struct outpostd *d, struct agent *a);		/* before what it had goes back */
 void relay_learn(struct outpostd *d, struct relay *r, const struct delivery_known *said);
 void relay_known(struct outpostd *d, struct relay *r, char text[KNOWN_TEXT]);	/* for a session */
-void relay_force(struct outpostd *d, bool refused);			/* flush: may be tried at once; refused: even with a credential that was */
-void relay_changed(struct outpostd *d, bool conf);			/* the configuration, or a password map, may have */
+/* flush: may be tried at once; refused: even with a credential that was */
+void relay_force(struct outpostd *d, bool refused);
+/* the configuration, or a password map, may have */
+void relay_changed(struct outpostd *d, bool conf);
 bool relay_needs_hands(const struct outpostd *d);
 void relay_shift(struct outpostd *d, int64_t before, int64_t by_us);	/* the clock was stepped */
 int relay_store(struct outpostd *d, struct error *err);			/* inside the transaction */
@@ -344,7 +353,8 @@ struct schedule {
 	bool look;			/* lanes have to be looked up again */
 	bool skipped;			/* something was passed over for want of room */
 	bool paced;			/* something was passed over because of its relay's rate */
-	int64_t again;			/* wall us: when a relay for which something was passed over may be tried, or given more; INT64_MAX */
+	/* wall us: when a relay for which something was passed over may be tried, or given more; INT64_MAX */
+	int64_t again;
 	bool force;
 	int64_t due, looked;		/* wall us: when something more falls due, INT64_MAX never; of the last look */
 	bool due_known;
@@ -390,10 +400,12 @@ struct agent {
 	size_t outstanding;
 	unsigned used;			/* messages done over this connection */
 	bool fruit;			/* a message was taken, or refused for good */
-	bool answered;			/* 4xx for a message; whether that was meant for us shows how the session ends */
+	/* 4xx for a message; whether that was meant for us shows how the session ends */
+	bool answered;
 	bool alive;			/* its names are looked up: from here on it gives signs of life */
 	int64_t heard;			/* monotonic ms: when it last said anything, or got something to do */
-	deadline doubt;			/* it has been silent for too long: until then it may still explain itself; 0: it has not */
+	/* it has been silent for too long: until then it may still explain itself; 0: it has not */
+	deadline doubt;
 	uint64_t reuse_limit;		/* messages; 0: any number */
 	deadline reuse_until;
 	deadline since, idle;
@@ -420,7 +432,8 @@ void secret_forget(struct agent *a);	/* nobody wants it any more */
 
 /* ---- letter.c */
 int letter_begin(struct agent *a, struct claim *c, struct error *err);	/* START, and the whole body when it is small */
-int letter_send(struct agent *a, struct claim *c);			/* GET: what fits now; again when there is room */
+/* GET: what fits now; again when there is room */
+int letter_send(struct agent *a, struct claim *c);
 
 /* ---- settle.c */
 enum { SETTLE_GATHER_MS = 5 };
@@ -447,7 +460,8 @@ void bounce_committed(struct outpostd *d);
 void bounce_forget(struct outpostd *d);
 
 /* ---- commit.c */
-bool commit_counts(struct outpostd *d, struct error *err);	/* false: what was committed is in no queue any more, and we leave */
+/* false: what was committed is in no queue any more, and we leave */
+bool commit_counts(struct outpostd *d, struct error *err);
 bool commit_would_count(struct outpostd *d);			/* the same, looked at once a second */
 void commit_turn(struct outpostd *d);
 deadline commit_deadline(struct outpostd *d);
@@ -479,11 +493,13 @@ void flush_counted(struct outpostd *d, const struct claim *c);
 int reload_first(struct outpostd *d, struct error *err);
 void reload_if_changed(struct outpostd *d);
 void reload_now(struct outpostd *d);
-deadline reload_deadline(struct outpostd *d);	/* a look that was put off; others while somebody has to mend something */
+/* a look that was put off; others while somebody has to mend something */
+deadline reload_deadline(struct outpostd *d);
 void reload_tick(struct outpostd *d);
 void reload_log(struct outpostd *d);
 void clock_look(struct outpostd *d);
-void clock_mend(struct outpostd *d);		/* what was noted under a clock that was put right while nobody was there */
+/* what was noted under a clock that was put right while nobody was there */
+void clock_mend(struct outpostd *d);
 /* The time of the queue: the wall clock, but before a step that the queue has not followed yet. */
 int64_t clock_us(const struct outpostd *d);
 /* A clock that does not know the year says that it is long ago. */
@@ -588,7 +604,9 @@ struct outpostd {
 	bool displaced;			/* the queue was removed or replaced: what is committed is lost */
 	deadline placed;		/* until when that is not looked at again */
 	unsigned stalls;
-	bool tight;			/* the last commit failed: notifications are made without the whole original, however much of it was asked for */
+	/* the last commit failed: notifications are made without the whole original, however much of it was asked
+	 * for */
+	bool tight;
 	char (*journal)[QUEUE_ID];
 	struct flush flush;
 	size_t window;			/* messages an agent may have ahead of its verdicts */

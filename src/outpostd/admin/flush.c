@@ -82,10 +82,12 @@ static bool flush_end(struct client *c)
 	if (t.held)
 		snprintf(held, sizeof(held), ", %llu held", (unsigned long long)t.held);
 	if (t.queued == 0 && outside)
-		return ask_ends(c, EX_TEMPFAIL, "%llu sent%s%s, but %zu submissions could not be taken into the queue: see the log",
+		return ask_ends(c, EX_TEMPFAIL,
+				"%llu sent%s%s, but %zu submissions could not be taken into the queue: see the log",
 				(unsigned long long)f->sent, failed, held, outside);
 	if (t.queued == 0)
-		return ask_ends(c, EX_OK, "%llu sent%s%s, nothing is left to send", (unsigned long long)f->sent, failed, held);
+		return ask_ends(c, EX_OK, "%llu sent%s%s, nothing is left to send", (unsigned long long)f->sent, failed,
+				held);
 	reason = c->d->stalled ? c->d->stall : relay_reason(c->d, &code, dsn);
 	return ask_ends(c, code == EX_CONFIG ? EX_CONFIG : EX_TEMPFAIL, "%llu sent%s%s, %llu deferred%s%s",
 			(unsigned long long)f->sent, failed, held, (unsigned long long)t.queued, reason ? ": " : "",
@@ -132,7 +134,8 @@ void flush_check(struct outpostd *d)
 
 	if (!f->on)
 		return;
-	/* What came up on the way (a bounce) may be due before what was looked at last: look once more without force. */
+	/* What came up on the way (a bounce) may be due before what was looked at last: look once more without
+	 * force. */
 	if (all_tried(d) && d->schedule.force)
 		schedule_force(d, false);
 	if (all_tried(d)) {
@@ -204,7 +207,8 @@ static bool delete_begin(struct client *c, char **args, int n)
 }
 
 const struct verb verb_hold = {.name = "hold", .admin = true, .min_args = 1, .max_args = 1, .begin = hold_begin};
-const struct verb verb_release = {.name = "release", .admin = true, .min_args = 1, .max_args = 1, .begin = release_begin};
+const struct verb verb_release = {
+	.name = "release", .admin = true, .min_args = 1, .max_args = 1, .begin = release_begin};
 const struct verb verb_retry = {.name = "retry", .admin = true, .min_args = 1, .max_args = 1, .begin = retry_begin};
 const struct verb verb_delete = {.name = "delete", .admin = true, .min_args = 1, .max_args = 1, .begin = delete_begin};
 
@@ -215,7 +219,8 @@ static bool reload_begin(struct client *c, char **args, int n)
 	(void)args, (void)n;
 	reload_now(c->d);
 	if (c->d->conf_error.reason)
-		return ask_ends(c, error_exit(&c->d->conf_error), "the configuration stays as it was: %s", c->d->conf_error.text);
+		return ask_ends(c, error_exit(&c->d->conf_error), "the configuration stays as it was: %s",
+				c->d->conf_error.text);
 	return ask_ends(c, EX_OK, "the configuration was read again");
 }
 
@@ -233,7 +238,8 @@ static bool status_begin(struct client *c, char **args, int n)
 	(void)args, (void)n;
 	for (const struct agent *a = d->agents; a; a = a->next)
 		agents++;
-	buf_addf(&c->out, ">pid %d\n>agents %zu\n>active %zu\n>clients %zu\n>waiting %zu\n>stalled %d\n>once %d\n>door %s\n",
+	buf_addf(&c->out,
+		 ">pid %d\n>agents %zu\n>active %zu\n>clients %zu\n>waiting %zu\n>stalled %d\n>once %d\n>door %s\n",
 		 (int)getpid(), agents, d->schedule.nclaims, d->door.nclients, d->door.nwaiting, d->stalled, d->once,
 		 d->door.path);
 	if (d->conf_error.reason)

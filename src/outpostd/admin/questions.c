@@ -1,5 +1,5 @@
-/* questions.c: questions at the door and at the administrator's socket: mailq in pages, so that neither a slow terminal nor
- * a million messages hold anything. */
+/* questions.c: questions at the door and at the administrator's socket: mailq in pages, so that neither a slow terminal
+ * nor a million messages hold anything. */
 #include "config.h"
 #include "outpostd/admin/questions.h"
 

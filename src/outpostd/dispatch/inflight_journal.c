@@ -1,7 +1,7 @@
 /*
- * inflight_journal.c: which messages are with an agent at this moment, in a small file that outlives us. Nothing depends on it
- * but words: when a flusher ends without settling what was under way, the next one says for each such message
- * that is queued still that it may be delivered twice. It is a shared mapping and never synced: it need not
+ * inflight_journal.c: which messages are with an agent at this moment, in a small file that outlives us. Nothing
+ * depends on it but words: when a flusher ends without settling what was under way, the next one says for each such
+ * message that is queued still that it may be delivered twice. It is a shared mapping and never synced: it need not
  * survive a power cut, and costs no system call.
  */
 #include "config.h"

@@ -14,7 +14,8 @@
 #include "base/log.h"
 #include "base/step.h"
 
-enum { HAND_OUT = 64, SKIPS = 50, PASS_OVER = 500, FULL_MS = 200, STEPPED_MS = 500, TELL_AGAIN_MS = 60 * 1000, NO_ROUTE_US = 60 * 1000000 };
+enum { HAND_OUT = 64, SKIPS = 50, PASS_OVER = 500, FULL_MS = 200, STEPPED_MS = 500, TELL_AGAIN_MS = 60 * 1000,
+      NO_ROUTE_US = 60 * 1000000 };
 
 /* ---- lanes */
 
@@ -59,8 +60,8 @@ static struct lane *lane_add(struct schedule *s, uint32_t uid)
 	return l;
 }
 
-/* What outpost-drop took a while ago, or came when the clock was a little behind, is due before what this lane has come to:
- * then the lane begins again. */
+/* What outpost-drop took a while ago, or came when the clock was a little behind, is due before what this lane has come
+ * to: then the lane begins again. */
 void schedule_new_mail(struct outpostd *d, uint32_t uid, int64_t due)
 {
 	struct schedule *s = &d->schedule;
@@ -183,7 +184,8 @@ void schedule_force(struct outpostd *d, bool on)
 	schedule_reset(d);
 }
 
-/* 1: *m is a message of this lane that nobody has; 0: none now; 2: none among many, and it goes on from there in the next turn; -1. */
+/* 1: *m is a message of this lane that nobody has; 0: none now; 2: none among many, and it goes on from there in the
+ * next turn; -1. */
 static int lane_next(struct outpostd *d, struct lane *l, int64_t now, struct queue_message *m, struct error *err)
 {
 	for (int passed = 0; passed < PASS_OVER; passed++) {
@@ -235,8 +237,8 @@ static int64_t seen_until(void *arg, uint32_t uid)
 	return l ? l->dried : s->looked;
 }
 
-/* Nothing that was seen can be had now: who has a claim on it will say when it is over. So only what has fallen due since
- * is of interest, and what its relay keeps back. A flush does not wait for a relay that is down. */
+/* Nothing that was seen can be had now: who has a claim on it will say when it is over. So only what has fallen due
+ * since is of interest, and what its relay keeps back. A flush does not wait for a relay that is down. */
 int64_t schedule_due(struct outpostd *d)
 {
 	struct schedule *s = &d->schedule;
@@ -266,7 +268,8 @@ static struct agent *with_room(struct outpostd *d, const struct relay *r)
 	struct agent *best = NULL;
 
 	for (struct agent *a = d->agents; a; a = a->next)
-		if ((!r || a->relay == r) && agent_has_room(a) && relay_paced(a->relay) && (!best || a->outstanding < best->outstanding))
+		if ((!r || a->relay == r) && agent_has_room(a) && relay_paced(a->relay) &&
+		    (!best || a->outstanding < best->outstanding))
 			best = a;
 	return best;
 }
@@ -286,7 +289,8 @@ static void start(struct outpostd *d, struct relay *r)
 
 	if (agent_start(d, r, &err))
 		return;
-	delivery_say_down(&down, error_exit(&err) == EX_CONFIG ? DOWN_CONFIG : DOWN_LOCAL, error_exit(&err), "4.3.5", "%s", err.text);
+	delivery_say_down(&down, error_exit(&err) == EX_CONFIG ? DOWN_CONFIG : DOWN_LOCAL, error_exit(&err), "4.3.5",
+			  "%s", err.text);
 	relay_went_down(d, r, &down);
 }
 
@@ -294,7 +298,8 @@ static void start(struct outpostd *d, struct relay *r)
 static void send_idle_home(struct outpostd *d, const struct relay *r)
 {
 	for (struct agent *a = d->agents; a; a = a->next)
-		if (a->relay != r && a->state == AGENT_READY && !a->outstanding && strcmp(a->relay->at.written, r->at.written) == 0) {
+		if (a->relay != r && a->state == AGENT_READY && !a->outstanding &&
+		    strcmp(a->relay->at.written, r->at.written) == 0) {
 			agent_quit(a);
 			return;
 		}
@@ -341,8 +346,8 @@ static void note_pace(struct outpostd *d, const struct relay *r)
 	again_at(&d->schedule, clock_us(d) + (r->not_before - clock_mono_ms()) * 1000);
 }
 
-/* Gives m to an agent of the first relay of its route that can be tried. NO_ROOM: it goes when an agent has room; LATER: at a time that
- * was noted. */
+/* Gives m to an agent of the first relay of its route that can be tried. NO_ROOM: it goes when an agent has room;
+ * LATER: at a time that was noted. */
 enum placed { PLACED, NO_ROOM, LATER };
 static enum placed place(struct outpostd *d, struct queue_message *m)
 {

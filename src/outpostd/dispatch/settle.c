@@ -120,8 +120,8 @@ static void over(struct outpostd *d, struct claim *c)
 	c->agent = NULL;
 }
 
-static int decide(struct outpostd *d, struct claim *c, size_t i, enum queue_fate fate, const char *dsn, const char *text,
-		  const char *relay)
+static int decide(struct outpostd *d, struct claim *c, size_t i, enum queue_fate fate, const char *dsn,
+		  const char *text, const char *relay)
 {
 	struct verdict *v = add_verdict(d);
 

@@ -41,15 +41,16 @@ bool clock_stepped(const struct outpostd *d)
 void clock_mend(struct outpostd *d)
 {
 	int64_t now = clock_us(d), mended;
-	int64_t min = conf_seconds(d->conf, P_minimal_backoff_time), max = conf_seconds(d->conf, P_maximal_backoff_time);
+	int64_t min = conf_seconds(d->conf, P_minimal_backoff_time),
+		max = conf_seconds(d->conf, P_maximal_backoff_time);
 	struct error err = {0};
 
 	mended = queue_mend_times(d->queue, now, now + (max > min ? max : min) * 1000000, &err);
 	if (mended < 0)
 		log_line(LOG_WARN, "outpostd", 0, "the times of the queue could not be looked at: %s", err.text);
 	else if (mended)
-		log_line(LOG_INFORMATION, "outpostd", 0, "%lld messages have times of a clock that was wrong: they count from now",
-			 (long long)mended);
+		log_line(LOG_INFORMATION, "outpostd", 0,
+			 "%lld messages have times of a clock that was wrong: they count from now", (long long)mended);
 }
 
 void clock_look(struct outpostd *d)
@@ -70,11 +71,13 @@ void clock_look(struct outpostd *d)
 		if (!deadline_over(d->clock_again))
 			return;
 		d->clock_again = deadline_in_ms(60 * 1000);
-		log_line(LOG_WARN, "outpostd", 0, "the clock was stepped by %lld s, and the queue's times could not follow: %s",
+		log_line(LOG_WARN, "outpostd", 0,
+			 "the clock was stepped by %lld s, and the queue's times could not follow: %s",
 			 (long long)(by / 1000), err.text);
 		return;
 	}
-	log_line(LOG_INFORMATION, "outpostd", 0, "the clock was stepped by %lld s; the queue's times follow", (long long)(by / 1000));
+	log_line(LOG_INFORMATION, "outpostd", 0, "the clock was stepped by %lld s; the queue's times follow",
+		 (long long)(by / 1000));
 	d->clock_offset = offset;
 	relay_shift(d, before + 1000000, by * 1000);
 	clock_mend(d);

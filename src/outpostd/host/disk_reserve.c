@@ -1,8 +1,8 @@
 /*
- * disk_reserve.c: a little of the disk kept back for verdicts. Storing that a message was sent takes space for a moment, even
- * though it frees more; on a full disk it would fail after the relay has the message, and the message would go out
- * twice. So a file of some size stands by, is removed when a commit of verdicts fails, and until there is room
- * for it again nothing is accepted.
+ * disk_reserve.c: a little of the disk kept back for verdicts. Storing that a message was sent takes space for a
+ * moment, even though it frees more; on a full disk it would fail after the relay has the message, and the message
+ * would go out twice. So a file of some size stands by, is removed when a commit of verdicts fails, and until there is
+ * room for it again nothing is accepted.
  */
 #include "config.h"
 #include "outpostd/outpostd.h"

@@ -14,7 +14,8 @@ enum { AGE_PAGE = 50, UPKEEP_MS = 3600 * 1000, UPKEEP_SOON_MS = 200, UPKEEP_FIRS
 static bool age_page(struct outpostd *d)
 {
 	int64_t now = clock_us(d), life = conf_seconds(d->conf, P_maximal_queue_lifetime),
-		bounces = conf_seconds(d->conf, P_bounce_queue_lifetime), warn = conf_seconds(d->conf, P_delay_warning_time);
+		bounces = conf_seconds(d->conf, P_bounce_queue_lifetime),
+		warn = conf_seconds(d->conf, P_delay_warning_time);
 	struct queue_filter f = {.states = "q"};
 	struct queue_row rows[AGE_PAGE];
 	struct error err = {0};

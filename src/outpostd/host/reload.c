@@ -56,8 +56,8 @@ void reload_log(struct outpostd *d)
 	d->on_stderr = terminal;
 	log_open(terminal ? LOG_TO_STDERR : LOG_TO_SYSLOG, name, NULL);
 	if (*file)
-		log_line(LOG_WARN, "outpostd", 0, "cannot open maillog_file %s: %s; its lines go to %s", file, strerror(why),
-			 terminal ? "standard error" : "syslog");
+		log_line(LOG_WARN, "outpostd", 0, "cannot open maillog_file %s: %s; its lines go to %s", file,
+			 strerror(why), terminal ? "standard error" : "syslog");
 }
 
 int reload_first(struct outpostd *d, struct error *err)
@@ -144,8 +144,8 @@ static void route_again(struct outpostd *d)
 	schedule_reset(d);
 }
 
-/* A few stat calls; not for each of a storm of submissions, but soon enough that nobody who edits main.cf and sends a message
- * then sees it go out by the old one. What was changed since a look just now is seen when the next is due. */
+/* A few stat calls; not for each of a storm of submissions, but soon enough that nobody who edits main.cf and sends a
+ * message then sees it go out by the old one. What was changed since a look just now is seen when the next is due. */
 void reload_if_changed(struct outpostd *d)
 {
 	int64_t now = clock_mono_ms();

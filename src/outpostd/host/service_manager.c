@@ -1,4 +1,5 @@
-/* service_manager.c: the service manager: sockets that it passes, readiness, watchdog. Without one all of it is nothing. */
+/* service_manager.c: the service manager: sockets that it passes, readiness, watchdog. Without one all of it is
+ * nothing. */
 #include "config.h"
 #include "outpostd/outpostd.h"
 

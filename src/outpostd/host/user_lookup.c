@@ -1,7 +1,7 @@
 /*
- * user_lookup.c: who a uid is, and which groups parameters name. The user database may be on another machine, slow, or silent
- * for ever: a process of its own asks it, for which we wait a moment and no longer, before a transaction begins, never
- * within one, and not again for a minute.
+ * user_lookup.c: who a uid is, and which groups parameters name. The user database may be on another machine, slow, or
+ * silent for ever: a process of its own asks it, for which we wait a moment and no longer, before a transaction begins,
+ * never within one, and not again for a minute.
  */
 #include "config.h"
 #include "outpostd/outpostd.h"
@@ -98,11 +98,14 @@ static bool hear(pid_t pid, int fd, int64_t ms, struct answer *a)
 static void say_silent(const struct question *q)
 {
 	if (q->group)
-		log_line(LOG_WARN, "pickup", 0, "the user database does not say which group %s is (getent group %s): nobody waits for it",
+		log_line(LOG_WARN, "pickup", 0,
+			 "the user database does not say which group %s is (getent group %s): nobody waits for it",
 			 q->group, q->group);
 	else
-		log_line(LOG_WARN, "pickup", 0, "the user database does not say who uid %u is (getent passwd %u): nobody waits for it, "
-			 "mail is taken without a name", (unsigned)q->uid, (unsigned)q->uid);
+		log_line(LOG_WARN, "pickup", 0,
+			 "the user database does not say who uid %u is (getent passwd %u): nobody waits for it, "
+			 "mail is taken without a name",
+			 (unsigned)q->uid, (unsigned)q->uid);
 }
 
 static void ask(struct outpostd *d, looks_up what, const struct question *q, struct answer *a)
@@ -146,7 +149,10 @@ void user_of(struct outpostd *d, uid_t uid, struct user *out)
 		struct answer a;
 
 		ask(d, look_up, &(struct question){.uid = uid}, &a);
-		*e = (struct user){.uid = uid, .until = deadline_in_ms(a.failed ? FAILED_MS : KNOWN_MS), .known = a.known, .failed = a.failed};
+		*e = (struct user){.uid = uid,
+				   .until = deadline_in_ms(a.failed ? FAILED_MS : KNOWN_MS),
+				   .known = a.known,
+				   .failed = a.failed};
 		if (a.known)
 			snprintf(e->name, sizeof(e->name), "%s", a.name);
 		else
@@ -194,7 +200,8 @@ static int gid_of(void *arg, const char *name, gid_t *gid)
 
 int user_named(struct outpostd *d, enum conf_param p, const struct user *who, const gid_t *groups, size_t ngroups)
 {
-	struct conf_user u = {.name = who->known ? who->name : NULL, .groups = groups, .ngroups = ngroups, .gid_of = gid_of, .arg = d};
+	struct conf_user u = {.name = who->known ? who->name : NULL, .groups = groups, .ngroups = ngroups,
+			      .gid_of = gid_of, .arg = d};
 	int rc = conf_names_user(d->conf, p, &u);
 
 	return rc == 0 && who->failed ? -1 : rc;

@@ -152,11 +152,13 @@ static int note_delay(struct outpostd *d, const char *id, struct error *err)
 
 	if (queue_find(d->queue, id, true, &row, full, err) < 0)
 		return -1;
-	return queue_note_reason(d->queue, row, REASON_LIMIT, "4.7.1", "it waits for an hour that has room (user_message_rate_limit)", err);
+	return queue_note_reason(d->queue, row, REASON_LIMIT, "4.7.1",
+				 "it waits for an hour that has room (user_message_rate_limit)", err);
 }
 
-int accept_submission(struct outpostd *d, const struct submission *s, uint64_t size, const struct user *who, int64_t arrival,
-		      int64_t delay_us, queue_source source, void *arg, char id[QUEUE_ID], struct error *err)
+int accept_submission(struct outpostd *d, const struct submission *s, uint64_t size, const struct user *who,
+		      int64_t arrival, int64_t delay_us, queue_source source, void *arg, char id[QUEUE_ID],
+		      struct error *err)
 {
 	bool daemon = rewrite_is_mailer_daemon(&d->rules.r, s->sender);
 	struct list l = {0};
@@ -182,9 +184,11 @@ int accept_submission(struct outpostd *d, const struct submission *s, uint64_t s
 	return rc < 0 ? -1 : 0;
 }
 
-/* ---- what the sender was told is taken, and can't be: it fails by itself, and he hears of it like of any other failure */
+/* ---- what the sender was told is taken, and can't be: it fails by itself, and he hears of it like of any other
+ * failure */
 
-static int fail_some(struct outpostd *d, const struct queue_message *m, bool tell, const struct error *why, struct error *err)
+static int fail_some(struct outpostd *d, const struct queue_message *m, bool tell, const struct error *why,
+		     struct error *err)
 {
 	struct bounce_recipient *told = calloc(m->nrecipients, sizeof(*told));
 	const char *dsn = error_dsn(why);
@@ -202,7 +206,8 @@ static int fail_some(struct outpostd *d, const struct queue_message *m, bool tel
 		rc = bounce_put(d, m, DSN_ACTION_FAILED, told, n, err);
 	for (size_t i = 0; i < m->nrecipients && rc == 0; i++)
 		rc = queue_settle(d->queue, &(struct queue_settle){
-			.row = m->row, .recipient = m->recipients[i].id, .fate = QUEUE_FAILED, .now = now, .counted = true,
+			.row = m->row, .recipient = m->recipients[i].id, .fate = QUEUE_FAILED, .now = now,
+			.counted = true,
 			.reason = why->reason, .dsn = dsn, .text = why->text, .relay = "none"}, &done, err);
 	free(told);
 	return rc;
@@ -234,12 +239,13 @@ static int list_as_they_came(const struct submission *s, struct list *l, struct 
 	return 0;
 }
 
-int accept_to_fail(struct outpostd *d, const struct submission *s, uint64_t size, const struct user *who, int64_t arrival,
-		   queue_source source, void *arg, const struct error *why, struct error *err)
+int accept_to_fail(struct outpostd *d, const struct submission *s, uint64_t size, const struct user *who,
+		   int64_t arrival, queue_source source, void *arg, const struct error *why, struct error *err)
 {
 	struct list l = {0};
 	struct queue_new n = {
-		.uid = who->uid, .user = who->name, .sender = s->sender, .envid = s->envid, .ret = s->ret, .body = s->body,
+		.uid = who->uid, .user = who->name, .sender = s->sender, .envid = s->envid, .ret = s->ret,
+		.body = s->body,
 		.smtputf8 = s->smtputf8, .size = size, .header_size = s->header_size, .arrival = arrival,
 	};
 	char id[QUEUE_ID], full[QUEUE_ID];
@@ -254,7 +260,8 @@ int accept_to_fail(struct outpostd *d, const struct submission *s, uint64_t size
 	list_free(&l);
 	if (rc != 0)
 		return rc < 0 ? -1 : 0; /* known already */
-	log_line(LOG_WARN, "pickup", 0, "%s: uid=%u from=<%s>: can't be sent: %s", id, (unsigned)who->uid, s->sender, why->text);
+	log_line(LOG_WARN, "pickup", 0, "%s: uid=%u from=<%s>: can't be sent: %s", id, (unsigned)who->uid, s->sender,
+		 why->text);
 	if (queue_find(d->queue, id, true, &row, full, err) != 1)
 		return error_set(err, REASON_TEMPORARY, "%s is not there", id);
 	return fail_all(d, row, why, err);

@@ -65,7 +65,8 @@ static uint64_t bytes_of(const struct door *door, uid_t uid)
 	return n;
 }
 
-/* Recipients are kept in memory until the last one is known: somebody who only lists recipients must not get all of it. */
+/* Recipients are kept in memory until the last one is known: somebody who only lists recipients must not get all of
+ * it. */
 static bool envelope_fits(const struct client *c)
 {
 	size_t his = 0, all = 0;
@@ -83,7 +84,8 @@ static bool envelope_fits(const struct client *c)
 
 static bool bytes_fit(const struct client *c)
 {
-	return c->body.fd < 0 || bytes_of(&c->d->door, c->uid) <= (uint64_t)conf_int(c->d->conf, P_door_byte_limit_per_user);
+	return c->body.fd < 0 ||
+	       bytes_of(&c->d->door, c->uid) <= (uint64_t)conf_int(c->d->conf, P_door_byte_limit_per_user);
 }
 
 static struct client *client_new(struct outpostd *d, int fd, uid_t uid, gid_t gid, bool admin)
@@ -154,8 +156,8 @@ void client_close(struct client *c)
 	free(c);
 }
 
-/* What fits goes; a question makes more when its last page is out. A listing that is read as fast as it is made would be all that is
- * done: after a few pages it is the others' turn. */
+/* What fits goes; a question makes more when its last page is out. A listing that is read as fast as it is made would
+ * be all that is done: after a few pages it is the others' turn. */
 void client_flush(struct client *c)
 {
 	for (int pages = 0;;) {
@@ -226,7 +228,8 @@ static void client_decode(struct client *c, const char *p, size_t n)
 	switch (submission_decode(c->decoder, p, n, &err)) {
 	case SUBMISSION_MORE:
 		if (!bytes_fit(c))
-			error_set(&err, REASON_LIMIT, "too many bytes of this user at a time (door_byte_limit_per_user)");
+			error_set(&err, REASON_LIMIT,
+				  "too many bytes of this user at a time (door_byte_limit_per_user)");
 		else if (!envelope_fits(c))
 			error_set(&err, REASON_LIMIT, "too many recipients in unfinished submissions at a time");
 		if (err.reason)
@@ -496,7 +499,8 @@ static int want_descriptors(struct door *door, struct error *err)
 	}
 	/* With fewer it would take connections and never get to answer them. */
 	if (r.rlim_cur < DESCRIPTORS_LEAST)
-		return error_set(err, REASON_SYSTEM, "the limit of open files (ulimit -n) is %llu, at least %d are needed",
+		return error_set(err, REASON_SYSTEM,
+				 "the limit of open files (ulimit -n) is %llu, at least %d are needed",
 				 (unsigned long long)r.rlim_cur, DESCRIPTORS_LEAST);
 	/* One user's line must not use up what the others need. */
 	door->per_uid = r.rlim_cur / 4 < WAITING_PER_UID ? r.rlim_cur / 4 : WAITING_PER_UID;
@@ -526,8 +530,8 @@ static int open_door(struct outpostd *d, struct error *err)
 		if (d->once && sock_managed(door->path))
 			return 0; /* an errand: who comes meanwhile finds the service manager */
 		if (sock_managed(door->path))
-			return error_set(err, REASON_UNAVAILABLE, "the service manager has the door %s (systemctl start outpost)",
-					 door->path);
+			return error_set(err, REASON_UNAVAILABLE,
+					 "the service manager has the door %s (systemctl start outpost)", door->path);
 		fd = sock_listen(door->path, 0666, err);
 		if (fd < 0 && d->once) {
 			log_line(LOG_WARN, "outpostd", 0, "%s; mail goes by way of outpost-drop", err->text);
@@ -553,7 +557,9 @@ int door_open(struct outpostd *d, struct error *err)
 	    (int)sizeof(door->admin_path))
 		return error_set(err, REASON_CONFIG, "queue_directory is too long");
 	if (d->take_in)
-		return 0; /* it serves nobody: who comes meanwhile finds the service manager, or the drop, or starts one that does */
+		/* it serves nobody: who comes meanwhile finds the service manager, or the drop, or starts one that
+		 * does */
+		return 0;
 	fd = sock_listen(door->admin_path, 0600, err);
 	if (fd < 0 || listen_at(d, &door->admin, fd, admin_ready, err) < 0)
 		return -1;
@@ -685,8 +691,8 @@ void door_tick(struct outpostd *d)
 
 /* ---- the transaction */
 
-/* Who was served together comes back together: for as many as the last commit served, if that was just now, this one waits, so
- * that many at once do not pay for a sync each. Who is alone never waits. */
+/* Who was served together comes back together: for as many as the last commit served, if that was just now, this one
+ * waits, so that many at once do not pay for a sync each. Who is alone never waits. */
 static bool group_is_coming(const struct door *door, int64_t now)
 {
 	return door->nready < door->group && now - door->grouped < GROUP_LASTS_MS && now - door->ready_since < GROUP_MS;
@@ -740,7 +746,8 @@ void door_write(struct outpostd *d)
 		else if (!c->refusal.reason)
 			c->refusal.reason = REASON_INTERNAL;
 		else if (error_exit(&c->refusal) == EX_IOERR)
-			c->refusal.reason = REASON_TEMPORARY; /* it is not the message's fault: another day it is taken */
+			/* it is not the message's fault: another day it is taken */
+			c->refusal.reason = REASON_TEMPORARY;
 	}
 }
 

@@ -1,10 +1,10 @@
 /*
- * fd_quarantine.c: reading and closing a stranger's socket. A descriptor that is sent along with the bytes is closed by whoever
- * takes these bytes out of the socket, or closes the socket with the bytes in it, whether he wanted it or not; and
- * closing somebody else's file (FUSE, SO_LINGER) may take for ever. So bytes are looked at first: the kernel
- * says when a descriptor hangs on them. Such a socket is given to a process that does nothing but keep it, and
- * the closing is that process's trouble. One such process keeps thousands: nobody makes us start one for each.
- * From Linux 6.16 on the kernel refuses them at the sender (SO_PASSRIGHTS), and none of this is needed.
+ * fd_quarantine.c: reading and closing a stranger's socket. A descriptor that is sent along with the bytes is closed by
+ * whoever takes these bytes out of the socket, or closes the socket with the bytes in it, whether he wanted it or not;
+ * and closing somebody else's file (FUSE, SO_LINGER) may take for ever. So bytes are looked at first: the kernel says
+ * when a descriptor hangs on them. Such a socket is given to a process that does nothing but keep it, and the closing
+ * is that process's trouble. One such process keeps thousands: nobody makes us start one for each. From Linux 6.16 on
+ * the kernel refuses them at the sender (SO_PASSRIGHTS), and none of this is needed.
  */
 #include "config.h"
 #include "outpostd/outpostd.h"
@@ -47,8 +47,8 @@ ssize_t hatch_read(int fd, void *p, size_t n)
 	return got > 0 ? recv(fd, p, (size_t)got, MSG_DONTWAIT) : got;
 }
 
-/* The keeper: given such sockets it keeps them open until it ends. It ends when we do, or when another takes its place; that
- * may take for ever. */
+/* The keeper: given such sockets it keeps them open until it ends. It ends when we do, or when another takes its place;
+ * that may take for ever. */
 static int start_keeper(int fd, struct error *err)
 {
 	static char *const argv[] = {(char *)(uintptr_t)"outpostd", (char *)(uintptr_t)"--hatch", NULL};
@@ -67,7 +67,8 @@ int hatch_wait(void)
 	struct iovec v = {&byte, 1};
 
 	for (;;) {
-		struct msghdr m = {.msg_iov = &v, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)};
+		struct msghdr m = {
+			.msg_iov = &v, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)};
 		ssize_t n = recvmsg(0, &m, MSG_CMSG_CLOEXEC);
 
 		if (n == 0 || (n < 0 && errno != EINTR))
@@ -117,7 +118,8 @@ static void tell(struct hatch *h, uid_t uid)
 		return;
 	h->told = deadline_in_ms(TELL_AGAIN_MS);
 	h->uid = uid;
-	log_line(LOG_WARN, "pickup", 0, "uid %u sent a file descriptor to the door; its connection is dropped", (unsigned)uid);
+	log_line(LOG_WARN, "pickup", 0, "uid %u sent a file descriptor to the door; its connection is dropped",
+		 (unsigned)uid);
 }
 
 /* If the keeper takes no more (it hangs with what it could not keep) there is another. Where even that fails the socket

@@ -23,7 +23,8 @@
 #include "base/step.h"
 #include "submission/incoming.h"
 
-enum { TAKE_AT_ONCE = 64, KEPT_MAX = 4096, AGAIN_MS = 5000, AGAIN_MAX_MS = 3600 * 1000, LEFT_S = 86400, ASIDE_MAX = 1000, ASIDE_BYTES = 64 << 20 };
+enum { TAKE_AT_ONCE = 64, KEPT_MAX = 4096, AGAIN_MS = 5000, AGAIN_MAX_MS = 3600 * 1000, LEFT_S = 86400,
+      ASIDE_MAX = 1000, ASIDE_BYTES = 64 << 20 };
 
 static int dir_path(const struct outpostd *d, const char *dir, const char *name, char *buf, size_t size)
 {
@@ -53,8 +54,8 @@ static int make_dir(const struct outpostd *d, const char *name)
 	return io_make_dir(path);
 }
 
-/* The directory that has the name now, and the one above: where somebody removes incoming/ outpost-drop makes another. The same one
- * once more changes nothing. */
+/* The directory that has the name now, and the one above: where somebody removes incoming/ outpost-drop makes another.
+ * The same one once more changes nothing. */
 static int watch_dir(const struct outpostd *d, int fd)
 {
 	char path[1200];
@@ -85,8 +86,8 @@ int incoming_open(struct outpostd *d)
 	return loop_add(&d->loop, &d->incoming.watch);
 }
 
-/* The file is read twice: first through the strict decoder to its end, which alone decides whether it is taken, then for
- * the message, straight into the queue: a full disk need not hold a third copy. Nobody else can write it. */
+/* The file is read twice: first through the strict decoder to its end, which alone decides whether it is taken, then
+ * for the message, straight into the queue: a full disk need not hold a third copy. Nobody else can write it. */
 struct reread {
 	int fd;
 	uint64_t at;
@@ -178,7 +179,8 @@ static bool read_owner(struct outpostd *d, const char *name, uint32_t *uid)
 	char head[INCOMING_HEAD];
 	struct incoming in;
 	int fd = open_file(d, name);
-	bool good = fd >= 0 && io_pread_full(fd, head, sizeof(head), 0) == (ssize_t)sizeof(head) && incoming_get_head(head, &in) == 0;
+	bool good = fd >= 0 && io_pread_full(fd, head, sizeof(head), 0) == (ssize_t)sizeof(head) &&
+		    incoming_get_head(head, &in) == 0;
 
 	if (fd >= 0)
 		close(fd);
@@ -227,14 +229,15 @@ static bool may_pass(int code)
 
 /* Without a limit: the submitter was told "taken", so a message_size_limit that was lowered since, or that the
  * drop, which reads no configuration, did not know, must not send it to corrupt/. */
-static int take_decoded(struct outpostd *d, int fd, const struct incoming *in, const struct user *who, const struct submission *s,
-			uint64_t size, struct error *err)
+static int take_decoded(struct outpostd *d, int fd, const struct incoming *in, const struct user *who,
+			const struct submission *s, uint64_t size, struct error *err)
 {
 	struct reread body = {.fd = fd, .at = INCOMING_HEAD + sizeof(SUBMISSION_MAGIC) - 1}, again = body;
 	char id[QUEUE_ID];
 	struct error why = {0};
 
-	if (accept_submission(d, s, size, who, arrival_of(d, in), budget_delay(d, in->uid), reread, &body, id, &why) == 0)
+	if (accept_submission(d, s, size, who, arrival_of(d, in), budget_delay(d, in->uid), reread, &body, id, &why) ==
+	    0)
 		return 0;
 	if (!may_pass(error_exit(&why)))
 		return accept_to_fail(d, s, size, who, arrival_of(d, in), reread, &again, &why, err);
@@ -242,7 +245,8 @@ static int take_decoded(struct outpostd *d, int fd, const struct incoming *in, c
 	return -1;
 }
 
-/* *aside: it is no submission, and never will be, or of somebody who may not submit: not even a notification is sent for him. */
+/* *aside: it is no submission, and never will be, or of somebody who may not submit: not even a notification is sent
+ * for him. */
 static int take_file(struct outpostd *d, int fd, const struct owner *o, bool *aside, struct error *err)
 {
 	struct submission_decoder *decoder = NULL;
@@ -254,10 +258,12 @@ static int take_file(struct outpostd *d, int fd, const struct owner *o, bool *as
 	if (rc == 0 && (!o->known || o->who.uid != in.uid)) {
 		rc = error_set(err, REASON_TEMPORARY, "its owner could not be read before");
 	} else if (rc == 0 && !o->allowed && o->who.failed) {
-		rc = error_set(err, REASON_TEMPORARY, "uid %u cannot be looked up for authorized_submit_users", (unsigned)in.uid);
+		rc = error_set(err, REASON_TEMPORARY, "uid %u cannot be looked up for authorized_submit_users",
+			       (unsigned)in.uid);
 	} else if (rc == 0 && !o->allowed) {
 		*aside = true;
-		rc = error_set(err, REASON_NOT_AUTHORIZED, "authorized_submit_users does not name uid %u", (unsigned)in.uid);
+		rc = error_set(err, REASON_NOT_AUTHORIZED, "authorized_submit_users does not name uid %u",
+			       (unsigned)in.uid);
 	}
 	if (rc == 0) {
 		const struct submission *s = submission_envelope(decoder, &size);
@@ -307,8 +313,8 @@ static bool has_room_aside(struct outpostd *d, uint64_t size)
 	return false;
 }
 
-/* Anybody can have outpost-drop write submissions, as often as he likes. Of those who may not submit no more is kept than
- * shows what goes on. */
+/* Anybody can have outpost-drop write submissions, as often as he likes. Of those who may not submit no more is kept
+ * than shows what goes on. */
 static bool remove_excess(struct outpostd *d, const char *path, const struct error *why)
 {
 	struct stat st;
@@ -316,8 +322,10 @@ static bool remove_excess(struct outpostd *d, const char *path, const struct err
 	if (error_exit(why) != EX_NOPERM || lstat(path, &st) < 0 || has_room_aside(d, (uint64_t)st.st_size))
 		return false;
 	if (!d->incoming.full)
-		log_line(LOG_FAIL, "pickup", 0, "corrupt/ is full: what is submitted by users whom authorized_submit_users does not name is "
-			 "removed until you have emptied it (%s)", why->text);
+		log_line(LOG_FAIL, "pickup", 0,
+			 "corrupt/ is full: what is submitted by users whom authorized_submit_users does not name is "
+			 "removed until you have emptied it (%s)",
+			 why->text);
 	d->incoming.full = true;
 	return unlink(path) == 0;
 }
@@ -334,11 +342,12 @@ static void set_aside(struct outpostd *d, const char *name, const struct error *
 {
 	char from[1200], to[1200], words[800];
 
-	if (dir_path(d, INCOMING_DIR, name, from, sizeof(from)) < 0 || dir_path(d, "corrupt", name, to, sizeof(to)) < 0 ||
-	    remove_excess(d, from, why))
+	if (dir_path(d, INCOMING_DIR, name, from, sizeof(from)) < 0 ||
+	    dir_path(d, "corrupt", name, to, sizeof(to)) < 0 || remove_excess(d, from, why))
 		return;
 	if (rename(from, to) == 0) {
-		log_line(LOG_FAIL, "pickup", 0, INCOMING_DIR "/%s can't be taken in, moved to corrupt/: %s", name, why->text);
+		log_line(LOG_FAIL, "pickup", 0, INCOMING_DIR "/%s can't be taken in, moved to corrupt/: %s", name,
+			 why->text);
 		return;
 	}
 	snprintf(words, sizeof(words), "%s, and it can't be moved to corrupt/: %s", why->text, strerror(errno));
@@ -435,7 +444,8 @@ static void remove_old(struct outpostd *d, const char *name)
 	    clock_us(d) / 1000000 - st.st_mtime < LEFT_S)
 		return;
 	if (unlink(path) == 0)
-		log_line(LOG_INFORMATION, "pickup", 0, INCOMING_DIR "/%s was never finished by its writer, and is removed", name);
+		log_line(LOG_INFORMATION, "pickup", 0,
+			 INCOMING_DIR "/%s was never finished by its writer, and is removed", name);
 }
 
 static void look_at(struct outpostd *d, const char *name)

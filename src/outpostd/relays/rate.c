@@ -1,4 +1,5 @@
-/* rate.c: so many messages in so long: for a relay (smtp_destination_rate_per_...) and for a user (user_message_rate_limit). */
+/* rate.c: so many messages in so long: for a relay (smtp_destination_rate_per_...) and for a user
+ * (user_message_rate_limit). */
 #include "config.h"
 #include "outpostd/outpostd.h"
 
@@ -107,7 +108,8 @@ bool budget_allows(struct outpostd *d, uid_t uid, struct error *err)
 	struct user_budget *u = limit > 0 && uid != 0 ? entry_of(&d->door, uid, limit) : NULL;
 
 	if (u && u->hour.used >= limit) {
-		error_set(err, REASON_LIMIT, "this user has sent %lld messages within an hour (user_message_rate_limit)",
+		error_set(err, REASON_LIMIT,
+			  "this user has sent %lld messages within an hour (user_message_rate_limit)",
 			  (long long)limit);
 		return false;
 	}

@@ -74,8 +74,8 @@ static bool is_routed(const struct outpostd *d, const struct relay *r)
 	return false;
 }
 
-/* Where senders have credentials of their own there may be any number of them: those that nobody needs now are read again from the
- * queue when they are. */
+/* Where senders have credentials of their own there may be any number of them: those that nobody needs now are read
+ * again from the queue when they are. */
 static void free_idle(struct outpostd *d)
 {
 	struct relay **p = &d->relays, *r;
@@ -140,7 +140,8 @@ static int recall(void *arg, const struct queue_relay *s)
 	struct relayhost at;
 	struct error ignored;
 
-	if (!strchr(s->nexthop, ' ') && (s->down_since || s->npauses) && relayhost_parse(d->conf, s->nexthop, &at, &ignored) == 0)
+	if (!strchr(s->nexthop, ' ') && (s->down_since || s->npauses) &&
+	    relayhost_parse(d->conf, s->nexthop, &at, &ignored) == 0)
 		relay_get(d, &at, "", &ignored);
 	return 0;
 }

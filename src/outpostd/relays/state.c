@@ -56,8 +56,8 @@ static unsigned fruitless_of_late(const struct relay *r)
 
 bool relay_idle(const struct relay *r)
 {
-	return !r->agents && !r->dirty && !is_down(r) && !r->forced && !fruitless_of_late(r) && !r->unproven && !r->renewed && relay_paced(r) &&
-	       clock_mono_ms() - r->second.start >= 1000;
+	return !r->agents && !r->dirty && !is_down(r) && !r->forced && !fruitless_of_late(r) && !r->unproven &&
+	       !r->renewed && relay_paced(r) && clock_mono_ms() - r->second.start >= 1000;
 }
 
 bool relay_may_try(const struct outpostd *d, const struct relay *r)
@@ -84,7 +84,8 @@ unsigned relay_limit(struct outpostd *d, const struct relay *r)
 
 static int64_t pause_s(struct outpostd *d, const struct relay *r, const struct delivery_down *why)
 {
-	int64_t min = conf_seconds(d->conf, P_minimal_backoff_time), max = conf_seconds(d->conf, P_maximal_backoff_time);
+	int64_t min = conf_seconds(d->conf, P_minimal_backoff_time),
+		max = conf_seconds(d->conf, P_maximal_backoff_time);
 	unsigned n = r->state.failures;
 	uint32_t dice = 0;
 	int64_t s;
@@ -96,7 +97,8 @@ static int64_t pause_s(struct outpostd *d, const struct relay *r, const struct d
 			max = LOCAL_RETRY_S;
 		if (min > max)
 			min = max;
-	} else if (why->kind == DOWN_AUTH && why->code != EX_TEMPFAIL) { /* that: nobody could be asked for the credential */
+	/* that: nobody could be asked for the credential */
+	} else if (why->kind == DOWN_AUTH && why->code != EX_TEMPFAIL) {
 		min = max; /* providers lock accounts that knock */
 		max = min > AUTH_BACKOFF_MAX_S ? min : AUTH_BACKOFF_MAX_S;
 	}
@@ -223,29 +225,33 @@ static void learn_number(struct outpostd *d, const struct agent *a, const struct
 	if (!r->known.since)
 		r->known.since = clock_us(d) / 1000000;
 	mark(d, r);
-	log_line(LOG_INFORMATION, "smtp", a->pid, "%s allows %u connection%s: %s", r->at.written, n, n == 1 ? "" : "s", why->text);
+	log_line(LOG_INFORMATION, "smtp", a->pid, "%s allows %u connection%s: %s", r->at.written, n, n == 1 ? "" : "s",
+		 why->text);
 }
 
 /* For a while no more than so many. */
-static void hold_back(struct outpostd *d, const struct agent *a, const struct delivery_down *why, unsigned n, enum conf_param pause)
+static void hold_back(struct outpostd *d, const struct agent *a, const struct delivery_down *why, unsigned n,
+		      enum conf_param pause)
 {
 	struct relay *r = a->relay;
 
 	r->fewer = n;
 	r->fewer_until = deadline_in_ms(conf_seconds(d->conf, pause) * 1000);
-	log_line(LOG_INFORMATION, "smtp", a->pid, "%s: %s; going on with %u connection%s", r->at.written, why->text, n, n == 1 ? "" : "s");
+	log_line(LOG_INFORMATION, "smtp", a->pid, "%s: %s; going on with %u connection%s", r->at.written, why->text, n,
+		 n == 1 ? "" : "s");
 }
 
-/* Nobody is let in, and so what kept out those before was no number: a relay that is shut down says "421" to one connection after the
- * other. */
+/* Nobody is let in, and so what kept out those before was no number: a relay that is shut down says "421" to one
+ * connection after the other. */
 static void forget_number(struct relay *r)
 {
 	r->known.connections = 0;
 	r->fewer_until = 0;
 }
 
-/* One more connection that brought nothing but "not now", or nothing. Whether the relay is to be logged in to once more all the same:
- * one message's fault it may be, and that waits now; but several in a row, soon after one another, are the relay's. */
+/* One more connection that brought nothing but "not now", or nothing. Whether the relay is to be logged in to once more
+ * all the same: one message's fault it may be, and that waits now; but several in a row, soon after one another, are
+ * the relay's. */
 static bool fruitless(struct relay *r)
 {
 	if (!r->unproven)
@@ -254,8 +260,8 @@ static bool fruitless(struct relay *r)
 	return ++r->fruitless < FRUITLESS_MAX;
 }
 
-/* A connection that brought something to its end and was then lost, or lost count, is no sign that the relay is down: the next will
- * find out. */
+/* A connection that brought something to its end and was then lost, or lost count, is no sign that the relay is down:
+ * the next will find out. */
 static bool worth_another(struct relay *r, const struct agent *a, const struct delivery_down *why)
 {
 	if (why->kind == DOWN_MESSAGE)
@@ -267,8 +273,9 @@ static bool worth_another(struct relay *r, const struct agent *a, const struct d
 	return (why->served || (why->kind == DOWN_NETWORK && a->used > 0)) && fruitless(r);
 }
 
-/* While others are let in, what keeps one more out is no trouble of the relay's: it, or a firewall, counts connections and says so by
- * refusing them, closing them, or "535 too many sessions". They need not have been served: it may take its time over their first. */
+/* While others are let in, what keeps one more out is no trouble of the relay's: it, or a firewall, counts connections
+ * and says so by refusing them, closing them, or "535 too many sessions". They need not have been served: it may take
+ * its time over their first. */
 static bool is_one_too_many(struct outpostd *d, const struct agent *a, const struct delivery_down *why)
 {
 	enum conf_param pause = why->kind == DOWN_AUTH ? P_maximal_backoff_time : P_minimal_backoff_time;
@@ -289,7 +296,8 @@ static void force(struct relay *r, bool refused)
 		r->forced = true;
 }
 
-/* A session ended. A relay that refuses the n-th connection says how many it allows; less surely if that one had served. */
+/* A session ended. A relay that refuses the n-th connection says how many it allows; less surely if that one had
+ * served. */
 void relay_agent_down(struct outpostd *d, struct agent *a, const struct delivery_down *why)
 {
 	struct relay *r = a->relay;
@@ -319,8 +327,8 @@ void relay_agent_down(struct outpostd *d, struct agent *a, const struct delivery
 		force(r, d->flush.reach == FLUSH_ALL);
 }
 
-/* Ended in order, and yet one that brought nothing of its mail to an end is fruitless, unless it was us who ended it: a relay that lets us
- * in and closes would be logged in to as fast as it does. */
+/* Ended in order, and yet one that brought nothing of its mail to an end is fruitless, unless it was us who ended it: a
+ * relay that lets us in and closes would be logged in to as fast as it does. */
 void relay_agent_bye(struct outpostd *d, struct agent *a)
 {
 	bool had = a->outstanding || a->answered, barren = had && !a->fruit && a->state != AGENT_QUITTING;
@@ -366,7 +374,8 @@ void relay_changed(struct outpostd *d, bool conf)
 	for (struct relay *r = d->relays; r; r = r->next) {
 		bool lift = is_down(r) && reason_needs_admin(r->state.reason) && conf;
 
-		/* A program or a provider is not asked just to compare: it would be knocked at with every submission. */
+		/* A program or a provider is not asked just to compare: it would be knocked at with every
+		 * submission. */
 		if (is_down(r) && !lift && reason_class(r->state.reason) == CLASS_LOGIN &&
 		    credentials_find(d->credentials, &r->at, r->sender, &cr, &err) == 1) {
 			lift = strcmp(cr.digest, r->state.auth_digest) != 0;
@@ -460,7 +469,8 @@ void relay_stored(struct outpostd *d)
 
 /* ---- questions of the schedule */
 
-/* With credentials that depend on the sender each sender has a relay here; they are one host, which counts them together. */
+/* With credentials that depend on the sender each sender has a relay here; they are one host, which counts them
+ * together. */
 bool relay_has_place(struct outpostd *d, const struct relay *r)
 {
 	int64_t limit = conf_int(d->conf, P_smtp_destination_concurrency_limit), n = 0;
@@ -520,7 +530,8 @@ deadline relay_deadline(struct outpostd *d)
 	return first;
 }
 
-/* The relay that keeps mail from moving; what an earlier main.cf named keeps none. Where the sender decides, any may. */
+/* The relay that keeps mail from moving; what an earlier main.cf named keeps none. Where the sender decides, any
+ * may. */
 static const struct relay *in_the_way(struct outpostd *d)
 {
 	if (by_sender(d)) {
