@@ -33,8 +33,7 @@ struct conf_info {
 	const char *name;
 	enum conf_type type;
 	const char *def;	/* raw default; may hold $name */
-	/* T_INT, T_SIZE, T_TIME: "least..greatest"; T_WORD, T_LIST: the words; NULL: anything */
-	const char *allowed;
+	const char *allowed; /* T_INT, T_SIZE, T_TIME: "least..greatest"; T_WORD, T_LIST: the words; NULL: anything */
 	const char *help;	/* paragraphs parted by "\n\n"; conf_summary is the first sentence */
 };
 extern const struct conf_info conf_table[CONF_PARAMS];
@@ -61,8 +60,8 @@ unsigned conf_line(const struct conf *c, enum conf_param p);	/* 0: default */
 const char *conf_str(struct conf *c, enum conf_param p);
 bool conf_bool(struct conf *c, enum conf_param p);
 int64_t conf_int(struct conf *c, enum conf_param p);
-/* s m h d w; the default's own unit when there is none, as in Postfix */
-int64_t conf_seconds(struct conf *c, enum conf_param p);
+int64_t conf_seconds(struct conf *c,
+		     enum conf_param p); /* s m h d w; the default's own unit when there is none, as in Postfix */
 const char *conf_raw(const struct conf *c, enum conf_param p);
 /* A T_MAPS as maps_open takes it; valid as long as c. */
 struct map_list conf_map_list(struct conf *c, enum conf_param p);

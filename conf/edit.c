@@ -56,8 +56,7 @@ struct place {
 static struct place find_place(struct span text, const char *name)
 {
 	struct place p = {NULL, NULL};
-	/* p.behind before a comment that may yet turn out to stand inside of a setting */
-	const char *before = NULL;
+	const char *before = NULL; /* p.behind before a comment that may yet turn out to stand inside of a setting */
 	bool in_setting = false, open = false;
 	struct line l;
 

@@ -100,7 +100,7 @@ static int check_file(void *arg, const char *path, const struct stat *st, int fa
 		return secret_file_check(c, path, st, err);
 	if (failure == EACCES)
 		return secret_file_unreadable(c, path, err);
-	err->reason = failure == ENOENT                                ? REASON_CREDENTIAL_NO_FILE
+	err->reason = failure == ENOENT				       ? REASON_CREDENTIAL_NO_FILE
 		      : stat(path, &now) == 0 && !S_ISREG(now.st_mode) ? REASON_CREDENTIAL_NOT_A_FILE
 								       : REASON_CREDENTIAL_CONFIG;
 	snprintf(near, sizeof(near), "%s/sasl_passwd", conf_dir(c));
@@ -206,7 +206,8 @@ static void none_found(struct conf *c, const struct keys *k, struct error *err)
 void credential_put_digest(struct credential *cr, const struct relayhost *r)
 {
 	const struct span parts[] = {
-		{r->host, strlen(r->host) + 1}, {buf_str(&cr->user), cr->user.len + 1},
+		{r->host, strlen(r->host) + 1},
+		{buf_str(&cr->user), cr->user.len + 1},
 		{buf_str(&cr->secret), cr->secret.len},
 	};
 

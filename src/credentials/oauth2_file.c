@@ -18,9 +18,9 @@ struct setting {
 #define SETTING(member) {#member, offsetof(struct oauth2, member), sizeof(((struct oauth2 *)0)->member)}
 
 static const struct setting settings[] = {
-	SETTING(user),          SETTING(client_id),      SETTING(client_secret),   SETTING(tenant),
-	SETTING(scope),         SETTING(token_endpoint), SETTING(device_endpoint), SETTING(auth_endpoint),
-	SETTING(refresh_token), SETTING(ca_file),        SETTING(proxy),           SETTING(token_file),
+	SETTING(user),		SETTING(client_id),	 SETTING(client_secret),   SETTING(tenant),
+	SETTING(scope),		SETTING(token_endpoint), SETTING(device_endpoint), SETTING(auth_endpoint),
+	SETTING(refresh_token), SETTING(ca_file),	 SETTING(proxy),	   SETTING(token_file),
 };
 
 /* %s stands for the tenant. */

@@ -95,7 +95,11 @@ static void log_errors(const char *path, const struct buf *errors)
 static pid_t start(char *const *argv, char *const *env, const int out[2], const int errors[2], struct error *err)
 {
 	const struct proc_fd fds[] = {{out[1], 1}, {errors[1], 2}};
-	const struct proc_spec spec = {.path = argv[0], .argv = argv, .env = env, .fds = fds, .nfds = 2,
+	const struct proc_spec spec = {.path = argv[0],
+				       .argv = argv,
+				       .env = env,
+				       .fds = fds,
+				       .nfds = 2,
 				       .session = true,
 				       .die_with_parent = true};
 

@@ -16,11 +16,11 @@ static const struct {
 	const char *name;
 	enum map_kind kind;
 } types[] = {
-	{"hash", MAP_TEXT}, {"texthash", MAP_TEXT}, {"btree", MAP_TEXT}, {"lmdb", MAP_TEXT}, {"cdb", MAP_TEXT},
-	{"dbm", MAP_TEXT}, {"sdbm", MAP_TEXT}, {"static", MAP_STATIC}, {"inline", MAP_INLINE}, {"regexp", MAP_REGEXP},
-	{"pcre", MAP_PCRE}, {"exec", MAP_EXEC}, {"oauth2", MAP_OAUTH2},
-	/* in default lists of old systems; there is no such service here */
-	{"nis", MAP_NOTHING}, {"netinfo", MAP_NOTHING},
+	{"hash", MAP_TEXT},	{"texthash", MAP_TEXT}, {"btree", MAP_TEXT},	  {"lmdb", MAP_TEXT},
+	{"cdb", MAP_TEXT},	{"dbm", MAP_TEXT},	{"sdbm", MAP_TEXT},	  {"static", MAP_STATIC},
+	{"inline", MAP_INLINE}, {"regexp", MAP_REGEXP}, {"pcre", MAP_PCRE},	  {"exec", MAP_EXEC},
+	{"oauth2", MAP_OAUTH2}, {"nis", MAP_NOTHING},	{"netinfo", MAP_NOTHING}, /* in default lists of old systems;
+										     there is no such service here */
 };
 
 struct map {

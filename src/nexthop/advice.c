@@ -26,12 +26,12 @@ static void about_wrappermode(struct conf *c, const struct relayhost *r, struct 
 
 	if (strcmp(r->port, "465") == 0 && !wrapped && conf_is_set(c, P_smtp_tls_wrappermode))
 		advise(c, P_smtp_tls_wrappermode, out,
-		       "smtp_tls_wrappermode = no with port 465: this port speaks TLS from the first byte, and "
-		       "outpost does so");
+		       "smtp_tls_wrappermode = no with port 465: this port speaks TLS from the first byte, and outpost "
+		       "does so");
 	if (strcmp(r->port, "587") == 0 && wrapped)
 		advise(c, P_smtp_tls_wrappermode, out,
-		       "smtp_tls_wrappermode = yes with port 587: this port begins with STARTTLS, and outpost does "
-		       "so; remove the line");
+		       "smtp_tls_wrappermode = yes with port 587: this port begins with STARTTLS, and outpost does so; "
+		       "remove the line");
 }
 
 static bool names_port(const char *written)
@@ -52,8 +52,8 @@ static void about_relays(struct conf *c, struct buf *out)
 		about_wrappermode(c, &relays[i], out);
 		if (relays[i].mx) {
 			snprintf(words, sizeof(words),
-				 "relayhost = %s has no brackets, so its MX records are looked up; if %s is the "
-				 "server itself write [%s]:%s",
+				 "relayhost = %s has no brackets, so its MX records are looked up; if %s is the server "
+				 "itself write [%s]:%s",
 				 relays[i].written, relays[i].host, relays[i].host, relays[i].port);
 			advise(c, P_relayhost, out, words);
 		}
@@ -83,8 +83,8 @@ static void about_passwords(struct conf *c, struct buf *out)
 		       "smtp_sasl_auth_enable = yes, but smtp_sasl_password_maps is not set");
 	if (strstr(raw, "static:") && strchr(strstr(raw, "static:"), '$') && !strstr(raw, "$$"))
 		advise(c, P_smtp_sasl_password_maps, out,
-		       "a $ in the value of static: begins a parameter's name; a dollar sign in a password is "
-		       "written $$");
+		       "a $ in the value of static: begins a parameter's name; a dollar sign in a password is written "
+		       "$$");
 	if (conf_bool(c, P_smtp_sasl_auth_unverified))
 		advise(c, P_smtp_sasl_auth_unverified, out,
 		       "smtp_sasl_auth_unverified = yes: whoever stands between here and the relay can take the "

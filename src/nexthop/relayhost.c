@@ -14,8 +14,8 @@ static const struct {
 	const char *name;
 	const char *port;
 } services[] = {
-	{"smtp", "25"}, {"submission", "587"}, {"submissions", "465"}, {"smtps", "465"}, {"ssmtp", "465"},
-	{"urd", "465"},
+	{"smtp", "25"},	  {"submission", "587"}, {"submissions", "465"},
+	{"smtps", "465"}, {"ssmtp", "465"},	 {"urd", "465"},
 };
 
 /* A number, or a name that we or the system know, as a number. */
@@ -69,23 +69,25 @@ static struct span skip(struct span s, const char *any)
 /* The guess at what was meant: host and port fished out of a URL, transport:nexthop, [host:port], user@host. */
 static int refuse(struct span text, const char *words, struct error *err)
 {
-	static const char *const schemes[] = {"smtps://", "submissions://", "smtp://",  "submission://",
-					      "ssl://",   "tls://",         "https://", "http://",
-					      "smtp:",    "relay:",         "smtps:",   "submission:"};
-	static const char *const ports[] = {"465", "465", "587", "587", "465", "587",
-					    "465", "587", "587", "587", "465", "587"};
+	static const struct {
+		const char *scheme, *port;
+	} schemes[] = {
+		{"smtps://", "465"}, {"submissions://", "465"}, {"smtp://", "587"}, {"submission://", "587"},
+		{"ssl://", "465"}, {"tls://", "587"}, {"https://", "465"}, {"http://", "587"}, {"smtp:", "587"},
+		{"relay:", "587"}, {"smtps:", "465"}, {"submission:", "587"},
+	};
 	char host[256], port[32] = "587";
 	struct span rest = skip(text, "[");
 	const char *at;
 	size_t n = 0;
 
 	for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
-		size_t len = strlen(schemes[i]);
+		size_t len = strlen(schemes[i].scheme);
 
-		if (rest.n <= len || strncasecmp(rest.p, schemes[i], len) != 0)
+		if (rest.n <= len || strncasecmp(rest.p, schemes[i].scheme, len) != 0)
 			continue;
 		rest = (struct span){rest.p + len, rest.n - len};
-		snprintf(port, sizeof(port), "%s", ports[i]);
+		snprintf(port, sizeof(port), "%s", schemes[i].port);
 		break;
 	}
 	at = memrchr(rest.p, '@', rest.n);
@@ -147,9 +149,10 @@ static int take_host(struct span text, struct span host, struct relayhost *r, st
 		return refuse(text, "the port belongs behind the bracket", err);
 	if (memchr(host.p, '=', host.n))	/* of the setting below */
 		return error_set(err, REASON_CONFIG,
-				 "relayhost: \"%.*s\" is not a host's name; the line below may begin with a blank, "
-				 "and so belong "
-				 "to this one: remove that blank", (int)host.n, host.p);
+				 "relayhost: \"%.*s\" is not a host's name; the line below may begin with a blank, and "
+				 "so belong "
+				 "to this one: remove that blank",
+				 (int)host.n, host.p);
 	if (!is_host(host))
 		return refuse(text, "this is not a host's name", err);
 	return 0;

@@ -18,7 +18,8 @@ int tls_policy(struct conf *c, const struct relayhost *r, struct delivery_sessio
 bool tls_foreign_bundle(const char *path);
 
 /* Pure: Postfix's words to a GnuTLS priority string. protocols in both syntaxes (">=TLSv1.2", "!TLSv1"); grade high,
- * medium, ...; exclude a list of OpenSSL's names. EX_CONFIG when no protocol is left. */
+ * medium,
+ * ...; exclude a list of OpenSSL's names. EX_CONFIG when no protocol is left. */
 int tls_priority(const char *protocols, const char *grade, const char *exclude, struct buf *out, struct buf *notes,
 		 struct error *err);
 

@@ -24,8 +24,8 @@ static const struct {
 	{"unauthorized_client", REASON_CREDENTIAL_CONFIG, "the application is not allowed to use this grant"},
 	{"unsupported_grant_type", REASON_CREDENTIAL_CONFIG, "the provider does not know this grant"},
 	{"invalid_scope", REASON_CREDENTIAL_CONFIG,
-	 "the provider does not allow this scope (Google's device flow is "
-	 "not for mail: use grant = authorization_code)"},
+	 "the provider does not allow this scope (Google's device flow is not for mail: use grant = "
+	 "authorization_code)"},
 	{"invalid_request", REASON_CREDENTIAL_CONFIG, "the provider does not understand the request"},
 	{"invalid_grant", REASON_LOGIN_FAILED, "the stored login is no longer accepted; type: outpost login"},
 	{"interaction_required", REASON_LOGIN_FAILED,

@@ -133,8 +133,8 @@ static int find(struct job *j, const char *dir, const char *relay, const char *s
 
 	if (conf_load(dir, &j->conf, err) < 0)
 		return -1;
-	/* several programs may be asked, one after the other */
-	alarm(2 * (unsigned)conf_seconds(j->conf, P_sasl_exec_timeout) + 5);
+	alarm(2 * (unsigned)conf_seconds(j->conf, P_sasl_exec_timeout) +
+	      5); /* several programs may be asked, one after the other */
 	open_log(j->conf);
 	if (relayhost_parse(j->conf, relay, &r, err) < 0)
 		return -1;

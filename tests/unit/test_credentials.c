@@ -418,7 +418,9 @@ static void oauth2_files(void **state)
 	static const struct {
 		const char *text, *words;
 	} bad[] = {
-		{"", "user = "}, {"user = me\n", "client_id = "}, {"user = me\nclient_id = x\n", "preset = "},
+		{"", "user = "},
+		{"user = me\n", "client_id = "},
+		{"user = me\nclient_id = x\n", "preset = "},
 		{"user = me\nclient_id = x\npreset = yahoo\n", "oauth2:3: preset is"},
 		{"me:" SECRET "\n", "oauth2:1: name = value"},
 		{"user = me\nclient_id = x\ntoken_endpoint = http://x\n", "https://"},

@@ -103,9 +103,11 @@ static void regexp_map(void **state)
 	struct conf *c;
 
 	(void)state;
-	put("re", "# c\n/^root@(.*)\\.local$/ ops+$1@example.com\n!/@/ none\nif /@b\\.example$/\n/^x/  ${1}inside$$\n"
-		  "if /^y/\n/^yy/ deep\n"
-	    "endif\nendif\n/^CASE@/i  sensitive\n|^a/b@|  slash\n/^(.+)@lan$/ $(1)@wan\n", 0644);
+	put("re",
+	    "# c\n/^root@(.*)\\.local$/ ops+$1@example.com\n!/@/ none\nif /@b\\.example$/\n/^x/  ${1}inside$$\nif "
+	    "/^y/\n/^yy/ deep\n"
+	    "endif\nendif\n/^CASE@/i  sensitive\n|^a/b@|  slash\n/^(.+)@lan$/ $(1)@wan\n",
+	    0644);
 	c = load("smtp_generic_maps = regexp:%D/re\nsmtp_sasl_password_maps = regexp:%D/pw\nalias_maps = "
 		 "regexp:%D/re\n");
 	assert_string_equal(look(c, P_smtp_generic_maps, "ROOT@h.local"), "ops+h@example.com");

@@ -31,7 +31,8 @@ static void tls_levels(void **state)
 		const char *text, *relay;
 		enum tls_level level;
 	} cases[] = {
-		{"", "[h]:587", TLS_SECURE}, {"smtp_use_tls = yes\n", "[h]:587", TLS_SECURE},
+		{"", "[h]:587", TLS_SECURE},
+		{"smtp_use_tls = yes\n", "[h]:587", TLS_SECURE},
 		{"smtp_use_tls = no\n", "[h]:587", TLS_NONE},
 		{"smtp_use_tls = no\nsmtp_tls_security_level = may\n", "[h]:587", TLS_MAY},
 		{"smtp_use_tls = yes\nsmtp_tls_security_level =\n", "[h]:587", TLS_SECURE},
@@ -47,9 +48,11 @@ static void tls_levels(void **state)
 		assert_int_equal(tls_of(cases[i].text, cases[i].relay).tls_level, cases[i].level);
 	assert_string_equal(tls_of("", "[h]:587").match, "nexthop dot-nexthop");
 	assert_string_equal(tls_of("smtp_tls_security_level = verify\n", "[h]:587").match, "hostname");
-	assert_string_equal(tls_of("smtp_tls_security_level = fingerprint\nsmtp_tls_fingerprint_cert_match = AA:BB, "
-				   "CC:DD\n",
-				   "[h]:587").fingerprints, "AA:BB CC:DD");
+	assert_string_equal(
+		tls_of("smtp_tls_security_level = fingerprint\nsmtp_tls_fingerprint_cert_match = AA:BB, CC:DD\n",
+		       "[h]:587")
+			.fingerprints,
+		"AA:BB CC:DD");
 	tls_of("smtp_tls_security_level = fingerprint\n", "[h]:587");
 	assert_says(said, "smtp_tls_fingerprint_cert_match is empty");
 }
@@ -109,9 +112,17 @@ static void priorities(void **state)
 	static const char *const excludes[] = {
 		"aNULL, eNULL, EXPORT, DES, RC4, MD5, PSK, aECDH, EDH-DSS-DES-CBC3-SHA, EDH-RSA-DES-CBC3-SHA, "
 		"KRB5-DES, CBC3-SHA",
-		"AES128 AES256", "AES", "CAMELLIA", "CHACHA20:AESGCM", "SHA1,SHA256,SHA384", "kRSA "
-			"aRSA", "DHE", "ECDHE", "aECDSA aDSS",
-		"AESCCM AESCCM8 CAMELLIA128 CAMELLIA256", "ADH AECDH 3DES",
+		"AES128 AES256",
+		"AES",
+		"CAMELLIA",
+		"CHACHA20:AESGCM",
+		"SHA1,SHA256,SHA384",
+		"kRSA aRSA",
+		"DHE",
+		"ECDHE",
+		"aECDSA aDSS",
+		"AESCCM AESCCM8 CAMELLIA128 CAMELLIA256",
+		"ADH AECDH 3DES",
 	};
 
 	(void)state;
