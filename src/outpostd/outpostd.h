@@ -12,8 +12,8 @@
  *   admin/      questions and orders
  *   host/       the machine: clock, configuration, service manager, users, disk, when to end
  *
- * A module is a header and its .c, and the member of struct outpostd that has its state. Only its .c writes that; others call its
- * functions (test_tree proves it).
+ * A module is a header and its .c, and the member of struct outpostd that has its state. Only its .c writes that;
+ * others call its functions (test_tree proves it).
  */
 #ifndef OUTPOSTD_OUTPOSTD_H
 #define OUTPOSTD_OUTPOSTD_H
