@@ -26,7 +26,8 @@ int hand_over(const struct place *p, struct letter *l, struct error *answer)
 	for (size_t i = 0; i < recipients_count(&l->recipients); i++)
 		if (!*recipients_get(&l->recipients, i) || strpbrk(recipients_get(&l->recipients, i), "\r\n"))
 			abort();
-	*answer = (struct error){.reason = recipients_count(&l->recipients) & 1 ? REASON_NONE : REASON_TEMPORARY, .text = "queued as X"};
+	*answer = (struct error){.reason = recipients_count(&l->recipients) & 1 ? REASON_NONE : REASON_TEMPORARY,
+				 .text = "queued as X"};
 	return error_exit(answer);
 }
 
