@@ -64,10 +64,6 @@ static void about_relays(struct conf *c, struct buf *out)
 			advise(c, P_relayhost, out, words);
 		}
 	}
-	if (n == 0)
-		buf_addf(out,
-			 "%s: relayhost is not set: nothing can be sent; write: relayhost = [mail.example.com]:587\n",
-			 conf_path(c));
 }
 
 static void about_passwords(struct conf *c, struct buf *out)
@@ -78,9 +74,6 @@ static void about_passwords(struct conf *c, struct buf *out)
 	if (maps && !conf_bool(c, P_smtp_sasl_auth_enable))
 		advise(c, P_smtp_sasl_password_maps, out,
 		       "smtp_sasl_password_maps is set, but smtp_sasl_auth_enable is not yes: no password is sent");
-	if (!maps && conf_bool(c, P_smtp_sasl_auth_enable))
-		advise(c, P_smtp_sasl_auth_enable, out,
-		       "smtp_sasl_auth_enable = yes, but smtp_sasl_password_maps is not set");
 	if (strstr(raw, "static:") && strchr(strstr(raw, "static:"), '$') && !strstr(raw, "$$"))
 		advise(c, P_smtp_sasl_password_maps, out,
 		       "a $ in the value of static: begins a parameter's name; a dollar sign in a password is written "
@@ -109,11 +102,7 @@ static void about_listening(struct conf *c, struct buf *out)
 {
 	const char *v = conf_str(c, P_inet_interfaces);
 
-	if (ascii_case_equal(v, "loopback-only"))
-		advise(c, P_inet_interfaces, out,
-		       "inet_interfaces = loopback-only: for SMTP on 127.0.0.1:25 type: systemctl enable --now "
-		       "outpost-loopback.socket");
-	else if (*v && !ascii_case_equal(v, "none"))
+	if (*v && !ascii_case_equal(v, "none") && !ascii_case_equal(v, "loopback-only"))
 		advise(c, P_inet_interfaces, out,
 		       "inet_interfaces: outpost never listens beyond this host; taken as none (for SMTP on "
 		       "127.0.0.1:25 write inet_interfaces = loopback-only)");
@@ -124,8 +113,6 @@ int nexthop_advice(struct conf *c, struct buf *out)
 	buf_adds(out, conf_notes(c));
 	about_relays(c, out);
 	about_passwords(c, out);
-	about_file(c, P_smtp_tls_CAfile, out);
-	about_file(c, P_smtp_tls_CApath, out);
 	about_file(c, P_smtp_tls_CRLfile, out);
 	about_file(c, P_smtp_tls_cert_file, out);
 	about_file(c, P_smtp_tls_key_file, out);

@@ -90,15 +90,15 @@ static bool is_served(const struct outpostd *d)
 }
 
 /* For an errand. A process that has the queue and serves clients looks after what we came for. One that does not is
- * starting or ending, or took in what lay in incoming/ for a command that looks at the queue: it may be past looking,
- * and then nobody would send it. */
+ * starting or ending, or took in what lay in incoming/ for a command that looks at the queue: it may be past
+ * looking, and then nobody would send it. */
 static int lock_unless_served(struct outpostd *d, struct error *err)
 {
 	deadline until = deadline_in_ms(STOP_MS);
 	int lock;
 
-	while ((lock = queue_lock(d->queue_dir, LOOK_MS, err)) < 0 && error_exit(err) == EX_TEMPFAIL && !is_served(d) &&
-	       !deadline_over(until))
+	while ((lock = queue_lock(d->queue_dir, LOOK_MS, err)) < 0 && error_exit(err) == EX_TEMPFAIL &&
+	       !is_served(d) && !deadline_over(until))
 		;
 	return lock;
 }
@@ -216,8 +216,8 @@ static int start(struct outpostd *d, struct error *err)
 		return -1;
 	if (conf_writer(d->conf) != 0)
 		reload_log(d); /* a user's log, so not with more rights than the user has */
-	/* Signals are held back after the queue is ours: while it waits for the last agent of another, this process can
-	 * be stopped at once. */
+	/* Signals are held back after the queue is ours: while it waits for the last agent of another, this process
+	 * can be stopped at once. */
 	if (open_queue(d, err) < 0 || watch_signals(d, err) < 0)
 		return -1;
 	proc_hide();
@@ -417,8 +417,8 @@ int main(int argc, char **argv)
 		return EX_OSERR;
 	}
 	while (rc = serve(&d, &report, &again), again)
-		d = (struct outpostd){.lock = -1, .conf_dir = d.conf_dir, .foreground = d.foreground, .once = true,
-			.restarted = true};
+		d = (struct outpostd){.lock = -1, .conf_dir = d.conf_dir, .foreground = d.foreground,
+				      .once = true, .restarted = true};
 	log_line(LOG_INFORMATION, "outpostd", 0, "done");
 	return rc;
 }

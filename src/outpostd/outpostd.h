@@ -1,10 +1,10 @@
 /*
  * outpostd.h: the flusher: what its parts share, and the state of each. Private to src/outpostd.
  *
- * One thread, one poll loop. A turn of the loop reads what clients and agents have sent, then makes one
- * transaction of everything that waits for the disk (verdicts of agents, bounces that follow from
- * them, submissions that are complete), commits, answers, and then hands out what is due next. Nobody is
- * read from while a transaction is open.
+ * One thread, one poll loop. A turn of the loop reads what clients and agents have sent, then makes one transaction
+ * of everything that waits for the disk (verdicts of agents, bounces that follow from them, submissions that are
+ * complete), commits, answers, and then hands out what is due next. Nobody is read from while a transaction is
+ * open.
  *
  *   intake/     submissions come in: door, clients, incoming/, SMTP on loopback
  *   dispatch/   messages go out: lanes, schedule, agents, verdicts, bounces, the commit

@@ -204,22 +204,14 @@ static bool smtp_is_open(void)
 	return open;
 }
 
-/* What conf found worth a person's attention: "PATH:LINE: TEXT" or "PATH: TEXT". What is a failure is told below, with
- * its mend, and left out here. */
+/* "PATH:LINE: TEXT" or "PATH: TEXT" */
 static void advice_line(struct report *r, struct span line, size_t path)
 {
-	static const char *const told[] = {"relayhost is not set", "but smtp_sasl_password_maps is not set",
-					   "smtp_tls_CAfile = ", "smtp_tls_CApath = "};
 	char text[2048], label[32] = "main.cf", *words = text;
 	unsigned number = 0;
 	int used = 0;
 
 	snprintf(text, sizeof(text), "%.*s", (int)line.n, line.p);
-	for (size_t i = 0; i < sizeof(told) / sizeof(told[0]); i++)
-		if (strstr(text, told[i]))
-			return;
-	if (strstr(text, "outpost-loopback.socket") && smtp_is_open())
-		return;
 	if (line.n > path + 1 && sscanf(text + path, ":%u: %n", &number, &used) == 1 && used > 0) {
 		snprintf(label, sizeof(label), "line %u", number);
 		words = text + path + used;
@@ -227,6 +219,17 @@ static void advice_line(struct report *r, struct span line, size_t path)
 		words = text + path + 2;
 	}
 	report_line(r, REPORT_WARN, label, -1, words, NULL);
+}
+
+static void loopback(struct context *c, struct report *r)
+{
+	char label[32];
+
+	if (!ascii_case_equal(conf_str(c->conf, P_inet_interfaces), "loopback-only") || smtp_is_open())
+		return;
+	snprintf(label, sizeof(label), "line %u", conf_line(c->conf, P_inet_interfaces));
+	report_line(r, REPORT_WARN, label, -1, "inet_interfaces = loopback-only: for SMTP on 127.0.0.1:25 type: "
+		    "systemctl enable --now outpost-loopback.socket", NULL);
 }
 
 static void advice(struct context *c, struct report *r)
@@ -463,6 +466,7 @@ size_t check_configuration(struct context *c, struct report *r, struct relayhost
 
 	unused(c, r);
 	advice(c, r);
+	loopback(c, r);
 	n = relay_lines(c, r, out, max);
 	tls(c, r);
 	login(c, r, out, n);

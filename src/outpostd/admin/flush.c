@@ -22,8 +22,8 @@ void flush_expect(struct outpostd *d)
 		d->flush.fresh = deadline_in_ms(FRESH_MS);
 }
 
-/* One that comes while another is under way is the same one, made longer: the first to ask gets the counts of all of
- * it. */
+/* One that comes while another is under way is the same one, made longer: the first to ask gets the counts of all
+ * of it. */
 void flush_start(struct outpostd *d, enum flush_reach reach)
 {
 	struct flush *f = &d->flush;
@@ -96,8 +96,9 @@ static bool flush_end(struct client *c)
 	if (t.held)
 		snprintf(held, sizeof(held), ", %llu held", (unsigned long long)t.held);
 	if (t.queued == 0 && outside)
-		return question_ends(c, EX_TEMPFAIL, "%llu sent%s%s, but %zu submissions could not be taken into the "
-						     "queue: see the log",
+		return question_ends(c, EX_TEMPFAIL,
+				     "%llu sent%s%s, but %zu submissions could not be taken into the queue: "
+				     "see the log",
 				(unsigned long long)f->sent, failed, held, outside);
 	if (t.queued == 0)
 		return question_ends(c, EX_OK, "%llu sent%s%s, nothing is left to send", (unsigned long long)f->sent,

@@ -65,8 +65,8 @@ static bool delete_begin(struct client *c, char **args, int n)
 }
 
 const struct verb verb_hold = {.name = "hold", .admin = true, .min_args = 1, .max_args = 1, .begin = hold_begin};
-const struct verb verb_release = {
-	.name = "release", .admin = true, .min_args = 1, .max_args = 1, .begin = release_begin};
+const struct verb verb_release =
+	{.name = "release", .admin = true, .min_args = 1, .max_args = 1, .begin = release_begin};
 const struct verb verb_retry = {.name = "retry", .admin = true, .min_args = 1, .max_args = 1, .begin = retry_begin};
 const struct verb verb_delete = {.name = "delete", .admin = true, .min_args = 1, .max_args = 1, .begin = delete_begin};
 
@@ -96,7 +96,8 @@ static bool status_begin(struct client *c, char **args, int n)
 	buf_addf(&c->out,
 		 ">pid %d\n>agents %zu\n>active %zu\n>clients %zu\n>waiting %zu\n>stalled %d\n>once %d\n>door %s\n",
 		 (int)getpid(), agents_count(d), claims_count(d), clients_count(d), door_waiting(d),
-		 commit_stalled(d) != NULL, d->once, door_path(d));
+		 commit_stalled(d) != NULL, d->once,
+		 door_path(d));
 	if (reload_error(d))
 		buf_addf(&c->out, ">conf-error %s\n", reload_error(d)->text);
 	reason = relays_reason(d, &code, dsn);

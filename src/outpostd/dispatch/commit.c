@@ -76,8 +76,9 @@ static void recovered(struct outpostd *d)
 	d->commit.failures = 0;
 }
 
-/* Whether it may go better: with what was kept back, and without whole messages that are to go back to their senders.
- * On a disk that the queue itself has filled one of these would else stop all mail, and with that what makes room. */
+/* Whether it may go better: with what was kept back, and without whole messages that are to go back to their
+ * senders. On a disk that the queue itself has filled one of these would else stop all mail, and with that what
+ * makes room. */
 static bool make_room(struct outpostd *d)
 {
 	bool room = !d->commit.tight;

@@ -1,8 +1,8 @@
 /*
  * commit.h: everything of a turn that waits for the disk goes into one transaction. Before the commit nothing is
- * answered and nothing is forgotten; after it the submissions are ours and the verdicts are facts. If the queue takes
- * no commits, submitters get 75, verdicts are kept and tried again, and nothing more is given to the relay until a
- * commit succeeds.
+ * answered and nothing is forgotten; after it the submissions are ours and the verdicts are facts. If the queue
+ * takes no commits, submitters get 75, verdicts are kept and tried again, and nothing more is given to the relay
+ * until a commit succeeds.
  */
 #ifndef OUTPOSTD_COMMIT_H
 #define OUTPOSTD_COMMIT_H

@@ -1,6 +1,6 @@
 /*
- * schedule.h: gives due messages to agents. Work stops where no agent has room. An agent is started when something is
- * due, its relay may be tried, and either none is there or those that are there have been full for a while.
+ * schedule.h: gives due messages to agents. Work stops where no agent has room. An agent is started when something
+ * is due, its relay may be tried, and either none is there or those that are there have been full for a while.
  */
 #ifndef OUTPOSTD_SCHEDULE_H
 #define OUTPOSTD_SCHEDULE_H

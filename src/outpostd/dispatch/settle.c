@@ -1,5 +1,5 @@
-/* settle.c: a verdict that the sender is told about waits for the others of its message: one notification reports all
- * of them. */
+/* settle.c: a verdict that the sender is told about waits for the others of its message: one notification reports
+ * all of them. */
 #include "config.h"
 #include "outpostd/outpostd.h"
 
@@ -222,8 +222,8 @@ void settle_done(struct outpostd *d, struct claim *c, const struct delivery_done
 }
 
 /* What the agent had not begun is simply free again. What it had begun and left without a verdict is deferred by
- * itself, so that a message which kills agents cannot stop the others; and where the last byte may have been sent the
- * log says what that means. */
+ * itself, so that a message which kills agents cannot stop the others; and where the last byte may have been sent
+ * the log says what that means. */
 void settle_abandon(struct outpostd *d, struct agent *a, const struct delivery_down *why, bool died)
 {
 	struct claim *c;

@@ -40,8 +40,8 @@ bool clock_stepped(const struct outpostd *d)
 void clock_correct_queue(struct outpostd *d)
 {
 	int64_t now = clock_us(d), corrected;
-	int64_t min = conf_seconds(d->conf, P_minimal_backoff_time),
-		max = conf_seconds(d->conf, P_maximal_backoff_time);
+	int64_t min = conf_seconds(d->conf, P_minimal_backoff_time);
+	int64_t max = conf_seconds(d->conf, P_maximal_backoff_time);
 	struct error err = {0};
 
 	corrected = queue_correct_times(d->queue, now, now + (max > min ? max : min) * 1000000, &err);

@@ -105,8 +105,8 @@ bool shutdown_complete(struct outpostd *d)
 	commit_turn(d);
 	door_hang_up(d);
 	if (settle_count(d))
-		log_line(LOG_FAIL, "qmgr", 0, "%zu verdicts could not be stored; these messages may be delivered twice",
-			 settle_count(d));
+		log_line(LOG_FAIL, "qmgr", 0,
+			 "%zu verdicts could not be stored; these messages may be delivered twice", settle_count(d));
 	journal_close(d);
 	outpostd_unlock(d);
 	again = d->once && !s->begun && (s->unsent || incoming_waits(d));

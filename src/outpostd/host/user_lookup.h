@@ -1,7 +1,7 @@
 /*
- * user_lookup.h: who a uid is, and which groups parameters name. The user database may be on another machine, slow, or
- * silent for ever: a process of its own asks it, for which outpostd waits a moment and no longer, before a transaction
- * begins, never within one, and not again for a minute.
+ * user_lookup.h: who a uid is, and which groups parameters name. The user database may be on another machine, slow,
+ * or silent for ever: a process of its own asks it, for which outpostd waits a moment and no longer, before a
+ * transaction begins, never within one, and not again for a minute.
  */
 #ifndef OUTPOSTD_USER_LOOKUP_H
 #define OUTPOSTD_USER_LOOKUP_H

@@ -144,7 +144,8 @@ static int64_t later(struct outpostd *d)
 }
 
 int accept_submission(struct outpostd *d, const struct submission *s, uint64_t size, const struct user *who,
-		      int64_t arrival, queue_source source, void *arg, char id[QUEUE_ID], struct error *err)
+		      int64_t arrival,
+		      queue_source source, void *arg, char id[QUEUE_ID], struct error *err)
 {
 	bool daemon = rewrite_is_mailer_daemon(&d->rules.r, s->sender);
 	struct list l = {0};
@@ -224,7 +225,8 @@ static int list_as_submitted(const struct submission *s, struct list *l, struct 
 }
 
 int accept_to_fail(struct outpostd *d, const struct submission *s, uint64_t size, const struct user *who,
-		   int64_t arrival, queue_source source, void *arg, const struct error *why, struct error *err)
+		   int64_t arrival,
+		   queue_source source, void *arg, const struct error *why, struct error *err)
 {
 	struct list l = {0};
 	struct queue_new n = {

@@ -1,5 +1,5 @@
-/* corrupt.c: any user can have outpost-drop write submissions, as often as they like. Of users who may not submit no
- * more is kept than shows what goes on. */
+/* corrupt.c: any user can have outpost-drop write submissions, as often as they like. Of users who may not submit
+ * no more is kept than shows what goes on. */
 #include "config.h"
 #include "outpostd/outpostd.h"
 
@@ -64,8 +64,7 @@ static bool remove_excess(struct outpostd *d, const char *path, const struct err
 	if (!d->corrupt.full)
 		log_line(LOG_FAIL, "pickup", 0,
 			 "corrupt/ is full: what is submitted by users whom authorized_submit_users does not name is "
-			 "removed until you have emptied it (%s)",
-			 why->text);
+			 "removed until you have emptied it (%s)", why->text);
 	d->corrupt.full = true;
 	return unlink(path) == 0;
 }

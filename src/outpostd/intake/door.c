@@ -228,7 +228,8 @@ static int open_door(struct outpostd *d, struct error *err)
 			return 0; /* an errand: clients that come meanwhile find the service manager */
 		if (sock_managed(door->path))
 			return error_set(err, REASON_UNAVAILABLE,
-					 "the service manager has the door %s (systemctl start outpost)", door->path);
+					 "the service manager has the door %s (systemctl start outpost)",
+					 door->path);
 		fd = sock_listen(door->path, 0666, err);
 		if (fd < 0 && d->once) {
 			log_line(LOG_WARN, "outpostd", 0, "%s; mail goes by way of outpost-drop", err->text);
@@ -275,8 +276,8 @@ static void stop_listening(struct outpostd *d, struct watch *w)
 	w->fd = -1;
 }
 
-/* The names go first: clients that come from now on find nobody and use the drop, and those that connected before are
- * let in and served. At a service manager's door they wait for the next outpostd. */
+/* The names go first: clients that come from now on find nobody and use the drop, and those that connected before
+ * are let in and served. At a service manager's door they wait for the next outpostd. */
 void door_unname(struct outpostd *d)
 {
 	struct door *door = &d->door;

@@ -3,8 +3,8 @@
  * loopback-only).
  *
  * Every connection is given to a `sendmail -bs` of its own, which enters a sandbox before its first byte and can do
- * nothing but submit mail at the door. Where the kernel has no sandbox the listener stays off. The sockets are bound
- * while we are still root, or come from the service manager under the name "smtp".
+ * nothing but submit mail at the door. Where the kernel has no sandbox the listener stays off. The sockets are
+ * bound while we are still root, or come from the service manager under the name "smtp".
  */
 #ifndef OUTPOSTD_SMTP_LISTENER_H
 #define OUTPOSTD_SMTP_LISTENER_H

@@ -73,8 +73,8 @@ static bool is_idle(const struct outpostd *d, const struct relay *r)
 	       !is_routed(d, r) && !expiry_is_of(d, r);
 }
 
-/* Where senders have credentials of their own there may be any number of them: those that are idle are read again from
- * the queue when they are needed. */
+/* Where senders have credentials of their own there may be any number of them: those that are idle are read again
+ * from the queue when they are needed. */
 static void free_idle(struct outpostd *d)
 {
 	struct relay **p = &d->relays.first, *r;
@@ -257,8 +257,8 @@ const struct error *relays_error(const struct outpostd *d)
 	return d->relays.error.reason ? &d->relays.error : NULL;
 }
 
-/* The relay that keeps mail from moving; one that only an earlier main.cf named keeps none. Where the sender decides,
- * any may. */
+/* The relay that keeps mail from moving; one that only an earlier main.cf named keeps none. Where the sender
+ * decides, any may. */
 static const struct relay *in_the_way(struct outpostd *d)
 {
 	const struct relays *all = &d->relays;

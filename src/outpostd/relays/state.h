@@ -63,8 +63,8 @@ int64_t relay_retry_at(const struct relay *r);	/* wall us; 0 when it is not down
 
 /* digest: of the credential that was tried. */
 void relay_went_down(struct outpostd *d, struct relay *r, const struct delivery_down *why, const char *digest);
-/* It let us in, and may be given mail. Its failures are forgotten when it has answered for a message: one that fails
- * after each login is tried at growing distances like any other. */
+/* It let us in, and may be given mail. Its failures are forgotten when it has answered for a message: one that
+ * fails after each login is tried at growing distances like any other. */
 void relay_came_up(struct outpostd *d, struct relay *r, const struct delivery_ready *ready);
 /* False: it is down, through another connection, which is newer than this answer. */
 bool relay_answered(struct outpostd *d, struct relay *r);
