@@ -168,7 +168,9 @@ static void json_recipient(struct buf *out, const struct listing_recipient *r, b
 	if (r->dsn && *r->dsn)
 		text_json_member(out, "dsn", r->dsn);
 	text_json_member(out, "state", state_word(r->state));
-	buf_addf(out, ", \"attempts\": %u, \"next_attempt\": %" PRId64 "}", r->attempts, r->next_attempt / 1000000);
+	if (!masked)
+		buf_addf(out, ", \"attempts\": %u, \"next_attempt\": %" PRId64, r->attempts, r->next_attempt / 1000000);
+	buf_adds(out, "}");
 }
 
 static bool was_tried(const struct listing_row *r)

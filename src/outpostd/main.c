@@ -260,6 +260,7 @@ static void turn(struct outpostd *d)
 	clock_check(d);
 	door_tick(d);
 	incoming_tick(d);
+	questions_tick(d);
 	reload_tick(d);
 	/* Agents first: they work on while the disk does. What the commit brings is handed out after it. */
 	schedule_work(d);

@@ -53,6 +53,7 @@ struct client {
 struct clients {
 	struct client *first;
 	size_t n;
+	size_t pages;			/* of listings in this turn */
 };
 
 /* Serves fd; -1: out of memory, and fd is the caller's still. */

@@ -84,9 +84,15 @@ int incoming_open(struct outpostd *d)
 	return loop_add(&d->loop, &d->incoming.watch);
 }
 
-void incoming_look(struct outpostd *d)
+unsigned incoming_look(struct outpostd *d)
 {
 	d->incoming.look = true;
+	return d->incoming.looks + 1;
+}
+
+bool incoming_looked(const struct outpostd *d, unsigned look)
+{
+	return commit_stalled(d) || d->incoming.looked >= look;
 }
 
 void incoming_leave(struct outpostd *d, const char *name, const char *why)
@@ -309,6 +315,7 @@ static void look(struct outpostd *d)
 		watch_dir(d, in->watch.fd); /* where it is not there that is seen below */
 	if (!in->last[0]) {
 		in->look = false;
+		in->looks++;
 		in->stays = 0;
 		corrupt_recount(d);
 	}
@@ -419,6 +426,8 @@ void incoming_tick(struct outpostd *d)
 		give_up(d, &err);
 	if (in->next == in->n)
 		forget(in);
+	if (!in->n && !in->last[0])
+		in->looked = in->looks;
 	if (!incoming_busy(d))
 		plan_retry(in);
 }

@@ -20,6 +20,7 @@ typedef char incoming_file[INCOMING_NAME + sizeof(".msg")];
 struct incoming_dir {
 	struct watch watch;		/* of the directory; fd -1: none */
 	bool look;			/* something may be there */
+	unsigned looks, looked;		/* begun, and over: all that was there then is taken in, or stays */
 	incoming_file *names;		/* the oldest at the last look, from `next` on not yet taken */
 	size_t n, cap, next;
 	incoming_file last;		/* the last look left younger ones out than this; "" when it did not */
@@ -29,7 +30,9 @@ struct incoming_dir {
 };
 
 int incoming_open(struct outpostd *d);
-void incoming_look(struct outpostd *d);		/* files may have come */
+/* Files may have come. Returns the look that finds what is there now; incoming_looked says that it is over. */
+unsigned incoming_look(struct outpostd *d);
+bool incoming_looked(const struct outpostd *d, unsigned look);
 void incoming_tick(struct outpostd *d);		/* takes some in, in a transaction of its own */
 void incoming_take(struct outpostd *d);		/* everything that is there */
 bool incoming_busy(const struct outpostd *d);	/* whether there is, or may be, more to take */
