@@ -4,19 +4,26 @@
 #include "config.h"
 #include "nexthop/nexthop.h"
 
-#include <limits.h>
-#include <stdio.h>
+#include <stdarg.h>
 #include <string.h>
 #include <unistd.h>
 
 enum { MAX_RELAYS = 16 };
 
-static void advise(struct conf *c, enum conf_param p, struct buf *out, const char *words)
+static void advise(struct conf *c, enum conf_param p, struct buf *out, const char *fmt, ...)
+	__attribute__((format(printf, 4, 5)));
+static void advise(struct conf *c, enum conf_param p, struct buf *out, const char *fmt, ...)
 {
+	va_list ap;
+
+	buf_adds(out, conf_path(c));
 	if (conf_line(c, p))
-		buf_addf(out, "%s:%u: %s\n", conf_path(c), conf_line(c, p), words);
-	else
-		buf_addf(out, "%s: %s\n", conf_path(c), words);
+		buf_addf(out, ":%u", conf_line(c, p));
+	buf_adds(out, ": ");
+	va_start(ap, fmt);
+	buf_addv(out, fmt, ap);
+	va_end(ap);
+	buf_addc(out, '\n');
 }
 
 /* Both mistakes are common; neither does harm here. */
@@ -44,25 +51,19 @@ static bool names_port(const char *written)
 static void about_relays(struct conf *c, struct buf *out)
 {
 	struct relayhost relays[MAX_RELAYS];
-	char words[700];
 	struct error err;
 	int n = relayhost_list(c, relays, MAX_RELAYS, &err);
 
-	for (int i = 0; i < n; i++) {
-		about_wrappermode(c, &relays[i], out);
-		if (relays[i].mx) {
-			snprintf(words, sizeof(words),
-				 "relayhost = %s has no brackets, so its MX records are looked up; if %s is the server "
-				 "itself write [%s]:%s",
-				 relays[i].written, relays[i].host, relays[i].host, relays[i].port);
-			advise(c, P_relayhost, out, words);
-		}
-		if (!names_port(relays[i].written)) {
-			snprintf(words, sizeof(words),
-				 "relayhost = %s names no port: %s is used (Postfix would use 25)", relays[i].written,
-				 relays[i].port);
-			advise(c, P_relayhost, out, words);
-		}
+	for (const struct relayhost *r = relays; r < relays + (n > 0 ? n : 0); r++) {
+		about_wrappermode(c, r, out);
+		if (r->mx)
+			advise(c, P_relayhost, out,
+			       "relayhost = %s has no brackets, so its MX records are looked up; if %s is "
+			       "the server itself write [%s]:%s",
+			       r->written, r->host, r->host, r->port);
+		if (!names_port(r->written))
+			advise(c, P_relayhost, out, "relayhost = %s names no port: %s is used (Postfix would use 25)",
+			       r->written, r->port);
 	}
 }
 
@@ -90,12 +91,9 @@ static void about_passwords(struct conf *c, struct buf *out)
 static void about_file(struct conf *c, enum conf_param p, struct buf *out)
 {
 	const char *path = conf_str(c, p);
-	char words[PATH_MAX + 100];
 
-	if (!*path || access(path, F_OK) == 0)
-		return;
-	snprintf(words, sizeof(words), "%s = %s: there is no such file", conf_table[p].name, path);
-	advise(c, p, out, words);
+	if (*path && access(path, F_OK) < 0)
+		advise(c, p, out, "%s = %s: there is no such file", conf_table[p].name, path);
 }
 
 static void about_listening(struct conf *c, struct buf *out)

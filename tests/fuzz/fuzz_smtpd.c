@@ -14,7 +14,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* In place of the door. */
-int hand_over(const struct place *p, struct letter *l, struct error *answer)
+int letter_submit(const struct place *p, struct letter *l, struct error *answer)
 {
 	const struct buf *body = &l->in.body.memory;
 

@@ -53,15 +53,15 @@ static void test_times_of_a_wrong_clock(void **state)
 	settle(failed, 1, QUEUE_FAILED);
 	assert_int_equal(sqlite3_exec(q->db, "UPDATE message SET done = 7 WHERE state = 'f'", NULL, NULL, NULL),
 			 SQLITE_OK);
-	assert_int_equal(queue_mend_times(q, 100 * SECOND, 5000 * SECOND, &err), 0);	/* this clock knows no better */
-	assert_int_equal(queue_mend_times(q, now, latest, &err), 3);
+	assert_int_equal(queue_correct_times(q, 100 * SECOND, 5000 * SECOND, &err), 0);	/* this clock knows no better */
+	assert_int_equal(queue_correct_times(q, now, latest, &err), 3);
 	assert_int_equal(number("SELECT count(*) FROM message WHERE arrival < 1767225600000000"), 0);
 	assert_int_equal(number("SELECT due FROM message WHERE uid = 2"), later.next_attempt);
 	assert_int_equal(number("SELECT done FROM message WHERE state = 'f'"), now);
 	assert_int_equal(number("SELECT max(due) FROM message WHERE uid = 1"), now);
 	assert_int_equal(number("SELECT max(next) FROM recipient WHERE message IN (SELECT id FROM message WHERE uid "
 				"= 1)"), now);
-	assert_int_equal(queue_mend_times(q, now, latest, &err), 0);
+	assert_int_equal(queue_correct_times(q, now, latest, &err), 0);
 	assert_true(ahead < ago);
 }
 

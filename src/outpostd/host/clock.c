@@ -44,7 +44,7 @@ void clock_correct_queue(struct outpostd *d)
 	int64_t max = conf_seconds(d->conf, P_maximal_backoff_time);
 	struct error err = {0};
 
-	corrected = queue_mend_times(d->queue, now, now + (max > min ? max : min) * 1000000, &err);
+	corrected = queue_correct_times(d->queue, now, now + (max > min ? max : min) * 1000000, &err);
 	if (corrected < 0)
 		log_line(LOG_WARN, "outpostd", 0, "the times of the queue could not be looked at: %s", err.text);
 	else if (corrected)
