@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "base/text.h"
+
 /* Fills the piece to its brim or to the end of the message. */
 static long fill_piece(struct queue *q, queue_source source, void *arg, struct error *err)
 {
@@ -20,18 +22,6 @@ static long fill_piece(struct queue *q, queue_source source, void *arg, struct e
 	return (long)have;
 }
 
-static uint64_t count_lines(const char *p, size_t n)
-{
-	uint64_t lines = 0;
-	const char *end = p + n;
-
-	while ((p = memchr(p, '\n', (size_t)(end - p)))) {
-		lines++;
-		p++;
-	}
-	return lines;
-}
-
 static int wrong_size(const struct queue_new *n, struct error *err)
 {
 	return error_set(err, REASON_INTERNAL, "queue: the message has not the %llu bytes that were announced",
@@ -47,7 +37,7 @@ static int put_body(struct queue *q, const struct queue_new *n, queue_source sou
 	*lines = 0;
 	for (; got > 0; got = fill_piece(q, source, arg, err)) {
 		size += (uint64_t)got;
-		*lines += count_lines(q->piece, (size_t)got);
+		*lines += text_lines(q->piece, (size_t)got);
 		if (size > n->size)
 			break;
 		if (db_run(q, SQL_PUT_CHUNK, err, "ib", q->next_chunk, q->piece, (size_t)got) < 0)
@@ -92,7 +82,7 @@ static int put_message(struct queue *q, int64_t row, const struct queue_new *n, 
 static int put_all(struct queue *q, int64_t row, const struct queue_new *n, queue_source source, void *arg, long got,
 		   struct error *err)
 {
-	uint64_t first = count_lines(q->piece, (size_t)got), lines;
+	uint64_t first = text_lines(q->piece, (size_t)got), lines;
 	int64_t user;
 
 	if (db_word(q, &q->user, n->user ? n->user : "", &user, err) < 0 ||

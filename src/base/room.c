@@ -46,13 +46,14 @@ int room_check(const struct room *r, uint64_t size, const struct room_held *held
 	const struct room_held *h = held ? held : &nothing;
 
 	if (r->free < r->kept || r->free_inodes < r->kept_inodes)
-		return error_set(err, REASON_STORAGE_FULL, "the disk of the queue is nearly full: the last %s are kept for root's mail",
+		return error_set(err, REASON_STORAGE_FULL,
+				 "the disk of the queue is nearly full: the last %s are kept for root's mail",
 				 r->free < r->kept ? "5 %" : "5 % of its inodes");
 	if (r->free / 2 < size)
 		return error_set(err, REASON_STORAGE_FULL,
 				 "the disk of the queue has no room for this message: it needs twice its size free");
 	if (h->bytes > r->free - r->kept || (r->kept_inodes && h->files > r->free_inodes - r->kept_inodes))
 		return error_set(err, REASON_STORAGE_FULL,
-				 "the disk of the queue is nearly full, and the rest is kept for users who have less in it");
+				 "the disk of the queue is nearly full, and the rest is for users who have less in it");
 	return 0;
 }

@@ -1,16 +1,11 @@
 #include "config.h"
 #include "submission/incoming.h"
 
-#include <dirent.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/io.h"
 #include "base/limits.h"
-#include "base/person.h"
 #include "base/text.h"
 
 /* In the order of strcmp, so that names sort as the times in them. */
@@ -128,40 +123,52 @@ int incoming_read(int fd, uint64_t size_limit, submission_sink sink, void *arg, 
 	return 0;
 }
 
-/* False: it is gone, or not one of a person's. */
-static bool is_of(int dir, const char *name, struct persons *known, uid_t person, struct stat *st)
+struct incoming_body incoming_body_of(int fd)
 {
-	char head[INCOMING_HEAD];
-	struct incoming in;
-	int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-	bool is = fd >= 0 && fstat(fd, st) == 0 && io_read_full(fd, head, sizeof(head)) == (ssize_t)sizeof(head) &&
-		  incoming_get_head(head, &in) == 0 && person_known(known, in.uid) == person;
-
-	if (fd >= 0)
-		close(fd);
-	return is;
+	return (struct incoming_body){.fd = fd, .at = INCOMING_HEAD + sizeof(SUBMISSION_MAGIC) - 1};
 }
 
-int incoming_held(int dir, uid_t person, struct room_held *held, struct error *err)
+static int read_at(struct incoming_body *b, void *p, size_t n, struct error *err)
 {
-	int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *list = fd < 0 ? NULL : fdopendir(fd);
-	struct persons known = {0};
-	struct dirent *e;
-	struct stat st;
-
-	*held = (struct room_held){0};
-	if (!list) {
-		error_sys(err, REASON_TEMPORARY, "cannot read " INCOMING_DIR);
-		if (fd >= 0)
-			close(fd);
-		return -1;
-	}
-	while ((e = readdir(list)) != NULL)
-		if (incoming_is_name(e->d_name) && is_of(dir, e->d_name, &known, person, &st)) {
-			held->bytes += (uint64_t)st.st_size;
-			held->files++;
-		}
-	closedir(list);
+	if (io_pread_full(b->fd, p, n, b->at) != (ssize_t)n)
+		return error_sys(err, REASON_IO, "cannot read a file in " INCOMING_DIR);
+	b->at += n;
 	return 0;
+}
+
+/* On to the next piece of the message: 1, or 0 at the end record. */
+static int next_piece(struct incoming_body *b, struct error *err)
+{
+	unsigned char head[5];
+
+	for (;;) {
+		uint32_t n;
+
+		if (read_at(b, head, sizeof(head), err) < 0)
+			return -1;
+		n = (uint32_t)head[1] << 24 | (uint32_t)head[2] << 16 | (uint32_t)head[3] << 8 | head[4];
+		b->end = head[0] == 'Z';
+		if (b->end)
+			return 0;
+		if (head[0] == 'M' && n) {
+			b->left = n;
+			return 1;
+		}
+		b->at += n;
+	}
+}
+
+long incoming_body_read(void *body, char *p, size_t n, struct error *err)
+{
+	struct incoming_body *b = body;
+	int rc = b->end ? 0 : b->left ? 1 : next_piece(b, err);
+
+	if (rc <= 0)
+		return rc;
+	if (n > b->left)
+		n = b->left;
+	if (read_at(b, p, n, err) < 0)
+		return -1;
+	b->left -= (uint32_t)n;
+	return (long)n;
 }

@@ -25,14 +25,14 @@ static void put_secret(struct agent *a, int found, struct conf_credential *cr, c
 		conf_credential_wipe(cr);
 	} else {
 		mark = frame_begin(&a->out, TO_AGENT_NO_SECRET);
-		/* Whatever is wrong with the map, it is for the administrator to mend. */
+		/* Whatever is wrong with the map, only the administrator can fix it. */
 		frame_cstr(&a->out, reason_name(err->reason));
 		frame_cstr(&a->out, err->text);
 		frame_finish(&a->out, mark);
 	}
 }
 
-void secret_forget(struct agent *a)
+void credential_forget(struct agent *a)
 {
 	if (!a->question)
 		return;
@@ -51,18 +51,18 @@ static void question_ready(void *arg, short revents)
 	(void)revents;
 	if (found == 2)
 		return;
-	secret_forget(a);
+	credential_forget(a);
 	put_secret(a, found, &cr, &err);
 	agent_flush(a);
 }
 
-void secret_give(struct agent *a)
+void credential_give(struct agent *a)
 {
 	struct conf_credential cr;
 	struct error err = {0};
 	int found;
 
-	secret_forget(a);
+	credential_forget(a);
 	found = conf_credential_ask(a->d->conf, &a->relay->at, a->relay->sender, &cr, &a->question, &err);
 	if (found == 2) {
 		a->asking = (struct watch){.fd = conf_question_fd(a->question), .events = POLLIN, .ready = question_ready, .arg = a};
