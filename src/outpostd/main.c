@@ -289,6 +289,7 @@ static void free_all(struct outpostd *d)
 	settle_free(d);
 	bounces_free(d);
 	accept_free(d);
+	person_shares_free(d);
 	rules_close(&d->rules);
 	conf_free(d->conf);
 	loop_free(&d->loop);
