@@ -17,6 +17,7 @@
 #include "base/buf.h"
 #include "base/error.h"
 #include "base/text.h"
+#include "maps/maps.h"
 
 /* P_relayhost, P_queue_directory, ... */
 enum conf_param {
@@ -32,7 +33,7 @@ struct conf_info {
 	const char *name;
 	enum conf_type type;
 	const char *def;	/* raw default; may hold $name */
-	const char *allowed;	/* T_INT, T_SIZE, T_TIME: "least..greatest"; T_WORD, T_LIST: the words; NULL: anything */
+	const char *allowed; /* T_INT, T_SIZE, T_TIME: "least..greatest"; T_WORD, T_LIST: the words; NULL: anything */
 	const char *help;	/* paragraphs parted by "\n\n"; conf_summary is the first sentence */
 };
 extern const struct conf_info conf_table[CONF_PARAMS];
@@ -48,6 +49,7 @@ int conf_defaults(const char *dir, struct conf **out, struct error *err);
 void conf_free(struct conf *c);
 
 const char *conf_dir(const struct conf *c);
+const char *conf_path(const struct conf *c);	/* of main.cf */
 /* Whether main.cf, or a file read through it, has changed on disk since it was loaded. */
 bool conf_changed(const struct conf *c);
 bool conf_is_set(const struct conf *c, enum conf_param p);	/* written in main.cf */
@@ -58,13 +60,16 @@ unsigned conf_line(const struct conf *c, enum conf_param p);	/* 0: default */
 const char *conf_str(struct conf *c, enum conf_param p);
 bool conf_bool(struct conf *c, enum conf_param p);
 int64_t conf_int(struct conf *c, enum conf_param p);
-int64_t conf_seconds(struct conf *c, enum conf_param p);	/* s m h d w; the default's own unit when there is none, as in Postfix */
+int64_t conf_seconds(struct conf *c,
+		     enum conf_param p); /* s m h d w; the default's own unit when there is none, as in Postfix */
 const char *conf_raw(const struct conf *c, enum conf_param p);
+/* A T_MAPS as maps_open takes it; valid as long as c. */
+struct map_list conf_map_list(struct conf *c, enum conf_param p);
 /* Sets a value for this process alone (tests, -o name=value). */
 int conf_set(struct conf *c, const char *name, const char *value, struct error *err);
 
-/* Whether authorized_..._users admits a user: names, %groups, static:anyone; ! excludes; the first that fits decides; nobody
- * fits: no. -1: it hangs on a group that can't be known now. */
+/* Whether authorized_..._users admits a user: names, %groups, static:anyone; ! excludes; the first that fits decides;
+ * nobody fits: no. -1: it hangs on a group that can't be known now. */
 struct conf_user {
 	const char *name;		/* NULL: a uid without a name */
 	const gid_t *groups;
@@ -94,10 +99,12 @@ int conf_comment_out(struct span text, const char *name, struct buf *out, struct
 /* The first sentence of a parameter's help. */
 void conf_summary(enum conf_param p, struct buf *out);
 
-/* Sentences about main.cf that are worth a person's attention although nothing stops (a line that looks like a parameter
- * but continues the one above, a name set twice, $name of nothing, both common mistakes with wrappermode, ...): one a
- * line, appended. conf_load has already put down those that it found. No secrets. */
-int conf_advice(struct conf *c, struct buf *out);
+/* Sentences about main.cf that reading it led to (a line that looks like a parameter but continues the one above, a
+ * name set twice, $name of nothing, ...): one a line. No secrets. */
+const char *conf_notes(const struct conf *c);
+/* "FILE:LINE: words: the line", the line without what may be secret; EX_CONFIG. Returns -1. */
+int conf_fail_at(const struct conf *c, enum conf_param p, struct error *err, const char *fmt, ...)
+	__attribute__((format(printf, 4, 5)));
 
 /* Lines of main.cf that had no effect: each (name, line, nearest or NULL when Postfix knows it). */
 struct conf_unused {
@@ -114,84 +121,11 @@ const char *conf_unused_words(const struct conf_unused *u, char *out, size_t siz
 const char *conf_myhostname(struct conf *c);
 const char *conf_myorigin(struct conf *c);
 
-/* ---- relayhost */
-struct conf_relay {
-	char host[256];		/* without brackets; IPv6 literal without them too */
-	char port[32];		/* "587" by default */
-	bool mx;		/* no brackets: look MX up */
-	bool implicit_tls;	/* 465/smtps/submissions, or wrappermode on other ports */
-	char written[300];	/* as in main.cf: key of the password map and of the relay's state */
-};
-/* One nexthop as written. EX_CONFIG with the line to write instead. */
-int conf_parse_relay(struct conf *c, const char *text, struct conf_relay *r, struct error *err);
-/* All of relayhost (several in order) and then smtp_fallback_relay. Returns how many (at most max), or -1; 0: none set. */
-int conf_relays(struct conf *c, struct conf_relay *r, size_t max, struct error *err);
-/* The same, but that none is set is a mistake (EX_CONFIG) where sender_dependent_relayhost_maps isn't either. */
-int conf_route(struct conf *c, struct conf_relay *r, size_t max, struct error *err);
-
-/* ---- maps: "type:source" (hash, texthash, btree, lmdb, cdb, dbm: the text source is read; static, inline,
- * regexp, pcre as far as POSIX can say it; exec and oauth2 only for passwords). A list of several is asked in order. */
-struct conf_maps;
-int conf_maps_open(struct conf *c, enum conf_param p, struct conf_maps **out, struct error *err);	/* *out NULL: no map set */
-void conf_maps_free(struct conf_maps *m);	/* wipes */
-bool conf_maps_changed(const struct conf_maps *m);
-/* The first line of an alias file that is not "name: value", and so has no effect, and its file; 0: there is none. */
-unsigned conf_maps_bad_line(const struct conf_maps *m, const char **path);
-/* 1: found, appended to value; 0: not there; -1. Key as is. */
-int conf_maps_get(struct conf_maps *m, const char *key, struct buf *value, struct error *err);
-
-/* ---- credentials (src/credentials/lookup.c): Postfix's order of keys. */
-struct conf_credential {
-	struct buf user, secret;	/* wipe with conf_credential_wipe */
-	char kind;			/* 'P' password, 'T' OAuth2 access token */
-	char digest[72];		/* SHA-256 hex of host, user and secret with a per-queue salt is the caller's affair; here: of host|user|secret */
-	char key[300];			/* the key that matched */
-};
-/* sender for smtp_sender_dependent_authentication ("" otherwise). 1 found; 0 none: *err then holds the keys that were tried
- * (EX_CONFIG); -1: the map can't be read or is readable by others (EX_NOPERM/EX_CONFIG with the commands to type). */
-int conf_credential(struct conf *c, const struct conf_relay *r, const char *sender, struct conf_credential *out, struct error *err);
-/* The relay refused what conf_credential gave (535): what a program or token endpoint said is not used again, the next
- * conf_credential asks anew. Returns whether that can help (a token, or a program's answer that was kept). */
-bool conf_credential_refused(struct conf *c, char kind);
-/* Whose credential a sender uses, with smtp_sender_dependent_authentication: the key of the password map that stands there for
- * him (his address, or @domain); his address itself where a program would have to be asked, or the map can't be read; "" where
- * there is nothing, so that he shares the relay's. *keys is the map without its passwords, kept between calls and read again
- * when it has changed: NULL to begin with, freed before c is. The key is in out (LIMIT_ADDRESS + 1). */
-void conf_credential_owner(struct conf *c, const char *sender, struct conf_maps **keys, char *out, size_t size);
-/* Whether a program or a token endpoint may have to be asked, which takes seconds. */
-bool conf_credential_takes_time(struct conf *c);
-/* For whoever must not wait: 1, 0, -1 as conf_credential when it can be answered at once; 2: *q was started. Then
- * conf_question_fd is watched for reading, and conf_question_step called: 2 not yet, else as conf_credential. The fd ends by
- * itself when it takes too long. c may be another one by then. conf_question_free at any time; the process that
- * asked is reaped by whoever reaps the caller's children. */
-struct conf_question;
-int conf_credential_ask(struct conf *c, const struct conf_relay *r, const char *sender, struct conf_credential *out,
-			struct conf_question **q, struct error *err);
-int conf_question_fd(const struct conf_question *q);
-int conf_question_step(struct conf *c, struct conf_question *q, struct conf_credential *out, struct error *err);
-void conf_question_free(struct conf_question *q);
-/* outpost-token's side of it. */
-int conf_question_answer(const char *dir, const char *relay, const char *sender, bool fresh, struct buf *answer);
-/* The name of the OAuth2 file of smtp_sasl_password_maps that is for this user (NULL: the first), and its token file. */
-int conf_oauth2_file(struct conf *c, const char *user, char *file, size_t fsize, char *tokens, size_t tsize, struct error *err);
-/* The n-th (from 0) oauth2: map's token file; "" where its FILE can't be read. False: there are no more. */
-bool conf_oauth2_tokens(struct conf *c, size_t n, char *tokens, size_t size);
-void conf_credential_wipe(struct conf_credential *cr);
-
 /* Who but root can write main.cf; 0: nobody. */
 uid_t conf_writer(const struct conf *c);
 
-/* Once we are who we are going to be: fails unless main.cf is root's or ours. (It may have been the owner's of the queue
- * directory that was there when it was read.) */
-int conf_obey(const struct conf *c, struct error *err);
-
-/* Once we are the queue's owner, as outpostd is: fails (EX_NOPERM) when main.cf, which root could read, is closed to us, with
- * what to type. */
-int conf_readable(struct conf *c, struct error *err);
-
-/* What `outpost check`, `outpost flush` and postmap do as root: set main.cf and password maps that are root's and 0600 (and a
- * main.cf that holds static: or inline: passwords and is 0644) to root:owner's group 0640, where main.cf is root's. Appends a
- * line per file that was changed to said. */
-int conf_mend_modes(struct conf *c, gid_t group, struct buf *said, struct error *err);
+/* Once we are who we are going to be: fails unless main.cf is root's or ours. (It may have been the owner's of the
+ * queue directory that was there when it was read.) */
+int conf_check_writer(const struct conf *c, struct error *err);
 
 #endif

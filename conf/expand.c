@@ -1,5 +1,5 @@
 /*
- * $name, ${name}, $(name), ${name?text}, ${name:text}, ${name?{text}:{text}}, ${{a} == {b} ? {text} : {text}}, and $$ for
+ * $name, ${name}, $(name), ${name?text}, ${name:text}, ${name?{text}:{text}}, and $$ for
  * a dollar sign: as in postconf(5). A name that is set nowhere is empty, which is noted.
  */
 #include "config.h"
@@ -128,66 +128,6 @@ static int choose(struct conf *c, struct span rest, bool truth, struct buf *out,
 	return expand(c, truth ? yes : no, out, depth + 1, err);
 }
 
-static int compare(const char *a, const char *b)
-{
-	uint64_t x, y;
-
-	if (text_u64(span_of(a), UINT64_MAX, &x) && text_u64(span_of(b), UINT64_MAX, &y))
-		return x < y ? -1 : x > y;
-	return strcmp(a, b);
-}
-
-static bool relation(struct span op, int order, bool *truth)
-{
-	static const struct {
-		const char *op;
-		bool less, equal, more;
-	} relations[] = {
-		{"==", false, true, false}, {"!=", true, false, true}, {"<", true, false, false},
-		{"<=", true, true, false}, {">", false, false, true}, {">=", false, true, true},
-	};
-
-	for (size_t i = 0; i < sizeof(relations) / sizeof(relations[0]); i++) {
-		if (!span_is(op, relations[i].op))
-			continue;
-		*truth = order < 0 ? relations[i].less : order == 0 ? relations[i].equal : relations[i].more;
-		return true;
-	}
-	return false;
-}
-
-/* "{a} op {b}" and what follows. */
-static int expand_relation(struct conf *c, struct span s, struct buf *out, int depth, struct error *err)
-{
-	struct span left, right, op = {"", 0};
-	struct buf a, b;
-	bool truth = false;
-	int rc = -1;
-
-	buf_init(&a, LIMIT_CONF_FILE);
-	buf_init(&b, LIMIT_CONF_FILE);
-	if (take_braced(&s, &left)) {
-		s = (struct span){s.p, s.n};
-		while (s.n && ascii_space(s.p[0]))
-			s = (struct span){s.p + 1, s.n - 1};
-		op.p = s.p;
-		while (op.n < s.n && op.p[op.n] && strchr("=!<>", op.p[op.n]))
-			op.n++;
-		s = (struct span){s.p + op.n, s.n - op.n};
-	}
-	if (!op.n || !take_braced(&s, &right))
-		error_set(err, REASON_CONFIG, "a ${{...}} is not {a} == {b}?{text}:{text}");
-	else if (expand(c, left, &a, depth + 1, err) == 0 && expand(c, right, &b, depth + 1, err) == 0) {
-		if (relation(op, compare(buf_str(&a), buf_str(&b)), &truth))
-			rc = choose(c, s, truth, out, depth, err);
-		else
-			error_set(err, REASON_CONFIG, "a ${{...}} compares by something unknown");
-	}
-	buf_wipe(&a);
-	buf_wipe(&b);
-	return rc;
-}
-
 /* The inside of ${...}. */
 static int expand_braced(struct conf *c, struct span s, struct buf *out, int depth, struct error *err)
 {
@@ -196,10 +136,11 @@ static int expand_braced(struct conf *c, struct span s, struct buf *out, int dep
 	int rc;
 
 	s = span_trim(s);
-	if (s.n && s.p[0] == '{')
-		return expand_relation(c, s, out, depth, err);
 	while (n < s.n && name_byte(s.p[n]))
 		n++;
+	if (s.n && s.p[0] == '{')
+		return error_set(err, REASON_CONFIG,
+				 "comparisons like ${{a} == {b} ? {c}} are not known here; write the value itself");
 	if (!n)
 		return error_set(err, REASON_CONFIG, "a $ without a name; a dollar sign itself is written $$");
 	if (n == s.n)

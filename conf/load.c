@@ -1,11 +1,13 @@
 /*
- * Reading main.cf, as postconf(5) lays it down: a line that begins with a blank continues the one before; lines that are
- * empty or whose first visible byte is '#' are nothing, also between continuations; the last of several settings wins.
+ * Reading main.cf, as postconf(5) lays it down: a line that begins with a blank continues the one before; lines that
+ * are empty or whose first visible byte is '#' are nothing, also between continuations; the last of several settings
+ * wins.
  */
 #include "config.h"
 #include "conf/internal.h"
 #include "base/io.h"
 #include "base/limits.h"
+#include "base/lines.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -41,8 +43,8 @@ static bool only_map_names(const char *raw)
 {
 	struct span rest = span_of(raw), one;
 
-	while (conf_list_next(&rest, &one))
-		if (one.p[0] != '$' && conf_map_problem(P_smtp_sasl_password_maps, one))
+	while (list_next(&rest, &one))
+		if (one.p[0] != '$' && map_problem(one, MAPS_PASSWORDS))
 			return false;
 	return true;
 }
@@ -89,13 +91,6 @@ int conf_fail_at(const struct conf *c, enum conf_param p, struct error *err, con
 	return -1;
 }
 
-bool conf_same_file(const struct stat *a, const struct stat *b)
-{
-	return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size &&
-	       a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec &&
-	       a->st_ctim.tv_sec == b->st_ctim.tv_sec && a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
-}
-
 int conf_watch(struct conf *c, const char *path, struct error *err)
 {
 	struct conf_file *more, *f;
@@ -123,7 +118,7 @@ bool conf_changed(const struct conf *c)
 		struct stat now;
 		bool missing = stat(c->files[i].path, &now) < 0;
 
-		if (missing != c->files[i].missing || (!missing && !conf_same_file(&now, &c->files[i].st)))
+		if (missing != c->files[i].missing || (!missing && !io_same_file(&now, &c->files[i].st)))
 			return true;
 	}
 	return false;
@@ -155,27 +150,27 @@ static struct conf *conf_new(const char *dir, struct error *err)
 	return c;
 }
 
+static void wipe(char *text)
+{
+	if (text)
+		explicit_bzero(text, strlen(text));
+	free(text);
+}
+
 void conf_free(struct conf *c)
 {
 	if (!c)
 		return;
 	for (size_t i = 0; i < c->nentries; i++) {
-		explicit_bzero(c->entries[i].raw, strlen(c->entries[i].raw));
 		free(c->entries[i].name);
-		free(c->entries[i].raw);
+		wipe(c->entries[i].raw);
 	}
-	for (int p = 0; p < CONF_PARAMS; p++) {
-		if (c->values[p])
-			explicit_bzero(c->values[p], strlen(c->values[p]));
-		free(c->values[p]);
-	}
-	for (size_t i = 0; i < c->nold; i++) {
-		explicit_bzero(c->old[i], strlen(c->old[i]));
-		free(c->old[i]);
-	}
+	for (int p = 0; p < CONF_PARAMS; p++)
+		wipe(c->values[p]);
+	for (size_t i = 0; i < c->nold; i++)
+		wipe(c->old[i]);
 	for (size_t i = 0; i < c->nfiles; i++)
 		free(c->files[i].path);
-	conf_answers_free(c);
 	free(c->entries);
 	free(c->old);
 	free(c->files);
@@ -211,15 +206,6 @@ static int add_entry(struct conf *c, struct span name, struct span value, unsign
 	return 0;
 }
 
-struct span conf_without_mark(struct span text)
-{
-	static const char mark[] = "\xef\xbb\xbf";
-
-	if (text.n >= 3 && memcmp(text.p, mark, 3) == 0)
-		text = (struct span){text.p + 3, text.n - 3};
-	return text;
-}
-
 static bool is_name(struct span s)
 {
 	for (size_t i = 0; i < s.n; i++)
@@ -229,7 +215,7 @@ static bool is_name(struct span s)
 }
 
 /* A line that is no setting may be a line of sasl_passwd that went astray: only its first word is shown. */
-static int bad_line(struct conf *c, struct span text, unsigned line, struct error *err)
+static int bad_line(const struct conf *c, struct span text, unsigned line, struct error *err)
 {
 	struct span rest = text, first = {"", 0};
 
@@ -238,8 +224,9 @@ static int bad_line(struct conf *c, struct span text, unsigned line, struct erro
 			 (int)(first.n > 60 ? 60 : first.n), first.p, rest.n ? " ..." : "");
 }
 
-static int take_line(struct conf *c, struct span text, unsigned line, struct error *err)
+static int take_line(void *arg, struct span text, unsigned line, struct error *err)
 {
+	struct conf *c = arg;
 	const char *eq = memchr(text.p, '=', text.n);
 	struct span name, value;
 	const struct conf_entry *now, *before = NULL;
@@ -259,18 +246,22 @@ static int take_line(struct conf *c, struct span text, unsigned line, struct err
 		if (strcmp(c->entries[i].name, now->name) == 0)
 			before = &c->entries[i];
 	if (before)
-		conf_note(c, "%s:%u: %s is set again; line %u has no effect", c->path, line, before->name, before->line);
+		conf_note(c, "%s:%u: %s is set again; line %u has no effect", c->path, line, before->name,
+			  before->line);
 	return 0;
 }
 
 /* A pasted line with a blank in front silently becomes part of the line above: say so when it looks like that. */
-static void look_at_continuation(struct conf *c, struct span text, unsigned line)
+static void look_at_indented(void *arg, struct span text, unsigned line, bool continues)
 {
 	const char *eq = memchr(text.p, '=', text.n);
+	struct conf *c = arg;
 	char name[128];
 	struct span word;
 
-	if (!eq)
+	if (!continues)
+		conf_note(c, "%s:%u: begins with a blank, but there is no line that it could continue", c->path, line);
+	if (!eq || !continues)
 		return;
 	word = span_trim((struct span){text.p, (size_t)(eq - text.p)});
 	if (!is_name(word) || word.n >= sizeof(name))
@@ -278,62 +269,13 @@ static void look_at_continuation(struct conf *c, struct span text, unsigned line
 	memcpy(name, word.p, word.n);
 	name[word.n] = '\0';
 	if (conf_find(name) >= 0 || conf_postfix_knows(name))
-		conf_note(c, "%s:%u: begins with a blank and so continues the line above; to set %s remove the blank", c->path,
-			  line, name);
-}
-
-static int take_logical(struct conf *c, const struct buf *logical, unsigned line, struct error *err)
-{
-	if (!buf_ok(logical))
-		return error_set(err, REASON_SYSTEM, "out of memory");
-	return take_line(c, (struct span){buf_str(logical), logical->len}, line, err);
-}
-
-static bool next_line(struct span *rest, struct span *line)
-{
-	const char *nl;
-
-	if (!rest->n)
-		return false;
-	nl = memchr(rest->p, '\n', rest->n);
-	line->p = rest->p;
-	line->n = nl ? (size_t)(nl - rest->p) : rest->n;
-	rest->p += line->n + (nl != NULL);
-	rest->n -= line->n + (nl != NULL);
-	return true;
+		conf_note(c, "%s:%u: begins with a blank and so continues the line above; to set %s remove the blank",
+			  c->path, line, name);
 }
 
 static int parse(struct conf *c, struct span text, struct error *err)
 {
-	unsigned line = 0, first = 0;
-	struct span rest = conf_without_mark(text), l;
-	struct buf logical;
-	int rc = 0;
-
-	buf_init(&logical, LIMIT_CONF_FILE);
-	while (rc == 0 && next_line(&rest, &l)) {
-		struct span visible = span_trim(l);
-
-		line++;
-		if (!visible.n || visible.p[0] == '#')
-			continue;
-		if (ascii_space(l.p[0]) && first) {
-			look_at_continuation(c, visible, line);
-			buf_add(&logical, l.p, (size_t)(visible.p + visible.n - l.p));
-			continue;
-		}
-		if (first)
-			rc = take_logical(c, &logical, first, err);
-		if (ascii_space(l.p[0]))
-			conf_note(c, "%s:%u: begins with a blank, but there is no line that it could continue", c->path, line);
-		buf_reset(&logical);
-		buf_add(&logical, visible.p, visible.n);
-		first = line;
-	}
-	if (rc == 0 && first)
-		rc = take_logical(c, &logical, first, err);
-	buf_wipe(&logical);
-	return rc;
+	return lines_each(text, &(struct line_reader){.line = take_line, .indented = look_at_indented, .arg = c}, err);
 }
 
 /* Made when first asked for: the nearest name costs milliseconds, and sendmail has no use for it. */
@@ -387,26 +329,25 @@ static bool owner_is_fine(struct conf *c, uid_t uid)
 	return stat(conf_str(c, P_queue_directory), &queue) == 0 && queue.st_uid == uid;
 }
 
+static int check_owner(struct conf *c, const char *path, const struct stat *st, struct error *err)
+{
+	if ((st->st_mode & 022) && !((st->st_mode & 002) == 0 && st->st_gid == 0))
+		return error_set(err, REASON_CONFIG, "%s can be written by others than its owner; type: chmod go-w %s",
+				 path, path);
+	if (!owner_is_fine(c, st->st_uid))
+		return error_set(err, REASON_CONFIG, "%s belongs to user %u, who is neither root nor the owner of the "
+				 "queue; type: chown root %s", path, (unsigned)st->st_uid, path);
+	return 0;
+}
+
 static int check_rights(struct conf *c, const struct stat *file, struct error *err)
 {
 	struct stat dir;
 
 	if (stat(c->dir, &dir) < 0)
 		return error_sys(err, REASON_NO_INPUT, "cannot stat %s", c->dir);
-	if ((file->st_mode & 022) && !((file->st_mode & 002) == 0 && file->st_gid == 0))
-		return error_set(err, REASON_CONFIG, "%s can be written by others than its owner; type: chmod go-w %s",
-				 c->path, c->path);
-	if ((dir.st_mode & 022) && !((dir.st_mode & 002) == 0 && dir.st_gid == 0))
-		return error_set(err, REASON_CONFIG, "%s can be written by others than its owner; type: chmod go-w %s",
-				 c->dir, c->dir);
-	if (!owner_is_fine(c, file->st_uid))
-		return error_set(err, REASON_CONFIG,
-				 "%s belongs to user %u, who is neither root nor the owner of the queue; type: chown root %s",
-				 c->path, (unsigned)file->st_uid, c->path);
-	if (!owner_is_fine(c, dir.st_uid))
-		return error_set(err, REASON_CONFIG,
-				 "%s belongs to user %u, who is neither root nor the owner of the queue; type: chown root %s",
-				 c->dir, (unsigned)dir.st_uid, c->dir);
+	if (check_owner(c, c->path, file, err) < 0 || check_owner(c, c->dir, &dir, err) < 0)
+		return -1;
 	c->writer = file->st_uid ? file->st_uid : dir.st_uid;
 	return 0;
 }
@@ -416,12 +357,12 @@ uid_t conf_writer(const struct conf *c)
 	return c->writer;
 }
 
-int conf_obey(const struct conf *c, struct error *err)
+int conf_check_writer(const struct conf *c, struct error *err)
 {
 	if (c->writer == 0 || c->writer == geteuid())
 		return 0;
-	return error_set(err, REASON_CONFIG, "%s belongs to user %u and is not for user %u", c->path, (unsigned)c->writer,
-			 (unsigned)geteuid());
+	return error_set(err, REASON_CONFIG, "%s belongs to user %u and is not for user %u", c->path,
+			 (unsigned)c->writer, (unsigned)geteuid());
 }
 
 static int load_into(struct conf *c, struct error *err)
@@ -444,46 +385,34 @@ static int load_into(struct conf *c, struct error *err)
 	return rc;
 }
 
+static int give(struct conf *c, int rc, struct conf **out)
+{
+	if (rc < 0)
+		conf_free(c);
+	else
+		*out = c;
+	return rc;
+}
+
 int conf_load(const char *dir, struct conf **out, struct error *err)
 {
 	struct conf *c = conf_new(dir, err);
 
-	if (!c)
-		return -1;
-	if (load_into(c, err) < 0) {
-		conf_free(c);
-		return -1;
-	}
-	*out = c;
-	return 0;
+	return c ? give(c, load_into(c, err), out) : -1;
 }
 
 int conf_from_text(const char *dir, struct span text, struct conf **out, struct error *err)
 {
 	struct conf *c = conf_new(dir, err);
 
-	if (!c)
-		return -1;
-	if (parse(c, text, err) < 0 || check_all(c, err) < 0) {
-		conf_free(c);
-		return -1;
-	}
-	*out = c;
-	return 0;
+	return c ? give(c, parse(c, text, err) < 0 ? -1 : check_all(c, err), out) : -1;
 }
 
 int conf_defaults(const char *dir, struct conf **out, struct error *err)
 {
 	struct conf *c = conf_new(dir, err);
 
-	if (!c)
-		return -1;
-	if (conf_watch(c, c->path, err) < 0 || check_all(c, err) < 0) {
-		conf_free(c);
-		return -1;
-	}
-	*out = c;
-	return 0;
+	return c ? give(c, conf_watch(c, c->path, err) < 0 ? -1 : check_all(c, err), out) : -1;
 }
 
 size_t conf_unused(const struct conf *c, const struct conf_unused **list)
@@ -504,6 +433,16 @@ const char *conf_unused_words(const struct conf_unused *u, char *out, size_t siz
 const char *conf_dir(const struct conf *c)
 {
 	return c->dir;
+}
+
+const char *conf_path(const struct conf *c)
+{
+	return c->path;
+}
+
+const char *conf_notes(const struct conf *c)
+{
+	return buf_str(&c->notes);
 }
 
 /* A value that is replaced is kept: callers may still hold it. */
@@ -531,8 +470,8 @@ int conf_set(struct conf *c, const char *name, const char *value, struct error *
 	if (p < 0 && !conf_postfix_knows(name)) {
 		const char *nearest = conf_nearest(name);
 
-		return error_set(err, REASON_USAGE, "there is no parameter %s%s%s%s", name, nearest ? " (did you mean " : "",
-				 nearest ? nearest : "", nearest ? "?)" : "");
+		return error_set(err, REASON_USAGE, "there is no parameter %s%s%s%s", name,
+				 nearest ? " (did you mean " : "", nearest ? nearest : "", nearest ? "?)" : "");
 	}
 	if (forget_values(c) < 0)
 		return error_set(err, REASON_SYSTEM, "out of memory");

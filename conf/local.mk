@@ -8,29 +8,16 @@ libconf_a_SOURCES = \
 	conf/value.c \
 	conf/host.c \
 	conf/users.c \
-	conf/edit.c \
-	src/maps/maps.c \
-	src/maps/regexp.c \
-	src/credentials/lookup.c \
-	src/credentials/password_program.c \
-	src/credentials/ask_token_program.c \
-	src/credentials/oauth2_file.c src/credentials/oauth2_file.h \
-	src/credentials/file_modes.c \
-	src/credentials/sha256.c src/credentials/sha256.h \
-	src/nexthop/relayhost.c \
-	src/nexthop/tls_policy.c src/nexthop/tls_policy.h \
-	src/nexthop/advice.c
+	conf/edit.c
 
-# main.cf(5) comes from the table; a small program writes it.
-noinst_PROGRAMS += gen_man
-gen_man_SOURCES = conf/gen_man.c conf/table.c
-gen_man_CPPFLAGS = $(AM_CPPFLAGS)
-gen_man_LDADD = libbase.a
-
+# main.cf(5) comes from the table of parameters.
 nodist_man_MANS += man/main.cf.5
 CLEANFILES += man/main.cf.5
-man/main.cf.5: gen_man$(EXEEXT)
-	$(AM_V_GEN)$(MKDIR_P) man && ./gen_man$(EXEEXT) >$@.new && mv $@.new $@
+EXTRA_DIST += man/main.cf.5.in conf/params_to_man.awk
+man/main.cf.5: man/main.cf.5.in conf/params.def conf/params_to_man.awk Makefile
+	$(AM_V_GEN)$(MKDIR_P) man && $(AWK) -v QUEUEDIR='$(queuedir)' -v RUNDIR='$(RUNDIR)' -v HELPERDIR='$(helperdir)' \
+		-v OWNER='$(OWNER)' -v SYSCONFDIR='$(confdir)' -f $(srcdir)/conf/params_to_man.awk \
+		$(srcdir)/conf/params.def $(srcdir)/man/main.cf.5.in >$@.new && mv $@.new $@
 
 dist_man_MANS += man/sasl_passwd.5
 EXTRA_DIST += conf/main.cf conf/sasl_passwd

@@ -4,6 +4,7 @@
 #include "config.h"
 #include "conf/internal.h"
 #include "base/limits.h"
+#include "base/lines.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,30 +36,6 @@ void conf_hide_secrets(const char *text, struct buf *out)
 	}
 	if (text[end])
 		buf_adds(out, "...");
-}
-
-bool conf_list_next(struct span *rest, struct span *element)
-{
-	int depth = 0;
-	size_t n = 0;
-
-	while (rest->n && (ascii_space(rest->p[0]) || rest->p[0] == ','))
-		*rest = (struct span){rest->p + 1, rest->n - 1};
-	if (!rest->n)
-		return false;
-	for (; n < rest->n; n++) {
-		char b = rest->p[n];
-
-		if (b == '{')
-			depth++;
-		else if (b == '}' && depth)
-			depth--;
-		else if (!depth && (ascii_space(b) || b == ','))
-			break;
-	}
-	*element = (struct span){rest->p, n};
-	*rest = (struct span){rest->p + n, rest->n - n};
-	return true;
 }
 
 const char *conf_raw(const struct conf *c, enum conf_param p)
@@ -255,21 +232,11 @@ static int check_path(struct conf *c, enum conf_param p, struct error *err)
 	return 0;
 }
 
-static bool among(struct span word, const char *allowed)
-{
-	struct span rest = span_of(allowed), one;
-
-	while (span_word(&rest, " ", &one))
-		if (one.n == word.n && strncasecmp(one.p, word.p, one.n) == 0)
-			return true;
-	return false;
-}
-
 static int check_word(struct conf *c, enum conf_param p, struct error *err)
 {
 	const char *v = conf_str(c, p);
 
-	if (!*v || among(span_of(v), conf_table[p].allowed))
+	if (!*v || list_names(conf_table[p].allowed, span_of(v)))
 		return 0;
 	return conf_fail_at(c, p, err, "one of these is wanted: %s", conf_table[p].allowed);
 }
@@ -280,18 +247,46 @@ static int check_list(struct conf *c, enum conf_param p, struct error *err)
 
 	if (!conf_table[p].allowed)
 		return 0;
-	while (conf_list_next(&rest, &one))
-		if (!among(one, conf_table[p].allowed))
+	while (list_next(&rest, &one))
+		if (!list_names(conf_table[p].allowed, one))
 			return conf_fail_at(c, p, err, "each must be one of: %s", conf_table[p].allowed);
 	return 0;
+}
+
+/* ---- lists of maps */
+
+static enum map_use map_use(enum conf_param p)
+{
+	switch (p) {
+	case P_alias_maps:
+	case P_alias_database:
+		return MAPS_ALIASES;
+	case P_smtp_sasl_password_maps:
+		return MAPS_PASSWORDS;
+	case P_canonical_maps:
+	case P_sender_canonical_maps:
+	case P_recipient_canonical_maps:
+	case P_smtp_generic_maps:
+	case P_virtual_alias_maps:
+	case P_sender_dependent_relayhost_maps:
+		return MAPS_ADDRESSES; /* callers also ask for user and @domain, which no pattern must match by chance
+					*/
+	default:
+		return MAPS_PLAIN;
+	}
+}
+
+struct map_list conf_map_list(struct conf *c, enum conf_param p)
+{
+	return (struct map_list){.name = conf_table[p].name, .text = conf_str(c, p), .dir = c->dir, .use = map_use(p)};
 }
 
 static int check_maps(struct conf *c, enum conf_param p, struct error *err)
 {
 	struct span rest = span_of(conf_str(c, p)), one;
 
-	while (conf_list_next(&rest, &one)) {
-		const char *problem = conf_map_problem(p, one);
+	while (list_next(&rest, &one)) {
+		const char *problem = map_problem(one, map_use(p));
 
 		if (problem)
 			return conf_fail_at(c, p, err, "%s", problem);

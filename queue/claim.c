@@ -18,11 +18,6 @@ void queue_message_free(struct queue_message *m)
 	memset(m, 0, sizeof(*m));
 }
 
-static int no_memory(struct error *err)
-{
-	return error_set(err, REASON_SYSTEM, "no memory");
-}
-
 static char letter(sqlite3_stmt *st, int column)
 {
 	const char *s = (const char *)sqlite3_column_text(st, column);
@@ -48,7 +43,7 @@ static int take_message(sqlite3_stmt *st, struct queue_message *m, int *flags, s
 	m->header_size = (uint32_t)sqlite3_column_int64(st, 10);
 	m->arrival = sqlite3_column_int64(st, 11);
 	if (!m->user || !m->sender || (!m->envid && sqlite3_column_type(st, 4) != SQLITE_NULL))
-		return no_memory(err);
+		return db_no_memory(err);
 	return 0;
 }
 
@@ -67,7 +62,7 @@ static int take_recipient(sqlite3_stmt *st, struct queue_message *m, int flags, 
 	r->reason = db_reason(st, 6);
 	r->delay_warned = flags & FLAG_WARNED;
 	if (!r->address || !r->original || (!r->orcpt && sqlite3_column_type(st, 3) != SQLITE_NULL))
-		return no_memory(err);
+		return db_no_memory(err);
 	return 0;
 }
 
@@ -80,7 +75,7 @@ static int make_room(struct queue_message *m, size_t *capacity, struct error *er
 		return 0;
 	list = realloc(m->recipients, more * sizeof(*list));
 	if (!list)
-		return no_memory(err);
+		return db_no_memory(err);
 	m->recipients = list;
 	*capacity = more;
 	return 0;

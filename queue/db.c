@@ -42,6 +42,11 @@ int db_fail(struct queue *q, struct error *err, const char *what)
 	return error_set(err, REASON_INTERNAL, "%s: SQLite says \"%s\" (%d)", what, detail, rc);
 }
 
+int db_no_memory(struct error *err)
+{
+	return error_set(err, REASON_SYSTEM, "out of memory");
+}
+
 static sqlite3_stmt *prepared(struct queue *q, enum sql which, struct error *err)
 {
 	if (!q->statements[which] && sqlite3_prepare_v3(q->db, queue_sql[which], -1, SQLITE_PREPARE_PERSISTENT,

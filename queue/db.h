@@ -45,6 +45,7 @@ struct queue {
 
 /* Says in words why the last call on the connection failed. Returns -1. */
 int db_fail(struct queue *q, struct error *err, const char *what);
+int db_no_memory(struct error *err);
 
 /* The statement, ready for its values: i int64_t, t text or NULL, b blob (pointer, size_t). NULL with *err. What
  * is bound must stay until db_done. */

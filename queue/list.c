@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/buf.h"
-#include "base/span.h"
+#include "base/number.h"
 
 static const char states[] = "qhfs";
 
@@ -29,11 +29,6 @@ void queue_row_free(struct queue_row *r)
 	free(r->user);
 	free(r->sender);
 	memset(r, 0, sizeof(*r));
-}
-
-static int no_memory(struct error *err)
-{
-	return error_set(err, REASON_SYSTEM, "no memory");
 }
 
 static struct queue_row_recipient *more_room(struct queue_row *r, size_t *capacity)
@@ -101,7 +96,7 @@ static int add_recipients(struct queue *q, struct queue_row *r, struct error *er
 		r->last = sqlite3_column_int64(st, 0);
 		if (!p || !(sent ? take_sent(st, p) : take_waiting(st, r, p))) {
 			db_done(st);
-			return no_memory(err);
+			return db_no_memory(err);
 		}
 	}
 	r->more = r->nrecipients == QUEUE_ROW_RECIPIENTS;
@@ -127,7 +122,7 @@ static int take_row(sqlite3_stmt *st, struct queue_row *r, struct error *err)
 	r->state = (char)sqlite3_column_text(st, 4)[0];
 	r->sender = db_text(st, 5, false);
 	r->user = db_text(st, 6, false);
-	return r->sender && r->user ? 0 : no_memory(err);
+	return r->sender && r->user ? 0 : db_no_memory(err);
 }
 
 /* One branch for each state: each walks its own part of message_state. */
@@ -165,7 +160,7 @@ static sqlite3_stmt *prepare(struct queue *q, const struct queue_filter *f, int6
 	if (sql.len == strlen(before))
 		error_set(err, REASON_USAGE, "queue: a list of no states");
 	else if (buf_adds(&sql, behind) < 0)
-		no_memory(err);
+		db_no_memory(err);
 	else if (sqlite3_prepare_v2(q->db, buf_str(&sql), -1, &st, NULL) != SQLITE_OK)
 		db_fail(q, err, "queue");
 	buf_free(&sql);
@@ -282,7 +277,7 @@ int queue_sorted(struct queue *q, const struct queue_filter *f, enum queue_order
 	while (rc == 0 && n < max && (step = sqlite3_step(st)) == SQLITE_ROW) {
 		keys[n++] = sqlite3_column_int64(st, 0);
 		if (n == max && move_place(st, at) < 0)
-			rc = no_memory(err);
+			rc = db_no_memory(err);
 	}
 	if (rc == 0 && step != SQLITE_ROW && step != SQLITE_DONE)
 		rc = db_fail(q, err, "queue");
@@ -368,10 +363,9 @@ static int digits(const char *id, uint64_t *value)
 	int n = 0;
 
 	for (*value = 0; id[n]; n++) {
-		char c = id[n];
-		int digit = ascii_digit(c) ? c - '0' : ascii_lower(c) - 'a' + 10;
+		int digit = hex_digit(id[n]);
 
-		if (digit < 0 || digit > 15 || n == 14)
+		if (digit < 0 || n == 14)
 			return -1;
 		*value = *value << 4 | (uint64_t)digit;
 	}

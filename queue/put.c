@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "base/text.h"
+#include "base/span.h"
 
 /* Fills the piece to its brim or to the end of the message. */
 static long fill_piece(struct queue *q, queue_source source, void *arg, struct error *err)
@@ -37,7 +37,7 @@ static int put_body(struct queue *q, const struct queue_new *n, queue_source sou
 	*lines = 0;
 	for (; got > 0; got = fill_piece(q, source, arg, err)) {
 		size += (uint64_t)got;
-		*lines += text_lines(q->piece, (size_t)got);
+		*lines += span_lines((struct span){q->piece, (size_t)got});
 		if (size > n->size)
 			break;
 		if (db_run(q, SQL_PUT_CHUNK, err, "ib", q->next_chunk, q->piece, (size_t)got) < 0)
@@ -82,7 +82,7 @@ static int put_message(struct queue *q, int64_t row, const struct queue_new *n, 
 static int put_all(struct queue *q, int64_t row, const struct queue_new *n, queue_source source, void *arg, long got,
 		   struct error *err)
 {
-	uint64_t first = text_lines(q->piece, (size_t)got), lines;
+	uint64_t first = span_lines((struct span){q->piece, (size_t)got}), lines;
 	int64_t user;
 
 	if (db_word(q, &q->user, n->user ? n->user : "", &user, err) < 0 ||

@@ -129,6 +129,15 @@ int buf_addv(struct buf *b, const char *fmt, va_list ap)
 	return p ? 0 : -1;
 }
 
+int buf_add_be(struct buf *b, uint64_t number, size_t n)
+{
+	char bytes[8];
+
+	for (size_t i = n; i-- > 0; number >>= 8)
+		bytes[i] = (char)number;
+	return buf_add(b, bytes, n);
+}
+
 int buf_addf(struct buf *b, const char *fmt, ...)
 {
 	va_list ap;

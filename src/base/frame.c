@@ -1,68 +1,44 @@
 #include "config.h"
 #include "base/frame.h"
 #include "base/limits.h"
+#include "base/number.h"
 
 #include <string.h>
 
 enum { HEAD = 5 };
 
-static void put_be(unsigned char *p, uint64_t v, size_t n)
-{
-	while (n--) {
-		p[n] = (unsigned char)v;
-		v >>= 8;
-	}
-}
-
-static uint64_t get_be(const unsigned char *p, size_t n)
-{
-	uint64_t v = 0;
-
-	while (n--)
-		v = v << 8 | *p++;
-	return v;
-}
-
-static void frame_be(struct buf *out, uint64_t v, size_t n)
-{
-	unsigned char bytes[8];
-
-	put_be(bytes, v, n);
-	buf_add(out, bytes, n);
-}
-
 size_t frame_begin(struct buf *out, uint8_t type)
 {
 	size_t mark = out->len;
 
-	frame_be(out, type, 1);
-	frame_be(out, 0, 4);
+	buf_add_be(out, type, 1);
+	buf_add_be(out, 0, 4);
 	return mark;
 }
 
 void frame_u8(struct buf *out, uint8_t v)
 {
-	frame_be(out, v, 1);
+	buf_add_be(out, v, 1);
 }
 
 void frame_u32(struct buf *out, uint32_t v)
 {
-	frame_be(out, v, 4);
+	buf_add_be(out, v, 4);
 }
 
 void frame_u64(struct buf *out, uint64_t v)
 {
-	frame_be(out, v, 8);
+	buf_add_be(out, v, 8);
 }
 
 void frame_i64(struct buf *out, int64_t v)
 {
-	frame_be(out, (uint64_t)v, 8);
+	buf_add_be(out, (uint64_t)v, 8);
 }
 
 void frame_str(struct buf *out, const char *p, size_t n)
 {
-	frame_be(out, n, 4);
+	buf_add_be(out, n, 4);
 	buf_add(out, p, n);
 }
 
@@ -75,7 +51,8 @@ void frame_finish(struct buf *out, size_t mark)
 {
 	if (!buf_ok(out))
 		return;
-	put_be((unsigned char *)out->data + mark + 1, out->len - mark - HEAD, 4);
+	for (size_t n = out->len - mark - HEAD, at = mark + HEAD; at-- > mark + 1; n >>= 8)
+		out->data[at] = (char)n;
 }
 
 int frame_parse(struct span in, struct frame *f, size_t *used)
@@ -85,7 +62,7 @@ int frame_parse(struct span in, struct frame *f, size_t *used)
 
 	if (in.n < HEAD)
 		return 0;
-	n = get_be(p + 1, 4);
+	n = number_be(p + 1, 4);
 	if (n > LIMIT_FRAME)
 		return -1;
 	if (in.n < HEAD + n)
@@ -112,7 +89,7 @@ static uint64_t frame_get(struct frame *f, size_t n)
 {
 	const unsigned char *p = frame_take(f, n);
 
-	return p ? get_be(p, n) : 0;
+	return p ? number_be(p, n) : 0;
 }
 
 uint8_t frame_get_u8(struct frame *f)

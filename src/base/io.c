@@ -308,3 +308,10 @@ const char *io_program_path(const char *name, const char *installed_dir, char *b
 	}
 	return snprintf(buf, size, "%s/%s", installed_dir, name) < (int)size ? buf : NULL;
 }
+
+bool io_same_file(const struct stat *a, const struct stat *b)
+{
+	return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size &&
+	       a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec &&
+	       a->st_ctim.tv_sec == b->st_ctim.tv_sec && a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
+}

@@ -45,6 +45,9 @@ int io_read_file(const char *path, bool nofollow, struct buf *out, struct stat *
  * stays: EX_CANTCREAT. */
 int io_replace_file(const char *path, const void *p, size_t n, mode_t mode, struct error *err);
 
+/* Whether two stats are of the same file, unchanged. */
+bool io_same_file(const struct stat *a, const struct stat *b);
+
 /* fsync(2) of a file or directory. */
 int io_sync(const char *path);
 

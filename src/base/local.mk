@@ -15,6 +15,7 @@ libbase_a_SOURCES = \
 	src/base/deadline.c src/base/deadline.h \
 	src/base/frame.c src/base/frame.h \
 	src/base/io.c src/base/io.h \
+	src/base/lines.c src/base/lines.h \
 	src/base/spill.c src/base/spill.h \
 	src/base/string_set.c src/base/string_set.h \
 	src/base/fs.c src/base/fs.h \

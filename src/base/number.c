@@ -17,3 +17,22 @@ bool text_u64(struct span s, uint64_t max, uint64_t *out)
 	*out = v;
 	return true;
 }
+
+uint64_t number_be(const void *p, size_t n)
+{
+	const unsigned char *at = p;
+	uint64_t v = 0;
+
+	while (n--)
+		v = v << 8 | *at++;
+	return v;
+}
+
+int hex_digit(char c)
+{
+	char lower = ascii_lower(c);
+
+	if (ascii_digit(c))
+		return c - '0';
+	return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
+}

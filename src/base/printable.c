@@ -124,16 +124,6 @@ bool text_8bit(const char *p, size_t n)
 	return false;
 }
 
-uint64_t text_lines(const char *p, size_t n)
-{
-	const char *end = p + n;
-	uint64_t lines = 0;
-
-	for (; p < end && (p = memchr(p, '\n', (size_t)(end - p))) != NULL; p++)
-		lines++;
-	return lines;
-}
-
 void text_json(struct buf *out, const char *p, size_t n)
 {
 	for (size_t i = 0; i < n;) {

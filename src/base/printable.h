@@ -6,7 +6,6 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 
 #include "base/buf.h"
 
@@ -23,8 +22,6 @@ void text_printable(struct buf *out, const char *p, size_t n, size_t cap);
 bool text_utf8(const char *p, size_t n);
 /* Whether any byte is above 127. */
 bool text_8bit(const char *p, size_t n);
-/* How many newlines there are. */
-uint64_t text_lines(const char *p, size_t n);
 
 /* Appends s as the inside of a JSON string (RFC 8259), invalid UTF-8 as U+FFFD. */
 void text_json(struct buf *out, const char *p, size_t n);

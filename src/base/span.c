@@ -72,6 +72,18 @@ bool text_has_word(const char *text, const char *words)
 	return false;
 }
 
+size_t span_lines(struct span s)
+{
+	const char *end = s.p + s.n;
+	size_t lines = 0;
+
+	while (s.p < end && (s.p = memchr(s.p, '\n', (size_t)(end - s.p)))) {
+		lines++;
+		s.p++;
+	}
+	return lines;
+}
+
 char *span_dup(struct span s)
 {
 	char *copy;

@@ -19,6 +19,7 @@ bool span_iscase(struct span s, const char *word);	/* without regard to ASCII ca
 struct span span_trim(struct span s);			/* without blanks, tabs, CR, LF at both ends */
 /* Takes the next word (runs of the bytes in seps separate) off the front of *rest; false at the end. */
 bool span_word(struct span *rest, const char *seps, struct span *word);
+size_t span_lines(struct span s);			/* how many LFs it has */
 /* The same bytes as a new C string (caller frees), or NULL without memory or with a NUL inside. */
 char *span_dup(struct span s);
 

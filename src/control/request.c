@@ -38,14 +38,6 @@ int control_put_request(struct buf *out, const char *const *words, size_t n)
 	return buf_ok(out) ? 0 : -1;
 }
 
-static int hex(char c)
-{
-	static const char digits[] = "0123456789ABCDEF";
-	const char *p = c ? strchr(digits, c >= 'a' && c <= 'f' ? c - 'a' + 'A' : c) : NULL;
-
-	return p ? (int)(p - digits) : -1;
-}
-
 /* One decoded word, or NULL: a bare control byte, a bad escape, an encoded NUL, no memory. */
 static char *get_word(struct span w)
 {
@@ -66,8 +58,8 @@ static char *get_word(struct span w)
 			continue;
 		}
 		if (w.n - i > 2) {
-			hi = hex(w.p[i + 1]);
-			lo = hex(w.p[i + 2]);
+			hi = hex_digit(w.p[i + 1]);
+			lo = hex_digit(w.p[i + 2]);
 		}
 		if (hi < 0 || lo < 0 || hi + lo == 0)
 			goto bad;

@@ -1,18 +1,22 @@
 /*
- * A credential that takes time (exec:, oauth2:) without waiting for it here: outpost-token asks, in a process of its own,
- * and writes "status=CODE" and then the answer or "text=" and the reason. Whoever has a poll loop watches its output.
+ * A credential that takes time (exec:, oauth2:) without waiting for it here: outpost-token asks, in a process of its
+ * own, and writes its answer to a pipe. Whoever has a poll loop watches that pipe. What may be kept of an answer is
+ * kept in memory.
  */
 #include "config.h"
-#include "conf/internal.h"
+#include "credentials/program_answer.h"
+#include "credentials/lookup.h"
 #include "base/deadline.h"
 #include "base/io.h"
 #include "base/limits.h"
-#include "base/log.h"
+#include "base/lines.h"
 #include "base/proc.h"
 #include "base/step.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,36 +24,161 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#if ENABLE_OAUTH2
-enum { HAVE_TOKEN_PROGRAM = true };
-#else
-enum { HAVE_TOKEN_PROGRAM = false };
-#endif
+enum { ENV_MAX = 8, KEPT_MAX = 64, ANSWER_MAX = 4 * LIMIT_SECRET };
 
-struct conf_question {
-	pid_t pid;
-	int fd;
-	struct conf_relay relay;
-	char sender[LIMIT_ADDRESS + 1];
-	struct buf output;
+struct kept {
+	char *about;			/* relay and sender */
+	struct credential credential;
+	int64_t until;			/* clock_mono_ms */
 };
 
-bool conf_credential_takes_time(struct conf *c)
-{
-	struct span rest = span_of(conf_str(c, P_smtp_sasl_password_maps)), one;
+struct credentials {
+	struct conf *conf;
+	struct maps *keys;		/* whose credentials there are, without their passwords */
+	struct kept *kept;
+	size_t nkept;
+	bool refused;			/* the relay refused a token: the next one must be new */
+};
 
-	while (conf_list_next(&rest, &one))
-		if (conf_map_is_program(one))
+struct credentials *credentials_new(struct conf *c)
+{
+	struct credentials *cs = calloc(1, sizeof(*cs));
+
+	if (cs)
+		cs->conf = c;
+	return cs;
+}
+
+/* ---- what is kept */
+
+static void forget_all(struct credentials *cs)
+{
+	for (size_t i = 0; i < cs->nkept; i++) {
+		credential_wipe(&cs->kept[i].credential);
+		free(cs->kept[i].about);
+	}
+	free(cs->kept);
+	cs->kept = NULL;
+	cs->nkept = 0;
+}
+
+void credentials_free(struct credentials *cs)
+{
+	if (!cs)
+		return;
+	forget_all(cs);
+	maps_free(cs->keys);
+	free(cs);
+}
+
+static void copy(struct credential *to, const struct credential *from)
+{
+	credential_init(to);
+	buf_add(&to->user, buf_str(&from->user), from->user.len);
+	buf_add(&to->secret, buf_str(&from->secret), from->secret.len);
+	to->kind = from->kind;
+	memcpy(to->key, from->key, sizeof(to->key));
+	memcpy(to->digest, from->digest, sizeof(to->digest));
+}
+
+static char *about(const struct relayhost *r, const char *sender)
+{
+	char *text = NULL;
+
+	return asprintf(&text, "%s %s", r->written, sender) < 0 ? NULL : text;
+}
+
+static void keep(struct credentials *cs, const struct relayhost *r, const char *sender, const struct credential *cr,
+		 int64_t seconds)
+{
+	struct kept *more, *k;
+
+	if (seconds <= 0)
+		return;
+	if (cs->nkept >= KEPT_MAX)
+		forget_all(cs);
+	more = realloc(cs->kept, (cs->nkept + 1) * sizeof(*more));
+	if (!more)
+		return;
+	cs->kept = more;
+	k = &more[cs->nkept];
+	k->about = about(r, sender);
+	k->until = clock_mono_ms() + seconds * 1000;
+	copy(&k->credential, cr);
+	if (k->about && buf_ok(&k->credential.user) && buf_ok(&k->credential.secret)) {
+		cs->nkept++;
+		return;
+	}
+	credential_wipe(&k->credential);
+	free(k->about);
+}
+
+static bool find_kept(const struct credentials *cs, const struct relayhost *r, const char *sender,
+		      struct credential *out)
+{
+	char *key = about(r, sender);
+	bool found = false;
+
+	for (size_t i = 0; key && i < cs->nkept && !found; i++) {
+		found = strcmp(cs->kept[i].about, key) == 0 && cs->kept[i].until > clock_mono_ms();
+		if (found)
+			copy(out, &cs->kept[i].credential);
+	}
+	free(key);
+	return found;
+}
+
+bool credentials_refused(struct credentials *cs, char kind)
+{
+	bool kept = cs->nkept > 0;
+
+	forget_all(cs);
+	cs->refused = kind == 'T';
+	return kept || cs->refused;
+}
+
+void credentials_owner(struct credentials *cs, const char *sender, char *out, size_t size)
+{
+	credential_owner(cs->conf, &cs->keys, sender, out, size);
+}
+
+/* ---- asking */
+
+static bool takes_time(struct conf *c)
+{
+	struct span rest = span_of(conf_str(c, P_smtp_sasl_password_maps)), one, source;
+	enum map_kind kind;
+
+	while (list_next(&rest, &one))
+		if (map_split(one, &kind, &source) && (kind == MAP_EXEC || kind == MAP_OAUTH2))
 			return true;
 	return false;
 }
 
-int conf_question_fd(const struct conf_question *q)
+int credentials_find(struct credentials *cs, const struct relayhost *r, const char *sender, struct credential *out,
+		     struct error *err)
+{
+	int64_t keep_s;
+
+	if (!takes_time(cs->conf))
+		return credential_look_up(&(struct lookup){.conf = cs->conf}, r, sender, out, &keep_s, err);
+	return !cs->refused && find_kept(cs, r, sender, out) ? 1 : CREDENTIAL_NOT_YET;
+}
+
+struct credential_question {
+	pid_t pid;
+	int fd;
+	struct relayhost relay;
+	char sender[LIMIT_ADDRESS + 1];
+	struct buf output;
+};
+
+int credential_question_fd(const struct credential_question *q)
 {
 	return q->fd;
 }
 
-void conf_question_free(struct conf_question *q)
+void credential_question_free(struct credential_question *q)
 {
 	if (!q)
 		return;
@@ -61,8 +190,6 @@ void conf_question_free(struct conf_question *q)
 	buf_wipe(&q->output);
 	free(q);
 }
-
-enum { ENV_MAX = 8 };
 
 /* What every child gets, and where the service manager's credentials are. */
 static void fill_env(char **env, char *credentials, size_t size)
@@ -80,12 +207,13 @@ static void fill_env(char **env, char *credentials, size_t size)
 	env[n] = NULL;
 }
 
-static int start(struct conf *c, struct conf_question *q, struct error *err)
+static int start(const struct credentials *cs, struct credential_question *q, struct error *err)
 {
 	char path[PATH_MAX], verb[] = "credential", fresh[] = "-f", credentials[PATH_MAX + 40];
 	char *argv[7], *env[ENV_MAX];
 	struct proc_fd fds[2] = {{-1, 1}, {2, 2}};
-	struct proc_spec spec = {.path = path, .argv = argv, .env = env, .fds = fds, .nfds = 2, .die_with_parent = true};
+	struct proc_spec spec = {
+		.path = path, .argv = argv, .env = env, .fds = fds, .nfds = 2, .die_with_parent = true};
 	int ends[2], n = 0;
 
 	if (!io_program_path("outpost-token", HELPERDIR, path, sizeof(path)))
@@ -93,9 +221,9 @@ static int start(struct conf *c, struct conf_question *q, struct error *err)
 	fill_env(env, credentials, sizeof(credentials));
 	argv[n++] = path;
 	argv[n++] = verb;
-	if (c->refused)
+	if (cs->refused)
 		argv[n++] = fresh;
-	argv[n++] = c->dir;
+	argv[n++] = (char *)(uintptr_t)conf_dir(cs->conf);
 	argv[n++] = q->relay.written;
 	argv[n++] = q->sender;
 	argv[n] = NULL;
@@ -109,102 +237,32 @@ static int start(struct conf *c, struct conf_question *q, struct error *err)
 	return q->pid < 0 ? -1 : 0;
 }
 
-static void kept_under(const struct conf_relay *r, const char *sender, char *spec, size_t size)
+int credentials_ask(struct credentials *cs, const struct relayhost *r, const char *sender, struct credential *out,
+		    struct credential_question **question, struct error *err)
 {
-	snprintf(spec, size, "relay %s %s", r->written, sender);
-}
+	struct credential_question *q;
+	int rc = credentials_find(cs, r, sender, out, err);
 
-static bool answer_is_kept(struct conf *c, const struct conf_relay *r, const char *sender, struct conf_credential *out)
-{
-	char spec[LIMIT_ADDRESS + 400];
-
-	memset(out, 0, sizeof(*out));
-	buf_init(&out->user, LIMIT_SECRET);
-	buf_init(&out->secret, LIMIT_SECRET);
-	kept_under(r, sender, spec, sizeof(spec));
-	if (c->refused || !conf_answer_find(c, spec, "", out))
-		return false;
-	conf_credential_digest(out, r);
-	snprintf(out->key, sizeof(out->key), "%s", r->written);
-	return true;
-}
-
-int conf_credential_ask(struct conf *c, const struct conf_relay *r, const char *sender, struct conf_credential *out,
-			struct conf_question **question, struct error *err)
-{
-	struct conf_question *q;
-
-	sender = sender ? sender : "";
-	if (!HAVE_TOKEN_PROGRAM || !conf_credential_takes_time(c))
-		return conf_credential(c, r, sender, out, err);
-	if (answer_is_kept(c, r, sender, out))
-		return 1;
+	if (rc != CREDENTIAL_NOT_YET)
+		return rc;
 	q = calloc(1, sizeof(*q));
 	if (!q)
 		return error_set(err, REASON_SYSTEM, "out of memory");
 	q->fd = -1;
 	q->relay = *r;
 	snprintf(q->sender, sizeof(q->sender), "%s", sender);
-	buf_init(&q->output, 4 * LIMIT_SECRET);
-	if (start(c, q, err) < 0) {
-		conf_question_free(q);
+	buf_init(&q->output, ANSWER_MAX);
+	if (start(cs, q, err) < 0) {
+		credential_question_free(q);
 		return -1;
 	}
 	*question = q;
-	return 2;
+	return CREDENTIAL_NOT_YET;
 }
 
-/* ---- its answer */
-
-/* The value of "NAME=" if the next line is that; it is taken off the text. */
-static struct span take_value(struct span *text, const char *name)
+/* Up to the end of the output: false when there is more to come. */
+static bool read_output(struct credential_question *q)
 {
-	size_t n = strlen(name);
-	struct span rest = *text, line;
-
-	if (!span_word(&rest, "\n", &line) || line.n < n || memcmp(line.p, name, n) != 0)
-		return (struct span){"", 0};
-	*text = rest;
-	return (struct span){line.p + n, line.n - n};
-}
-
-static int read_answer(struct conf *c, struct conf_question *q, struct conf_credential *out, struct error *err)
-{
-	struct span text = {buf_str(&q->output), q->output.len}, said;
-	char spec[LIMIT_ADDRESS + 400];
-	int64_t keep_s = 0;
-	struct buf rest;
-	uint64_t status;
-	int rc;
-
-	said = take_value(&text, "status=");
-	if (!text_u64(said, 255, &status))
-		return error_set(err, REASON_CREDENTIAL_UNAVAILABLE, "asking for the password took too long, or outpost-token died");
-	if (status != 0) {
-		bool none = take_value(&text, "none=").n > 0;
-
-		said = take_value(&text, "text=");
-		error_set(err, conf_credential_reason((int)status), "%.*s", (int)said.n, said.p);
-		return none ? 0 : -1;
-	}
-	buf_init(&rest, 4 * LIMIT_SECRET);
-	buf_add(&rest, text.p, text.n);
-	rc = conf_answer_parse(&rest, out, &keep_s, err);
-	buf_wipe(&rest);
-	if (rc < 0)
-		return -1;
-	c->refused = false;
-	kept_under(&q->relay, q->sender, spec, sizeof(spec));
-	conf_answer_keep(c, spec, "", out, keep_s);
-	conf_credential_digest(out, &q->relay);
-	snprintf(out->key, sizeof(out->key), "%s", q->relay.written);
-	return 1;
-}
-
-int conf_question_step(struct conf *c, struct conf_question *q, struct conf_credential *out, struct error *err)
-{
-	int rc;
-
 	for (;;) {
 		char piece[4096];
 		ssize_t n = io_read(q->fd, piece, sizeof(piece));
@@ -212,54 +270,44 @@ int conf_question_step(struct conf *c, struct conf_question *q, struct conf_cred
 		if (n > 0)
 			buf_add(&q->output, piece, (size_t)n);
 		explicit_bzero(piece, sizeof(piece));
-		if (n < 0 && errno == EAGAIN)
-			return 2;
 		if (n <= 0)
-			break;
+			return !(n < 0 && errno == EAGAIN);
 	}
-	memset(out, 0, sizeof(*out));
-	buf_init(&out->user, LIMIT_SECRET);
-	buf_init(&out->secret, LIMIT_SECRET);
-	rc = read_answer(c, q, out, err);
-	if (rc <= 0)
-		conf_credential_wipe(out);
+}
+
+int credential_question_step(struct credentials *cs, struct credential_question *q, struct credential *out,
+			     struct error *err)
+{
+	int64_t keep_s = 0;
+	int rc;
+
+	if (!read_output(q))
+		return CREDENTIAL_NOT_YET;
+	credential_init(out);
+	rc = credential_read_answer((struct span){buf_str(&q->output), q->output.len}, out, &keep_s, err);
+	if (rc <= 0) {
+		credential_wipe(out);
+		return rc;
+	}
+	cs->refused = false;
+	credential_put_digest(out, &q->relay);
+	keep(cs, &q->relay, q->sender, out, keep_s);
+	return 1;
+}
+
+int credentials_wait(struct credentials *cs, const struct relayhost *r, const char *sender, struct credential *out,
+		     struct error *err)
+{
+	struct credential_question *q = NULL;
+	deadline until = deadline_in_ms(1000 * (2 * conf_seconds(cs->conf, P_sasl_exec_timeout) + 10));
+	int rc = credentials_ask(cs, r, sender, out, &q, err);
+
+	while (q && rc == CREDENTIAL_NOT_YET) {
+		if (io_wait(q->fd, POLLIN, until) == 0)
+			rc = error_set(err, REASON_CREDENTIAL_UNAVAILABLE, "asking for the password took too long");
+		else
+			rc = credential_question_step(cs, q, out, err);
+	}
+	credential_question_free(q);
 	return rc;
-}
-
-/* ---- outpost-token's side */
-
-/* Where outpostd's own lines go: a program's complaints are looked for there. */
-static void open_log(struct conf *c)
-{
-	const char *file = conf_str(c, P_maillog_file);
-
-	log_open(*file ? LOG_TO_FILE : LOG_TO_SYSLOG, conf_str(c, P_syslog_name), file);
-}
-
-int conf_question_answer(const char *dir, const char *relay, const char *sender, bool fresh, struct buf *answer)
-{
-	struct conf_credential cr = {0};
-	struct conf_relay r;
-	struct conf *c = NULL;
-	struct error err = {0};
-	int rc = -1;
-
-	if (conf_load(dir, &c, &err) == 0) {
-		alarm(2 * (unsigned)conf_seconds(c, P_sasl_exec_timeout) + 5); /* several programs may be asked in turn */
-		open_log(c);
-		if (fresh)
-			conf_credential_refused(c, 'T');
-		if (conf_parse_relay(c, relay, &r, &err) == 0)
-			rc = conf_credential(c, &r, sender, &cr, &err);
-	}
-	if (rc > 0) {
-		buf_addf(answer, "status=0\nuser=%s\n%s=%s\n", buf_str(&cr.user), cr.kind == 'T' ? "token" : "password",
-			 buf_str(&cr.secret));
-		buf_addf(answer, "expires=%lld\n", (long long)conf_answers_left(c));
-		conf_credential_wipe(&cr);
-	} else {
-		buf_addf(answer, "status=%d\n%stext=%s\n", err.reason ? error_exit(&err) : EX_CONFIG, rc == 0 ? "none=1\n" : "", err.text);
-	}
-	conf_free(c);
-	return buf_ok(answer) ? 0 : -1;
 }

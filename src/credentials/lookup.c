@@ -2,106 +2,23 @@
  * The name and password for a relay: looked up in Postfix's order, from a file that nobody else can read.
  */
 #include "config.h"
-#include "conf/internal.h"
+#include "credentials/program_answer.h"
+#include "credentials/file_modes.h"
+#include "credentials/lookup.h"
+#include "credentials/password_program.h"
 #include "credentials/sha256.h"
 #include "base/limits.h"
+#include "base/lines.h"
 
 #include <errno.h>
-#include <fcntl.h>
+#include <limits.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 enum { MAX_KEYS = 12 };
-
-/* ---- who may read the file */
-
-/* What to type: the system's files are root's and the owner's group's, a queue of one's own is one's own. */
-static void commands(struct conf *c, const char *path, char *out, size_t size)
-{
-	const char *owner = conf_str(c, P_mail_owner);
-
-	if (strcmp(c->dir, SYSCONFDIR) == 0 || geteuid() == 0)
-		snprintf(out, size, "chown root:%s %s && chmod 0640 %s", owner, path, path);
-	else
-		snprintf(out, size, "chmod 0600 %s", path);
-}
-
-int conf_secret_file(struct conf *c, const char *path, const struct stat *st, struct error *err)
-{
-	struct stat queue;
-	bool have_queue = stat(conf_str(c, P_queue_directory), &queue) == 0;
-	char type[2 * PATH_MAX + 100];
-	const char *who = NULL;
-
-	if (st->st_mode & 007)
-		who = "everybody";
-	else if ((st->st_mode & 070) && st->st_gid != 0 && st->st_gid != getegid() &&
-		 !(have_queue && st->st_gid == queue.st_gid))
-		who = "a group that is not outpost's";
-	else if (st->st_uid != 0 && st->st_uid != geteuid() && !(have_queue && st->st_uid == queue.st_uid))
-		who = "a user who is neither root nor outpost's";
-	if (!who)
-		return 0;
-	commands(c, path, type, sizeof(type));
-	return error_set(err, REASON_CREDENTIAL_EXPOSED, "%s holds a password and is open to %s; type: %s", path, who, type);
-}
-
-/* The directory on the way to path, links followed, behind which nothing can be seen. (glibc leaves the place where realpath
- * gave up; elsewhere only the last directory is looked at.) */
-static bool closed_directory(const char *path, char out[PATH_MAX])
-{
-	char *slash;
-
-	snprintf(out, PATH_MAX, "%s", path);
-	if (realpath(path, out) || errno != EACCES)
-		return false;
-	slash = strrchr(out, '/');
-	if (!slash || slash == out)
-		return false;
-	*slash = '\0';
-	return access(out, X_OK) < 0 && errno == EACCES;
-}
-
-static int fail_closed(const char *path, const char *directory, struct error *err)
-{
-	return error_set(err, REASON_PERMISSION, "%s cannot be read by outpost's user, who may not enter %s; type: chmod o+x %s",
-			 path, directory, directory);
-}
-
-int conf_readable(struct conf *c, struct error *err)
-{
-	char directory[PATH_MAX], type[2 * PATH_MAX + 100];
-
-	if (access(c->path, R_OK) == 0 || errno != EACCES)
-		return 0;
-	if (closed_directory(c->path, directory))
-		return fail_closed(c->path, directory, err);
-	commands(c, c->path, type, sizeof(type));
-	return error_set(err, REASON_PERMISSION, "%s cannot be read by outpost's user; type: %s", c->path, type);
-}
-
-enum reason conf_credential_reason(int status)
-{
-	if (status == EX_NOPERM)
-		return REASON_LOGIN_FAILED;
-	return status == EX_CONFIG ? REASON_CREDENTIAL_CONFIG : REASON_CREDENTIAL_UNAVAILABLE;
-}
-
-int conf_secret_unreadable(struct conf *c, const char *path, struct error *err)
-{
-	char type[2 * PATH_MAX + 100], directory[PATH_MAX];
-
-	if (closed_directory(path, directory))
-		return fail_closed(path, directory, err);
-	if (strcmp(c->dir, SYSCONFDIR) == 0)
-		snprintf(type, sizeof(type), "chown root:%s %s && chmod 0640 %s (`outpost check` as root does it)",
-			 conf_str(c, P_mail_owner), path, path);
-	else
-		snprintf(type, sizeof(type), "chown %u %s && chmod 0600 %s", (unsigned)geteuid(), path, path);
-	return error_set(err, REASON_CREDENTIAL_UNREADABLE, "%s cannot be read by outpost's user; type: %s", path, type);
-}
 
 /* ---- keys */
 
@@ -156,7 +73,7 @@ static void add_sender_keys(struct conf *c, struct keys *k, const char *sender)
 
 /* Postfix asks for the host and then for the nexthop as written; the other spellings of the same relay come after it,
  * since half of the tutorials' mistakes are a bracket or a port. */
-static void add_relay_keys(struct keys *k, const struct conf_relay *r)
+static void add_relay_keys(struct keys *k, const struct relayhost *r)
 {
 	add_key(k, "%s", r->host);
 	add_key(k, "%s", r->written);
@@ -171,53 +88,106 @@ static void add_relay_keys(struct keys *k, const struct conf_relay *r)
 	add_key(k, "%s:%s", r->host, r->port);
 }
 
+/* ---- the maps */
+
+static int check_file(void *arg, const char *path, const struct stat *st, int failure, struct error *err)
+{
+	struct conf *c = arg;
+	char near[PATH_MAX + 32];
+	struct stat now;
+
+	if (failure == 0)
+		return secret_file_check(c, path, st, err);
+	if (failure == EACCES)
+		return secret_file_unreadable(c, path, err);
+	err->reason = failure == ENOENT				       ? REASON_CREDENTIAL_NO_FILE
+		      : stat(path, &now) == 0 && !S_ISREG(now.st_mode) ? REASON_CREDENTIAL_NOT_A_FILE
+								       : REASON_CREDENTIAL_CONFIG;
+	snprintf(near, sizeof(near), "%s/sasl_passwd", conf_dir(c));
+	if (failure == ENOENT && strcmp(near, path) != 0 && access(near, F_OK) == 0) {
+		size_t n = strlen(err->text);
+
+		snprintf(err->text + n, sizeof(err->text) - n, "; there is a file %.200s", near);
+	}
+	return 0;
+}
+
+struct map_list password_maps(struct conf *c)
+{
+	struct map_list l = conf_map_list(c, P_smtp_sasl_password_maps);
+
+	l.preferred_dir = getenv("CREDENTIALS_DIRECTORY");
+	l.check_file = check_file;
+	l.arg = c;
+	return l;
+}
+
+/* main.cf itself is a password file when it holds static: or inline:. */
+static int check_main_cf(struct conf *c, const struct maps *maps, struct error *err)
+{
+	struct stat st;
+
+	for (size_t i = 0; i < maps_count(maps); i++)
+		if (maps_kind(maps, i) == MAP_STATIC || maps_kind(maps, i) == MAP_INLINE)
+			return conf_line(c, P_smtp_sasl_password_maps) && stat(conf_path(c), &st) == 0
+				       ? secret_file_check(c, conf_path(c), &st, err) : 0;
+	return 0;
+}
+
+int password_maps_open(struct conf *c, struct maps **out, struct error *err)
+{
+	if (maps_open(password_maps(c), out, err) < 0)
+		return -1;
+	if (check_main_cf(c, *out, err) == 0)
+		return 0;
+	maps_free(*out);
+	*out = NULL;
+	return -1;
+}
+
 /* ---- look-up */
 
-static void wipe_parts(struct conf_credential *cr)
+static int ask_token_endpoint(const struct lookup *l, const char *file, struct credential *out, int64_t *keep_s,
+			      struct error *err)
 {
-	buf_wipe(&cr->user);
-	buf_wipe(&cr->secret);
+	struct stat st;
+
+	if (stat(file, &st) < 0 && errno == ENOENT)
+		return error_sys(err, REASON_CONFIG, "smtp_sasl_password_maps: oauth2: cannot open %s", file);
+	if (stat(file, &st) == 0 && secret_file_check(l->conf, file, &st, err) < 0)
+		return -1;
+	return l->token(l->arg, file, out, keep_s, err);
 }
 
-void conf_credential_wipe(struct conf_credential *cr)
+/* Whatever answers for this key, element by element. */
+static int look_up_key(const struct lookup *l, const struct maps *maps, const char *key, struct credential *out,
+		       int64_t *keep_s, struct error *err)
 {
-	wipe_parts(cr);
-	explicit_bzero(cr, sizeof(*cr));
-	buf_init(&cr->user, LIMIT_SECRET);
-	buf_init(&cr->secret, LIMIT_SECRET);
+	int rc = 0;
+
+	for (size_t i = 0; i < maps_count(maps) && rc == 0; i++) {
+		const char *source = maps_source(maps, i);
+		struct buf value;
+
+		if (maps_kind(maps, i) == MAP_EXEC) {
+			rc = password_program_ask(source, key, (int)conf_seconds(l->conf, P_sasl_exec_timeout), out,
+						  keep_s, err);
+			continue;
+		}
+		if (maps_kind(maps, i) == MAP_OAUTH2) {
+			rc = ask_token_endpoint(l, source, out, keep_s, err);
+			continue;
+		}
+		buf_init(&value, LIMIT_SECRET);
+		rc = maps_get_from(maps, i, key, &value, err);
+		if (rc > 0)
+			rc = credential_parse_entry(&value, key, out, err);
+		buf_wipe(&value);
+	}
+	return rc;
 }
 
-void conf_credential_digest(struct conf_credential *cr, const struct conf_relay *r)
-{
-	unsigned char sum[SHA256_SIZE];
-	struct sha256 sha;
-
-	sha256_init(&sha);
-	sha256_add(&sha, r->host, strlen(r->host) + 1);
-	sha256_add(&sha, buf_str(&cr->user), cr->user.len + 1);
-	sha256_add(&sha, buf_str(&cr->secret), cr->secret.len);
-	sha256_end(&sha, sum);
-	for (size_t i = 0; i < sizeof(sum); i++)
-		snprintf(cr->digest + 2 * i, 3, "%02x", sum[i]);
-	explicit_bzero(&sha, sizeof(sha));
-}
-
-/* "user:password"; the password may hold anything, colons too. */
-int conf_split_secret(const struct buf *value, const char *key, struct conf_credential *cr, struct error *err)
-{
-	const char *colon = memchr(buf_str(value), ':', value->len);
-
-	if (!colon || colon == value->data)
-		return error_set(err, REASON_CREDENTIAL_CONFIG, "the password map's entry for %s is not user:password", key);
-	buf_add(&cr->user, value->data, (size_t)(colon - value->data));
-	buf_adds(&cr->secret, colon + 1);
-	if (!buf_ok(&cr->user) || !buf_ok(&cr->secret))
-		return error_set(err, REASON_CREDENTIAL_CONFIG, "the password map's entry for %s is too long", key);
-	cr->kind = 'P';
-	return 1;
-}
-
-static int none_found(struct conf *c, const struct keys *k, struct error *err)
+static void none_found(struct conf *c, const struct keys *k, struct error *err)
 {
 	struct buf tried, where;
 
@@ -226,42 +196,100 @@ static int none_found(struct conf *c, const struct keys *k, struct error *err)
 	conf_shown(c, P_smtp_sasl_password_maps, true, &where);
 	for (size_t i = 0; i < k->n; i++)
 		buf_addf(&tried, "%s%s", i ? ", " : "", k->list[i]);
-	error_set(err, REASON_CREDENTIAL_MISSING, "no password for this relay in smtp_sasl_password_maps (%s); keys tried: %s",
+	error_set(err, REASON_CREDENTIAL_MISSING,
+		  "no password for this relay in smtp_sasl_password_maps (%s); keys tried: %s",
 		  where.len ? buf_str(&where) : "not set in main.cf", buf_str(&tried));
 	buf_free(&tried);
 	buf_free(&where);
-	return 0;
 }
 
-static int look_up(struct conf *c, struct conf_maps *maps, const struct keys *k, struct conf_credential *out, struct error *err)
+void credential_put_digest(struct credential *cr, const struct relayhost *r)
 {
-	int rc = 0;
+	const struct span parts[] = {
+		{r->host, strlen(r->host) + 1},
+		{buf_str(&cr->user), cr->user.len + 1},
+		{buf_str(&cr->secret), cr->secret.len},
+	};
 
-	for (size_t i = 0; i < k->n && rc == 0; i++) {
-		rc = conf_maps_secret(maps, k->list[i], out, err);
+	sha256_hex(parts, 3, cr->digest);
+}
+
+int credential_look_up(const struct lookup *l, const struct relayhost *r, const char *sender, struct credential *out,
+		       int64_t *keep_s, struct error *err)
+{
+	struct maps *maps = NULL;
+	struct keys keys = {.n = 0};
+	int rc;
+
+	credential_init(out);
+	*keep_s = 0;
+	if (password_maps_open(l->conf, &maps, err) < 0)
+		return -1;
+	if (*sender && conf_bool(l->conf, P_smtp_sender_dependent_authentication))
+		add_sender_keys(l->conf, &keys, sender);
+	add_relay_keys(&keys, r);
+	rc = 0;
+	for (size_t i = 0; i < keys.n && rc == 0; i++) {
+		rc = look_up_key(l, maps, keys.list[i], out, keep_s, err);
 		if (rc > 0)
-			snprintf(out->key, sizeof(out->key), "%s", k->list[i]);
+			snprintf(out->key, sizeof(out->key), "%s", keys.list[i]);
 	}
 	if (rc == 0)
-		none_found(c, k, err);
+		none_found(l->conf, &keys, err);
+	if (rc > 0)
+		credential_put_digest(out, r);
+	else
+		credential_wipe(out);
+	free_keys(&keys);
+	maps_free(maps);
 	return rc;
 }
 
-static bool read_keys(struct conf *c, struct conf_maps **keys)
+int credentials_fetch(struct conf *c, const struct relayhost *r, const char *sender, credential_token *token, void *arg,
+		      struct credential *out, int64_t *keep_s, struct error *err)
+{
+	return credential_look_up(&(struct lookup){c, token, arg}, r, sender, out, keep_s, err);
+}
+
+/* ---- whose */
+
+/* 1: the key is there for itself, or nobody can say; 2: the answer is the same for every key; 0. */
+static int owns(const struct maps *keys, const char *key)
+{
+	for (size_t i = 0; i < maps_count(keys); i++) {
+		enum map_kind kind = maps_kind(keys, i);
+		struct error ignored;
+		struct buf value;
+		int rc;
+
+		if (kind == MAP_STATIC || kind == MAP_OAUTH2)
+			return 2;
+		if (kind == MAP_EXEC || kind == MAP_REGEXP || kind == MAP_PCRE)
+			return 1;
+		buf_init(&value, 1);
+		rc = maps_get_from(keys, i, key, &value, &ignored);
+		buf_free(&value);
+		if (rc)
+			return 1;
+	}
+	return 0;
+}
+
+static bool read_keys(struct conf *c, struct maps **keys)
 {
 	struct error ignored = {0};
 
-	if (*keys && !conf_maps_changed(*keys))
+	if (*keys && !maps_changed(*keys))
 		return true;
-	conf_maps_free(*keys);
+	maps_free(*keys);
 	*keys = NULL;
-	if (conf_maps_open(c, P_smtp_sasl_password_maps, keys, &ignored) < 0)
+	if (password_maps_open(c, keys, &ignored) < 0)
 		return false;
-	conf_maps_forget_values(*keys);
+	maps_forget_values(*keys);
 	return true;
 }
 
-void conf_credential_owner(struct conf *c, const char *sender, struct conf_maps **keys, char *out, size_t size)
+void credential_owner(struct conf *c, struct maps **map_keys, const char *sender, char *out, size_t size)
 {
 	struct keys k = {.n = 0};
 	int rc = 0;
@@ -269,39 +297,15 @@ void conf_credential_owner(struct conf *c, const char *sender, struct conf_maps 
 	*out = '\0';
 	if (!*sender || !conf_bool(c, P_smtp_sender_dependent_authentication))
 		return;
-	if (!read_keys(c, keys)) {
+	if (!read_keys(c, map_keys)) {
 		snprintf(out, size, "%s", sender);
 		return;
 	}
 	add_sender_keys(c, &k, sender);
 	for (size_t i = 0; i < k.n && rc == 0; i++) {
-		rc = conf_maps_owner(*keys, k.list[i]);
+		rc = owns(*map_keys, k.list[i]);
 		if (rc == 1)
 			snprintf(out, size, "%s", k.list[i]);
 	}
 	free_keys(&k);
-}
-
-int conf_credential(struct conf *c, const struct conf_relay *r, const char *sender, struct conf_credential *out, struct error *err)
-{
-	struct conf_maps *maps = NULL;
-	struct keys keys = {.n = 0};
-	int rc;
-
-	memset(out, 0, sizeof(*out));
-	buf_init(&out->user, LIMIT_SECRET);
-	buf_init(&out->secret, LIMIT_SECRET);
-	if (conf_maps_open(c, P_smtp_sasl_password_maps, &maps, err) < 0)
-		return -1;
-	if (sender && *sender && conf_bool(c, P_smtp_sender_dependent_authentication))
-		add_sender_keys(c, &keys, sender);
-	add_relay_keys(&keys, r);
-	rc = look_up(c, maps, &keys, out, err);
-	if (rc > 0)
-		conf_credential_digest(out, r);
-	else
-		conf_credential_wipe(out);
-	free_keys(&keys);
-	conf_maps_free(maps);
-	return rc;
 }

@@ -1,9 +1,11 @@
 #include "config.h"
-#include "conf/internal.h"
 #include "credentials/oauth2_file.h"
+#include "credentials/lookup.h"
 #include "base/io.h"
 #include "base/limits.h"
+#include "base/lines.h"
 
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,8 +18,9 @@ struct setting {
 #define SETTING(member) {#member, offsetof(struct oauth2, member), sizeof(((struct oauth2 *)0)->member)}
 
 static const struct setting settings[] = {
-	SETTING(user), SETTING(client_id), SETTING(client_secret), SETTING(tenant), SETTING(scope), SETTING(token_endpoint),
-	SETTING(device_endpoint), SETTING(auth_endpoint), SETTING(refresh_token), SETTING(ca_file), SETTING(proxy), SETTING(token_file),
+	SETTING(user),		SETTING(client_id),	 SETTING(client_secret),   SETTING(tenant),
+	SETTING(scope),		SETTING(token_endpoint), SETTING(device_endpoint), SETTING(auth_endpoint),
+	SETTING(refresh_token), SETTING(ca_file),	 SETTING(proxy),	   SETTING(token_file),
 };
 
 /* %s stands for the tenant. */
@@ -27,7 +30,8 @@ static const struct preset {
 	const char *token, *device, *auth, *scope, *client_scope;
 } presets[] = {
 	{"microsoft", GRANT_DEVICE, "https://login.microsoftonline.com/%s/oauth2/v2.0/token",
-	 "https://login.microsoftonline.com/%s/oauth2/v2.0/devicecode", "https://login.microsoftonline.com/%s/oauth2/v2.0/authorize",
+	 "https://login.microsoftonline.com/%s/oauth2/v2.0/devicecode",
+	 "https://login.microsoftonline.com/%s/oauth2/v2.0/authorize",
 	 "https://outlook.office.com/SMTP.Send offline_access", "https://outlook.office365.com/.default"},
 	{"google", GRANT_BROWSER, "https://oauth2.googleapis.com/token", "https://oauth2.googleapis.com/device/code",
 	 "https://accounts.google.com/o/oauth2/v2/auth", "https://mail.google.com/", "https://mail.google.com/"},
@@ -83,7 +87,8 @@ static int take_setting(struct reader *r, struct span name, struct span value, u
 		return 0;
 	}
 	return bad(r->o, line, err,
-		   "the name is none of preset user grant client_id client_secret tenant scope token_endpoint device_endpoint "
+		   "the name is none of preset user grant client_id client_secret tenant scope token_endpoint "
+		   "device_endpoint "
 		   "auth_endpoint refresh_token ca_file proxy token_file");
 }
 
@@ -162,7 +167,8 @@ int oauth2_load(const char *path, struct oauth2 *o, struct error *err)
 	buf_init(&text, LIMIT_CONF_FILE);
 	rc = io_read_file(path, false, &text, NULL, err);
 	if (rc == 0)
-		rc = conf_each_line((struct span){buf_str(&text), text.len}, take_line, &r, err);
+		rc = lines_each((struct span){buf_str(&text), text.len},
+				&(struct line_reader){.line = take_line, .arg = &r}, err);
 	buf_wipe(&text);
 	if (rc == 0 && r.preset)
 		apply_preset(o, r.preset);
@@ -217,16 +223,32 @@ static int try_file(struct conf *c, const char *path, const char *user, char *to
 	return rc;
 }
 
-int conf_oauth2_file(struct conf *c, const char *user, char *file, size_t fsize, char *tokens, size_t tsize, struct error *err)
+/* Takes the next oauth2: map's file off the list. */
+static bool next_file(struct conf *c, struct span *rest, char *file, size_t size)
 {
-	struct span rest = span_of(conf_str(c, P_smtp_sasl_password_maps)), one;
+	struct map_list l = password_maps(c);
+	enum map_kind kind;
+	struct span one, source;
 
-	while (conf_list_next(&rest, &one)) {
-		int rc;
+	while (list_next(rest, &one)) {
+		char *path = map_split(one, &kind, &source) && kind == MAP_OAUTH2 ? map_path(&l, kind, source) : NULL;
+		bool fits = path && snprintf(file, size, "%s", path) < (int)size;
 
-		if (!conf_map_oauth2(c, one, file, fsize))
-			continue;
-		rc = try_file(c, file, user, tokens, tsize, err);
+		free(path);
+		if (fits)
+			return true;
+	}
+	return false;
+}
+
+int credentials_oauth2_file(struct conf *c, const char *user, char *file, size_t fsize, char *tokens, size_t tsize,
+			    struct error *err)
+{
+	struct span rest = span_of(conf_str(c, P_smtp_sasl_password_maps));
+
+	while (next_file(c, &rest, file, fsize)) {
+		int rc = try_file(c, file, user, tokens, tsize, err);
+
 		if (rc <= 0)
 			return rc;
 	}
@@ -235,14 +257,14 @@ int conf_oauth2_file(struct conf *c, const char *user, char *file, size_t fsize,
 	return error_set(err, REASON_CONFIG, "smtp_sasl_password_maps names no oauth2: map");
 }
 
-bool conf_oauth2_tokens(struct conf *c, size_t n, char *tokens, size_t size)
+bool credentials_oauth2_tokens(struct conf *c, size_t n, char *tokens, size_t size)
 {
-	struct span rest = span_of(conf_str(c, P_smtp_sasl_password_maps)), one;
+	struct span rest = span_of(conf_str(c, P_smtp_sasl_password_maps));
 	struct error ignored = {0};
 	char file[4096];
 
-	while (conf_list_next(&rest, &one)) {
-		if (!conf_map_oauth2(c, one, file, sizeof(file)) || n-- > 0)
+	while (next_file(c, &rest, file, sizeof(file))) {
+		if (n-- > 0)
 			continue;
 		if (try_file(c, file, NULL, tokens, size, &ignored) < 0)
 			tokens[0] = '\0';

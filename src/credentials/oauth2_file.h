@@ -1,8 +1,8 @@
 /*
- * credentials/oauth2_file.h: the file behind oauth2:FILE (sasl_passwd(5)): who, at which provider, by which grant.
+ * oauth2_file.h: the file behind oauth2:FILE (sasl_passwd(5)): who, at which provider, by which grant.
  */
-#ifndef CONF_OAUTH2_H
-#define CONF_OAUTH2_H
+#ifndef CREDENTIALS_OAUTH2_FILE_H
+#define CREDENTIALS_OAUTH2_FILE_H
 
 #include <stddef.h>
 

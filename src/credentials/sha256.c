@@ -1,89 +1,31 @@
 #include "config.h"
 #include "credentials/sha256.h"
 
+#include <nettle/sha2.h>
+#include <nettle/version.h>
+#include <stdio.h>
 #include <string.h>
 
-/* The first 32 bits of the fractions of the cube roots of the first 64 primes. */
-static const uint32_t k[64] = {
-	0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5,
-	0xd807aa98, 0x12835b01, 0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174,
-	0xe49b69c1, 0xefbe4786, 0x0fc19dc6, 0x240ca1cc, 0x2de92c6f, 0x4a7484aa, 0x5cb0a9dc, 0x76f988da,
-	0x983e5152, 0xa831c66d, 0xb00327c8, 0xbf597fc7, 0xc6e00bf3, 0xd5a79147, 0x06ca6351, 0x14292967,
-	0x27b70a85, 0x2e1b2138, 0x4d2c6dfc, 0x53380d13, 0x650a7354, 0x766a0abb, 0x81c2c92e, 0x92722c85,
-	0xa2bfe8a1, 0xa81a664b, 0xc24b8b70, 0xc76c51a3, 0xd192e819, 0xd6990624, 0xf40e3585, 0x106aa070,
-	0x19a4c116, 0x1e376c08, 0x2748774c, 0x34b0bcb5, 0x391c0cb3, 0x4ed8aa4a, 0x5b9cca4f, 0x682e6ff3,
-	0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2,
-};
-
-static uint32_t rotate(uint32_t x, unsigned n)
+void sha256(const struct span *parts, size_t n, unsigned char sum[SHA256_SIZE])
 {
-	return x >> n | x << (32 - n);
+	struct sha256_ctx ctx;
+
+	sha256_init(&ctx);
+	for (size_t i = 0; i < n; i++)
+		sha256_update(&ctx, parts[i].n, (const uint8_t *)parts[i].p);
+#if NETTLE_VERSION_MAJOR >= 4
+	sha256_digest(&ctx, sum);
+#else
+	sha256_digest(&ctx, SHA256_SIZE, sum);
+#endif
+	explicit_bzero(&ctx, sizeof(ctx));
 }
 
-static void take_block(struct sha256 *s, const unsigned char *p)
+void sha256_hex(const struct span *parts, size_t n, char hex[SHA256_HEX])
 {
-	uint32_t w[64], v[8];
+	unsigned char sum[SHA256_SIZE];
 
-	for (int t = 0; t < 16; t++)
-		w[t] = (uint32_t)p[4 * t] << 24 | (uint32_t)p[4 * t + 1] << 16 | (uint32_t)p[4 * t + 2] << 8 | p[4 * t + 3];
-	for (int t = 16; t < 64; t++)
-		w[t] = (rotate(w[t - 2], 17) ^ rotate(w[t - 2], 19) ^ w[t - 2] >> 10) + w[t - 7] +
-		       (rotate(w[t - 15], 7) ^ rotate(w[t - 15], 18) ^ w[t - 15] >> 3) + w[t - 16];
-	memcpy(v, s->h, sizeof(v));
-	for (int t = 0; t < 64; t++) {
-		uint32_t one = v[7] + (rotate(v[4], 6) ^ rotate(v[4], 11) ^ rotate(v[4], 25)) +
-			       ((v[4] & v[5]) ^ (~v[4] & v[6])) + k[t] + w[t];
-		uint32_t two = (rotate(v[0], 2) ^ rotate(v[0], 13) ^ rotate(v[0], 22)) +
-			       ((v[0] & v[1]) ^ (v[0] & v[2]) ^ (v[1] & v[2]));
-
-		memmove(v + 1, v, 7 * sizeof(v[0]));
-		v[4] += one;
-		v[0] = one + two;
-	}
-	for (int i = 0; i < 8; i++)
-		s->h[i] += v[i];
-	explicit_bzero(w, sizeof(w));
-	explicit_bzero(v, sizeof(v));
-}
-
-void sha256_init(struct sha256 *s)
-{
-	static const uint32_t start[8] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
-					  0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
-
-	memcpy(s->h, start, sizeof(start));
-	s->bytes = 0;
-}
-
-void sha256_add(struct sha256 *s, const void *data, size_t n)
-{
-	const unsigned char *p = data;
-
-	while (n) {
-		size_t at = s->bytes % sizeof(s->block), part = sizeof(s->block) - at;
-
-		if (part > n)
-			part = n;
-		memcpy(s->block + at, p, part);
-		s->bytes += part;
-		p += part;
-		n -= part;
-		if (at + part == sizeof(s->block))
-			take_block(s, s->block);
-	}
-}
-
-void sha256_end(struct sha256 *s, unsigned char out[SHA256_SIZE])
-{
-	static const unsigned char padding[64] = {0x80};
-	uint64_t bits = s->bytes * 8;
-	size_t at = s->bytes % 64;
-	unsigned char length[8];
-
-	for (int i = 0; i < 8; i++)
-		length[i] = (unsigned char)(bits >> (56 - 8 * i));
-	sha256_add(s, padding, at < 56 ? 56 - at : 120 - at);
-	sha256_add(s, length, sizeof(length));
-	for (int i = 0; i < 32; i++)
-		out[i] = (unsigned char)(s->h[i / 4] >> (24 - 8 * (i % 4)));
+	sha256(parts, n, sum);
+	for (size_t i = 0; i < sizeof(sum); i++)
+		snprintf(hex + 2 * i, 3, "%02x", sum[i]);
 }

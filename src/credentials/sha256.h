@@ -1,20 +1,14 @@
-/* credentials/sha256.h: SHA-256 (FIPS 180-4), so that a program which needs a fingerprint links no TLS library for it. */
-#ifndef CONF_SHA256_H
-#define CONF_SHA256_H
+/* sha256.h: SHA-256 by nettle, so that a program which needs a digest links no TLS library for it. */
+#ifndef CREDENTIALS_SHA256_H
+#define CREDENTIALS_SHA256_H
 
-#include <stddef.h>
-#include <stdint.h>
+#include "base/text.h"
 
-enum { SHA256_SIZE = 32 };
+enum { SHA256_SIZE = 32, SHA256_HEX = 2 * SHA256_SIZE + 1 };
 
-struct sha256 {
-	uint32_t h[8];
-	uint64_t bytes;
-	unsigned char block[64];
-};
-
-void sha256_init(struct sha256 *s);
-void sha256_add(struct sha256 *s, const void *p, size_t n);
-void sha256_end(struct sha256 *s, unsigned char out[SHA256_SIZE]);
+/* Of the parts, one after the other, nothing between them. */
+void sha256(const struct span *parts, size_t n, unsigned char sum[SHA256_SIZE]);
+/* The same in hexadecimal, with a NUL. */
+void sha256_hex(const struct span *parts, size_t n, char hex[SHA256_HEX]);
 
 #endif

@@ -13,7 +13,7 @@ enum { START_FULL = LIMIT_FRAME / 2, PAIRS_MAX = 128 };
 
 /* ---- SESSION: the table is the grammar. */
 
-enum field_type { F_TEXT, F_BOOL, F_INT };
+enum field_type { F_TEXT, F_BOOL, F_INT, F_LEVEL };
 
 struct field {
 	const char *key;
@@ -24,10 +24,11 @@ struct field {
 #define TEXT(name) {#name, F_TEXT, offsetof(struct delivery_session, name), sizeof(((struct delivery_session *)0)->name)}
 #define BOOL(name) {#name, F_BOOL, offsetof(struct delivery_session, name), sizeof(bool)}
 #define INT(name) {#name, F_INT, offsetof(struct delivery_session, name), sizeof(int)}
+#define LEVEL(name) {#name, F_LEVEL, offsetof(struct delivery_session, name), sizeof(enum tls_level)}
 
 static const struct field session_fields[] = {
 	TEXT(host), TEXT(port), BOOL(mx), BOOL(implicit_tls),
-	TEXT(tls_level), TEXT(cafile), TEXT(capath), BOOL(append_default_ca), TEXT(crlfile),
+	LEVEL(tls_level), TEXT(cafile), TEXT(capath), BOOL(append_default_ca), TEXT(crlfile),
 	TEXT(certfile), TEXT(keyfile), TEXT(fingerprints), TEXT(fingerprint_digest), TEXT(match),
 	TEXT(priority), INT(tls_loglevel),
 	BOOL(auth), BOOL(auth_unverified), BOOL(auth_without_tls), TEXT(mechanism_filter),
@@ -60,6 +61,10 @@ static void put_field(struct buf *out, const struct delivery_session *s, const s
 		break;
 	case F_INT:
 		snprintf(number, sizeof(number), "%d", *(const int *)at(s, f));
+		frame_cstr(out, number);
+		break;
+	case F_LEVEL:
+		snprintf(number, sizeof(number), "%d", (int)*(const enum tls_level *)at(s, f));
 		frame_cstr(out, number);
 		break;
 	}
@@ -97,6 +102,11 @@ static int get_field(struct delivery_session *s, const struct field *f, struct s
 		if (!text_u64(value, INT32_MAX, &number))
 			return -1;
 		*(int *)(void *)to = (int)number;
+		return 0;
+	case F_LEVEL:
+		if (!text_u64(value, TLS_NONE, &number))
+			return -1;
+		*(enum tls_level *)(void *)to = (enum tls_level)number;
 		return 0;
 	}
 	return -1;

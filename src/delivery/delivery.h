@@ -86,12 +86,20 @@ bool delivery_learn(struct delivery_known *k, const struct delivery_known *said,
 
 /* SESSION: a list of (str key, str value) pairs, u32 count first; unknown keys are refused. The keys
  * are those of struct delivery_session, in its order. */
+/* smtp_tls_security_level, the strictest first, so that a session that nobody filled in is not a careless one. */
+enum tls_level { TLS_SECURE, TLS_VERIFY, TLS_FINGERPRINT, TLS_ENCRYPT, TLS_MAY, TLS_NONE };
+
+static inline bool tls_level_requires_tls(enum tls_level level)
+{
+	return level < TLS_MAY;
+}
+
 struct delivery_session {
 	char host[256];			/* as written in relayhost: the name that is verified */
 	char port[32];			/* number or service name */
 	bool mx;			/* look MX up first */
 	bool implicit_tls;
-	char tls_level[16];		/* none may encrypt fingerprint verify secure */
+	enum tls_level tls_level;
 	char cafile[1024], capath[1024];
 	bool append_default_ca;
 	char crlfile[1024];

@@ -333,13 +333,11 @@ static int expand(struct expansion *e, const char *spec)
 	rc = map_canonicals(e->r, ENVELOPE_RECIPIENT, buf_str(&full), &t, e->err);
 	if (rc >= 0) {
 		bare = bare && rc == 0;
-		map_masquerade(e->r, ENVELOPE_RECIPIENT, buf_str(&t), &full);
-		rc = expand_virtual(e, buf_str(&full));
+		rc = expand_virtual(e, buf_str(&t));
 	}
 	if (rc == 0) {
-		address_split(buf_str(&full), &local, &domain);
-		rc = bare || map_is_local(e->r, domain) ? expand_local(e, buf_str(&full), local)
-							: give(e, buf_str(&full));
+		address_split(buf_str(&t), &local, &domain);
+		rc = bare || map_is_local(e->r, domain) ? expand_local(e, buf_str(&t), local) : give(e, buf_str(&t));
 	}
 	buf_free(&full);
 	buf_free(&t);

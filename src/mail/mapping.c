@@ -291,14 +291,14 @@ static bool below(const char *domain, struct span parent)
 	       span_iscase(parent, domain + n - parent.n);
 }
 
-int map_masquerade(const struct rewrite_rules *r, enum map_role role, const char *spec, struct buf *out)
+int map_masquerade(const struct rewrite_rules *r, const char *spec, struct buf *out)
 {
 	struct span rest = span_of(r->masquerade_domains ? r->masquerade_domains : ""), word, local;
 	const char *domain;
 	char name[LIMIT_ADDRESS + 1];
 
 	address_split(spec, &local, &domain);
-	if (!*domain || local.n >= sizeof(name) || !applies(r->masquerade_classes, role))
+	if (!*domain || local.n >= sizeof(name))
 		return set(out, spec);
 	memcpy(name, local.p, local.n);
 	name[local.n] = '\0';
@@ -331,7 +331,7 @@ int map_all(const struct rewrite_rules *r, enum map_role role, const char *spec,
 	map_complete(r, spec, &t);
 	rc = map_canonicals(r, role, buf_str(&t), out, err);
 	if (rc >= 0) {
-		map_masquerade(r, role, buf_str(out), &t);
+		map_masquerade(r, buf_str(out), &t);
 		rc = map_generic(r, buf_str(&t), out, err);
 	}
 	if (rc >= 0) {

@@ -15,7 +15,8 @@ int map_complete(const struct rewrite_rules *r, const char *spec, struct buf *ou
 int map_generic(const struct rewrite_rules *r, const char *spec, struct buf *out, struct error *err);
 /* What virtual_alias_maps have for spec: 1: the list in *value, which is emptied first, 0: nothing, -1. */
 int map_virtual(const struct rewrite_rules *r, const char *spec, struct buf *value, struct error *err);
-int map_masquerade(const struct rewrite_rules *r, enum map_role role, const char *spec, struct buf *out);
+/* Senders and headers alone: an envelope recipient is delivered to the address that was given. */
+int map_masquerade(const struct rewrite_rules *r, const char *spec, struct buf *out);
 /* localhost never leaves the machine; with strict set no name without a dot does, where myorigin is better. */
 int map_domain(const struct rewrite_rules *r, const char *spec, bool strict, struct buf *out);
 

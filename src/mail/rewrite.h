@@ -36,7 +36,7 @@ struct rewrite_rules {
 	struct rewrite_map canonical, recipient_canonical, sender_canonical, generic;
 	/* where they apply: envelope_sender, header_sender, envelope_recipient, header_recipient. NULL: wherever they
 	 * can */
-	const char *canonical_classes, *sender_canonical_classes, *recipient_canonical_classes, *masquerade_classes;
+	const char *canonical_classes, *sender_canonical_classes, *recipient_canonical_classes;
 	const char *masquerade_domains, *masquerade_exceptions;
 	/* header_checks, smtp_header_checks: key is a field without its last line end */
 	struct rewrite_map header_checks[2];

@@ -13,12 +13,16 @@
 #include "base/error.h"
 #include "conf/conf.h"
 #include "delivery/delivery.h"
+#include "nexthop/relayhost.h"
 
-/* Fills *s for this relay; sender matters where the policy or the relay depends on it ("" otherwise).
- * What was said but could not be done (a cipher that GnuTLS does not have, a wrappermode that the port
- * overrules) is appended to notes, one line each. EX_CONFIG for what must not be tried at all. */
-int nexthop_session(struct conf *c, const struct conf_relay *r, const char *sender, struct delivery_session *s,
-		    struct buf *notes, struct error *err);
+/* Fills *s for this relay. What was said but could not be done (a cipher that GnuTLS does not have, a wrappermode that
+ * the port overrules) is appended to notes, one line each. EX_CONFIG for what must not be tried at all. */
+int nexthop_session(struct conf *c, const struct relayhost *r, struct delivery_session *s, struct buf *notes,
+		    struct error *err);
+
+/* Sentences about main.cf that are worth a person's attention although it works (conf_notes, both common mistakes with
+ * wrappermode, files that do not exist, ...): one a line, appended. No secrets. */
+int nexthop_advice(struct conf *c, struct buf *out);
 
 /* Starts an agent (outpost-smtp) with its socket as descriptor DELIVERY_FD, and lock_fd (or -1) as descriptor 4 on
  * purpose: while the agent lives, the flusher's lock is held. *fd is our end, non-blocking, close-on-exec. Its standard

@@ -50,32 +50,13 @@ static void copy_times(struct conf *c, struct delivery_session *s)
 	s->t_data_done = (int)conf_seconds(c, P_smtp_data_done_timeout);
 	s->t_rset = (int)conf_seconds(c, P_smtp_rset_timeout);
 	s->t_quit = (int)conf_seconds(c, P_smtp_quit_timeout);
-	s->t_secret = 2 * (int)conf_seconds(c, P_sasl_exec_timeout) + 10; /* several programs may be asked in turn, see credentials/ask_token_program.c */
+	s->t_secret = 2 * (int)conf_seconds(c, P_sasl_exec_timeout) +
+		      10; /* several programs may be asked, one after the other */
 }
 
-/* Level, names, trust and ciphers, as main.cf and smtp_tls_policy_maps have them for this relay. */
-static int set_tls(struct conf *c, const struct conf_relay *r, struct delivery_session *s, struct buf *notes, struct error *err)
+int nexthop_session(struct conf *c, const struct relayhost *r, struct delivery_session *s, struct buf *notes,
+		    struct error *err)
 {
-	struct conf_tls t;
-
-	if (conf_tls(c, r, &t, notes, err) < 0)
-		return -1;
-	snprintf(s->tls_level, sizeof(s->tls_level), "%s", t.level);
-	snprintf(s->cafile, sizeof(s->cafile), "%s", t.cafile);
-	snprintf(s->capath, sizeof(s->capath), "%s", t.capath);
-	snprintf(s->fingerprints, sizeof(s->fingerprints), "%s", t.fingerprints);
-	snprintf(s->fingerprint_digest, sizeof(s->fingerprint_digest), "%s", t.digest);
-	snprintf(s->match, sizeof(s->match), "%s", t.match);
-	snprintf(s->priority, sizeof(s->priority), "%s", t.priority);
-	s->append_default_ca = conf_bool(c, P_tls_append_default_CA);
-	s->tls_loglevel = (int)conf_int(c, P_smtp_tls_loglevel);
-	return 0;
-}
-
-int nexthop_session(struct conf *c, const struct conf_relay *r, const char *sender, struct delivery_session *s,
-		    struct buf *notes, struct error *err)
-{
-	(void)sender;
 	memset(s, 0, sizeof(*s));
 	snprintf(s->host, sizeof(s->host), "%s", r->host);
 	snprintf(s->port, sizeof(s->port), "%s", r->port);
@@ -84,7 +65,7 @@ int nexthop_session(struct conf *c, const struct conf_relay *r, const char *send
 	for (size_t i = 0; i < sizeof(text_fields) / sizeof(text_fields[0]); i++)
 		if (copy_text(c, &text_fields[i], s, err) < 0)
 			return -1;
-	if (set_tls(c, r, s, notes, err) < 0)
+	if (tls_policy(c, r, s, notes, err) < 0)
 		return -1;
 	copy_times(c, s);
 	/* A client certificate is a login by itself (EXTERNAL), without any password map. */

@@ -6,7 +6,7 @@
 
 #include "base/proc.h"
 
-static void live(struct context *c, struct report *r, const struct conf_relay *relays, size_t n)
+static void live(struct context *c, struct report *r, const struct relayhost *relays, size_t n)
 {
 	struct check_live how = {.sender = option_value(c, "sender"), .transcript = option_given(c, "transcript")};
 	char title[400], root[300];
@@ -41,7 +41,7 @@ static int summary(const struct report *r)
 
 static int run(struct context *c)
 {
-	struct conf_relay relays[CHECK_RELAYS];
+	struct relayhost relays[CHECK_RELAYS];
 	struct report r;
 	char title[4200];
 	size_t n = 0;

@@ -135,7 +135,7 @@ static int print_unused(struct context *c)
 /* A value is judged by the configuration as it is, or by the defaults when that is what has to be mended. */
 static int judge(struct context *c, const char *name, const char *value, struct error *err)
 {
-	struct conf_relay relays[MAX_RELAYS];
+	struct relayhost relays[MAX_RELAYS];
 	struct error broken;
 
 	if (!c->conf && conf_load(c->dir, &c->conf, &broken) < 0 && conf_defaults(c->dir, &c->conf, err) < 0)
@@ -144,7 +144,7 @@ static int judge(struct context *c, const char *name, const char *value, struct 
 		return -1;
 	if (strcmp(name, "relayhost") != 0 && strcmp(name, "smtp_fallback_relay") != 0)
 		return 0;
-	return conf_relays(c->conf, relays, MAX_RELAYS, err) < 0 ? -1 : 0;
+	return relayhost_list(c->conf, relays, MAX_RELAYS, err) < 0 ? -1 : 0;
 }
 
 /* The text with one name changed as the options say. */

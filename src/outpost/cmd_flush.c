@@ -119,7 +119,7 @@ static void print_mend(const struct buf *mend)
 static int say_mend(void *arg, const struct queue_relay *r)
 {
 	struct context *c = arg;
-	struct conf_relay relay;
+	struct relayhost relay;
 	struct error ignored = {0};
 	struct buf mend;
 
@@ -127,7 +127,7 @@ static int say_mend(void *arg, const struct queue_relay *r)
 		return 0;
 	buf_init(&mend, 8192);
 	if (explain(&mend, explain_kind(r->reason), r->text,
-		    conf_parse_relay(c->conf, r->nexthop, &relay, &ignored) == 0 ? &relay : NULL))
+		    relayhost_parse(c->conf, r->nexthop, &relay, &ignored) == 0 ? &relay : NULL))
 		print_mend(&mend);
 	buf_free(&mend);
 	return 0;
@@ -169,7 +169,7 @@ static int run(struct context *c)
 	/* A tutorial's chmod 600 must not stop the mail. */
 	if (context_mend_modes(c, &err) < 0 || context_become(c, &err) < 0)
 		return fail(&err);
-	if (conf_readable(c->conf, &err) < 0) {
+	if (credentials_conf_readable(c->conf, &err) < 0) {
 		fail(&err);
 		return EX_CONFIG;
 	}

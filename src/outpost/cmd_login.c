@@ -12,8 +12,8 @@
 #if ENABLE_OAUTH2
 static int become_token(char *file, char *tokens, struct error *err)
 {
-	char path[4096], verb[] = "login", t[] = "-t";
-	char *argv[] = {path, verb, t, tokens, file, NULL};
+	char path[4096], verb[] = "login";
+	char *argv[] = {path, verb, tokens, file, NULL};
 
 	if (!io_program_path("outpost-token", HELPERDIR, path, sizeof(path)))
 		return error_set(err, REASON_SYSTEM_FILE, "the path of outpost-token is too long");
@@ -28,7 +28,7 @@ static int run(struct context *c)
 	struct error err = {0};
 
 	if (context_mend_modes(c, &err) == 0 && context_become(c, &err) == 0 &&
-	    conf_oauth2_file(c->conf, c->argc ? c->argv[0] : NULL, file, sizeof(file), tokens, sizeof(tokens), &err) == 0)
+	    credentials_oauth2_file(c->conf, c->argc ? c->argv[0] : NULL, file, sizeof(file), tokens, sizeof(tokens), &err) == 0)
 		become_token(file, tokens, &err);
 	return fail(&err);
 }

@@ -106,7 +106,7 @@ static void say_next(unsigned *n, const char *fmt, ...)
 
 static void advise_relay(const struct health *s, const struct queue_relay *r, struct conf *conf, unsigned *n)
 {
-	struct conf_relay parsed;
+	struct relayhost parsed;
 	struct error ignored;
 	struct buf mend;
 	struct span rest, line;
@@ -114,7 +114,7 @@ static void advise_relay(const struct health *s, const struct queue_relay *r, st
 	if (!is_down(s, r))
 		return;
 	buf_init(&mend, 8192);
-	explain(&mend, explain_kind(r->reason), r->text, conf_parse_relay(conf, r->nexthop, &parsed, &ignored) == 0 ? &parsed : NULL);
+	explain(&mend, explain_kind(r->reason), r->text, relayhost_parse(conf, r->nexthop, &parsed, &ignored) == 0 ? &parsed : NULL);
 	rest = (struct span){buf_str(&mend), mend.len};
 	while (span_word(&rest, "\n", &line)) {
 		say_next(n, "%.*s", (int)line.n, line.p);
@@ -207,10 +207,10 @@ static void print_json(const struct health *s)
 /* The relay that main.cf names. */
 static void print_unused_relay(struct context *c)
 {
-	struct conf_relay relay;
+	struct relayhost relay;
 	struct error ignored;
 
-	if (conf_relays(c->conf, &relay, 1, &ignored) > 0)
+	if (relayhost_list(c->conf, &relay, 1, &ignored) > 0)
 		printf("  relay      %s, not used yet\n", relay.written);
 	else
 		printf("  relay      by sender, none used yet\n");

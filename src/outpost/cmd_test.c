@@ -133,10 +133,10 @@ static int64_t elapsed(const struct test *t)
 /* A refusal or deferral, with what can be done about it. */
 static void say_reason(struct test *t, int code, const char *label, int kind, const char *text)
 {
-	struct conf_relay relay;
+	struct relayhost relay;
 	struct error ignored;
 	struct buf mend;
-	bool known = conf_relays(t->c->conf, &relay, 1, &ignored) > 0;
+	bool known = relayhost_list(t->c->conf, &relay, 1, &ignored) > 0;
 
 	buf_init(&mend, 8192);
 	explain(&mend, kind, text, known ? &relay : NULL);

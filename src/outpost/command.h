@@ -17,6 +17,7 @@
 
 #include "base/error.h"
 #include "conf/conf.h"
+#include "credentials/credentials.h"
 #include "queue/queue.h"
 
 struct context;
@@ -54,6 +55,7 @@ struct context {
 	char **argv;
 	const char *given[COMMAND_OPTIONS];	/* by index in command->options: NULL, "" or the argument */
 	struct conf *conf;	/* NULL until context_conf */
+	struct credentials *credentials;	/* NULL until context_credential */
 	uid_t owner;		/* of the queue directory, once context_become */
 };
 
@@ -95,6 +97,9 @@ int context_mend_modes(struct context *c, struct error *err);
 
 /* Becomes the owner and opens the queue for reading. A queue that was never written to is EX_OK with *q NULL. */
 int context_read_queue(struct context *c, struct queue **q, struct error *err);
+
+/* As credentials_wait. After context_conf. */
+int context_credential(struct context *c, const struct relayhost *r, const char *sender, struct credential *out, struct error *err);
 
 /* $queue_directory/admin. */
 int context_admin_path(struct context *c, char *out, size_t size, struct error *err);

@@ -84,7 +84,7 @@ int context_become(struct context *c, struct error *err)
 			snprintf(err->text + n, sizeof(err->text) - n, "; what you sent yourself is shown by mailq");
 		return -1;
 	}
-	return conf_obey(c->conf, err);
+	return conf_check_writer(c->conf, err);
 }
 
 int context_mend_modes(struct context *c, struct error *err)
@@ -100,10 +100,19 @@ int context_mend_modes(struct context *c, struct error *err)
 	    context_queue_is_foreign(c, &st, owner, sizeof(owner)))
 		return 0;
 	buf_init(&said, 64 << 10);
-	rc = conf_mend_modes(c->conf, st.st_gid, &said, err);
+	rc = credentials_fix_modes(c->conf, st.st_gid, &said, err);
 	fputs(buf_str(&said), stdout);
 	buf_free(&said);
 	return rc;
+}
+
+int context_credential(struct context *c, const struct relayhost *r, const char *sender, struct credential *out, struct error *err)
+{
+	if (!c->credentials)
+		c->credentials = credentials_new(c->conf);
+	if (!c->credentials)
+		return error_set(err, REASON_SYSTEM, "out of memory");
+	return credentials_wait(c->credentials, r, sender, out, err);
 }
 
 /* A queue directory without a database: nothing was ever sent. */

@@ -27,4 +27,4 @@ outpost_files = \
 
 sbin_PROGRAMS += outpost
 outpost_SOURCES = $(outpost_files)
-outpost_LDADD = libnexthop.a librules.a libcontrol.a libdelivery.a libsubmission.a libmail.a libqueue.a libconf.a libbase.a $(SQLITE_LIBS)
+outpost_LDADD = librules.a $(CREDENTIAL_LIBS) libcontrol.a libdelivery.a libsubmission.a libmail.a libqueue.a libbase.a $(SQLITE_LIBS) $(NETTLE_LIBS)

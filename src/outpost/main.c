@@ -62,6 +62,7 @@ int command_run(struct context *c, int argc, char **argv)
 		return EX_NOPERM;
 	if (rc == OPTIONS_GO)
 		rc = c->command->run(c);
+	credentials_free(c->credentials);
 	conf_free(c->conf);
 	if (fflush(stdout) != 0 && rc == EX_OK)
 		rc = EX_IOERR;

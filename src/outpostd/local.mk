@@ -45,5 +45,5 @@ outpostd_SOURCES = \
 	src/outpostd/host/service_manager.c src/outpostd/host/service_manager.h \
 	src/outpostd/host/shutdown.c src/outpostd/host/shutdown.h \
 	src/outpostd/host/user_lookup.c src/outpostd/host/user_lookup.h
-outpostd_LDADD = libnexthop.a librules.a libqueue.a libconf.a libmail.a libdelivery.a libcontrol.a libsubmission.a libbase.a \
-	$(SQLITE_LIBS) $(IDN2_LIBS) $(SECCOMP_LIBS)
+outpostd_LDADD = librules.a $(CREDENTIAL_LIBS) libqueue.a libmail.a libdelivery.a libcontrol.a libsubmission.a libbase.a \
+	$(SQLITE_LIBS) $(NETTLE_LIBS) $(IDN2_LIBS) $(SECCOMP_LIBS)

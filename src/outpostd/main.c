@@ -194,6 +194,9 @@ static int start(struct outpostd *d, struct error *err)
 		return error_set(err, REASON_CONFIG, "the name of the configuration directory is too long");
 	if (trust_become(path, err) < 0 || conf_load(d->conf_dir, &d->conf, err) < 0)
 		return -1;
+	d->credentials = credentials_new(d->conf);
+	if (!d->credentials)
+		return error_set(err, REASON_SYSTEM, "out of memory");
 	n = snprintf(d->queue_dir, sizeof(d->queue_dir), "%s", conf_str(d->conf, P_queue_directory));
 	if (n >= (int)sizeof(d->queue_dir))
 		return error_set(err, REASON_CONFIG, "queue_directory is too long");
@@ -202,7 +205,7 @@ static int start(struct outpostd *d, struct error *err)
 	make_own_queue(d);
 	make_run_directory(d);
 	listener_bind(d);
-	if (proc_become_owner(d->queue_dir, NULL, err) < 0 || conf_obey(d->conf, err) < 0)
+	if (proc_become_owner(d->queue_dir, NULL, err) < 0 || conf_check_writer(d->conf, err) < 0)
 		return -1;
 	if (conf_writer(d->conf) != 0)
 		reload_log(d); /* a user's log, so not with more rights than the user has */
@@ -291,6 +294,7 @@ static void free_all(struct outpostd *d)
 	accept_free(d);
 	person_shares_free(d);
 	rules_close(&d->rules);
+	credentials_free(d->credentials);
 	conf_free(d->conf);
 	loop_free(&d->loop);
 }
@@ -397,7 +401,7 @@ int main(int argc, char **argv)
 	}
 	proc_settle();
 	hold_hangups();
-	if (d.once || d.take_in)
+	if (!d.foreground || d.once || d.take_in)
 		inherited_reset(); /* started by a user's command; what a service manager sets stays */
 	make_absolute(&d);
 	if (!d.foreground && detach(&report) < 0) {

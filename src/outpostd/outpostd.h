@@ -27,6 +27,7 @@
 #include "base/error.h"
 #include "base/limits.h"
 #include "conf/conf.h"
+#include "credentials/credentials.h"
 #include "outpostd/admin/flush.h"
 #include "outpostd/admin/questions.h"
 #include "outpostd/dispatch/agent_credential.h"
@@ -81,7 +82,8 @@ struct outpostd {
 	struct watch signals;
 	/* host/ */
 	struct conf *conf;		/* reload.c */
-	struct rules rules;		/* reload.c */
+	struct credentials *credentials;	/* reload.c: of conf */
+	struct rules rules;		/* reload.c: of conf */
 	struct reload reload;
 	struct clock clock;
 	struct reserve reserve;

@@ -19,10 +19,10 @@ static const enum conf_param map_params[RULES_MAPS] = {
 
 static int map_get(void *arg, const char *key, struct buf *value, struct error *err)
 {
-	return conf_maps_get(arg, key, value, err);
+	return maps_get(arg, key, value, err);
 }
 
-static struct rewrite_map as_map(struct conf_maps *m)
+static struct rewrite_map as_map(struct maps *m)
 {
 	return (struct rewrite_map){m ? map_get : NULL, m};
 }
@@ -38,7 +38,7 @@ static int open_maps(struct conf *c, struct rules *r, enum rules_map end, struct
 {
 	memset(r, 0, sizeof(*r));
 	for (enum rules_map i = 0; i < end; i++)
-		if (conf_maps_open(c, map_params[i], &r->maps[i], err) < 0) {
+		if (maps_open(conf_map_list(c, map_params[i]), &r->maps[i], err) < 0) {
 			rules_close(r);
 			return -1;
 		}
@@ -58,7 +58,6 @@ static int open_maps(struct conf *c, struct rules *r, enum rules_map end, struct
 		.canonical_classes = conf_str(c, P_canonical_classes),
 		.sender_canonical_classes = conf_str(c, P_sender_canonical_classes),
 		.recipient_canonical_classes = conf_str(c, P_recipient_canonical_classes),
-		.masquerade_classes = conf_str(c, P_masquerade_classes),
 		.masquerade_domains = conf_str(c, P_masquerade_domains),
 		.masquerade_exceptions = conf_str(c, P_masquerade_exceptions),
 		.header_checks = {as_map(r->maps[MAP_HEADER_CHECKS]), as_map(r->maps[MAP_SMTP_HEADER_CHECKS])},
@@ -83,14 +82,14 @@ void rules_close(struct rules *r)
 {
 	for (enum rules_map i = 0; i < RULES_MAPS; i++)
 		if (r->maps[i])
-			conf_maps_free(r->maps[i]);
+			maps_free(r->maps[i]);
 	memset(r, 0, sizeof(*r));
 }
 
 bool rules_changed(const struct rules *r)
 {
 	for (enum rules_map i = 0; i < RULES_MAPS; i++)
-		if (r->maps[i] && conf_maps_changed(r->maps[i]))
+		if (r->maps[i] && maps_changed(r->maps[i]))
 			return true;
 	return false;
 }

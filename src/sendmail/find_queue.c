@@ -55,9 +55,9 @@ static bool is_system(const char *dir)
 
 static int set_door(struct place *p, struct error *err)
 {
-	int n = snprintf(p->door, sizeof(p->door), "%s", conf_str(p->conf, P_door_socket));
-
-	return n < (int)sizeof(p->door) ? 0 : error_set(err, REASON_CONFIG, "door_socket is too long");
+	if (snprintf(p->door, sizeof(p->door), "%s", conf_str(p->conf, P_door_socket)) < (int)sizeof(p->door))
+		return 0;
+	return error_set(err, REASON_CONFIG, "door_socket is too long");
 }
 
 int place_find(struct place *p, const char *config, struct error *err)
@@ -72,8 +72,6 @@ int place_find(struct place *p, const char *config, struct error *err)
 	if (settle_rights(p->dir, err) < 0)
 		return -1;
 	p->own = !is_system(p->dir);
-	if (!p->own)
-		snprintf(p->dir, sizeof(p->dir), "%s", SYSCONFDIR);
 	if (conf_load(p->dir, &p->conf, &p->conf_error) < 0) {
 		if (p->own) {
 			*err = p->conf_error;

@@ -12,19 +12,19 @@ int mode_complain(const struct error *err)
 
 int ask_aliases(struct place *p)
 {
-	struct conf_maps *maps = NULL;
+	struct maps *maps = NULL;
 	const char *path;
 	struct error err;
 	unsigned line;
 
 	if (p->conf_error.reason)
 		return mode_complain(&p->conf_error);
-	if (conf_maps_open(p->conf, P_alias_maps, &maps, &err) < 0)
+	if (maps_open(conf_map_list(p->conf, P_alias_maps), &maps, &err) < 0)
 		return mode_complain(&err);
-	line = conf_maps_bad_line(maps, &path);
+	line = maps_bad_line(maps, &path);
 	if (line)
 		fprintf(stderr, "sendmail: %s:%u: this line is not \"name: address\" and has no effect\n", path, line);
-	conf_maps_free(maps);
+	maps_free(maps);
 	return EX_OK;
 }
 

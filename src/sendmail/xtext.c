@@ -1,10 +1,7 @@
 #include "config.h"
 #include "sendmail/xtext.h"
 
-static int hex(char c)
-{
-	return c >= '0' && c <= '9' ? c - '0' : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
+#include "base/number.h"
 
 int xtext_decode(struct span t, struct buf *out)
 {
@@ -12,9 +9,9 @@ int xtext_decode(struct span t, struct buf *out)
 		int c = (unsigned char)t.p[i];
 
 		if (c == '+') {
-			if (i + 2 >= t.n || hex(t.p[i + 1]) < 0 || hex(t.p[i + 2]) < 0)
+			if (i + 2 >= t.n || hex_digit(t.p[i + 1]) < 0 || hex_digit(t.p[i + 2]) < 0)
 				return -1;
-			c = hex(t.p[i + 1]) * 16 + hex(t.p[i + 2]);
+			c = hex_digit(t.p[i + 1]) * 16 + hex_digit(t.p[i + 2]);
 			i += 2;
 		}
 		if (c < ' ' || c == 127 || buf_addc(out, (char)c) < 0)

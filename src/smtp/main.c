@@ -33,8 +33,6 @@ static void complete(struct delivery_session *s)
 	for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++)
 		if (!*times[i].value)
 			*times[i].value = times[i].seconds;
-	if (!s->tls_level[0])
-		snprintf(s->tls_level, sizeof(s->tls_level), "secure");
 }
 
 static int read_session(struct agent *a)

@@ -70,7 +70,7 @@ static int not_offered(struct agent *a)
 
 static int starttls(struct agent *a)
 {
-	if (strcmp(a->set.tls_level, "none") == 0)
+	if (a->set.tls_level == TLS_NONE)
 		return 0;
 	if (!a->ehlo.starttls)
 		return not_offered(a);
@@ -205,10 +205,10 @@ static void start_over(struct agent *a)
 /* Level may: a relay whose TLS fails is tried again without, where no password is at stake. */
 static bool plain_will_do(struct agent *a)
 {
-	if (a->down.kind != DOWN_TLS || strcmp(a->set.tls_level, "may") != 0 || a->set.implicit_tls || a->set.auth)
+	if (a->down.kind != DOWN_TLS || a->set.tls_level != TLS_MAY || a->set.implicit_tls || a->set.auth)
 		return false;
 	link_log(&a->link, LOG_INFORMATION, "%s; trying without TLS", a->down.text);
-	snprintf(a->set.tls_level, sizeof(a->set.tls_level), "none");
+	a->set.tls_level = TLS_NONE;
 	return true;
 }
 
@@ -226,7 +226,7 @@ static void shut_in(struct agent *a, const struct endpoints *e)
 	if (a->shut_in)
 		return;
 	link_log(&a->link, LOG_DEBUGGING, "given up: %s",
-		 agent_sandbox_all(dial_more(e) || strcmp(a->set.tls_level, "may") == 0));
+		 agent_sandbox_all(dial_more(e) || a->set.tls_level == TLS_MAY));
 	a->shut_in = true;
 }
 

@@ -19,14 +19,9 @@ enum { EXPIRES_SOON = 14 * 86400, DH_BITS = 2048, DH_BITS_UNVERIFIED = 1008 };
 
 /* ---- what is trusted */
 
-static bool is_level(const struct delivery_session *s, const char *level)
-{
-	return strcmp(s->tls_level, level) == 0;
-}
-
 bool tls_required(const struct delivery_session *s)
 {
-	return !is_level(s, "none") && !is_level(s, "may");
+	return tls_level_requires_tls(s->tls_level);
 }
 
 static bool login_wants_proof(const struct delivery_session *s)
@@ -38,7 +33,7 @@ static bool login_wants_proof(const struct delivery_session *s)
  * verified, and warned about elsewhere. */
 static bool wants_strength(const struct delivery_session *s)
 {
-	return is_level(s, "verify") || is_level(s, "secure") || login_wants_proof(s);
+	return s->tls_level == TLS_VERIFY || s->tls_level == TLS_SECURE || login_wants_proof(s);
 }
 
 /* A file that is no use: its parameter, and what is wrong; `words` where it can be read, and its contents are no good. */
@@ -142,7 +137,7 @@ static int load_priority(struct trust *t, const struct delivery_session *s, stru
 
 int trust_load(struct trust *t, const struct delivery_session *s, struct error *err)
 {
-	if (t->cred || (is_level(s, "none") && !s->implicit_tls))
+	if (t->cred || (s->tls_level == TLS_NONE && !s->implicit_tls))
 		return 0;
 	if (gnutls_certificate_allocate_credentials(&t->cred) < 0)
 		return error_set(err, REASON_SYSTEM, "out of memory for TLS");
@@ -262,14 +257,14 @@ static void look_at_certificate(struct agent *a, gnutls_session_t session)
 
 static bool verified_for_message(const struct agent *a)
 {
-	if (is_level(&a->set, "fingerprint"))
+	if (a->set.tls_level == TLS_FINGERPRINT)
 		return a->cert.pinned;
 	return a->cert.trusted && a->cert.named;
 }
 
 static bool verified_for_login(const struct agent *a)
 {
-	if (is_level(&a->set, "fingerprint"))
+	if (a->set.tls_level == TLS_FINGERPRINT)
 		return a->cert.pinned;
 	return a->cert.pinned || (a->cert.trusted && a->cert.named_login);
 }
@@ -290,7 +285,7 @@ static bool good_enough(const struct agent *a)
 {
 	const struct delivery_session *s = &a->set;
 
-	if ((is_level(s, "fingerprint") || is_level(s, "verify") || is_level(s, "secure")) && !verified_for_message(a))
+	if ((s->tls_level == TLS_FINGERPRINT || s->tls_level == TLS_VERIFY || s->tls_level == TLS_SECURE) && !verified_for_message(a))
 		return false;
 	return !login_wants_proof(s) || verified_for_login(a);
 }
@@ -311,7 +306,7 @@ static void reason(const struct agent *a, char *out, size_t size)
 
 	if (!c->shown)
 		snprintf(out, size, "it showed no certificate");
-	else if (is_level(&a->set, "fingerprint"))
+	else if (a->set.tls_level == TLS_FINGERPRINT)
 		snprintf(out, size, "its certificate's fingerprint is %s, not one of smtp_tls_fingerprint_cert_match", c->fingerprint);
 	else if (c->chain_problem[0] && c->name_problem[0])
 		snprintf(out, size, "%s; and the %s", c->chain_problem, c->name_problem);
@@ -323,10 +318,10 @@ static void reason(const struct agent *a, char *out, size_t size)
 static void remedy(const struct agent *a, char *out, size_t size)
 {
 	const struct peer_certificate *c = &a->cert;
-	bool by_level = tls_required(&a->set) && !is_level(&a->set, "encrypt");
+	bool by_level = tls_required(&a->set) && a->set.tls_level != TLS_ENCRYPT;
 
 	out[0] = '\0';
-	if (is_level(&a->set, "fingerprint") || !c->shown)
+	if (a->set.tls_level == TLS_FINGERPRINT || !c->shown)
 		return;
 	if (c->name_problem[0] && !c->chain_problem[0])
 		snprintf(out, size, "; write the relay in relayhost by a name that its certificate has%s",

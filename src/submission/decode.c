@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/limits.h"
+#include "base/number.h"
 
 /*
  * The decoder eats any cut of the stream: magic, then a record head (five bytes), then its payload. Small
@@ -216,18 +217,9 @@ static int set_word(struct submission_decoder *d, char *value, const char *allow
 	return 0;
 }
 
-static uint64_t number(const struct buf *b)
-{
-	uint64_t v = 0;
-
-	for (size_t i = 0; i < b->len; i++)
-		v = v << 8 | (unsigned char)b->data[i];
-	return v;
-}
-
 static int set_header_size(struct submission_decoder *d)
 {
-	d->envelope.header_size = (uint32_t)number(&d->field);
+	d->envelope.header_size = (uint32_t)number_be(buf_str(&d->field), d->field.len);
 	if (d->envelope.header_size > LIMIT_HEADER)
 		return REFUSE(d, REASON_TOO_LARGE, "the header is larger than %u bytes", LIMIT_HEADER);
 	return 0;
@@ -257,9 +249,10 @@ static int finish(struct submission_decoder *d)
 {
 	uint64_t header = d->header_end ? d->header_end : d->size;
 
-	if (number(&d->field) != d->size)
+	if (number_be(buf_str(&d->field), d->field.len) != d->size)
 		return REFUSE(d, REASON_BAD_SUBMISSION, "the end record says %llu bytes, %llu came",
-			      (unsigned long long)number(&d->field), (unsigned long long)d->size);
+			      (unsigned long long)number_be(buf_str(&d->field), d->field.len),
+			      (unsigned long long)d->size);
 	if (d->last != '\n')
 		return REFUSE(d, REASON_DATA, "the last line of the message has no end");
 	if (d->envelope.header_size != header)
@@ -362,9 +355,8 @@ static int take_magic(struct submission_decoder *d)
 
 static int take_head(struct submission_decoder *d)
 {
-	const unsigned char *h = (const unsigned char *)d->field.data;
-	size_t n = (size_t)h[1] << 24 | (size_t)h[2] << 16 | (size_t)h[3] << 8 | h[4];
-	char type = (char)h[0];
+	size_t n = number_be(d->field.data + 1, RECORD_HEAD - 1);
+	char type = d->field.data[0];
 
 	buf_reset(&d->field);
 	d->left = n;

@@ -8,11 +8,16 @@
 
 static void put_record(struct buf *out, char type, const void *p, size_t n)
 {
-	unsigned char head[RECORD_HEAD] = {(unsigned char)type, (unsigned char)(n >> 24), (unsigned char)(n >> 16),
-					   (unsigned char)(n >> 8), (unsigned char)n};
-
-	buf_add(out, head, sizeof(head));
+	buf_addc(out, type);
+	buf_add_be(out, n, RECORD_HEAD - 1);
 	buf_add(out, p, n);
+}
+
+static void put_number(struct buf *out, char type, uint64_t number, size_t n)
+{
+	buf_addc(out, type);
+	buf_add_be(out, n, RECORD_HEAD - 1);
+	buf_add_be(out, number, n);
 }
 
 static int put_text(struct buf *out, char type, const char *s, struct error *err)
@@ -42,10 +47,6 @@ static int put_recipient(struct buf *out, const struct submission_recipient *r, 
 
 static int put_options(struct buf *out, const struct submission *s, struct error *err)
 {
-	uint32_t h = s->header_size;
-	unsigned char header[4] = {(unsigned char)(h >> 24), (unsigned char)(h >> 16), (unsigned char)(h >> 8),
-				   (unsigned char)h};
-
 	if (s->envid && put_text(out, 'I', s->envid, err) < 0)
 		return -1;
 	if (s->ret)
@@ -55,7 +56,7 @@ static int put_options(struct buf *out, const struct submission *s, struct error
 		put_record(out, 'U', "", 0);
 	if (s->queue_only)
 		put_record(out, 'Q', "", 0);
-	put_record(out, 'X', header, sizeof(header));
+	put_number(out, 'X', s->header_size, 4);
 	return 0;
 }
 
@@ -91,10 +92,6 @@ int submission_put_piece(struct buf *out, const char *p, size_t n)
 
 int submission_put_end(struct buf *out, uint64_t message_size)
 {
-	unsigned char size[8];
-
-	for (int i = 0; i < 8; i++)
-		size[i] = (unsigned char)(message_size >> (56 - 8 * i));
-	put_record(out, 'Z', size, sizeof(size));
+	put_number(out, 'Z', message_size, 8);
 	return buf_ok(out) ? 0 : -1;
 }

@@ -13,26 +13,11 @@ static const char alphabet[] = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ";
 
 enum { TIME_DIGITS = 11 };	/* 55 bits */
 
-static void put_number(struct buf *out, uint64_t v, int bytes)
-{
-	for (int shift = 8 * (bytes - 1); shift >= 0; shift -= 8)
-		buf_addc(out, (char)(v >> shift));
-}
-
-static uint64_t get_number(const char *p, int bytes)
-{
-	uint64_t v = 0;
-
-	for (int i = 0; i < bytes; i++)
-		v = v << 8 | (unsigned char)p[i];
-	return v;
-}
-
 int incoming_put_head(struct buf *out, const struct incoming *in)
 {
 	buf_adds(out, INCOMING_MAGIC);
-	put_number(out, in->uid, 4);
-	put_number(out, (uint64_t)in->arrival, 8);
+	buf_add_be(out, in->uid, 4);
+	buf_add_be(out, (uint64_t)in->arrival, 8);
 	return buf_ok(out) ? 0 : -1;
 }
 
@@ -40,8 +25,8 @@ int incoming_get_head(const char *p, struct incoming *in)
 {
 	if (memcmp(p, INCOMING_MAGIC, sizeof(INCOMING_MAGIC) - 1) != 0)
 		return -1;
-	in->uid = (uint32_t)get_number(p + 8, 4);
-	in->arrival = (int64_t)get_number(p + 12, 8);
+	in->uid = (uint32_t)number_be(p + 8, 4);
+	in->arrival = (int64_t)number_be(p + 12, 8);
 	return 0;
 }
 

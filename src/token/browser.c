@@ -38,15 +38,14 @@ static int base64url(const void *p, size_t n, char *out, size_t size)
 static int fill_secrets(struct login *l, struct error *err)
 {
 	unsigned char state[RANDOM_BYTES], verifier[RANDOM_BYTES], sum[SHA256_SIZE];
-	struct sha256 sha;
+	struct span chosen;
 
 	if (random_bytes(state, sizeof(state)) < 0 || random_bytes(verifier, sizeof(verifier)) < 0 ||
 	    base64url(state, sizeof(state), l->state, sizeof(l->state)) < 0 ||
 	    base64url(verifier, sizeof(verifier), l->verifier, sizeof(l->verifier)) < 0)
-		return error_sys(err, REASON_SYSTEM, "no random bytes");
-	sha256_init(&sha);
-	sha256_add(&sha, l->verifier, strlen(l->verifier));
-	sha256_end(&sha, sum);
+		return error_sys(err, REASON_TEMPORARY, "no random bytes");
+	chosen = span_of(l->verifier);
+	sha256(&chosen, 1, sum);
 	base64url(sum, sizeof(sum), l->challenge, sizeof(l->challenge));
 	return 0;
 }
@@ -67,7 +66,8 @@ static void show_address(const struct oauth2 *o, const struct login *l)
 	form_add(&query, "prompt", "consent");	   /* ... each time */
 	form_add(&query, "login_hint", o->user);
 	printf("To log in as %s, open this address in a browser on any machine:\n\n%s%c%s\n\n"
-	       "In the end the browser can't reach a page of 127.0.0.1. Copy the whole address line of that page to here:\n",
+	       "In the end the browser can't reach a page of 127.0.0.1. Copy the whole address line of that page to "
+	       "here:\n",
 	       o->user, o->auth_endpoint, strchr(o->auth_endpoint, '?') ? '&' : '?', buf_str(&query));
 	fflush(stdout);
 	buf_free(&query);

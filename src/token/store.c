@@ -15,18 +15,14 @@
 enum { RETRY_MS = 50 };
 
 /* Tokens belong to an account at a client of an endpoint; after a change of any of them they are somebody else's. */
-static void bind(const struct oauth2 *o, char hex[65])
+static void bind(const struct oauth2 *o, char hex[SHA256_HEX])
 {
 	const char *const parts[] = {o->token_endpoint, o->client_id, o->user, o->scope};
-	unsigned char sum[SHA256_SIZE];
-	struct sha256 s;
+	struct span spans[4];
 
-	sha256_init(&s);
-	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
-		sha256_add(&s, parts[i], strlen(parts[i]) + 1);
-	sha256_end(&s, sum);
-	for (size_t i = 0; i < sizeof(sum); i++)
-		snprintf(hex + 2 * i, 3, "%02x", sum[i]);
+	for (size_t i = 0; i < 4; i++)
+		spans[i] = (struct span){parts[i], strlen(parts[i]) + 1};
+	sha256_hex(spans, 4, hex);
 }
 
 /* A refresh token may be good for one use only: two of us must not use it at once. */
@@ -122,8 +118,8 @@ int store_save(const struct token_store *s, struct error *err)
 	int rc;
 
 	buf_init(&text, LIMIT_CONF_FILE);
-	buf_addf(&text, "binding=%s\nrefresh_token=%s\naccess_token=%s\nissued=%lld\nexpires=%lld\n", s->binding, s->refresh,
-		 s->access, (long long)s->issued, (long long)s->expires);
+	buf_addf(&text, "binding=%s\nrefresh_token=%s\naccess_token=%s\nissued=%lld\nexpires=%lld\n", s->binding,
+		 s->refresh, s->access, (long long)s->issued, (long long)s->expires);
 	if (buf_ok(&text))
 		rc = io_replace_file(s->path, buf_str(&text), text.len, 0600, err);
 	else

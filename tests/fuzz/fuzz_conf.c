@@ -15,6 +15,9 @@
 #include "base/limits.h"
 #include "conf/internal.h"
 #include "credentials/oauth2_file.h"
+#include "credentials/program_answer.h"
+#include "maps/regexp_table.h"
+#include "nexthop/nexthop.h"
 #include "nexthop/tls_policy.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -27,7 +30,7 @@ static void must(bool holds)
 
 static void use(struct conf *c)
 {
-	struct conf_relay relays[4];
+	struct relayhost relays[4];
 	const struct conf_unused *list;
 	struct error err;
 	struct buf b;
@@ -39,11 +42,11 @@ static void use(struct conf *c)
 		conf_shown(c, (enum conf_param)p, true, &b);
 	}
 	must(*conf_myhostname(c) && *conf_myorigin(c));
-	must(conf_relays(c, relays, 4, &err) <= 4);
+	must(relayhost_list(c, relays, 4, &err) <= 4);
 	conf_unused(c, &list);
-	conf_advice(c, &b);
+	nexthop_advice(c, &b);
 	buf_reset(&b);
-	conf_tls_priority(conf_str(c, P_smtp_tls_protocols), conf_str(c, P_smtp_tls_ciphers), conf_str(c, P_smtp_tls_exclude_ciphers),
+	tls_priority(conf_str(c, P_smtp_tls_protocols), conf_str(c, P_smtp_tls_ciphers), conf_str(c, P_smtp_tls_exclude_ciphers),
 			  &b, &b, &err);
 	buf_free(&b);
 }
@@ -80,19 +83,19 @@ static void fuzz_edit(struct span text)
 
 static void fuzz_regexp(struct span text)
 {
-	struct conf_regexp *r;
+	struct regexp_table *r;
 	struct error err;
 	struct buf value;
 
 	if (text.n > 2000) /* regcomp itself takes its time */
 		return;
 	for (int pcre = 0; pcre < 2; pcre++) {
-		if (memchr(text.p, '{', text.n) || memchr(text.p, '*', text.n) || conf_regexp_parse(text, "f", pcre, &r, &err) < 0)
+		if (memchr(text.p, '{', text.n) || memchr(text.p, '*', text.n) || regexp_table_parse(text, "f", pcre, &r, &err) < 0)
 			continue;
 		buf_init(&value, 65536);
-		conf_regexp_get(r, "root@host.example", &value);
+		regexp_table_get(r, "root@host.example", &value);
 		buf_free(&value);
-		conf_regexp_free(r);
+		regexp_table_free(r);
 	}
 }
 
@@ -112,18 +115,18 @@ static void fuzz_maps(struct span text)
 	int fd = memory_file(text, path);
 
 	for (size_t i = 0; i < sizeof(params) / sizeof(params[0]); i++) {
-		struct conf_maps *m;
+		struct maps *m;
 		struct conf *c;
 		struct error err;
 		struct buf value;
 
 		snprintf(line, sizeof(line), "%s = hash:%s", conf_table[params[i]].name, path);
 		must(conf_from_text("/nonexistent", span_of(line), &c, &err) == 0);
-		if (conf_maps_open(c, params[i], &m, &err) == 0) {
+		if (maps_open(conf_map_list(c, params[i]), &m, &err) == 0) {
 			buf_init(&value, 1u << 20);
-			must(conf_maps_get(m, "root", &value, &err) >= 0);
+			must(maps_get(m, "root", &value, &err) >= 0);
 			buf_free(&value);
-			conf_maps_free(m);
+			maps_free(m);
 		}
 		conf_free(c);
 	}
@@ -146,19 +149,16 @@ static void fuzz_oauth2(struct span text)
 
 static void fuzz_answer(struct span text)
 {
-	struct conf_credential cr = {.kind = 0};
+	struct credential cr;
 	struct error err;
-	struct buf output;
-	int64_t keep;
+	int64_t keep = 0;
 
-	buf_init(&output, 1u << 20);
-	buf_init(&cr.user, LIMIT_SECRET);
-	buf_init(&cr.secret, LIMIT_SECRET);
-	buf_add(&output, text.p, text.n);
-	if (conf_answer_parse(&output, &cr, &keep, &err) == 1)
+	credential_init(&cr);
+	if (credential_parse_answer(text, "", 'P', "program", &cr, &keep, &err) == 1)
 		must(cr.user.len && cr.secret.len && keep >= 0 && !memchr(cr.secret.data, '\n', cr.secret.len));
-	conf_credential_wipe(&cr);
-	buf_free(&output);
+	credential_wipe(&cr);
+	credential_read_answer(text, &cr, &keep, &err);
+	credential_wipe(&cr);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -355,6 +355,18 @@ static void exchange(void)
 static struct buf pairs;
 static uint32_t npairs;
 
+/* By the name that it has in main.cf. */
+static const char *level_number(const char *name)
+{
+	static const char *const names[] = {"secure", "verify", "fingerprint", "encrypt", "may", "none"};
+	static char digit[2];
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (strcmp(names[i], name) == 0)
+			digit[0] = (char)('0' + i);
+	return digit;
+}
+
 static void setting(const char *text)
 {
 	const char *eq = strchr(text, '=');
@@ -362,7 +374,7 @@ static void setting(const char *text)
 	if (!eq)
 		die("-s wants KEY=VALUE");
 	frame_str(&pairs, text, (size_t)(eq - text));
-	frame_cstr(&pairs, eq + 1);
+	frame_cstr(&pairs, strncmp(text, "tls_level=", 10) == 0 ? level_number(eq + 1) : eq + 1);
 	npairs++;
 }
 

@@ -8,10 +8,13 @@ system_needs = $(sbin_PROGRAMS) $(bin_PROGRAMS) $(helper_PROGRAMS) $(noinst_PROG
 RUN_TESTS = cd $(abs_srcdir) && OUTPOST_BUILD=$(abs_builddir) OUTPOST_SRC=$(abs_srcdir) $(PYTHON3) -B tests/run
 PYTHON3 = /usr/bin/python3
 
+# So many files at once: on two cores too, since most tests wait more than they work.
+TEST_JOBS = 4
+
 # make check-system TESTFILES=tests/system/test_x.py runs one of them.
 TESTFILES = $(SYSTEM_TESTS)
 check-system: $(system_needs)
-	$(RUN_TESTS) -j 2 --suite "$${OUTPOST_SUITE:-system}" $(TESTFILES)
+	$(RUN_TESTS) -j $(TEST_JOBS) --suite "$${OUTPOST_SUITE:-system}" $(TESTFILES)
 
 CHECK_LOCAL += check-system
 PHONY += check-system

@@ -4,6 +4,7 @@ import hashlib
 import http.server
 import json
 import os
+import re
 import shutil
 import ssl
 import subprocess
@@ -14,6 +15,11 @@ import unittest
 import urllib.parse
 
 import harness
+
+# The exit status of each reason.
+with open(os.path.join(harness.SRC, "src/base/reasons.def"), encoding="utf-8") as reasons:
+    EXITS = {name: getattr(os, status) for name, status in
+             re.findall(r'^REASON\(\w+, "([a-z0-9-]+)", \w+, (EX_[A-Z]+)', reasons.read(), re.M)}
 
 USER = "me@example.com"
 SECRET = "client-secret-to-be-hidden"
@@ -107,11 +113,13 @@ class OAuth2Base(harness.SystemTest):
         return self.endpoint.forms.get(path, [])
 
     def get(self, *args, code=0):
-        done = self.run_program("outpost-token", "get", *args, "-t", self.tokens, os.path.join(self.conf, "oauth2"),
-                                input=None, code=code)
+        """What outpost-token says to outpostd: a credential, or the reason why there is none."""
+        done = self.run_program("outpost-token", "credential", *args, self.conf, "[localhost]:587", "", input=None)
         self.assertNotIn(SECRET, done.out + done.err)
         self.assertNotIn(REFRESH, done.out + done.err)
-        return done if code else dict(line.split("=", 1) for line in done.out.splitlines())
+        said = dict(line.split("=", 1) for line in done.out.splitlines())
+        self.assertEqual(EXITS[said["reason"]] if said["found"] != "1" else 0, code, said)
+        return said
 
     def stored(self):
         with open(self.tokens) as f:
@@ -182,7 +190,7 @@ class OAuth2(OAuth2Base):
 
     def test_no_login_yet(self):
         self.write(refresh_token=None)
-        self.assertIn("outpost login " + USER, self.get(code=77).err)
+        self.assertIn("outpost login " + USER, self.get(code=77)["text"])
         self.assertEqual(self.forms(), [])
 
     def test_errors(self):
@@ -194,10 +202,9 @@ class OAuth2(OAuth2Base):
                 ("server_error", 500, 75, "can't answer now"), ("slow_down", 429, 75, "can't answer now"),
                 ("something_new", 400, 78, "refuses")):
             self.answer("/token", error(name, status, "AADSTS7000: words\r\nTrace: x"))
-            done = self.get(code=code)
-            self.assertIn(words, done.err, name)
-            self.assertIn("(%s: AADSTS7000: words)" % name, done.err)
-            self.assertEqual(done.err.count("\n"), 1)
+            said = self.get(code=code)["text"]
+            self.assertIn(words, said, name)
+            self.assertIn("(%s: AADSTS7000: words)" % name, said)
 
     def test_nonsense(self):
         for status, body, words in (
@@ -209,21 +216,21 @@ class OAuth2(OAuth2Base):
                 (502, b"<html>", "status 502"), (302, b"", "status 302"), (404, {"x": 1}, "status 404"),
                 (200, b" " * 300000, "too much")):
             self.answer("/token", (status, body))
-            self.assertIn(words, self.get(code=75).err)
+            self.assertIn(words, self.get(code=75)["text"])
         self.answer("/token", (200, {"access_token": "x", "token_type": "mac"}))
-        self.assertIn("Bearer is wanted", self.get(code=78).err)
+        self.assertIn("Bearer is wanted", self.get(code=78)["text"])
         self.assertFalse(os.path.exists(self.tokens))
 
     def test_unverified_endpoint(self):
         self.write(ca_file=None)
         self.answer("/token", token(1))
-        self.assertIn("certificate", self.get(code=75).err)
+        self.assertIn("certificate", self.get(code=75)["text"])
         self.assertEqual(self.forms(), [])
         self.write(token_endpoint=self.endpoint.url("/token").replace("localhost", "127.0.0.2"))
         self.get(code=75)
         self.assertEqual(self.forms(), [])
         self.write(token_endpoint=self.endpoint.url("/token").replace("https", "http"))
-        self.assertIn("https://", self.get(code=78).err)
+        self.assertIn("https://", self.get(code=78)["text"])
 
     def test_endpoint_down(self):
         self.answer("/token", token(1))
@@ -232,7 +239,7 @@ class OAuth2(OAuth2Base):
         down = "https://localhost:%d/token" % harness.free_port()
         stored = self.stored()
         self.write(token_endpoint=down)
-        self.assertIn("no token from " + down, self.get(code=75).err)
+        self.assertIn("no token from " + down, self.get(code=75)["text"])
         self.write()
         with open(self.tokens, "w") as f:
             f.writelines("%s=%s\n" % item for item in stored.items())
@@ -242,14 +249,16 @@ class OAuth2(OAuth2Base):
     def test_slow_endpoint(self):
         self.answer("/token", token(1))
         self.endpoint.answering.clear()
-        self.get("-l", "1", code=75)
+        with open(os.path.join(self.conf, "main.cf"), "a") as f:
+            f.write("sasl_exec_timeout = 2\n")
+        self.get(code=75)
         self.endpoint.answering.set()
 
     def test_open_token_file(self):
         self.answer("/token", token(1))
         self.get()
         os.chmod(self.tokens, 0o644)
-        self.assertIn("chmod 0600", self.get(code=78).err)
+        self.assertIn("chmod 0600", self.get(code=78)["text"])
 
     # -- the device flow
 
@@ -484,6 +493,29 @@ class Delivery(OAuth2Base):
         relay.wait_messages(1)
         self.wait_log(r"outpost/credential\[\d+\]: warning: %s: asked 1" % path)
         self.assertNotIn(harness.PASSWORD, self.log_text())
+
+    def test_exec_is_kept(self):
+        """As long as the program says, and not beyond a refusal."""
+        relay = self.start_relay()
+        runs = os.path.join(self.tmp, "runs")
+        answer = "echo x >>%s\necho %s:%s\n" % (runs, harness.USER, harness.PASSWORD)
+
+        def configure(program):
+            self.configure(relay, smtp_sasl_password_maps="exec:" + self.program(program), smtp_connection_reuse_count_limit=1)
+
+        def send(total, expected):
+            self.sendmail("you@example.net")
+            relay.wait_messages(total)
+            self.wait_queue_empty()
+            self.assertEqual(os.path.getsize(runs) // 2, expected)
+
+        configure(answer + "echo expires=60\n")
+        self.start_outpostd()
+        send(1, 1)
+        send(2, 1)
+        configure(answer)
+        send(3, 2)
+        send(4, 3)
 
     def test_exec_that_hangs_with_who_asks(self):
         """Nobody is left to look at sasl_exec_timeout: the agent does."""

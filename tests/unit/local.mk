@@ -4,14 +4,18 @@ UNIT_TESTS = \
 	tests/unit/test_base \
 	tests/unit/test_certificate \
 	tests/unit/test_channel \
-	tests/unit/test_conf \
+	tests/unit/test_conf_edit \
+	tests/unit/test_conf_load \
+	tests/unit/test_conf_values \
 	tests/unit/test_control \
+	tests/unit/test_credentials \
 	tests/unit/test_delivery_frames \
 	tests/unit/test_dsn \
 	tests/unit/test_ehlo \
 	tests/unit/test_envelope \
 	tests/unit/test_header \
 	tests/unit/test_loop \
+	tests/unit/test_maps \
 	tests/unit/test_mechanism \
 	tests/unit/test_outpost \
 	tests/unit/test_queue_claim \
@@ -25,10 +29,12 @@ UNIT_TESTS = \
 	tests/unit/test_queue_put \
 	tests/unit/test_queue_relay_row \
 	tests/unit/test_queue_settle \
+	tests/unit/test_relayhost \
 	tests/unit/test_reply \
 	tests/unit/test_rewrite \
 	tests/unit/test_sendmail \
 	tests/unit/test_submission \
+	tests/unit/test_tls_policy \
 	tests/unit/test_trust \
 	tests/unit/test_verdict \
 	tests/unit/test_window \
@@ -44,7 +50,7 @@ liboutpost_a_SOURCES = $(outpost_SOURCES)
 # A unit test or a fuzzer may use every room and every program but outpost-token: the linker takes what it needs.
 # The list of rights is the programs', not theirs.
 TEST_ROOMS = libsendmail.a libdrop.a liboutpostd.a liboutpost.a $(noinst_LIBRARIES)
-TEST_LIBS = -Wl,--start-group $(TEST_ROOMS) -Wl,--end-group -Wl,--as-needed $(SQLITE_LIBS) $(GNUTLS_LIBS) \
+TEST_LIBS = -Wl,--start-group $(TEST_ROOMS) -Wl,--end-group -Wl,--as-needed $(SQLITE_LIBS) $(GNUTLS_LIBS) $(NETTLE_LIBS) \
 	$(GSASL_LIBS) $(IDN2_LIBS) $(SECCOMP_LIBS) -lresolv
 
 tests/unit/%.$(OBJEXT) tests/fuzz/%.$(OBJEXT): AM_CPPFLAGS += $(CMOCKA_CFLAGS) $(GNUTLS_CFLAGS) $(SQLITE_CFLAGS)

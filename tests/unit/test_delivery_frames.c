@@ -58,7 +58,7 @@ static void session_refuses(void **state)
 		size_t n;
 	} bad[] = {
 		{"hots", "x", 1}, {"host", "a\0b", 3}, {"mx", "yes", 3}, {"t_mail", "-1", 2}, {"t_mail", "1x", 2},
-		{"tls_level", "sixteen letters!", 16},
+		{"tls_level", "6", 1}, {"tls_level", "may", 3},
 	};
 	static struct delivery_session s;
 	struct error err;

@@ -19,7 +19,7 @@
 static const char *mend(int kind, const char *text)
 {
 	static struct buf out;
-	struct conf_relay r = {.host = "mail.example.com", .port = "2525"};
+	struct relayhost r = {.host = "mail.example.com", .port = "2525"};
 
 	buf_free(&out);
 	buf_init(&out, 8192);

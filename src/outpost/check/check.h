@@ -13,7 +13,7 @@ bool check_as_root(struct context *c, struct report *r);
 
 /* As the queue's owner: what main.cf says, the relays, the password map, the origin, the queue. The relays go into out;
  * returns how many can be tried live. */
-size_t check_configuration(struct context *c, struct report *r, struct conf_relay *out, size_t max);
+size_t check_configuration(struct context *c, struct report *r, struct relayhost *out, size_t max);
 
 struct check_live {
 	const char *sender;	/* what MAIL is tried with; "" for none */
@@ -22,7 +22,7 @@ struct check_live {
 };
 
 /* One relay, step by step. True when it would take our mail. */
-bool check_live(struct context *c, struct report *r, const struct conf_relay *relay, const struct check_live *how);
+bool check_live(struct context *c, struct report *r, const struct relayhost *relay, const struct check_live *how);
 
 /* Where root's mail would go, through aliases and maps. As the queue's owner. */
 struct check_root {

@@ -21,6 +21,7 @@
 #include "base/sock.h"
 #include "base/text.h"
 #include "conf/conf.h"
+#include "nexthop/nexthop.h"
 #include "nexthop/tls_policy.h"
 #include "outpost/check/explain.h"
 #include "outpost/flusher/health.h"
@@ -57,7 +58,7 @@ static void mend_modes(struct context *c, struct report *r, const struct stat *q
 	if (geteuid() != 0 || queue->st_uid == 0)
 		return;
 	buf_init(&said, 64 << 10);
-	if (conf_mend_modes(c->conf, queue->st_gid, &said, &err) < 0)
+	if (credentials_fix_modes(c->conf, queue->st_gid, &said, &err) < 0)
 		report_fail(r, error_exit(&err), "file modes", -1, err.text, NULL);
 	rest = (struct span){buf_str(&said), said.len};
 	while (span_word(&rest, "\n", &line))
@@ -149,7 +150,7 @@ bool check_as_root(struct context *c, struct report *r)
 	foreign_sendmail(c, r);
 	if (context_become(c, &err) < 0)
 		report_fail(r, error_exit(&err), "rights", -1, err.text, error_exit(&err) == EX_NOPERM ? "run this as root" : NULL);
-	else if (conf_readable(c->conf, &err) < 0)
+	else if (credentials_conf_readable(c->conf, &err) < 0)
 		report_fail(r, error_exit(&err), "main.cf", -1, err.text, NULL);
 	else
 		return true;
@@ -231,7 +232,7 @@ static void advice(struct context *c, struct report *r)
 	struct buf out;
 
 	buf_init(&out, 256 << 10);
-	conf_advice(c->conf, &out);
+	nexthop_advice(c->conf, &out);
 	rest = (struct span){buf_str(&out), out.len};
 	while (span_word(&rest, "\n", &line))
 		advice_line(r, line, path);
@@ -243,7 +244,7 @@ static void readable(struct report *r, const char *label, const char *path, bool
 	const char *mend = "remove the line (the system's authorities are the default), or on Debian\n"
 			   "smtp_tls_CAfile = /etc/ssl/certs/ca-certificates.crt";
 
-	if (conf_tls_foreign_bundle(path)) {
+	if (tls_foreign_bundle(path)) {
 		report_linef(r, REPORT_WARN, label, mend, "%s: no such file here; this system's own CA certificates are used", path);
 	} else if (*path && access(path, directory ? R_OK | X_OK : R_OK) < 0) {
 		report_failf(r, EX_CONFIG, label, mend, "%s: %s", path, strerror(errno));
@@ -256,16 +257,16 @@ static void tls(struct context *c, struct report *r)
 	readable(r, "smtp_tls_CApath", conf_str(c->conf, P_smtp_tls_CApath), true);
 }
 
-static void relay_line(struct report *r, const struct conf_relay *relay)
+static void relay_line(struct report *r, const struct relayhost *relay)
 {
 	report_linef(r, REPORT_OK, "relayhost", NULL, "%s: %s", relay->written,
 		     relay->implicit_tls ? "TLS from the first byte" : "STARTTLS");
 }
 
-static size_t relay_lines(struct context *c, struct report *r, struct conf_relay *relays, size_t max)
+static size_t relay_lines(struct context *c, struct report *r, struct relayhost *relays, size_t max)
 {
 	struct error err = {0};
-	int n = conf_relays(c->conf, relays, max, &err);
+	int n = relayhost_list(c->conf, relays, max, &err);
 
 	if (n < 0)
 		report_fail(r, error_exit(&err), "relayhost", -1, err.text, NULL);
@@ -289,7 +290,7 @@ static bool quoted(const struct buf *user, const struct buf *secret)
 }
 
 /* Says under which key a credential was found and for whom; never the secret. */
-static void credential_found(struct report *r, const struct conf_credential *cr)
+static void credential_found(struct report *r, const struct credential *cr)
 {
 	report_linef(r, REPORT_OK, "password map", NULL, "%s for user %.*s, found under %s",
 		     cr->kind == 'T' ? "a token" : "a password", (int)cr->user.len, buf_str(&cr->user), cr->key);
@@ -303,12 +304,12 @@ static void credential_found(struct report *r, const struct conf_credential *cr)
 		report_line(r, REPORT_WARN, "password map", -1, "the password is empty", "[host]:port user:password");
 }
 
-static void credential(struct context *c, struct report *r, const struct conf_relay *relay)
+static void credential(struct context *c, struct report *r, const struct relayhost *relay)
 {
-	struct conf_credential cr = {0};
+	struct credential cr = {0};
 	struct error err = {0};
 	struct buf mend;
-	int rc = conf_credential(c->conf, relay, "", &cr, &err);
+	int rc = context_credential(c, relay, "", &cr, &err);
 
 	if (rc == 1)
 		credential_found(r, &cr);
@@ -318,10 +319,10 @@ static void credential(struct context *c, struct report *r, const struct conf_re
 	if (rc <= 0)
 		report_fail(r, err.reason ? error_exit(&err) : EX_CONFIG, "password map", -1, err.text, mend.len ? buf_str(&mend) : NULL);
 	buf_free(&mend);
-	conf_credential_wipe(&cr);
+	credential_wipe(&cr);
 }
 
-static void login(struct context *c, struct report *r, const struct conf_relay *relays, size_t n)
+static void login(struct context *c, struct report *r, const struct relayhost *relays, size_t n)
 {
 	bool on = conf_bool(c->conf, P_smtp_sasl_auth_enable), certificate = *conf_str(c->conf, P_smtp_tls_cert_file);
 	bool map = conf_is_set(c->conf, P_smtp_sasl_password_maps) && (*conf_str(c->conf, P_smtp_sasl_password_maps) || !certificate);
@@ -438,7 +439,7 @@ static void queue_state(struct context *c, struct report *r)
 		report_linef(r, REPORT_OK, "queue", NULL, "%s", dir);
 }
 
-size_t check_configuration(struct context *c, struct report *r, struct conf_relay *out, size_t max)
+size_t check_configuration(struct context *c, struct report *r, struct relayhost *out, size_t max)
 {
 	size_t n;
 

@@ -23,7 +23,7 @@ enum { PATIENCE_MS = 5 * 60 * 1000, IN_MAX = LIMIT_FRAME * 4 };
 struct live {
 	struct context *c;
 	struct report *r;
-	const struct conf_relay *relay;
+	const struct relayhost *relay;
 	const struct check_live *how;
 	int fd;
 	bool failed;		/* a failed step was printed; its cause may come again as DOWN */
@@ -50,7 +50,7 @@ static int send_session(struct live *l, struct error *err)
 		return error_set(err, REASON_SYSTEM, "no memory");
 	buf_init(&notes, 64 << 10);
 	buf_init(&b, LIMIT_FRAME);
-	rc = nexthop_session(l->c->conf, l->relay, l->how->sender, s, &notes, err);
+	rc = nexthop_session(l->c->conf, l->relay, s, &notes, err);
 	rest = (struct span){buf_str(&notes), notes.len};
 	while (span_word(&rest, "\n", &line))
 		report_linef(l->r, REPORT_NOTE, "note", NULL, "%.*s", (int)line.n, line.p);
@@ -70,11 +70,11 @@ static int send_session(struct live *l, struct error *err)
 /* The credential leaves our hands only now that the agent says that the connection is good enough. */
 static int give_secret(struct live *l, struct error *err)
 {
-	struct conf_credential cr = {0};
+	struct credential cr = {0};
 	struct error why = {0};
 	struct buf b;
 	size_t mark;
-	int rc = conf_credential(l->c->conf, l->relay, l->how->sender, &cr, &why);
+	int rc = context_credential(l->c, l->relay, l->how->sender, &cr, &why);
 
 	buf_init(&b, LIMIT_FRAME);
 	mark = frame_begin(&b, rc == 1 ? TO_AGENT_SECRET : TO_AGENT_NO_SECRET);
@@ -88,7 +88,7 @@ static int give_secret(struct live *l, struct error *err)
 		frame_cstr(&b, why.text);
 	}
 	frame_finish(&b, mark);
-	conf_credential_wipe(&cr);
+	credential_wipe(&cr);
 	return send_all(l, &b, err);
 }
 
@@ -248,7 +248,7 @@ static int listen_to(struct live *l, struct error *err)
 	return rc;
 }
 
-bool check_live(struct context *c, struct report *r, const struct conf_relay *relay, const struct check_live *how)
+bool check_live(struct context *c, struct report *r, const struct relayhost *relay, const struct check_live *how)
 {
 	struct live l = {.c = c, .r = r, .relay = relay, .how = how, .fd = -1};
 	struct error err = {0};

@@ -53,7 +53,7 @@ static bool has_alias(struct following *f, const char *name)
 	bool has;
 
 	buf_init(&value, LIMIT_ADDRESS * 8);
-	has = f->rules.maps[MAP_ALIASES] && conf_maps_get(f->rules.maps[MAP_ALIASES], name, &value, &ignored) > 0;
+	has = f->rules.maps[MAP_ALIASES] && maps_get(f->rules.maps[MAP_ALIASES], name, &value, &ignored) > 0;
 	buf_free(&value);
 	return has;
 }
@@ -171,7 +171,7 @@ int check_root(struct context *c, struct check_root *root, struct error *err)
 			 "mail for root (cron's, for instance) would go to %s, which no relay can deliver", f.lost);
 	if (rc >= 0)
 		say_mend(c, &f);
-	line = conf_maps_bad_line(f.rules.maps[MAP_ALIASES], &path);
+	line = maps_bad_line(f.rules.maps[MAP_ALIASES], &path);
 	if (note.len)
 		snprintf(root->note, sizeof(root->note), "%.*s", (int)strcspn(buf_str(&note), "\n"), buf_str(&note));
 	else if (line)

@@ -164,7 +164,7 @@ static struct span certificate_name(const char *text)
 	return (struct span){p, strcspn(p, " ,;")};
 }
 
-static void add_mend(struct buf *out, const char *mend, const char *text, const struct conf_relay *r)
+static void add_mend(struct buf *out, const char *mend, const char *text, const struct relayhost *r)
 {
 	struct span name = certificate_name(text);
 
@@ -184,7 +184,7 @@ static void add_mend(struct buf *out, const char *mend, const char *text, const 
 	}
 }
 
-bool explain(struct buf *mend, int kind, const char *text, const struct conf_relay *relay)
+bool explain(struct buf *mend, int kind, const char *text, const struct relayhost *relay)
 {
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
 		if (table[i].kind != ANY && table[i].kind != (kind ? kind : REFUSAL))

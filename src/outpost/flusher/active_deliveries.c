@@ -70,11 +70,11 @@ static void take_reason(struct active *out, const char *text, const char *dsn)
 /* What a flusher would say if one ran. */
 static void ask_oneself(struct context *c, struct queue *q, struct active *out)
 {
-	struct conf_relay relays[HEALTH_RELAYS];
+	struct relayhost relays[HEALTH_RELAYS];
 	struct queue_relay down;
 	struct error err = {0};
 
-	if (conf_route(c->conf, relays, HEALTH_RELAYS, &err) < 0)
+	if (relayhost_route(c->conf, relays, HEALTH_RELAYS, &err) < 0)
 		take_reason(out, err.text, error_dsn(&err));
 	else if (q && health_no_way(c, q, 0, &down, &err) == 1)
 		take_reason(out, down.text, down.dsn);

@@ -61,9 +61,9 @@ bool health_by_sender(struct context *c)
 /* The key is the relay as written; where the login depends on the sender that follows, behind a blank. */
 bool health_uses_relay(struct context *c, const char *nexthop)
 {
-	struct conf_relay relays[HEALTH_RELAYS];
+	struct relayhost relays[HEALTH_RELAYS];
 	struct error ignored;
-	int n = conf_relays(c->conf, relays, HEALTH_RELAYS, &ignored);
+	int n = relayhost_list(c->conf, relays, HEALTH_RELAYS, &ignored);
 
 	if (*conf_str(c->conf, P_sender_dependent_relayhost_maps))
 		return true;
@@ -102,13 +102,13 @@ static int take_any_down(void *arg, const struct queue_relay *r)
 int health_no_way(struct context *c, struct queue *q, int64_t after, struct queue_relay *which, struct error *err)
 {
 	struct any_down any = {c, after, which, false};
-	struct conf_relay route[HEALTH_RELAYS];
+	struct relayhost route[HEALTH_RELAYS];
 	struct error ignored;
 	int n;
 
 	if (health_by_sender(c))
 		return queue_relay_list(q, take_any_down, &any, err) < 0 ? -1 : any.found;
-	n = conf_relays(c->conf, route, HEALTH_RELAYS, &ignored);
+	n = relayhost_list(c->conf, route, HEALTH_RELAYS, &ignored);
 	for (int i = 0; i < n; i++) {
 		struct queue_relay r;
 
@@ -145,7 +145,7 @@ static bool is_full(const char *dir)
 
 int health_collect(struct context *c, struct health *s, struct error *err)
 {
-	struct conf_relay relays[HEALTH_RELAYS];
+	struct relayhost relays[HEALTH_RELAYS];
 	const char *dir;
 	struct queue *q;
 	int rc = 0;
@@ -154,9 +154,9 @@ int health_collect(struct context *c, struct health *s, struct error *err)
 	if (context_read_queue(c, &q, err) < 0)
 		return -1;
 	dir = conf_str(c->conf, P_queue_directory);
-	if (conf_readable(c->conf, &s->no_route) < 0)
+	if (credentials_conf_readable(c->conf, &s->no_route) < 0)
 		s->no_route.reason = REASON_CONFIG;
-	else if (conf_route(c->conf, relays, HEALTH_RELAYS, &s->no_route) >= 0)
+	else if (relayhost_route(c->conf, relays, HEALTH_RELAYS, &s->no_route) >= 0)
 		s->no_route.reason = REASON_NONE;
 	s->running = start_answers(c);
 	s->timer = has_timer(c);

@@ -42,7 +42,7 @@ static bool names_file(const char *map, const char *path)
 }
 
 /* A map that holds no passwords, so that its mode does not matter here. */
-static int open_map(const struct kind *kind, const char *dir, const char *map, struct conf **conf, struct conf_maps **maps,
+static int open_map(const struct kind *kind, const char *dir, const char *map, struct conf **conf, struct maps **maps,
 		    struct error *err)
 {
 	const char *parameter = conf_table[kind->as].name, *path = map + strcspn(map, ":/");
@@ -61,7 +61,7 @@ static int open_map(const struct kind *kind, const char *dir, const char *map, s
 	if (names_file(map, path) && access(path, F_OK) < 0)
 		return error_sys(err, REASON_CONFIG, "cannot open %s", path);
 	if (conf_defaults(dir, conf, err) == 0 && conf_set(*conf, parameter, text, err) == 0 &&
-	    conf_maps_open(*conf, kind->as, maps, err) == 0)
+	    maps_open(conf_map_list(*conf, kind->as), maps, err) == 0)
 		return 0;
 	if (strncmp(err->text, parameter, n) == 0 && strncmp(err->text + n, ": ", 2) == 0)
 		memmove(err->text, err->text + n + 2, strlen(err->text + n + 2) + 1);
@@ -71,7 +71,7 @@ static int open_map(const struct kind *kind, const char *dir, const char *map, s
 /* 1: found, and printed; 0: not there. Without a key the file is only read. */
 static int try_map(const struct kind *kind, const char *dir, const char *map, const char *key, bool with_key, struct error *err)
 {
-	struct conf_maps *maps = NULL;
+	struct maps *maps = NULL;
 	struct conf *conf = NULL;
 	const char *source;
 	struct buf value;
@@ -80,14 +80,14 @@ static int try_map(const struct kind *kind, const char *dir, const char *map, co
 
 	buf_init(&value, LIMIT_ADDRESS * 8);
 	rc = open_map(kind, dir, map, &conf, &maps, err);
-	line = conf_maps_bad_line(maps, &source);
+	line = maps_bad_line(maps, &source);
 	if (line && !key)
 		fprintf(stderr, "%s: %s:%u: this line is not \"name: address\" and has no effect\n", kind->name, source, line);
 	if (rc == 0)
-		rc = conf_maps_get(maps, key ? key : kind->name, &value, err);
+		rc = maps_get(maps, key ? key : kind->name, &value, err);
 	if (rc > 0 && key)
 		printf("%s%s%s\n", with_key ? key : "", with_key ? "\t" : "", buf_str(&value));
-	conf_maps_free(maps);
+	maps_free(maps);
 	conf_free(conf);
 	buf_wipe(&value);
 	return rc;

@@ -7,8 +7,8 @@
 
 #include "base/frame.h"
 
-/* found as conf_credential returns it. */
-static void put_secret(struct agent *a, int found, struct conf_credential *cr, const struct error *err)
+/* found as credentials_find returns it. */
+static void put_secret(struct agent *a, int found, struct credential *cr, const struct error *err)
 {
 	size_t mark;
 
@@ -22,7 +22,7 @@ static void put_secret(struct agent *a, int found, struct conf_credential *cr, c
 		a->secret = true;
 		a->kind = cr->kind;
 		snprintf(a->digest, sizeof(a->digest), "%s", cr->digest);
-		conf_credential_wipe(cr);
+		credential_wipe(cr);
 	} else {
 		mark = frame_begin(&a->out, TO_AGENT_NO_SECRET);
 		/* Whatever is wrong with the map, only the administrator can fix it. */
@@ -37,19 +37,19 @@ void credential_forget(struct agent *a)
 	if (!a->question)
 		return;
 	loop_remove(&a->d->loop, &a->asking);
-	conf_question_free(a->question);
+	credential_question_free(a->question);
 	a->question = NULL;
 }
 
 static void question_ready(void *arg, short revents)
 {
 	struct agent *a = arg;
-	struct conf_credential cr;
+	struct credential cr;
 	struct error err = {0};
-	int found = conf_question_step(a->d->conf, a->question, &cr, &err);
+	int found = credential_question_step(a->d->credentials, a->question, &cr, &err);
 
 	(void)revents;
-	if (found == 2)
+	if (found == CREDENTIAL_NOT_YET)
 		return;
 	credential_forget(a);
 	put_secret(a, found, &cr, &err);
@@ -58,17 +58,17 @@ static void question_ready(void *arg, short revents)
 
 void credential_give(struct agent *a)
 {
-	struct conf_credential cr;
+	struct credential cr;
 	struct error err = {0};
 	int found;
 
 	credential_forget(a);
-	found = conf_credential_ask(a->d->conf, &a->relay->at, a->relay->sender, &cr, &a->question, &err);
-	if (found == 2) {
-		a->asking = (struct watch){.fd = conf_question_fd(a->question), .events = POLLIN, .ready = question_ready, .arg = a};
+	found = credentials_ask(a->d->credentials, &a->relay->at, a->relay->sender, &cr, &a->question, &err);
+	if (found == CREDENTIAL_NOT_YET) {
+		a->asking = (struct watch){.fd = credential_question_fd(a->question), .events = POLLIN, .ready = question_ready, .arg = a};
 		if (loop_add(&a->d->loop, &a->asking) == 0)
 			return;
-		conf_question_free(a->question);
+		credential_question_free(a->question);
 		a->question = NULL;
 		found = error_set(&err, REASON_TEMPORARY, "out of memory");
 	}

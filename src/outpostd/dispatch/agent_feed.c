@@ -67,7 +67,7 @@ static int make_header(struct outpostd *d, struct claim *c, const char *first, s
 	buf_init(&stored, LIMIT_HEADER + 1);
 	buf_init(&c->header, LIMIT_HEADER * 2);
 	rc = stored_header(d, &c->m, first, have, &stored, err);
-	*old_lines = text_lines(buf_str(&stored), stored.len);
+	*old_lines = span_lines((struct span){buf_str(&stored), stored.len});
 	if (rc == 0)
 		rc = rewrite_header(&d->rules.r, c->m.id, buf_str(&stored), stored.len, &c->header, err);
 	if (rc == 0 && text_8bit(buf_str(&c->header), c->header.len))
@@ -126,9 +126,10 @@ int feed_begin(struct agent *a, struct claim *c, struct error *err)
 		return -1;
 	c->size = c->m.size - c->m.header_size + c->header.len;
 	if ((uint64_t)have == c->m.size)
-		lines = text_lines(piece, (size_t)have) - old_lines + text_lines(buf_str(&c->header), c->header.len);
+		lines = span_lines((struct span){piece, (size_t)have}) - old_lines +
+			span_lines((struct span){buf_str(&c->header), c->header.len});
 	else if (c->m.lines)
-		lines = c->m.lines - old_lines + text_lines(buf_str(&c->header), c->header.len);
+		lines = c->m.lines - old_lines + span_lines((struct span){buf_str(&c->header), c->header.len});
 	if (put_start(a, c, lines, err) < 0) {
 		buf_cut(&a->out, undo);
 		return -1;

@@ -84,14 +84,14 @@ static void agent_stopped(struct agent *a)
 
 /* ---- to the agent */
 
-static int put_session(struct agent *a, const char *sender, struct error *err)
+static int put_session(struct agent *a, struct error *err)
 {
 	struct delivery_session s;
 	struct buf notes;
 	int rc;
 
 	buf_init(&notes, 16384);
-	rc = nexthop_session(a->d->conf, &a->relay->at, sender, &s, &notes, err);
+	rc = nexthop_session(a->d->conf, &a->relay->at, &s, &notes, err);
 	if (rc == 0) {
 		connections_known(a->d, a->relay, s.known);
 		if (delivery_put_session(&a->out, &s) < 0)
@@ -101,7 +101,7 @@ static int put_session(struct agent *a, const char *sender, struct error *err)
 	return rc;
 }
 
-int agent_start(struct outpostd *d, struct relay *r, const char *sender, struct error *err)
+int agent_start(struct outpostd *d, struct relay *r, struct error *err)
 {
 	struct agent *a = calloc(1, sizeof(*a));
 
@@ -112,7 +112,7 @@ int agent_start(struct outpostd *d, struct relay *r, const char *sender, struct 
 	a->last = &a->first;
 	buf_init(&a->in, AGENT_IN_MAX);
 	buf_init(&a->out, AGENT_OUT_MAX);
-	if (put_session(a, sender, err) < 0)
+	if (put_session(a, err) < 0)
 		goto fail;
 	a->pid = nexthop_start_agent(d->lock, &a->watch.fd, err);
 	if (a->pid < 0)
@@ -333,7 +333,7 @@ static deadline agent_deadline(const struct agent *a)
 /* What it was at when it fell silent, and what a person can do about that. */
 static void say_silent(const struct agent *a, char *out, size_t size)
 {
-	const struct conf_relay *at = &a->relay->at;
+	const struct relayhost *at = &a->relay->at;
 	long long s = (long long)(clock_mono_ms() - a->heard) / 1000;
 
 	if (!a->alive)

@@ -17,7 +17,7 @@
 #include "outpostd/loop.h"
 
 struct claim;
-struct conf_question;
+struct credential_question;
 struct outpostd;
 struct relay;
 
@@ -58,7 +58,7 @@ struct agent {
 	bool secret;			/* out holds one: wipe it when it is empty */
 	char kind;			/* of credential: 'P', 'T'; 0: none yet */
 	char digest[72];		/* of the credential it was given */
-	struct conf_question *question;	/* a program or endpoint is being asked for the credential */
+	struct credential_question *question;	/* a program or endpoint is being asked for the credential */
 	struct watch asking;
 };
 struct agents {
@@ -68,7 +68,7 @@ struct agents {
 };
 
 void agents_configure(struct outpostd *d);
-int agent_start(struct outpostd *d, struct relay *r, const char *sender, struct error *err);
+int agent_start(struct outpostd *d, struct relay *r, struct error *err);
 bool agent_has_room(const struct agent *a);
 int agent_give(struct agent *a, struct claim *c);	/* the caller flushes */
 void agent_flush(struct agent *a);

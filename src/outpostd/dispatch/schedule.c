@@ -53,12 +53,12 @@ static struct agent *with_room(struct outpostd *d, const struct relay *r)
 	return best;
 }
 
-static void start(struct outpostd *d, struct relay *r, const char *sender)
+static void start(struct outpostd *d, struct relay *r)
 {
 	struct delivery_down down = {0};
 	struct error err = {0};
 
-	if (agent_start(d, r, sender, &err) == 0)
+	if (agent_start(d, r, &err) == 0)
 		return;
 	delivery_say_down(&down, error_exit(&err) == EX_CONFIG ? DOWN_CONFIG : DOWN_LOCAL, error_exit(&err), "4.3.5", "%s", err.text);
 	relay_went_down(d, r, &down, "");
@@ -76,12 +76,12 @@ static void quit_idle(struct outpostd *d, const struct relay *r)
 
 /* A first agent at once; another only after those that are there were full for a while. One probe at a time
  * where the relay is in doubt. */
-static void maybe_start(struct outpostd *d, struct relay *r, const char *sender)
+static void maybe_start(struct outpostd *d, struct relay *r)
 {
 	if (agent_starts(d, r) || !connection_may_open(d, r))
 		return;
 	if (connection_has_place(d, r))
-		start(d, r, sender);
+		start(d, r);
 	else
 		quit_idle(d, r);
 }
@@ -127,7 +127,7 @@ static enum placed place(struct outpostd *d, struct queue_message *m)
 	if (!r)
 		return LATER;
 	if (!a) {
-		maybe_start(d, r, m->sender);
+		maybe_start(d, r);
 		note_pace(d, r);
 	}
 	if (!c)

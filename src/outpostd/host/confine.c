@@ -38,7 +38,7 @@ static bool add_maps(struct outpostd *d, struct list *l)
 	while (span_word(&rest, ", \t\n", &word))
 		if (word.n > sizeof(program) - 1 && memcmp(word.p, program, sizeof(program) - 1) == 0)
 			return false;
-	for (size_t i = 0; conf_oauth2_tokens(d->conf, i, tokens, sizeof(tokens)); i++)
+	for (size_t i = 0; credentials_oauth2_tokens(d->conf, i, tokens, sizeof(tokens)); i++)
 		add(l, tokens, strlen(tokens), true);
 	return true;
 }

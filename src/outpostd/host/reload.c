@@ -65,28 +65,45 @@ static void refuse(struct outpostd *d, const struct error *err)
 	d->reload.error = *err;
 }
 
+/* What is made of a configuration before it takes the place of the one that is in force. */
+struct fresh {
+	struct conf *conf;
+	struct credentials *credentials;
+	struct rules rules;
+};
+
+static int read_fresh(const char *dir, struct fresh *f, struct error *err)
+{
+	*f = (struct fresh){0};
+	if (conf_load(dir, &f->conf, err) < 0)
+		return -1;
+	f->credentials = credentials_new(f->conf);
+	if (!f->credentials)
+		error_set(err, REASON_SYSTEM, "out of memory");
+	else if (conf_check_writer(f->conf, err) == 0 && rules_open(f->conf, &f->rules, err) == 0)
+		return 0;
+	credentials_free(f->credentials);
+	conf_free(f->conf);
+	return -1;
+}
+
 void reload_now(struct outpostd *d)
 {
 	struct error err = {0};
-	struct conf *fresh;
-	struct rules rules;
+	struct fresh f;
 
 	d->reload.asked = d->reload.again = false;
 	d->reload.checked = clock_mono_ms();
-	if (conf_load(d->conf_dir, &fresh, &err) < 0) {
-		refuse(d, &err);
-		return;
-	}
-	if (conf_obey(fresh, &err) < 0 || rules_open(fresh, &rules, &err) < 0) {
-		conf_free(fresh);
+	if (read_fresh(d->conf_dir, &f, &err) < 0) {
 		refuse(d, &err);
 		return;
 	}
 	rules_close(&d->rules);
-	relays_forget_logins(d);
+	credentials_free(d->credentials);
 	conf_free(d->conf);
-	d->conf = fresh;
-	d->rules = rules;
+	d->conf = f.conf;
+	d->credentials = f.credentials;
+	d->rules = f.rules;
 	d->reload.error = (struct error){0};
 	log_line(LOG_INFORMATION, "outpostd", 0, "the configuration was read again");
 	apply(d);

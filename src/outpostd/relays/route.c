@@ -9,7 +9,7 @@
 #include "base/text.h"
 
 /* A key too long for the table is cut: such relays share what is stored of them, nothing else. */
-static void relay_key(const struct conf_relay *at, const char *sender, char *key, size_t size)
+static void relay_key(const struct relayhost *at, const char *sender, char *key, size_t size)
 {
 	char whole[sizeof(at->written) + LIMIT_ADDRESS + 2];
 
@@ -17,7 +17,7 @@ static void relay_key(const struct conf_relay *at, const char *sender, char *key
 	snprintf(key, size, "%.*s", (int)size - 1, whole);
 }
 
-static struct relay *add_new(struct outpostd *d, const struct conf_relay *at, const char *sender, const char *key, struct error *err)
+static struct relay *add_new(struct outpostd *d, const struct relayhost *at, const char *sender, const char *key, struct error *err)
 {
 	struct relay *r = calloc(1, sizeof(*r));
 
@@ -41,7 +41,7 @@ static struct relay *add_new(struct outpostd *d, const struct conf_relay *at, co
 	return r;
 }
 
-static struct relay *get(struct outpostd *d, const struct conf_relay *at, const char *sender, struct error *err)
+static struct relay *get(struct outpostd *d, const struct relayhost *at, const char *sender, struct error *err)
 {
 	char key[sizeof(((struct relay *)0)->row.nexthop)];
 
@@ -98,17 +98,10 @@ void relays_free(struct outpostd *d)
 		free(r);
 	}
 	d->relays.nroute = d->relays.n = 0;
-	relays_forget_logins(d);
-}
-
-void relays_forget_logins(struct outpostd *d)
-{
-	conf_maps_free(d->relays.logins);
-	d->relays.logins = NULL;
 }
 
 /* owner: whose credential. */
-static int get_all(struct outpostd *d, const struct conf_relay *at, int n, const char *owner, struct relay **list, struct error *err)
+static int get_all(struct outpostd *d, const struct relayhost *at, int n, const char *owner, struct relay **list, struct error *err)
 {
 	for (int i = 0; i < n; i++) {
 		list[i] = get(d, &at[i], owner, err);
@@ -121,8 +114,8 @@ static int get_all(struct outpostd *d, const struct conf_relay *at, int n, const
 static int read_route(struct outpostd *d, struct error *err)
 {
 	struct relays *all = &d->relays;
-	struct conf_relay at[RELAYS_MAX];
-	int n = conf_route(d->conf, at, RELAYS_MAX, err);
+	struct relayhost at[RELAYS_MAX];
+	int n = relayhost_route(d->conf, at, RELAYS_MAX, err);
 
 	all->nroute = 0;
 	all->error.reason = REASON_NONE;
@@ -162,10 +155,10 @@ void relays_configure_again(struct outpostd *d)
 static int recall(void *arg, const struct queue_relay *s)
 {
 	struct outpostd *d = arg;
-	struct conf_relay at;
+	struct relayhost at;
 	struct error ignored;
 
-	if (!strchr(s->nexthop, ' ') && (s->down_since || s->npauses) && conf_parse_relay(d->conf, s->nexthop, &at, &ignored) == 0)
+	if (!strchr(s->nexthop, ' ') && (s->down_since || s->npauses) && relayhost_parse(d->conf, s->nexthop, &at, &ignored) == 0)
 		get(d, &at, "", &ignored);
 	return 0;
 }
@@ -189,9 +182,9 @@ bool relay_is_first(const struct outpostd *d, const struct relay *r)
 }
 
 /* sender_dependent_relayhost_maps: the whole address, then @domain. */
-static int sender_relay(struct outpostd *d, const char *sender, struct conf_relay *at, struct error *err)
+static int sender_relay(struct outpostd *d, const char *sender, struct relayhost *at, struct error *err)
 {
-	struct conf_maps *m = d->rules.maps[MAP_SENDER_RELAYS];
+	struct maps *m = d->rules.maps[MAP_SENDER_RELAYS];
 	const char *domain = strrchr(sender, '@');
 	struct buf value;
 	int rc;
@@ -199,32 +192,32 @@ static int sender_relay(struct outpostd *d, const char *sender, struct conf_rela
 	if (!m || !*sender)
 		return 0;
 	buf_init(&value, 4096);
-	rc = conf_maps_get(m, sender, &value, err);
+	rc = maps_get(m, sender, &value, err);
 	if (rc == 0 && domain)
-		rc = conf_maps_get(m, domain, &value, err);
+		rc = maps_get(m, domain, &value, err);
 	if (rc == 1 && span_is(span_trim(span_of(buf_str(&value))), "DUNNO"))
 		rc = 0;
 	if (rc == 1)
-		rc = conf_parse_relay(d->conf, buf_str(&value), at, err) < 0 ? -1 : 1;
+		rc = relayhost_parse(d->conf, buf_str(&value), at, err) < 0 ? -1 : 1;
 	buf_free(&value);
 	return rc;
 }
 
 int relays_for(struct outpostd *d, const char *sender, struct relay *list[RELAYS_MAX], struct error *err)
 {
-	struct conf_relay at[RELAYS_MAX];
+	struct relayhost at[RELAYS_MAX];
 	char owner[LIMIT_ADDRESS + 1];
 	int n = sender_relay(d, sender, &at[0], err);
 
 	if (d->relays.n > RELAYS_KEPT)
 		free_idle(d);
-	conf_credential_owner(d->conf, sender, &d->relays.logins, owner, sizeof(owner));
+	credentials_owner(d->credentials, sender, owner, sizeof(owner));
 	if (n == 0 && !*owner) {
 		memcpy(list, d->relays.route, d->relays.nroute * sizeof(*list));
 		return (int)d->relays.nroute;
 	}
 	if (n == 0)
-		n = conf_relays(d->conf, at, RELAYS_MAX, err);
+		n = relayhost_list(d->conf, at, RELAYS_MAX, err);
 	return n <= 0 ? n : get_all(d, at, n, owner, list, err);
 }
 

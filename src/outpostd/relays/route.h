@@ -16,7 +16,6 @@ enum {
 
 struct outpostd;
 struct relay;
-struct conf_maps;
 
 struct relays {
 	struct relay *first;		/* all that are known */
@@ -24,7 +23,6 @@ struct relays {
 	struct relay *route[RELAYS_MAX];	/* relayhost and its fallbacks */
 	size_t nroute;
 	struct error error;		/* why there is no route; REASON_NONE: there is one */
-	struct conf_maps *logins;	/* whose credentials there are, see conf_credential_owner */
 };
 
 /* Those that the previous run knew, so that what they kept does not count towards lifetimes. */
@@ -33,8 +31,6 @@ void relays_recall(struct outpostd *d);
 void relays_configure(struct outpostd *d);
 /* What main.cf says may be right, and the relay's row only could not be read from the queue when it was asked for. */
 void relays_configure_again(struct outpostd *d);
-/* The configuration is about to go. */
-void relays_forget_logins(struct outpostd *d);
 void relays_free(struct outpostd *d);
 
 /* The relays for a sender; how many, or -1. */

@@ -67,7 +67,7 @@ static bool renew_credential(struct outpostd *d, struct agent *a, const struct d
 {
 	struct relay *r = a->relay;
 
-	if (why->kind != DOWN_AUTH || !a->kind || r->renewed || !conf_credential_refused(d->conf, a->kind))
+	if (why->kind != DOWN_AUTH || !a->kind || r->renewed || !credentials_refused(d->credentials, a->kind))
 		return false;
 	r->renewed = true;
 	log_line(LOG_INFORMATION, "smtp", a->pid, "%s: %s; asking for a new credential", r->at.written, why->text);

@@ -230,15 +230,15 @@ void relays_retry_now(struct outpostd *d, bool refused)
 /* A program or a provider is not asked just to compare: it would be asked with every submission. */
 static bool has_new_credential(struct outpostd *d, struct relay *r)
 {
-	struct conf_credential cr;
+	struct credential cr;
 	struct error ignored;
 	bool differs;
 
-	if (reason_class(r->row.reason) != CLASS_LOGIN || conf_credential_takes_time(d->conf) ||
-	    conf_credential(d->conf, &r->at, r->sender, &cr, &ignored) != 1)
+	if (reason_class(r->row.reason) != CLASS_LOGIN ||
+	    credentials_find(d->credentials, &r->at, r->sender, &cr, &ignored) != 1)
 		return false;
 	differs = strcmp(cr.digest, r->row.auth_digest) != 0;
-	conf_credential_wipe(&cr);
+	credential_wipe(&cr);
 	return differs;
 }
 

@@ -27,8 +27,8 @@ enum relay_life {
 struct relay {
 	/* route.c: what it is */
 	struct relay *next;
-	struct conf_relay at;
-	char sender[LIMIT_ADDRESS + 1];	/* sender-dependent authentication: whose credential, by conf_credential_owner; "" otherwise */
+	struct relayhost at;
+	char sender[LIMIT_ADDRESS + 1];	/* sender-dependent authentication: whose credential, by credentials_owner; "" otherwise */
 	/* state.c */
 	enum relay_life life;
 	struct queue_relay row;		/* what the queue stores of it; not_before is rate.c's */

@@ -1,12 +1,10 @@
-/*
- * regexp: tables (regexp_table(5)): /pattern/flags result, !/pattern/, if /pattern/ ... endif, $1 in the result. pcre:
- * tables are read too as far as POSIX extended expressions can say the same.
- */
 #include "config.h"
-#include "conf/internal.h"
+#include "maps/regexp_table.h"
 #include "base/limits.h"
+#include "base/lines.h"
 
 #include <regex.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,7 +18,7 @@ struct rule {
 	char *result;
 };
 
-struct conf_regexp {
+struct regexp_table {
 	struct rule *rules;
 	size_t n;
 	unsigned open;		/* ifs without endif, while parsing */
@@ -28,7 +26,7 @@ struct conf_regexp {
 	bool pcre;
 };
 
-void conf_regexp_free(struct conf_regexp *r)
+void regexp_table_free(struct regexp_table *r)
 {
 	if (!r)
 		return;
@@ -97,13 +95,13 @@ static bool from_perl(struct span p, struct buf *out)
 	return true;
 }
 
-static int bad_rule(const struct conf_regexp *r, unsigned line, struct error *err, const char *what)
+static int bad_rule(const struct regexp_table *r, unsigned line, struct error *err, const char *what)
 {
 	return error_set(err, REASON_CONFIG, "%s:%u: %s", r->file, line, what);
 }
 
 /* "/pattern/flags" off the front of s. */
-static int take_pattern(struct conf_regexp *r, struct span *s, regex_t *re, unsigned line, struct error *err)
+static int take_pattern(struct regexp_table *r, struct span *s, regex_t *re, unsigned line, struct error *err)
 {
 	int flags = REG_EXTENDED | REG_ICASE, rc;
 	struct buf pattern, posix;
@@ -128,10 +126,15 @@ static int take_pattern(struct conf_regexp *r, struct span *s, regex_t *re, unsi
 		return bad_rule(r, line, err, "the pattern is not closed");
 	}
 	for (n++; n < s->n && ascii_alpha(s->p[n]); n++)
-		flags ^= s->p[n] == 'i' ? REG_ICASE : s->p[n] == 'x' && !r->pcre ? REG_EXTENDED : s->p[n] == 'm' ? REG_NEWLINE : 0;
+		flags ^= s->p[n] == 'i'		      ? REG_ICASE
+			 : s->p[n] == 'x' && !r->pcre ? REG_EXTENDED
+			 : s->p[n] == 'm'	      ? REG_NEWLINE
+						      : 0;
 	*s = span_trim((struct span){s->p + n, s->n - n});
 	if (r->pcre && !from_perl((struct span){buf_str(&pattern), pattern.len}, &posix))
-		rc = bad_rule(r, line, err, "this pattern needs Perl's expressions; write it as a POSIX extended one and name the map regexp:");
+		rc = bad_rule(r, line, err,
+			      "this pattern needs Perl's expressions; write it as a POSIX extended one and name the "
+			      "map regexp:");
 	else if (regcomp(re, buf_str(r->pcre ? &posix : &pattern), flags) != 0)
 		rc = bad_rule(r, line, err, "the pattern is not a regular expression");
 	else
@@ -141,7 +144,7 @@ static int take_pattern(struct conf_regexp *r, struct span *s, regex_t *re, unsi
 	return rc;
 }
 
-static struct rule *new_rule(struct conf_regexp *r)
+static struct rule *new_rule(struct regexp_table *r)
 {
 	struct rule *more = realloc(r->rules, (r->n + 1) * sizeof(*more));
 
@@ -164,7 +167,7 @@ static bool take_word(struct span *s, const char *word)
 
 static int take_rule(void *arg, struct span line, unsigned number, struct error *err)
 {
-	struct conf_regexp *r = arg;
+	struct regexp_table *r = arg;
 	struct rule *rule = new_rule(r);
 
 	if (!rule)
@@ -192,16 +195,16 @@ static int take_rule(void *arg, struct span line, unsigned number, struct error 
 	return 0;
 }
 
-int conf_regexp_parse(struct span text, const char *file, bool pcre, struct conf_regexp **out, struct error *err)
+int regexp_table_parse(struct span text, const char *file, bool pcre, struct regexp_table **out, struct error *err)
 {
-	struct conf_regexp *r = calloc(1, sizeof(*r));
+	struct regexp_table *r = calloc(1, sizeof(*r));
 
 	if (!r)
 		return error_set(err, REASON_SYSTEM, "out of memory");
 	r->file = file;
 	r->pcre = pcre;
-	if (conf_each_line(text, take_rule, r, err) < 0) {
-		conf_regexp_free(r);
+	if (lines_each(text, &(struct line_reader){.line = take_rule, .arg = r}, err) < 0) {
+		regexp_table_free(r);
 		return -1;
 	}
 	r->file = NULL;
@@ -233,7 +236,7 @@ static void substitute(const char *result, const char *key, const regmatch_t *gr
 	}
 }
 
-int conf_regexp_get(const struct conf_regexp *r, const char *key, struct buf *value)
+int regexp_table_get(const struct regexp_table *r, const char *key, struct buf *value)
 {
 	unsigned skip = 0;
 
