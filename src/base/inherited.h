@@ -5,8 +5,8 @@
  * a user's shell), and a set-id program is started by users only. All of this survives fork and exec, set-id too:
  *
  *   timer slack, also a huge one             inherited_reset: 50 us; poll's time-outs would not fire
- *   nice, chrt, ionice                       inherited_reset: as far as rights allow (to lower a nice value, or to leave
- *                                            the policy idle, takes root); inherited_is_slow: what is left
+ *   nice, chrt, ionice                       inherited_reset, as far as rights allow (to lower a nice value, or to
+ *                                            leave the policy idle, takes root); inherited_is_slow: what is left
  *   CPU affinity, memory policy              inherited_reset: every CPU and node
  *   oom_score_adj                            inherited_reset: 0, once the ids are wholly our own
  *   soft limits                              inherited_reset: raised to the hard ones; root raises these too
