@@ -98,6 +98,7 @@ struct queue_recipient {
 	unsigned notify;
 	unsigned attempts;
 	enum reason reason;	/* of its last deferral */
+	int64_t last;		/* us: when that was; 0: not tried yet */
 	bool delay_warned;
 };
 

@@ -53,7 +53,7 @@ const char *const queue_sql[SQL_COUNT] = {
 		"SELECT " MESSAGE_COLUMNS " FROM message m LEFT JOIN word w ON w.id = m.user"
 		" WHERE m.id = ? AND m.state = 'q'",
 	[SQL_RECIPIENTS_DUE] =
-		"SELECT n, address, original, orcpt, notify, attempts, reason FROM recipient"
+		"SELECT n, address, original, orcpt, notify, attempts, reason, last FROM recipient"
 		" WHERE message = ? AND state = 'q' AND next <= ? ORDER BY n LIMIT ?",
 	[SQL_BODY] = "SELECT chunk, size, state FROM message WHERE id = ?",
 	[SQL_CHUNK] = "SELECT data FROM chunk WHERE id = ?",
