@@ -18,22 +18,15 @@
 #ifndef OUTPOSTD_OUTPOSTD_H
 #define OUTPOSTD_OUTPOSTD_H
 
-#include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
 
-#include "base/buf.h"
-#include "base/deadline.h"
-#include "base/error.h"
-#include "base/limits.h"
-#include "conf/conf.h"
 #include "credentials/credentials.h"
 #include "outpostd/admin/flush.h"
 #include "outpostd/admin/questions.h"
-#include "outpostd/dispatch/agent_credential.h"
-#include "outpostd/dispatch/agent_feed.h"
-#include "outpostd/dispatch/agent_frames.h"
-#include "outpostd/dispatch/agent_process.h"
+#include "outpostd/dispatch/agents/agent_credential.h"
+#include "outpostd/dispatch/agents/agent_feed.h"
+#include "outpostd/dispatch/agents/agent_frames.h"
+#include "outpostd/dispatch/agents/agent_process.h"
 #include "outpostd/dispatch/bounce.h"
 #include "outpostd/dispatch/claim.h"
 #include "outpostd/dispatch/commit.h"
@@ -56,17 +49,18 @@
 #include "outpostd/intake/door.h"
 #include "outpostd/intake/fd_quarantine.h"
 #include "outpostd/intake/incoming.h"
+#include "outpostd/intake/person_share.h"
 #include "outpostd/intake/smtp_listener.h"
 #include "outpostd/intake/submissions.h"
 #include "outpostd/log_lines.h"
 #include "outpostd/loop.h"
+#include "outpostd/parts.h"
 #include "outpostd/relays/connections.h"
 #include "outpostd/relays/pause.h"
 #include "outpostd/relays/rate.h"
 #include "outpostd/relays/route.h"
 #include "outpostd/relays/session_end.h"
 #include "outpostd/relays/state.h"
-#include "queue/queue.h"
 #include "rules/rules.h"
 
 struct outpostd {
@@ -94,6 +88,7 @@ struct outpostd {
 	struct door door;
 	struct clients clients;
 	struct submissions submissions;
+	struct person_shares shares;
 	struct acceptance acceptance;
 	struct fd_quarantine quarantine;
 	struct incoming_dir incoming;

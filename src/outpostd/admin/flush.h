@@ -2,13 +2,7 @@
 #ifndef OUTPOSTD_FLUSH_H
 #define OUTPOSTD_FLUSH_H
 
-#include <stdbool.h>
-#include <stdint.h>
-
-#include "base/deadline.h"
-
-struct outpostd;
-struct relay;
+#include "outpostd/parts.h"
 
 struct flush {
 	bool on;

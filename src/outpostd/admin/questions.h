@@ -2,6 +2,7 @@
 #ifndef OUTPOSTD_QUESTIONS_H
 #define OUTPOSTD_QUESTIONS_H
 
+<<<<<<< HEAD
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -11,6 +12,9 @@
 
 struct client;
 struct outpostd;
+=======
+#include "outpostd/parts.h"
+>>>>>>> main
 
 struct question {
 	const struct verb *verb;

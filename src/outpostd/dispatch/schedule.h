@@ -5,19 +5,14 @@
 #ifndef OUTPOSTD_SCHEDULE_H
 #define OUTPOSTD_SCHEDULE_H
 
-#include <stdbool.h>
-#include <stdint.h>
-
-#include "base/deadline.h"
-
-struct claim;
-struct outpostd;
+#include "outpostd/parts.h"
 
 struct schedule {
 	bool skipped;		/* something was passed over for want of room */
 	bool paced;		/* something was passed over because of its relay's rate */
 	/* wall us: when a relay for which something was passed over may be tried, or given more; INT64_MAX */
 	int64_t again;
+	deadline rest;		/* handing out took long, and until then it is the others' turn */
 };
 
 /* Something changed: look at everything again. */
