@@ -2,19 +2,7 @@
 #ifndef OUTPOSTD_QUESTIONS_H
 #define OUTPOSTD_QUESTIONS_H
 
-<<<<<<< HEAD
-#include <stdbool.h>
-#include <stdint.h>
-
-#include "base/deadline.h"
-#include "conf/conf.h"
-#include "queue/queue.h"
-
-struct client;
-struct outpostd;
-=======
 #include "outpostd/parts.h"
->>>>>>> main
 
 struct question {
 	const struct verb *verb;

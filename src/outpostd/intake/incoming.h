@@ -17,12 +17,8 @@ struct incoming_entry {
 struct incoming_dir {
 	struct watch watch;		/* of the directory; fd -1: none */
 	bool look;			/* something may be there */
-<<<<<<< HEAD
 	unsigned looks, looked;		/* begun, and over: all that was there then is taken in, or stays */
-	incoming_file *names;		/* the oldest at the last look, from `next` on not yet taken */
-=======
 	struct incoming_entry *names;	/* the oldest at the last look, large ones last; from `next` on not yet taken */
->>>>>>> main
 	size_t n, cap, next;
 	incoming_file last;		/* the last look left younger ones out than this; "" when it did not */
 	size_t alone;			/* so many are taken one by one, as a transaction of several failed */
