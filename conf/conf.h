@@ -33,7 +33,7 @@ struct conf_info {
 	const char *name;
 	enum conf_type type;
 	const char *def;	/* raw default; may hold $name */
-	const char *allowed;	/* T_INT, T_SIZE, T_TIME: "least..greatest"; T_WORD, T_LIST: the words; NULL: anything */
+	const char *allowed; /* T_INT, T_SIZE, T_TIME: "least..greatest"; T_WORD, T_LIST: the words; NULL: anything */
 	const char *help;	/* paragraphs parted by "\n\n"; conf_summary is the first sentence */
 };
 extern const struct conf_info conf_table[CONF_PARAMS];
@@ -60,15 +60,16 @@ unsigned conf_line(const struct conf *c, enum conf_param p);	/* 0: default */
 const char *conf_str(struct conf *c, enum conf_param p);
 bool conf_bool(struct conf *c, enum conf_param p);
 int64_t conf_int(struct conf *c, enum conf_param p);
-int64_t conf_seconds(struct conf *c, enum conf_param p);	/* s m h d w; the default's own unit when there is none, as in Postfix */
+int64_t conf_seconds(struct conf *c,
+		     enum conf_param p); /* s m h d w; the default's own unit when there is none, as in Postfix */
 const char *conf_raw(const struct conf *c, enum conf_param p);
 /* A T_MAPS as maps_open takes it; valid as long as c. */
 struct map_list conf_map_list(struct conf *c, enum conf_param p);
 /* Sets a value for this process alone (tests, -o name=value). */
 int conf_set(struct conf *c, const char *name, const char *value, struct error *err);
 
-/* Whether authorized_..._users admits a user: names, %groups, static:anyone; ! excludes; the first that fits decides; nobody
- * fits: no. -1: it hangs on a group that can't be known now. */
+/* Whether authorized_..._users admits a user: names, %groups, static:anyone; ! excludes; the first that fits decides;
+ * nobody fits: no. -1: it hangs on a group that can't be known now. */
 struct conf_user {
 	const char *name;		/* NULL: a uid without a name */
 	const gid_t *groups;
@@ -98,8 +99,8 @@ int conf_comment_out(struct span text, const char *name, struct buf *out, struct
 /* The first sentence of a parameter's help. */
 void conf_summary(enum conf_param p, struct buf *out);
 
-/* Sentences about main.cf that reading it led to (a line that looks like a parameter but continues the one above, a name set
- * twice, $name of nothing, ...): one a line. No secrets. */
+/* Sentences about main.cf that reading it led to (a line that looks like a parameter but continues the one above, a
+ * name set twice, $name of nothing, ...): one a line. No secrets. */
 const char *conf_notes(const struct conf *c);
 /* "FILE:LINE: words: the line", the line without what may be secret; EX_CONFIG. Returns -1. */
 int conf_fail_at(const struct conf *c, enum conf_param p, struct error *err, const char *fmt, ...)
@@ -123,8 +124,8 @@ const char *conf_myorigin(struct conf *c);
 /* Who but root can write main.cf; 0: nobody. */
 uid_t conf_writer(const struct conf *c);
 
-/* Once we are who we are going to be: fails unless main.cf is root's or ours. (It may have been the owner's of the queue
- * directory that was there when it was read.) */
+/* Once we are who we are going to be: fails unless main.cf is root's or ours. (It may have been the owner's of the
+ * queue directory that was there when it was read.) */
 int conf_check_writer(const struct conf *c, struct error *err);
 
 #endif

@@ -56,7 +56,7 @@ struct place {
 static struct place find_place(struct span text, const char *name)
 {
 	struct place p = {NULL, NULL};
-	const char *before = NULL;	/* p.behind before a comment that may yet turn out to stand inside of a setting */
+	const char *before = NULL; /* p.behind before a comment that may yet turn out to stand inside of a setting */
 	bool in_setting = false, open = false;
 	struct line l;
 
@@ -90,7 +90,8 @@ static int check_value(const char *name, const char *value, struct error *err)
 {
 	for (const char *v = value; v && *v; v++)
 		if ((unsigned char)*v < ' ' && *v != '\t')
-			return error_set(err, REASON_USAGE, "the value of %s holds a line break or another control character", name);
+			return error_set(err, REASON_USAGE,
+					 "the value of %s holds a line break or another control character", name);
 	return 0;
 }
 

@@ -139,7 +139,8 @@ static int expand_braced(struct conf *c, struct span s, struct buf *out, int dep
 	while (n < s.n && name_byte(s.p[n]))
 		n++;
 	if (s.n && s.p[0] == '{')
-		return error_set(err, REASON_CONFIG, "comparisons like ${{a} == {b} ? {c}} are not known here; write the value itself");
+		return error_set(err, REASON_CONFIG,
+				 "comparisons like ${{a} == {b} ? {c}} are not known here; write the value itself");
 	if (!n)
 		return error_set(err, REASON_CONFIG, "a $ without a name; a dollar sign itself is written $$");
 	if (n == s.n)

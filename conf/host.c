@@ -56,6 +56,8 @@ bool conf_host_completes(int p, const char *raw)
 {
 	if (p == P_myorigin && raw[0] == '/')
 		return true;
+	if (p == P_door_socket)
+		return !raw[0];
 	return (p == P_myorigin || p == P_myhostname) && raw[0] && !strpbrk(raw, ".$:[]");
 }
 

@@ -63,7 +63,8 @@ void conf_hide_secrets(const char *text, struct buf *out);
 
 /* ---- host.c: defaults that this host gives; NULL: p has none of the kind. */
 const char *conf_host_default(struct conf *c, enum conf_param p, struct buf *room);
-/* Whether what main.cf says of parameter p is not taken as it stands: a file that holds myorigin, a name without domain. */
+/* Whether what main.cf says of parameter p is not taken as it stands: a file that holds myorigin, a name without
+ * domain. */
 bool conf_host_completes(int p, const char *raw);
 
 #endif

@@ -1,6 +1,7 @@
 /*
- * Reading main.cf, as postconf(5) lays it down: a line that begins with a blank continues the one before; lines that are
- * empty or whose first visible byte is '#' are nothing, also between continuations; the last of several settings wins.
+ * Reading main.cf, as postconf(5) lays it down: a line that begins with a blank continues the one before; lines that
+ * are empty or whose first visible byte is '#' are nothing, also between continuations; the last of several settings
+ * wins.
  */
 #include "config.h"
 #include "conf/internal.h"
@@ -149,24 +150,25 @@ static struct conf *conf_new(const char *dir, struct error *err)
 	return c;
 }
 
+static void wipe(char *text)
+{
+	if (text)
+		explicit_bzero(text, strlen(text));
+	free(text);
+}
+
 void conf_free(struct conf *c)
 {
 	if (!c)
 		return;
 	for (size_t i = 0; i < c->nentries; i++) {
-		explicit_bzero(c->entries[i].raw, strlen(c->entries[i].raw));
 		free(c->entries[i].name);
-		free(c->entries[i].raw);
+		wipe(c->entries[i].raw);
 	}
-	for (int p = 0; p < CONF_PARAMS; p++) {
-		if (c->values[p])
-			explicit_bzero(c->values[p], strlen(c->values[p]));
-		free(c->values[p]);
-	}
-	for (size_t i = 0; i < c->nold; i++) {
-		explicit_bzero(c->old[i], strlen(c->old[i]));
-		free(c->old[i]);
-	}
+	for (int p = 0; p < CONF_PARAMS; p++)
+		wipe(c->values[p]);
+	for (size_t i = 0; i < c->nold; i++)
+		wipe(c->old[i]);
 	for (size_t i = 0; i < c->nfiles; i++)
 		free(c->files[i].path);
 	free(c->entries);
@@ -244,7 +246,8 @@ static int take_line(void *arg, struct span text, unsigned line, struct error *e
 		if (strcmp(c->entries[i].name, now->name) == 0)
 			before = &c->entries[i];
 	if (before)
-		conf_note(c, "%s:%u: %s is set again; line %u has no effect", c->path, line, before->name, before->line);
+		conf_note(c, "%s:%u: %s is set again; line %u has no effect", c->path, line, before->name,
+			  before->line);
 	return 0;
 }
 
@@ -266,8 +269,8 @@ static void look_at_indented(void *arg, struct span text, unsigned line, bool co
 	memcpy(name, word.p, word.n);
 	name[word.n] = '\0';
 	if (conf_find(name) >= 0 || conf_postfix_knows(name))
-		conf_note(c, "%s:%u: begins with a blank and so continues the line above; to set %s remove the blank", c->path,
-			  line, name);
+		conf_note(c, "%s:%u: begins with a blank and so continues the line above; to set %s remove the blank",
+			  c->path, line, name);
 }
 
 static int parse(struct conf *c, struct span text, struct error *err)
@@ -326,26 +329,25 @@ static bool owner_is_fine(struct conf *c, uid_t uid)
 	return stat(conf_str(c, P_queue_directory), &queue) == 0 && queue.st_uid == uid;
 }
 
+static int check_owner(struct conf *c, const char *path, const struct stat *st, struct error *err)
+{
+	if ((st->st_mode & 022) && !((st->st_mode & 002) == 0 && st->st_gid == 0))
+		return error_set(err, REASON_CONFIG, "%s can be written by others than its owner; type: chmod go-w %s",
+				 path, path);
+	if (!owner_is_fine(c, st->st_uid))
+		return error_set(err, REASON_CONFIG, "%s belongs to user %u, who is neither root nor the owner of the "
+				 "queue; type: chown root %s", path, (unsigned)st->st_uid, path);
+	return 0;
+}
+
 static int check_rights(struct conf *c, const struct stat *file, struct error *err)
 {
 	struct stat dir;
 
 	if (stat(c->dir, &dir) < 0)
 		return error_sys(err, REASON_NO_INPUT, "cannot stat %s", c->dir);
-	if ((file->st_mode & 022) && !((file->st_mode & 002) == 0 && file->st_gid == 0))
-		return error_set(err, REASON_CONFIG, "%s can be written by others than its owner; type: chmod go-w %s",
-				 c->path, c->path);
-	if ((dir.st_mode & 022) && !((dir.st_mode & 002) == 0 && dir.st_gid == 0))
-		return error_set(err, REASON_CONFIG, "%s can be written by others than its owner; type: chmod go-w %s",
-				 c->dir, c->dir);
-	if (!owner_is_fine(c, file->st_uid))
-		return error_set(err, REASON_CONFIG,
-				 "%s belongs to user %u, who is neither root nor the owner of the queue; type: chown root %s",
-				 c->path, (unsigned)file->st_uid, c->path);
-	if (!owner_is_fine(c, dir.st_uid))
-		return error_set(err, REASON_CONFIG,
-				 "%s belongs to user %u, who is neither root nor the owner of the queue; type: chown root %s",
-				 c->dir, (unsigned)dir.st_uid, c->dir);
+	if (check_owner(c, c->path, file, err) < 0 || check_owner(c, c->dir, &dir, err) < 0)
+		return -1;
 	c->writer = file->st_uid ? file->st_uid : dir.st_uid;
 	return 0;
 }
@@ -359,8 +361,8 @@ int conf_check_writer(const struct conf *c, struct error *err)
 {
 	if (c->writer == 0 || c->writer == geteuid())
 		return 0;
-	return error_set(err, REASON_CONFIG, "%s belongs to user %u and is not for user %u", c->path, (unsigned)c->writer,
-			 (unsigned)geteuid());
+	return error_set(err, REASON_CONFIG, "%s belongs to user %u and is not for user %u", c->path,
+			 (unsigned)c->writer, (unsigned)geteuid());
 }
 
 static int load_into(struct conf *c, struct error *err)
@@ -383,46 +385,34 @@ static int load_into(struct conf *c, struct error *err)
 	return rc;
 }
 
+static int give(struct conf *c, int rc, struct conf **out)
+{
+	if (rc < 0)
+		conf_free(c);
+	else
+		*out = c;
+	return rc;
+}
+
 int conf_load(const char *dir, struct conf **out, struct error *err)
 {
 	struct conf *c = conf_new(dir, err);
 
-	if (!c)
-		return -1;
-	if (load_into(c, err) < 0) {
-		conf_free(c);
-		return -1;
-	}
-	*out = c;
-	return 0;
+	return c ? give(c, load_into(c, err), out) : -1;
 }
 
 int conf_from_text(const char *dir, struct span text, struct conf **out, struct error *err)
 {
 	struct conf *c = conf_new(dir, err);
 
-	if (!c)
-		return -1;
-	if (parse(c, text, err) < 0 || check_all(c, err) < 0) {
-		conf_free(c);
-		return -1;
-	}
-	*out = c;
-	return 0;
+	return c ? give(c, parse(c, text, err) < 0 ? -1 : check_all(c, err), out) : -1;
 }
 
 int conf_defaults(const char *dir, struct conf **out, struct error *err)
 {
 	struct conf *c = conf_new(dir, err);
 
-	if (!c)
-		return -1;
-	if (conf_watch(c, c->path, err) < 0 || check_all(c, err) < 0) {
-		conf_free(c);
-		return -1;
-	}
-	*out = c;
-	return 0;
+	return c ? give(c, conf_watch(c, c->path, err) < 0 ? -1 : check_all(c, err), out) : -1;
 }
 
 size_t conf_unused(const struct conf *c, const struct conf_unused **list)
@@ -480,8 +470,8 @@ int conf_set(struct conf *c, const char *name, const char *value, struct error *
 	if (p < 0 && !conf_postfix_knows(name)) {
 		const char *nearest = conf_nearest(name);
 
-		return error_set(err, REASON_USAGE, "there is no parameter %s%s%s%s", name, nearest ? " (did you mean " : "",
-				 nearest ? nearest : "", nearest ? "?)" : "");
+		return error_set(err, REASON_USAGE, "there is no parameter %s%s%s%s", name,
+				 nearest ? " (did you mean " : "", nearest ? nearest : "", nearest ? "?)" : "");
 	}
 	if (forget_values(c) < 0)
 		return error_set(err, REASON_SYSTEM, "out of memory");

@@ -10,8 +10,8 @@ const struct conf_info conf_table[CONF_PARAMS] = {
 #undef PARAM
 };
 
-/* One after the other, each with its NUL, and an empty one: an array of pointers would be work for the dynamic linker at
- * each start of sendmail, which asks for none of them. */
+/* One after the other, each with its NUL, and an empty one: an array of pointers would be work for the dynamic linker
+ * at each start of sendmail, which asks for none of them. */
 static const char postfix_names[] =
 #define POSTFIX(name) #name "\0"
 #include "conf/postfix.def"

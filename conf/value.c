@@ -232,21 +232,11 @@ static int check_path(struct conf *c, enum conf_param p, struct error *err)
 	return 0;
 }
 
-static bool among(struct span word, const char *allowed)
-{
-	struct span rest = span_of(allowed), one;
-
-	while (span_word(&rest, " ", &one))
-		if (one.n == word.n && strncasecmp(one.p, word.p, one.n) == 0)
-			return true;
-	return false;
-}
-
 static int check_word(struct conf *c, enum conf_param p, struct error *err)
 {
 	const char *v = conf_str(c, p);
 
-	if (!*v || among(span_of(v), conf_table[p].allowed))
+	if (!*v || list_names(conf_table[p].allowed, span_of(v)))
 		return 0;
 	return conf_fail_at(c, p, err, "one of these is wanted: %s", conf_table[p].allowed);
 }
@@ -258,7 +248,7 @@ static int check_list(struct conf *c, enum conf_param p, struct error *err)
 	if (!conf_table[p].allowed)
 		return 0;
 	while (list_next(&rest, &one))
-		if (!among(one, conf_table[p].allowed))
+		if (!list_names(conf_table[p].allowed, one))
 			return conf_fail_at(c, p, err, "each must be one of: %s", conf_table[p].allowed);
 	return 0;
 }
@@ -279,7 +269,8 @@ static enum map_use map_use(enum conf_param p)
 	case P_smtp_generic_maps:
 	case P_virtual_alias_maps:
 	case P_sender_dependent_relayhost_maps:
-		return MAPS_ADDRESSES; /* callers also ask for user and @domain, which no pattern must match by chance */
+		return MAPS_ADDRESSES; /* callers also ask for user and @domain, which no pattern must match by chance
+					*/
 	default:
 		return MAPS_PLAIN;
 	}

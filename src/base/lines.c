@@ -84,6 +84,16 @@ bool list_next(struct span *rest, struct span *element)
 	return true;
 }
 
+bool list_names(const char *words, struct span word)
+{
+	struct span rest = span_of(words), one;
+
+	while (span_word(&rest, " ", &one))
+		if (one.n == word.n && strncasecmp(one.p, word.p, one.n) == 0)
+			return true;
+	return false;
+}
+
 struct span list_unbraced(struct span element)
 {
 	if (element.n >= 2 && element.p[0] == '{' && element.p[element.n - 1] == '}')

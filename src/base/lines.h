@@ -27,6 +27,8 @@ int lines_each(struct span text, const struct line_reader *r, struct error *err)
 /* Takes the next element of a list (commas, blanks) off *rest; braces hold one together and are kept. False at the
  * end. */
 bool list_next(struct span *rest, struct span *element);
+/* Whether one of the words (separated by blanks) is this one, without regard to case. */
+bool list_names(const char *words, struct span word);
 /* The inside of "{...}", trimmed; anything else as it is. */
 struct span list_unbraced(struct span element);
 

@@ -11,6 +11,7 @@ libbase_a_SOURCES = \
 	src/base/base64.c src/base/base64.h \
 	src/base/random.c src/base/random.h \
 	src/base/text.h \
+	src/base/array.c src/base/array.h \
 	src/base/deadline.c src/base/deadline.h \
 	src/base/frame.c src/base/frame.h \
 	src/base/io.c src/base/io.h \

@@ -1,6 +1,7 @@
 /*
- * A credential that takes time (exec:, oauth2:) without waiting for it here: outpost-token asks, in a process of its own, and
- * writes its answer to a pipe. Whoever has a poll loop watches that pipe. What may be kept of an answer is kept in memory.
+ * A credential that takes time (exec:, oauth2:) without waiting for it here: outpost-token asks, in a process of its
+ * own, and writes its answer to a pipe. Whoever has a poll loop watches that pipe. What may be kept of an answer is
+ * kept in memory.
  */
 #include "config.h"
 #include "credentials/program_answer.h"
@@ -87,7 +88,8 @@ static char *about(const struct relayhost *r, const char *sender)
 	return asprintf(&text, "%s %s", r->written, sender) < 0 ? NULL : text;
 }
 
-static void keep(struct credentials *cs, const struct relayhost *r, const char *sender, const struct credential *cr, int64_t seconds)
+static void keep(struct credentials *cs, const struct relayhost *r, const char *sender, const struct credential *cr,
+		 int64_t seconds)
 {
 	struct kept *more, *k;
 
@@ -111,7 +113,8 @@ static void keep(struct credentials *cs, const struct relayhost *r, const char *
 	free(k->about);
 }
 
-static bool find_kept(const struct credentials *cs, const struct relayhost *r, const char *sender, struct credential *out)
+static bool find_kept(const struct credentials *cs, const struct relayhost *r, const char *sender,
+		      struct credential *out)
 {
 	char *key = about(r, sender);
 	bool found = false;
@@ -152,7 +155,8 @@ static bool takes_time(struct conf *c)
 	return false;
 }
 
-int credentials_find(struct credentials *cs, const struct relayhost *r, const char *sender, struct credential *out, struct error *err)
+int credentials_find(struct credentials *cs, const struct relayhost *r, const char *sender, struct credential *out,
+		     struct error *err)
 {
 	int64_t keep_s;
 
@@ -208,7 +212,8 @@ static int start(const struct credentials *cs, struct credential_question *q, st
 	char path[PATH_MAX], verb[] = "credential", fresh[] = "-f", credentials[PATH_MAX + 40];
 	char *argv[7], *env[ENV_MAX];
 	struct proc_fd fds[2] = {{-1, 1}, {2, 2}};
-	struct proc_spec spec = {.path = path, .argv = argv, .env = env, .fds = fds, .nfds = 2, .die_with_parent = true};
+	struct proc_spec spec = {
+		.path = path, .argv = argv, .env = env, .fds = fds, .nfds = 2, .die_with_parent = true};
 	int ends[2], n = 0;
 
 	if (!io_program_path("outpost-token", HELPERDIR, path, sizeof(path)))
@@ -270,7 +275,8 @@ static bool read_output(struct credential_question *q)
 	}
 }
 
-int credential_question_step(struct credentials *cs, struct credential_question *q, struct credential *out, struct error *err)
+int credential_question_step(struct credentials *cs, struct credential_question *q, struct credential *out,
+			     struct error *err)
 {
 	int64_t keep_s = 0;
 	int rc;
@@ -289,7 +295,8 @@ int credential_question_step(struct credentials *cs, struct credential_question 
 	return 1;
 }
 
-int credentials_wait(struct credentials *cs, const struct relayhost *r, const char *sender, struct credential *out, struct error *err)
+int credentials_wait(struct credentials *cs, const struct relayhost *r, const char *sender, struct credential *out,
+		     struct error *err)
 {
 	struct credential_question *q = NULL;
 	deadline until = deadline_in_ms(1000 * (2 * conf_seconds(cs->conf, P_sasl_exec_timeout) + 10));

@@ -1,6 +1,6 @@
 /*
- * The modes of main.cf and of files with passwords. Every tutorial ends with chmod 0600 by root, which the queue's owner cannot
- * read.
+ * The modes of main.cf and of files with passwords. Every tutorial ends with chmod 0600 by root, which the queue's
+ * owner cannot read.
  */
 #include "config.h"
 #include "credentials/credentials.h"
@@ -44,11 +44,12 @@ int secret_file_check(struct conf *c, const char *path, const struct stat *st, s
 	if (!who)
 		return 0;
 	commands(c, path, type, sizeof(type));
-	return error_set(err, REASON_CREDENTIAL_EXPOSED, "%s holds a password and is open to %s; type: %s", path, who, type);
+	return error_set(err, REASON_CREDENTIAL_EXPOSED, "%s holds a password and is open to %s; type: %s", path, who,
+			 type);
 }
 
-/* The directory on the way to path, links followed, behind which nothing can be seen. (glibc leaves the place where realpath
- * gave up; elsewhere only the last directory is looked at.) */
+/* The directory on the way to path, links followed, behind which nothing can be seen. (glibc leaves the place where
+ * realpath gave up; elsewhere only the last directory is looked at.) */
 static bool closed_directory(const char *path, char out[PATH_MAX])
 {
 	char *slash;
@@ -65,8 +66,9 @@ static bool closed_directory(const char *path, char out[PATH_MAX])
 
 static int fail_closed(const char *path, const char *directory, struct error *err)
 {
-	return error_set(err, REASON_PERMISSION, "%s cannot be read by outpost's user, who may not enter %s; type: chmod o+x %s",
-			 path, directory, directory);
+	return error_set(err, REASON_PERMISSION,
+			 "%s cannot be read by outpost's user, who may not enter %s; type: chmod o+x %s", path,
+			 directory, directory);
 }
 
 int credentials_conf_readable(struct conf *c, struct error *err)
@@ -119,7 +121,8 @@ static int fix(const char *path, gid_t group, mode_t also, struct buf *said, str
 	    ((st.st_mode & 077) == 0 || (st.st_mode & 07777) == also) &&
 	    !(st.st_gid == group && (st.st_mode & 07777) == 0640)) {
 		if (fchown(fd, 0, group) < 0 || fchmod(fd, 0640) < 0)
-			rc = error_sys(err, REASON_PERMISSION, "cannot set %s to group %u and mode 0640", path, (unsigned)group);
+			rc = error_sys(err, REASON_PERMISSION, "cannot set %s to group %u and mode 0640", path,
+				       (unsigned)group);
 		else
 			buf_addf(said, "%s is now root:%s 0640, so that outpost can read it\n", path,
 				 group_name(group, number, sizeof(number)));

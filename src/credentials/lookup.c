@@ -100,8 +100,9 @@ static int check_file(void *arg, const char *path, const struct stat *st, int fa
 		return secret_file_check(c, path, st, err);
 	if (failure == EACCES)
 		return secret_file_unreadable(c, path, err);
-	err->reason = failure == ENOENT ? REASON_CREDENTIAL_NO_FILE
-				      : stat(path, &now) == 0 && !S_ISREG(now.st_mode) ? REASON_CREDENTIAL_NOT_A_FILE : REASON_CREDENTIAL_CONFIG;
+	err->reason = failure == ENOENT				       ? REASON_CREDENTIAL_NO_FILE
+		      : stat(path, &now) == 0 && !S_ISREG(now.st_mode) ? REASON_CREDENTIAL_NOT_A_FILE
+								       : REASON_CREDENTIAL_CONFIG;
 	snprintf(near, sizeof(near), "%s/sasl_passwd", conf_dir(c));
 	if (failure == ENOENT && strcmp(near, path) != 0 && access(near, F_OK) == 0) {
 		size_t n = strlen(err->text);
@@ -146,7 +147,8 @@ int password_maps_open(struct conf *c, struct maps **out, struct error *err)
 
 /* ---- look-up */
 
-static int ask_token_endpoint(const struct lookup *l, const char *file, struct credential *out, int64_t *keep_s, struct error *err)
+static int ask_token_endpoint(const struct lookup *l, const char *file, struct credential *out, int64_t *keep_s,
+			      struct error *err)
 {
 	struct stat st;
 
@@ -158,8 +160,8 @@ static int ask_token_endpoint(const struct lookup *l, const char *file, struct c
 }
 
 /* Whatever answers for this key, element by element. */
-static int look_up_key(const struct lookup *l, const struct maps *maps, const char *key, struct credential *out, int64_t *keep_s,
-		       struct error *err)
+static int look_up_key(const struct lookup *l, const struct maps *maps, const char *key, struct credential *out,
+		       int64_t *keep_s, struct error *err)
 {
 	int rc = 0;
 
@@ -168,7 +170,8 @@ static int look_up_key(const struct lookup *l, const struct maps *maps, const ch
 		struct buf value;
 
 		if (maps_kind(maps, i) == MAP_EXEC) {
-			rc = password_program_ask(source, key, (int)conf_seconds(l->conf, P_sasl_exec_timeout), out, keep_s, err);
+			rc = password_program_ask(source, key, (int)conf_seconds(l->conf, P_sasl_exec_timeout), out,
+						  keep_s, err);
 			continue;
 		}
 		if (maps_kind(maps, i) == MAP_OAUTH2) {
@@ -193,7 +196,8 @@ static void none_found(struct conf *c, const struct keys *k, struct error *err)
 	conf_shown(c, P_smtp_sasl_password_maps, true, &where);
 	for (size_t i = 0; i < k->n; i++)
 		buf_addf(&tried, "%s%s", i ? ", " : "", k->list[i]);
-	error_set(err, REASON_CREDENTIAL_MISSING, "no password for this relay in smtp_sasl_password_maps (%s); keys tried: %s",
+	error_set(err, REASON_CREDENTIAL_MISSING,
+		  "no password for this relay in smtp_sasl_password_maps (%s); keys tried: %s",
 		  where.len ? buf_str(&where) : "not set in main.cf", buf_str(&tried));
 	buf_free(&tried);
 	buf_free(&where);
@@ -202,7 +206,9 @@ static void none_found(struct conf *c, const struct keys *k, struct error *err)
 void credential_put_digest(struct credential *cr, const struct relayhost *r)
 {
 	const struct span parts[] = {
-		{r->host, strlen(r->host) + 1}, {buf_str(&cr->user), cr->user.len + 1}, {buf_str(&cr->secret), cr->secret.len},
+		{r->host, strlen(r->host) + 1},
+		{buf_str(&cr->user), cr->user.len + 1},
+		{buf_str(&cr->secret), cr->secret.len},
 	};
 
 	sha256_hex(parts, 3, cr->digest);

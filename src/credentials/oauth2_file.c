@@ -18,8 +18,9 @@ struct setting {
 #define SETTING(member) {#member, offsetof(struct oauth2, member), sizeof(((struct oauth2 *)0)->member)}
 
 static const struct setting settings[] = {
-	SETTING(user), SETTING(client_id), SETTING(client_secret), SETTING(tenant), SETTING(scope), SETTING(token_endpoint),
-	SETTING(device_endpoint), SETTING(auth_endpoint), SETTING(refresh_token), SETTING(ca_file), SETTING(proxy), SETTING(token_file),
+	SETTING(user),		SETTING(client_id),	 SETTING(client_secret),   SETTING(tenant),
+	SETTING(scope),		SETTING(token_endpoint), SETTING(device_endpoint), SETTING(auth_endpoint),
+	SETTING(refresh_token), SETTING(ca_file),	 SETTING(proxy),	   SETTING(token_file),
 };
 
 /* %s stands for the tenant. */
@@ -29,7 +30,8 @@ static const struct preset {
 	const char *token, *device, *auth, *scope, *client_scope;
 } presets[] = {
 	{"microsoft", GRANT_DEVICE, "https://login.microsoftonline.com/%s/oauth2/v2.0/token",
-	 "https://login.microsoftonline.com/%s/oauth2/v2.0/devicecode", "https://login.microsoftonline.com/%s/oauth2/v2.0/authorize",
+	 "https://login.microsoftonline.com/%s/oauth2/v2.0/devicecode",
+	 "https://login.microsoftonline.com/%s/oauth2/v2.0/authorize",
 	 "https://outlook.office.com/SMTP.Send offline_access", "https://outlook.office365.com/.default"},
 	{"google", GRANT_BROWSER, "https://oauth2.googleapis.com/token", "https://oauth2.googleapis.com/device/code",
 	 "https://accounts.google.com/o/oauth2/v2/auth", "https://mail.google.com/", "https://mail.google.com/"},
@@ -85,7 +87,8 @@ static int take_setting(struct reader *r, struct span name, struct span value, u
 		return 0;
 	}
 	return bad(r->o, line, err,
-		   "the name is none of preset user grant client_id client_secret tenant scope token_endpoint device_endpoint "
+		   "the name is none of preset user grant client_id client_secret tenant scope token_endpoint "
+		   "device_endpoint "
 		   "auth_endpoint refresh_token ca_file proxy token_file");
 }
 
@@ -164,7 +167,8 @@ int oauth2_load(const char *path, struct oauth2 *o, struct error *err)
 	buf_init(&text, LIMIT_CONF_FILE);
 	rc = io_read_file(path, false, &text, NULL, err);
 	if (rc == 0)
-		rc = lines_each((struct span){buf_str(&text), text.len}, &(struct line_reader){.line = take_line, .arg = &r}, err);
+		rc = lines_each((struct span){buf_str(&text), text.len},
+				&(struct line_reader){.line = take_line, .arg = &r}, err);
 	buf_wipe(&text);
 	if (rc == 0 && r.preset)
 		apply_preset(o, r.preset);
@@ -237,7 +241,8 @@ static bool next_file(struct conf *c, struct span *rest, char *file, size_t size
 	return false;
 }
 
-int credentials_oauth2_file(struct conf *c, const char *user, char *file, size_t fsize, char *tokens, size_t tsize, struct error *err)
+int credentials_oauth2_file(struct conf *c, const char *user, char *file, size_t fsize, char *tokens, size_t tsize,
+			    struct error *err)
 {
 	struct span rest = span_of(conf_str(c, P_smtp_sasl_password_maps));
 

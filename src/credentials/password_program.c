@@ -95,7 +95,12 @@ static void log_errors(const char *path, const struct buf *errors)
 static pid_t start(char *const *argv, char *const *env, const int out[2], const int errors[2], struct error *err)
 {
 	const struct proc_fd fds[] = {{out[1], 1}, {errors[1], 2}};
-	const struct proc_spec spec = {.path = argv[0], .argv = argv, .env = env, .fds = fds, .nfds = 2, .session = true,
+	const struct proc_spec spec = {.path = argv[0],
+				       .argv = argv,
+				       .env = env,
+				       .fds = fds,
+				       .nfds = 2,
+				       .session = true,
 				       .die_with_parent = true};
 
 	return proc_start(&spec, err);
@@ -130,7 +135,8 @@ static int run(struct run *r, char *const *argv, char *const *env, int seconds, 
 	close_end(&r->err);
 	status = reap(r, !done || r->too_much, until);
 	if (r->too_much)
-		return error_set(err, REASON_CREDENTIAL_UNAVAILABLE, "%s wrote more than %u bytes", argv[0], (unsigned)r->output.max);
+		return error_set(err, REASON_CREDENTIAL_UNAVAILABLE, "%s wrote more than %u bytes", argv[0],
+				 (unsigned)r->output.max);
 	if (!done || (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL && deadline_over(until)))
 		return error_set(err, REASON_CREDENTIAL_UNAVAILABLE, "%s took more than %d seconds", argv[0], seconds);
 	return status;
@@ -207,7 +213,8 @@ static int check_program(const char *path, struct error *err)
 	if (stat(path, &st) < 0)
 		return error_sys(err, REASON_CONFIG, "exec: cannot find %s", path);
 	if (st.st_mode & 002)
-		return error_set(err, REASON_CONFIG, "exec: %s can be changed by everybody; type: chmod o-w %s", path, path);
+		return error_set(err, REASON_CONFIG, "exec: %s can be changed by everybody; type: chmod o-w %s", path,
+				 path);
 	return 0;
 }
 
@@ -218,8 +225,8 @@ static int judge_status(const char *path, int status, const struct buf *output, 
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
 		return 1;
 	if (WIFEXITED(status))
-		return error_set(err, REASON_CREDENTIAL_UNAVAILABLE, "%s failed with status %d; its words are in the log", path,
-				 WEXITSTATUS(status));
+		return error_set(err, REASON_CREDENTIAL_UNAVAILABLE,
+				 "%s failed with status %d; its words are in the log", path, WEXITSTATUS(status));
 	return error_set(err, REASON_CREDENTIAL_UNAVAILABLE, "%s was ended by signal %d", path, WTERMSIG(status));
 }
 
@@ -228,21 +235,23 @@ static int run_command(const struct command *cmd, const char *key, int seconds, 
 {
 	char key_env[1200], dir_env[PATH_MAX + 40];
 	const char *credentials = getenv("CREDENTIALS_DIRECTORY"), *program = cmd->words[0];
-	char path_env[] = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", lang_env[] = "LANG=C.UTF-8";
+	char path_env[] = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+	     lang_env[] = "LANG=C.UTF-8";
 	char *env[5] = {path_env, lang_env, key_env, NULL, NULL};
 	struct run r;
 	int status, rc;
 
 	snprintf(key_env, sizeof(key_env), "OUTPOST_KEY=%s", key);
-	if (credentials && snprintf(dir_env, sizeof(dir_env), "CREDENTIALS_DIRECTORY=%s", credentials) < (int)sizeof(dir_env))
+	if (credentials &&
+	    snprintf(dir_env, sizeof(dir_env), "CREDENTIALS_DIRECTORY=%s", credentials) < (int)sizeof(dir_env))
 		env[3] = dir_env;
 	run_init(&r);
 	status = run(&r, cmd->words, env, seconds, err);
 	log_errors(program, &r.errors);
 	rc = status < 0 ? -1 : judge_status(program, status, &r.output, err);
 	if (rc > 0)
-		rc = credential_parse_answer((struct span){buf_str(&r.output), r.output.len}, cmd->user ? cmd->user : "", cmd->kind,
-					     program, out, keep_s, err);
+		rc = credential_parse_answer((struct span){buf_str(&r.output), r.output.len},
+					     cmd->user ? cmd->user : "", cmd->kind, program, out, keep_s, err);
 	run_free(&r);
 	return rc;
 }

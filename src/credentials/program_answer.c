@@ -45,7 +45,8 @@ int credential_parse_entry(const struct buf *value, const char *key, struct cred
 	struct span user, password;
 
 	if (!split_at_colon((struct span){buf_str(value), value->len}, &user, &password))
-		return error_set(err, REASON_CREDENTIAL_CONFIG, "the password map's entry for %s is not user:password", key);
+		return error_set(err, REASON_CREDENTIAL_CONFIG, "the password map's entry for %s is not user:password",
+				 key);
 	if (!fill(cr, 'P', user, password))
 		return error_set(err, REASON_CREDENTIAL_CONFIG, "the password map's entry for %s is too long", key);
 	return 1;
@@ -73,7 +74,8 @@ int credential_parse_answer(struct span text, const char *user, char kind, const
 			    int64_t *keep_s, struct error *err)
 {
 	struct span line, name = span_of(user), password = {"", 0}, token = {"", 0}, expires = {"", 0};
-	const struct attribute attributes[] = {{"user", &name}, {"password", &password}, {"token", &token}, {"expires", &expires}};
+	const struct attribute attributes[] = {
+		{"user", &name}, {"password", &password}, {"token", &token}, {"expires", &expires}};
 	uint64_t seconds = 0;
 
 	while (span_word(&text, "\r\n", &line)) {
@@ -94,10 +96,11 @@ int credential_parse_answer(struct span text, const char *user, char kind, const
 	return 1;
 }
 
-/* ---- between outpost-token and who started it: "found=1", "key=KEY", and then the answer; or "found=0" (or -1), "reason=NAME"
- * and "text=WORDS" */
+/* ---- between outpost-token and who started it: "found=1", "key=KEY", and then the answer; or "found=0" (or -1),
+ * "reason=NAME" and "text=WORDS" */
 
-void credentials_put_answer(struct buf *answer, int rc, const struct credential *cr, int64_t keep_s, const struct error *err)
+void credentials_put_answer(struct buf *answer, int rc, const struct credential *cr, int64_t keep_s,
+			    const struct error *err)
 {
 	buf_addf(answer, "found=%d\n", rc);
 	if (rc > 0)
@@ -124,7 +127,8 @@ int credential_read_answer(struct span text, struct credential *out, int64_t *ke
 	char name[40];
 
 	if (!found.n)
-		return error_set(err, REASON_CREDENTIAL_UNAVAILABLE, "asking for the password took too long, or outpost-token died");
+		return error_set(err, REASON_CREDENTIAL_UNAVAILABLE,
+				 "asking for the password took too long, or outpost-token died");
 	if (span_is(found, "1")) {
 		words = take_value(&text, "key");
 		snprintf(out->key, sizeof(out->key), "%.*s", (int)words.n, words.p);

@@ -16,10 +16,11 @@ static const struct {
 	const char *name;
 	enum map_kind kind;
 } types[] = {
-	{"hash", MAP_TEXT}, {"texthash", MAP_TEXT}, {"btree", MAP_TEXT}, {"lmdb", MAP_TEXT}, {"cdb", MAP_TEXT},
-	{"dbm", MAP_TEXT}, {"sdbm", MAP_TEXT}, {"static", MAP_STATIC}, {"inline", MAP_INLINE}, {"regexp", MAP_REGEXP},
-	{"pcre", MAP_PCRE}, {"exec", MAP_EXEC}, {"oauth2", MAP_OAUTH2},
-	{"nis", MAP_NOTHING}, {"netinfo", MAP_NOTHING}, /* in default lists of old systems; there is no such service here */
+	{"hash", MAP_TEXT},	{"texthash", MAP_TEXT}, {"btree", MAP_TEXT},	  {"lmdb", MAP_TEXT},
+	{"cdb", MAP_TEXT},	{"dbm", MAP_TEXT},	{"sdbm", MAP_TEXT},	  {"static", MAP_STATIC},
+	{"inline", MAP_INLINE}, {"regexp", MAP_REGEXP}, {"pcre", MAP_PCRE},	  {"exec", MAP_EXEC},
+	{"oauth2", MAP_OAUTH2}, {"nis", MAP_NOTHING},	{"netinfo", MAP_NOTHING}, /* in default lists of old systems;
+										     there is no such service here */
 };
 
 struct map {
@@ -90,7 +91,8 @@ static bool is_file(enum map_kind kind)
 char *map_path(const struct map_list *l, enum map_kind kind, struct span source)
 {
 	bool relative = is_file(kind) && source.p[0] != '/' && source.p[0] != '{';
-	bool may_be_elsewhere = l->preferred_dir && l->preferred_dir[0] == '/' && (kind == MAP_TEXT || kind == MAP_OAUTH2);
+	bool may_be_elsewhere =
+		l->preferred_dir && l->preferred_dir[0] == '/' && (kind == MAP_TEXT || kind == MAP_OAUTH2);
 	const char *base;
 	char *path = NULL, *preferred = NULL;
 

@@ -1,7 +1,7 @@
 /*
- * maps.h: lookup tables: lists of "type:source", asked in order. The types of Postfix that are made from a text file (hash,
- * btree, lmdb, ...) are read from that text file itself, so that nothing needs to be built; static, inline, regexp, and pcre as
- * far as POSIX can express it. exec and oauth2 are known by name only: src/credentials asks them.
+ * maps.h: lookup tables: lists of "type:source", asked in order. The types of Postfix that are made from a text file
+ * (hash, btree, lmdb, ...) are read from that text file itself, so that nothing needs to be built; static, inline,
+ * regexp, and pcre as far as POSIX can express it. exec and oauth2 are known by name only: src/credentials asks them.
  *
  * No process is started here, and no file's mode is judged. Every program may link this room.
  */
@@ -32,8 +32,8 @@ struct map_list {
 	const char *dir;	/* where relative paths begin */
 	enum map_use use;
 	const char *preferred_dir;	/* a text file of the same name in here is read instead; NULL: none */
-	/* NULL, or what is asked about each file: one that was read (failure 0, its stat) and one that cannot be (errno).
-	 * -1 with *err refuses it; 0 leaves it to this room. */
+	/* NULL, or what is asked about each file: one that was read (failure 0, its stat) and one that cannot be
+	 * (errno). -1 with *err refuses it; 0 leaves it to this room. */
 	int (*check_file)(void *arg, const char *path, const struct stat *st, int failure, struct error *err);
 	void *arg;
 };

@@ -126,10 +126,15 @@ static int take_pattern(struct regexp_table *r, struct span *s, regex_t *re, uns
 		return bad_rule(r, line, err, "the pattern is not closed");
 	}
 	for (n++; n < s->n && ascii_alpha(s->p[n]); n++)
-		flags ^= s->p[n] == 'i' ? REG_ICASE : s->p[n] == 'x' && !r->pcre ? REG_EXTENDED : s->p[n] == 'm' ? REG_NEWLINE : 0;
+		flags ^= s->p[n] == 'i'		      ? REG_ICASE
+			 : s->p[n] == 'x' && !r->pcre ? REG_EXTENDED
+			 : s->p[n] == 'm'	      ? REG_NEWLINE
+						      : 0;
 	*s = span_trim((struct span){s->p + n, s->n - n});
 	if (r->pcre && !from_perl((struct span){buf_str(&pattern), pattern.len}, &posix))
-		rc = bad_rule(r, line, err, "this pattern needs Perl's expressions; write it as a POSIX extended one and name the map regexp:");
+		rc = bad_rule(r, line, err,
+			      "this pattern needs Perl's expressions; write it as a POSIX extended one and name the "
+			      "map regexp:");
 	else if (regcomp(re, buf_str(r->pcre ? &posix : &pattern), flags) != 0)
 		rc = bad_rule(r, line, err, "the pattern is not a regular expression");
 	else

@@ -1,6 +1,6 @@
 /*
- * regexp_table.h: regexp: tables (regexp_table(5)): /pattern/flags result, !/pattern/, if /pattern/ ... endif, $1 in the
- * result. pcre: tables too, as far as POSIX extended expressions can express them.
+ * regexp_table.h: regexp: tables (regexp_table(5)): /pattern/flags result, !/pattern/, if /pattern/ ... endif, $1 in
+ * the result. pcre: tables too, as far as POSIX extended expressions can express them.
  */
 #ifndef MAPS_REGEXP_TABLE_H
 #define MAPS_REGEXP_TABLE_H

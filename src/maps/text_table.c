@@ -131,9 +131,11 @@ int text_table_parse_inline(struct text_table *t, struct span text, const char *
 		one = list_unbraced(one);
 		eq = memchr(one.p, '=', one.n);
 		if (!eq)
-			return error_set(err, REASON_CONFIG, "%s: inline: wants {key=value, {key = value with blanks}}", name);
+			return error_set(err, REASON_CONFIG, "%s: inline: wants {key=value, {key = value with blanks}}",
+					 name);
 		key = span_trim((struct span){one.p, (size_t)(eq - one.p)});
-		if (add_pair(t, key, span_trim((struct span){eq + 1, one.n - (size_t)(eq + 1 - one.p)}), (unsigned)t->n, err) < 0)
+		if (add_pair(t, key, span_trim((struct span){eq + 1, one.n - (size_t)(eq + 1 - one.p)}), (unsigned)t->n,
+			     err) < 0)
 			return -1;
 	}
 	sort(t);

@@ -26,10 +26,12 @@ static void about_wrappermode(struct conf *c, const struct relayhost *r, struct 
 
 	if (strcmp(r->port, "465") == 0 && !wrapped && conf_is_set(c, P_smtp_tls_wrappermode))
 		advise(c, P_smtp_tls_wrappermode, out,
-		       "smtp_tls_wrappermode = no with port 465: this port speaks TLS from the first byte, and outpost does so");
+		       "smtp_tls_wrappermode = no with port 465: this port speaks TLS from the first byte, and outpost "
+		       "does so");
 	if (strcmp(r->port, "587") == 0 && wrapped)
 		advise(c, P_smtp_tls_wrappermode, out,
-		       "smtp_tls_wrappermode = yes with port 587: this port begins with STARTTLS, and outpost does so; remove the line");
+		       "smtp_tls_wrappermode = yes with port 587: this port begins with STARTTLS, and outpost does so; "
+		       "remove the line");
 }
 
 static bool names_port(const char *written)
@@ -50,18 +52,22 @@ static void about_relays(struct conf *c, struct buf *out)
 		about_wrappermode(c, &relays[i], out);
 		if (relays[i].mx) {
 			snprintf(words, sizeof(words),
-				 "relayhost = %s has no brackets, so its MX records are looked up; if %s is the server itself write [%s]:%s",
+				 "relayhost = %s has no brackets, so its MX records are looked up; if %s is the server "
+				 "itself write [%s]:%s",
 				 relays[i].written, relays[i].host, relays[i].host, relays[i].port);
 			advise(c, P_relayhost, out, words);
 		}
 		if (!names_port(relays[i].written)) {
-			snprintf(words, sizeof(words), "relayhost = %s names no port: %s is used (Postfix would use 25)",
-				 relays[i].written, relays[i].port);
+			snprintf(words, sizeof(words),
+				 "relayhost = %s names no port: %s is used (Postfix would use 25)", relays[i].written,
+				 relays[i].port);
 			advise(c, P_relayhost, out, words);
 		}
 	}
 	if (n == 0)
-		buf_addf(out, "%s: relayhost is not set: nothing can be sent; write: relayhost = [mail.example.com]:587\n", conf_path(c));
+		buf_addf(out,
+			 "%s: relayhost is not set: nothing can be sent; write: relayhost = [mail.example.com]:587\n",
+			 conf_path(c));
 }
 
 static void about_passwords(struct conf *c, struct buf *out)
@@ -73,13 +79,16 @@ static void about_passwords(struct conf *c, struct buf *out)
 		advise(c, P_smtp_sasl_password_maps, out,
 		       "smtp_sasl_password_maps is set, but smtp_sasl_auth_enable is not yes: no password is sent");
 	if (!maps && conf_bool(c, P_smtp_sasl_auth_enable))
-		advise(c, P_smtp_sasl_auth_enable, out, "smtp_sasl_auth_enable = yes, but smtp_sasl_password_maps is not set");
+		advise(c, P_smtp_sasl_auth_enable, out,
+		       "smtp_sasl_auth_enable = yes, but smtp_sasl_password_maps is not set");
 	if (strstr(raw, "static:") && strchr(strstr(raw, "static:"), '$') && !strstr(raw, "$$"))
 		advise(c, P_smtp_sasl_password_maps, out,
-		       "a $ in the value of static: begins a parameter's name; a dollar sign in a password is written $$");
+		       "a $ in the value of static: begins a parameter's name; a dollar sign in a password is written "
+		       "$$");
 	if (conf_bool(c, P_smtp_sasl_auth_unverified))
 		advise(c, P_smtp_sasl_auth_unverified, out,
-		       "smtp_sasl_auth_unverified = yes: whoever stands between here and the relay can take the password");
+		       "smtp_sasl_auth_unverified = yes: whoever stands between here and the relay can take the "
+		       "password");
 	if (conf_bool(c, P_smtp_sasl_auth_without_tls))
 		advise(c, P_smtp_sasl_auth_without_tls, out,
 		       "smtp_sasl_auth_without_tls = yes: the password may travel where everybody can read it");
@@ -102,10 +111,12 @@ static void about_listening(struct conf *c, struct buf *out)
 
 	if (ascii_case_equal(v, "loopback-only"))
 		advise(c, P_inet_interfaces, out,
-		       "inet_interfaces = loopback-only: for SMTP on 127.0.0.1:25 type: systemctl enable --now outpost-loopback.socket");
+		       "inet_interfaces = loopback-only: for SMTP on 127.0.0.1:25 type: systemctl enable --now "
+		       "outpost-loopback.socket");
 	else if (*v && !ascii_case_equal(v, "none"))
 		advise(c, P_inet_interfaces, out,
-		       "inet_interfaces: outpost never listens beyond this host; taken as none (for SMTP on 127.0.0.1:25 write inet_interfaces = loopback-only)");
+		       "inet_interfaces: outpost never listens beyond this host; taken as none (for SMTP on "
+		       "127.0.0.1:25 write inet_interfaces = loopback-only)");
 }
 
 int nexthop_advice(struct conf *c, struct buf *out)

@@ -15,9 +15,10 @@
 #include "delivery/delivery.h"
 #include "nexthop/relayhost.h"
 
-/* Fills *s for this relay. What was said but could not be done (a cipher that GnuTLS does not have, a wrappermode that the port
- * overrules) is appended to notes, one line each. EX_CONFIG for what must not be tried at all. */
-int nexthop_session(struct conf *c, const struct relayhost *r, struct delivery_session *s, struct buf *notes, struct error *err);
+/* Fills *s for this relay. What was said but could not be done (a cipher that GnuTLS does not have, a wrappermode that
+ * the port overrules) is appended to notes, one line each. EX_CONFIG for what must not be tried at all. */
+int nexthop_session(struct conf *c, const struct relayhost *r, struct delivery_session *s, struct buf *notes,
+		    struct error *err);
 
 /* Sentences about main.cf that are worth a person's attention although it works (conf_notes, both common mistakes with
  * wrappermode, files that do not exist, ...): one a line, appended. No secrets. */

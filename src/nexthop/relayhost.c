@@ -14,7 +14,8 @@ static const struct {
 	const char *name;
 	const char *port;
 } services[] = {
-	{"smtp", "25"}, {"submission", "587"}, {"submissions", "465"}, {"smtps", "465"}, {"ssmtp", "465"}, {"urd", "465"},
+	{"smtp", "25"},	  {"submission", "587"}, {"submissions", "465"},
+	{"smtps", "465"}, {"ssmtp", "465"},	 {"urd", "465"},
 };
 
 /* A number, or a name that we or the system know, as a number. */
@@ -52,7 +53,8 @@ static bool is_host(struct span s)
 	if (!s.n || s.p[0] == '-' || s.p[0] == '.')
 		return false;
 	for (size_t i = 0; i < s.n; i++)
-		if (!ascii_alpha(s.p[i]) && !ascii_digit(s.p[i]) && !strchr("-._", s.p[i]) && !((unsigned char)s.p[i] & 0x80))
+		if (!ascii_alpha(s.p[i]) && !ascii_digit(s.p[i]) && !strchr("-._", s.p[i]) &&
+		    !((unsigned char)s.p[i] & 0x80))
 			return false;
 	return text_utf8(s.p, s.n) && !memmem(s.p, s.n, "..", 2);
 }
@@ -67,21 +69,25 @@ static struct span skip(struct span s, const char *any)
 /* The guess at what was meant: host and port fished out of a URL, transport:nexthop, [host:port], user@host. */
 static int refuse(struct span text, const char *words, struct error *err)
 {
-	static const char *const schemes[] = {"smtps://", "submissions://", "smtp://", "submission://", "ssl://", "tls://",
-					      "https://", "http://", "smtp:", "relay:", "smtps:", "submission:"};
-	static const char *const ports[] = {"465", "465", "587", "587", "465", "587", "465", "587", "587", "587", "465", "587"};
+	static const struct {
+		const char *scheme, *port;
+	} schemes[] = {
+		{"smtps://", "465"}, {"submissions://", "465"}, {"smtp://", "587"}, {"submission://", "587"},
+		{"ssl://", "465"}, {"tls://", "587"}, {"https://", "465"}, {"http://", "587"}, {"smtp:", "587"},
+		{"relay:", "587"}, {"smtps:", "465"}, {"submission:", "587"},
+	};
 	char host[256], port[32] = "587";
 	struct span rest = skip(text, "[");
 	const char *at;
 	size_t n = 0;
 
 	for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
-		size_t len = strlen(schemes[i]);
+		size_t len = strlen(schemes[i].scheme);
 
-		if (rest.n <= len || strncasecmp(rest.p, schemes[i], len) != 0)
+		if (rest.n <= len || strncasecmp(rest.p, schemes[i].scheme, len) != 0)
 			continue;
 		rest = (struct span){rest.p + len, rest.n - len};
-		snprintf(port, sizeof(port), "%s", ports[i]);
+		snprintf(port, sizeof(port), "%s", schemes[i].port);
 		break;
 	}
 	at = memrchr(rest.p, '@', rest.n);
@@ -143,8 +149,10 @@ static int take_host(struct span text, struct span host, struct relayhost *r, st
 		return refuse(text, "the port belongs behind the bracket", err);
 	if (memchr(host.p, '=', host.n))	/* of the setting below */
 		return error_set(err, REASON_CONFIG,
-				 "relayhost: \"%.*s\" is not a host's name; the line below may begin with a blank, and so belong "
-				 "to this one: remove that blank", (int)host.n, host.p);
+				 "relayhost: \"%.*s\" is not a host's name; the line below may begin with a blank, and "
+				 "so belong "
+				 "to this one: remove that blank",
+				 (int)host.n, host.p);
 	if (!is_host(host))
 		return refuse(text, "this is not a host's name", err);
 	return 0;
@@ -163,7 +171,8 @@ static int parse_element(struct conf *c, struct span s, struct relayhost *r, str
 		return refuse(s, "a host is wanted; names and passwords belong into smtp_sasl_password_maps", err);
 	if (split(s, r, &host, &rest, err) < 0 || take_host(s, host, r, err) < 0)
 		return -1;
-	if (rest.n && (rest.p[0] != ':' || !parse_port((struct span){rest.p + 1, rest.n - 1}, r->port, sizeof(r->port))))
+	if (rest.n &&
+	    (rest.p[0] != ':' || !parse_port((struct span){rest.p + 1, rest.n - 1}, r->port, sizeof(r->port))))
 		return refuse(s, "what follows the host is not :PORT", err);
 	if (!rest.n && !parse_port(span_of(conf_str(c, P_smtp_tcp_port)), r->port, sizeof(r->port)))
 		return conf_fail_at(c, P_smtp_tcp_port, err, "this is not a port");
@@ -236,7 +245,8 @@ static const char *misspelt(const struct conf *c, const char *name, char *out, s
 	out[0] = '\0';
 	for (size_t i = 0; i < n; i++)
 		if (list[i].nearest && strcmp(list[i].nearest, name) == 0)
-			snprintf(out, size, " (line %u says %.100s, which is no parameter)", list[i].line, list[i].name);
+			snprintf(out, size, " (line %u says %.100s, which is no parameter)", list[i].line,
+				 list[i].name);
 	return out;
 }
 
@@ -246,7 +256,8 @@ int relayhost_route(struct conf *c, struct relayhost *r, size_t max, struct erro
 	char why[200];
 
 	if (n == 0 && !*conf_str(c, P_sender_dependent_relayhost_maps))
-		return error_set(err, REASON_CONFIG, "relayhost is not set%s: write relayhost = [smtp.example.com]:587 into %s/main.cf",
+		return error_set(err, REASON_CONFIG,
+				 "relayhost is not set%s: write relayhost = [smtp.example.com]:587 into %s/main.cf",
 				 misspelt(c, "relayhost", why, sizeof(why)), conf_dir(c));
 	return n;
 }

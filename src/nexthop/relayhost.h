@@ -15,7 +15,8 @@ struct relayhost {
 
 /* One nexthop as written. EX_CONFIG with the line to write instead. */
 int relayhost_parse(struct conf *c, const char *text, struct relayhost *r, struct error *err);
-/* All of relayhost (several in order) and then smtp_fallback_relay. Returns how many (at most max), or -1; 0: none set. */
+/* All of relayhost (several in order) and then smtp_fallback_relay. Returns how many (at most max), or -1; 0: none set.
+ */
 int relayhost_list(struct conf *c, struct relayhost *r, size_t max, struct error *err);
 /* The same, but that none is set is a mistake (EX_CONFIG) where sender_dependent_relayhost_maps isn't either. */
 int relayhost_route(struct conf *c, struct relayhost *r, size_t max, struct error *err);

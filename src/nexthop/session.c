@@ -50,10 +50,12 @@ static void copy_times(struct conf *c, struct delivery_session *s)
 	s->t_data_done = (int)conf_seconds(c, P_smtp_data_done_timeout);
 	s->t_rset = (int)conf_seconds(c, P_smtp_rset_timeout);
 	s->t_quit = (int)conf_seconds(c, P_smtp_quit_timeout);
-	s->t_secret = 2 * (int)conf_seconds(c, P_sasl_exec_timeout) + 10; /* several programs may be asked, one after the other */
+	s->t_secret = 2 * (int)conf_seconds(c, P_sasl_exec_timeout) +
+		      10; /* several programs may be asked, one after the other */
 }
 
-int nexthop_session(struct conf *c, const struct relayhost *r, struct delivery_session *s, struct buf *notes, struct error *err)
+int nexthop_session(struct conf *c, const struct relayhost *r, struct delivery_session *s, struct buf *notes,
+		    struct error *err)
 {
 	memset(s, 0, sizeof(*s));
 	snprintf(s->host, sizeof(s->host), "%s", r->host);

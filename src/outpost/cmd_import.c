@@ -82,8 +82,8 @@ static int write_file(const struct import *im, const struct import_file *f, stru
 	return io_replace_file(path, f->text.data, f->text.len, f->secret ? 0600 : 0644, err);
 }
 
-/* Now the new configuration is there: passwords get the mode that outpost can read. */
-static void mend(struct context *c)
+/* By the new configuration: password maps get the mode that outpost can read. */
+static void set_modes(struct context *c)
 {
 	struct error err = {0};
 
@@ -110,12 +110,12 @@ static int show_and_write(struct context *c, struct import *im, struct error *er
 	for (size_t i = im->nfiles; i-- > 0;)
 		if (write_file(im, &im->files[i], err) < 0)
 			return -1;
-	mend(c);
+	set_modes(c);
 	printf("Written. `outpost check` tries it.\n");
 	return 0;
 }
 
-/* Whoever names the file in the directory means the directory. */
+/* The directory, where a file in it was named. */
 static const char *directory_of(const char *given, char *room, size_t size)
 {
 	struct stat st;
@@ -155,7 +155,7 @@ static int run(struct context *c)
 	if (rc < 0 && error_exit(&err) == EX_NOINPUT && c->argc == 1) {
 		size_t end = strlen(err.text);
 
-		snprintf(err.text + end, sizeof(err.text) - end, "; where it lies elsewhere: outpost import %s PATH",
+		snprintf(err.text + end, sizeof(err.text) - end, "; if it is elsewhere: outpost import %s PATH",
 			 programs[i].name);
 	}
 	if (rc == 0)

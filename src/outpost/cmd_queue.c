@@ -141,8 +141,8 @@ static int print_listing(struct context *c, const struct queue_filter *f, const 
 	return rc == 0 ? row_write_out(&l->out, err) : -1;
 }
 
-/* Who has the queue and does not answer keeps them from it for as long as he likes. */
-static void tell_incoming(struct context *c)
+/* A process that holds the lock and does not answer keeps them out of the queue. */
+static void warn_incoming(struct context *c)
 {
 	size_t n = health_count_files(conf_str(c->conf, P_queue_directory), "incoming");
 
@@ -170,7 +170,7 @@ static int run(struct context *c)
 	active_free(&l.active);
 	if (rc < 0)
 		return fail(&err);
-	tell_incoming(c);
+	warn_incoming(c);
 	return EX_OK;
 }
 

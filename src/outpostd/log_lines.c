@@ -6,9 +6,9 @@
 #include "base/log.h"
 #include "mail/dsn.h"
 
-void event_pickup(const struct accepted *a)
+void event_pickup(const char *id, uid_t uid, const char *sender)
 {
-	log_line(LOG_INFORMATION, "pickup", 0, "%s: uid=%u from=<%s>", a->id, (unsigned)a->uid, a->sender);
+	log_line(LOG_INFORMATION, "pickup", 0, "%s: uid=%u from=<%s>", id, (unsigned)uid, sender);
 }
 
 void event_active(const struct queue_message *m, const char *sender)
@@ -23,7 +23,7 @@ void event_expired(const struct queue_message *m, const char *sender)
 		 sender ? sender : m->sender);
 }
 
-/* Postfix's format_tv: two significant digits below ten, none behind the point above. */
+/* Postfix's format_tv: two significant digits below ten, none after the point above. */
 static const char *seconds(int64_t us, char out[24])
 {
 	double s = us > 0 ? (double)us / 1e6 : 0;

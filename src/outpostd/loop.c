@@ -1,5 +1,5 @@
 #include "config.h"
-#include "outpostd/outpostd.h"
+#include "outpostd/loop.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /*
  * main.c: a flusher's life: read the configuration, become the queue's owner, lock, prove that the queue takes
- * commits, open the doors, give up what is not needed, and turn the loop until there is a reason to leave.
+ * commits, open the doors, give up what is not needed, and turn the loop until there is a reason to end.
  */
 #include "config.h"
 #include "outpostd/outpostd.h"
@@ -19,14 +19,14 @@
 
 #include "base/inherited.h"
 #include "base/io.h"
-#include "base/trust.h"
 #include "base/log.h"
 #include "base/proc.h"
 #include "base/sock.h"
 #include "base/step.h"
+#include "base/trust.h"
 #include "control/control.h"
 
-enum { LOCK_WAIT_MS = 20 * 1000, LIFE_WAIT_MS = 1000, LINGER_MS = 1000, STOP_MS = 5 * 1000, LOOK_MS = 20 };
+enum { LOCK_WAIT_MS = 20 * 1000, RESTART_WAIT_MS = 1000, STOP_MS = 5 * 1000, LOOK_MS = 20 };
 
 static const char usage[] = "usage: outpostd [-f] [--once | --take-in] [-C DIR]\n";
 
@@ -37,7 +37,7 @@ static int options(struct outpostd *d, int argc, char **argv)
 		{"take-in", no_argument, NULL, 't'},
 		{"version", no_argument, NULL, 'V'},
 		{"help", no_argument, NULL, 'H'},
-		{"hatch", no_argument, NULL, 'h'}, /* for hatch.c alone */
+		{"keep-descriptors", no_argument, NULL, 'k'}, /* for fd_quarantine.c alone */
 		{NULL, 0, NULL, 0},
 	};
 	const char *env = getenv("MAIL_CONFIG");
@@ -58,8 +58,8 @@ static int options(struct outpostd *d, int argc, char **argv)
 		case 't':
 			d->take_in = true;
 			break;
-		case 'h':
-			exit(hatch_wait());
+		case 'k':
+			exit(quarantine_keep());
 		case 'V':
 			printf("outpostd %s\n", PACKAGE_VERSION);
 			exit(EX_OK);
@@ -84,14 +84,13 @@ static void make_absolute(struct outpostd *d)
 
 static bool is_served(const struct outpostd *d)
 {
-	char path[sizeof(d->door.admin_path)];
-	int n = snprintf(path, sizeof(path), "%s/admin", d->queue_dir);
+	char path[1100];
 
-	return n < (int)sizeof(path) && sock_answers(path, LOOK_MS);
+	return door_admin_path(d->queue_dir, path, sizeof(path)) && sock_answers(path, LOOK_MS);
 }
 
-/* For an errand. Who has the queue and serves looks after what we came for. Who does not is starting or leaving, or took in what lay
- * in incoming/ for somebody who looks at the queue: he may be past looking, and then nobody would send it. */
+/* For an errand. A process that has the queue and serves clients looks after what we came for. One that does not is starting or ending,
+ * or took in what lay in incoming/ for a command that looks at the queue: it may be past looking, and then nobody would send it. */
 static int lock_unless_served(struct outpostd *d, struct error *err)
 {
 	deadline until = deadline_in_ms(STOP_MS);
@@ -102,18 +101,18 @@ static int lock_unless_served(struct outpostd *d, struct error *err)
 	return lock;
 }
 
-/* The queue, ours alone. Whoever had it before is waited for; in another life, the agents that were just killed. */
+/* The queue, ours alone. The process that had it before is waited for; after a restart, the agents that were just killed. */
 static int open_queue(struct outpostd *d, struct error *err)
 {
-	if (d->once && !d->again)
+	if (d->once && !d->restarted)
 		d->lock = lock_unless_served(d, err);
 	else
-		d->lock = queue_lock(d->queue_dir, d->again ? LIFE_WAIT_MS : d->take_in ? 0 : LOCK_WAIT_MS, err);
+		d->lock = queue_lock(d->queue_dir, d->restarted ? RESTART_WAIT_MS : d->take_in ? 0 : LOCK_WAIT_MS, err);
 	if (d->lock < 0)
 		return -1;
 	if (queue_open(d->queue_dir, QUEUE_WRITE | QUEUE_CREATE, &d->queue, err) == 0)
 		return 0;
-	/* It may be the disk: what was kept back is for this. */
+	/* The disk may be full: the reserve is for this. */
 	return reserve_use(d) ? queue_open(d->queue_dir, QUEUE_WRITE | QUEUE_CREATE, &d->queue, err) : -1;
 }
 
@@ -127,18 +126,17 @@ static void on_signal(void *arg, short revents)
 		if (s.ssi_signo == SIGCHLD) {
 			agents_reap(d);
 		} else if (s.ssi_signo == SIGHUP) {
-			d->reload = true;
+			reload_ask(d);
 			if (log_reopen() < 0)
 				log_line(LOG_WARN, "outpostd", 0, "cannot open maillog_file again, going on with the old one: %s", strerror(errno));
-		} else if (!d->leaving) {
+		} else if (!shutdown_begun(d)) {
 			log_line(LOG_INFORMATION, "outpostd", 0, "stopping on signal %u", s.ssi_signo);
-			d->leaving = true;
-			d->leave_by = deadline_in_ms(STOP_MS);
+			shutdown_begin(d, STOP_MS);
 		}
 	}
 }
 
-/* It asks for a configuration to be read again, and may come before there is one: it waits until it can be heard. */
+/* SIGHUP asks for a configuration to be read again, and may come before there is one: it waits until it can be handled. */
 static void hold_hangups(void)
 {
 	sigset_t set;
@@ -164,10 +162,12 @@ static int watch_signals(struct outpostd *d, struct error *err)
 	if (fd < 0)
 		return error_sys(err, REASON_SYSTEM, "signalfd");
 	d->signals = (struct watch){.fd = fd, .events = POLLIN, .ready = on_signal, .arg = d};
-	return loop_add(&d->loop, &d->signals);
+	if (loop_add(&d->loop, &d->signals) == 0)
+		return 0;
+	return error_set(err, REASON_SYSTEM, "out of memory");
 }
 
-/* A queue of one's own is made on first use, as outpost-drop does; the system's is made by whoever installs. */
+/* A queue of a user's own is made on first use, as outpost-drop does; the system's is made at installation. */
 static void make_own_queue(const struct outpostd *d)
 {
 	if (strcmp(d->conf_dir, SYSCONFDIR) != 0 && io_make_dir(d->queue_dir) < 0)
@@ -208,8 +208,8 @@ static int start(struct outpostd *d, struct error *err)
 	if (proc_become_owner(d->queue_dir, NULL, err) < 0 || conf_check_writer(d->conf, err) < 0)
 		return -1;
 	if (conf_writer(d->conf) != 0)
-		reload_log(d); /* his log, so not with more rights than he has */
-	/* Signals are held back after the queue is ours: who waits for the last agent of another can be stopped at once. */
+		reload_log(d); /* a user's log, so not with more rights than the user has */
+	/* Signals are held back after the queue is ours: while it waits for the last agent of another, this process can be stopped at once. */
 	if (open_queue(d, err) < 0 || watch_signals(d, err) < 0)
 		return -1;
 	proc_hide();
@@ -220,11 +220,11 @@ static int start(struct outpostd *d, struct error *err)
 		return error_sys(err, REASON_CANNOT_CREATE, "cannot use %s/incoming", d->queue_dir);
 	listener_open(d);
 	confine(d);
-	clock_look(d);
-	clock_mend(d);
+	clock_check(d);
+	clock_correct_queue(d);
 	schedule_reset(d);
 	flush_expect(d);
-	d->active = clock_mono_ms();
+	shutdown_postpone(d);
 	return 0;
 }
 
@@ -238,64 +238,33 @@ static int timeout(struct outpostd *d, bool more)
 	first = deadline_first(first, incoming_deadline(d));
 	first = deadline_first(first, commit_deadline(d));
 	first = deadline_first(first, agents_deadline(d));
-	first = deadline_first(first, relay_deadline(d));
+	first = deadline_first(first, relays_deadline(d));
 	first = deadline_first(first, schedule_deadline(d));
-	first = deadline_first(first, notify_deadline(d));
-	first = deadline_first(first, upkeep_deadline(d));
+	first = deadline_first(first, watchdog_deadline(d));
+	first = deadline_first(first, housekeeping_deadline(d));
 	first = deadline_first(first, reload_deadline(d));
-	if (d->leaving)
-		first = deadline_first(first, d->leave_by);
-	if (d->linger)
-		first = deadline_first(first, d->linger);
+	first = deadline_first(first, shutdown_deadline(d));
 	return deadline_poll(first);
 }
 
 static void turn(struct outpostd *d)
 {
-	clock_look(d);
+	clock_check(d);
 	door_tick(d);
 	incoming_tick(d);
 	reload_tick(d);
 	/* Agents first: they work on while the disk does. What the commit brings is handed out after it. */
 	schedule_work(d);
 	commit_turn(d);
-	upkeep_tick(d);
-	notify_tick(d);
-}
-
-static bool quiet(struct outpostd *d)
-{
-	return schedule_idle(d) && !d->nverdicts && !d->flush.on && !d->door.clients && !d->door.waiting &&
-	       !incoming_busy(d);
-}
-
-/* A flusher that was started for one errand leaves when it has had nothing to do for a moment; one whose door the
- * service manager keeps, when nothing is queued for a long time. */
-static bool may_leave(struct outpostd *d)
-{
-	int64_t stay = d->flushed ? 0 : LINGER_MS;
-
-	d->linger = 0;
-	if (d->leaving)
-		return deadline_over(d->leave_by) || (!d->schedule.nclaims && !d->nverdicts);
-	if (!d->once && (!d->socket_activated || d->listener.ours))
-		return false;
-	if (!quiet(d))
-		return false;
-	if (d->socket_activated && !d->once) {
-		if (schedule_due(d) != INT64_MAX)
-			return false;
-		stay = conf_seconds(d->conf, P_idle_time) * 1000;
-	}
-	d->linger = d->active + stay;
-	return deadline_over(d->linger);
+	housekeeping_tick(d);
+	watchdog_tick(d);
 }
 
 static int run(struct outpostd *d, struct error *err)
 {
 	bool more = false;
 
-	while (!may_leave(d)) {
+	while (!shutdown_due(d)) {
 		if (loop_turn(&d->loop, timeout(d, more)) < 0)
 			return error_sys(err, REASON_SYSTEM, "poll");
 		turn(d);
@@ -306,7 +275,7 @@ static int run(struct outpostd *d, struct error *err)
 	return 0;
 }
 
-static void give_queue_back(struct outpostd *d)
+void outpostd_unlock(struct outpostd *d)
 {
 	queue_close(d->queue);
 	d->queue = NULL;
@@ -317,50 +286,19 @@ static void give_queue_back(struct outpostd *d)
 
 static void free_all(struct outpostd *d)
 {
-	relay_free_all(d);
-	schedule_free(d);
-	free(d->verdicts);
-	free(d->accepted);
-	free(d->told);
+	relays_free(d);
+	lanes_free(d);
+	claims_free(d);
+	settle_free(d);
+	bounces_free(d);
+	accept_free(d);
 	rules_close(&d->rules);
 	credentials_free(d->credentials);
 	conf_free(d->conf);
 	loop_free(&d->loop);
 }
 
-/* The name goes first, then those who are connected are served out, then the lock is freed, and then one more look: what
- * arrived between the last look and the unlocking found nobody to wake, and what those brought nobody has sent. */
-static int leave(struct outpostd *d)
-{
-	bool again;
-
-	notify_say("STOPPING=1");
-	d->parting = true;
-	d->late = false;
-	listener_close(d);
-	door_unname(d);
-	agents_stop(d, false);
-	for (deadline until = deadline_in_ms(STOP_MS / 5); (d->agents || door_serving(d)) && !deadline_over(until);) {
-		if (loop_turn(&d->loop, deadline_poll(deadline_first(until, deadline_in_ms(20)))) < 0)
-			break;
-		commit_turn(d);
-	}
-	door_close(d);
-	agents_stop(d, true);
-	commit_turn(d);
-	door_hang_up(d);
-	if (d->nverdicts)
-		log_line(LOG_FAIL, "qmgr", 0, "%zu verdicts could not be stored; these messages may be delivered twice", d->nverdicts);
-	journal_close(d);
-	give_queue_back(d);
-	again = d->once && !d->leaving && (d->late || incoming_waits(d));
-	incoming_close(d);
-	close(d->signals.fd);
-	free_all(d);
-	return again ? 1 : d->displaced ? -EX_TEMPFAIL : 0;
-}
-
-/* In the background: the caller's process ends well when the door is open, or badly with our words. */
+/* In the background: the caller's process ends when the door is open, or with our error. */
 static int detach(int *report)
 {
 	int fds[2];
@@ -402,51 +340,59 @@ static void attached(int *report, int code)
 		close(null);
 }
 
-/* What passes, and is tried again by the service manager. After other codes it closes the door (outpost.service), and the drop takes
- * the mail. */
+/* Failures that pass, and after which the service manager tries again. After others it closes the door (outpost.service), and the drop
+ * takes the mail. */
 static bool may_pass(const struct error *e)
 {
 	return error_exit(e) == EX_TEMPFAIL || error_exit(e) == EX_IOERR || error_exit(e) == EX_OSERR;
 }
 
-static int one_life(struct outpostd *d, int *report)
+static int cannot_start(struct outpostd *d, int *report, const struct error *err)
+{
+	bool busy = (d->once || d->take_in) && d->lock < 0 && error_exit(err) == EX_TEMPFAIL; /* and may well do the errand */
+
+	log_line(busy ? LOG_INFORMATION : LOG_FAIL, "outpostd", 0, "%s", err->text);
+	if (!reload_log_on_stderr(d))
+		fprintf(stderr, "outpostd: %s\n", err->text);
+	attached(report, error_exit(err));
+	/* Clients that wait for the queue are not turned away by a process that could not have it. */
+	if (d->lock >= 0 && may_pass(err))
+		door_turn_away(d, err);
+	outpostd_unlock(d);
+	free_all(d);
+	if (err->reason == REASON_FLUSHER_BUSY && d->foreground && (d->once || d->take_in))
+		return CONTROL_EXIT_BUSY;
+	return error_exit(err);
+}
+
+/* From the configuration to the end; *again: once more. */
+static int serve(struct outpostd *d, int *report, bool *again)
 {
 	struct error err = {0};
 
-	if (start(d, &err) < 0) {
-		/* Who came for one errand and finds another at work may well find it done. */
-		log_line((d->once || d->take_in) && d->lock < 0 && error_exit(&err) == EX_TEMPFAIL ? LOG_INFORMATION : LOG_FAIL, "outpostd", 0, "%s",
-			 err.text);
-		if (!d->on_stderr)
-			fprintf(stderr, "outpostd: %s\n", err.text);
-		attached(report, error_exit(&err));
-		/* Who waits for the queue is not turned away by him who could not have it. */
-		if (d->lock >= 0 && may_pass(&err))
-			door_turn_away(d, &err);
-		give_queue_back(d);
-		free_all(d);
-		if (err.reason == REASON_FLUSHER_BUSY && d->foreground && (d->once || d->take_in))
-			return -CONTROL_EXIT_BUSY;
-		return -error_exit(&err);
-	}
+	*again = false;
+	if (start(d, &err) < 0)
+		return cannot_start(d, report, &err);
 	attached(report, EX_OK);
-	notify_say("READY=1");
+	service_manager_notify("READY=1");
 	log_line(LOG_INFORMATION, "outpostd", 0, "version %s, queue %s", PACKAGE_VERSION, d->queue_dir);
 	if (d->take_in) {
-		incoming_take(d); /* for somebody who wants to look at the queue, or edit it: nothing is sent */
-		return leave(d);
-	}
-	if (run(d, &err) < 0) {
+		incoming_take(d); /* for a command that looks at the queue, or edits it: nothing is sent */
+	} else if (run(d, &err) < 0) {
 		log_line(LOG_FAIL, "outpostd", 0, "%s", err.text);
-		return -error_exit(&err);
+		return error_exit(&err);
 	}
-	return leave(d);
+	*again = shutdown_complete(d);
+	close(d->signals.fd);
+	free_all(d);
+	return commit_displaced(d) ? EX_TEMPFAIL : EX_OK;
 }
 
 int main(int argc, char **argv)
 {
 	struct outpostd d = {.lock = -1};
 	int report = -1, rc;
+	bool again;
 
 	if (io_standard_fds() < 0 || options(&d, argc, argv) < 0) {
 		fputs(usage, stderr);
@@ -461,8 +407,8 @@ int main(int argc, char **argv)
 		fprintf(stderr, "outpostd: cannot go into the background: %s\n", strerror(errno));
 		return EX_OSERR;
 	}
-	while ((rc = one_life(&d, &report)) == 1)
-		d = (struct outpostd){.lock = -1, .conf_dir = d.conf_dir, .foreground = d.foreground, .once = true, .again = true};
+	while (rc = serve(&d, &report, &again), again)
+		d = (struct outpostd){.lock = -1, .conf_dir = d.conf_dir, .foreground = d.foreground, .once = true, .restarted = true};
 	log_line(LOG_INFORMATION, "outpostd", 0, "done");
-	return rc < 0 ? -rc : EX_OK;
+	return rc;
 }

@@ -12,7 +12,8 @@
 #include "conf/conf.h"
 #include "mail/rewrite.h"
 
-/* Those of recipients come first. The relays by sender rewrite nothing; they are kept here since they change with the rest. */
+/* Those of recipients come first. The relays by sender rewrite nothing; they are kept here since they change with the
+ * rest. */
 enum rules_map {
 	MAP_ALIASES, MAP_VIRTUAL, MAP_CANONICAL, MAP_RECIPIENT_CANONICAL, MAP_GENERIC,
 	RULES_RECIPIENT_MAPS,
@@ -27,8 +28,8 @@ struct rules {
 
 /* All maps. On failure *r is closed already. */
 int rules_open(struct conf *c, struct rules *r, struct error *err);
-/* For who only asks what becomes of a recipient: maps that have no part in that are left alone, as he may not be allowed to
- * read them. */
+/* For who only asks what becomes of a recipient: maps that have no part in that are left alone, as he may not be
+ * allowed to read them. */
 int rules_open_for_recipients(struct conf *c, struct rules *r, struct error *err);
 /* May be called twice, and on zeroed memory. */
 void rules_close(struct rules *r);

@@ -113,6 +113,56 @@ int incoming_read(int fd, uint64_t size_limit, submission_sink sink, void *arg, 
 	return 0;
 }
 
+struct incoming_body incoming_body_of(int fd)
+{
+	return (struct incoming_body){.fd = fd, .at = INCOMING_HEAD + sizeof(SUBMISSION_MAGIC) - 1};
+}
+
+static int read_at(struct incoming_body *b, void *p, size_t n, struct error *err)
+{
+	if (io_pread_full(b->fd, p, n, b->at) != (ssize_t)n)
+		return error_sys(err, REASON_IO, "cannot read a file in " INCOMING_DIR);
+	b->at += n;
+	return 0;
+}
+
+/* On to the next piece of the message: 1, or 0 at the end record. */
+static int next_piece(struct incoming_body *b, struct error *err)
+{
+	unsigned char head[5];
+
+	for (;;) {
+		uint32_t n;
+
+		if (read_at(b, head, sizeof(head), err) < 0)
+			return -1;
+		n = (uint32_t)head[1] << 24 | (uint32_t)head[2] << 16 | (uint32_t)head[3] << 8 | head[4];
+		b->end = head[0] == 'Z';
+		if (b->end)
+			return 0;
+		if (head[0] == 'M' && n) {
+			b->left = n;
+			return 1;
+		}
+		b->at += n;
+	}
+}
+
+long incoming_body_read(void *body, char *p, size_t n, struct error *err)
+{
+	struct incoming_body *b = body;
+	int rc = b->end ? 0 : b->left ? 1 : next_piece(b, err);
+
+	if (rc <= 0)
+		return rc;
+	if (n > b->left)
+		n = b->left;
+	if (read_at(b, p, n, err) < 0)
+		return -1;
+	b->left -= (uint32_t)n;
+	return (long)n;
+}
+
 /* False: it is gone, or not one of a person's. */
 static bool is_of(int dir, const char *name, struct persons *known, uid_t person, struct stat *st)
 {

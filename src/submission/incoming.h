@@ -52,4 +52,16 @@ int incoming_held(int dir, uid_t person, struct room_held *held, struct error *e
 int incoming_read(int fd, uint64_t size_limit, submission_sink sink, void *arg, struct incoming *in,
 		  struct submission_decoder **d, struct error *err);
 
+/* The message in a file that incoming_read has accepted, which so needs no third copy on its way to the queue.
+ * Nobody else can write the file. */
+struct incoming_body {
+	int fd;
+	uint64_t at;
+	uint32_t left;		/* of the piece that is read */
+	bool end;
+};
+struct incoming_body incoming_body_of(int fd);
+/* How many bytes, at most n; 0 at the end, -1 (EX_IOERR). */
+long incoming_body_read(void *body, char *p, size_t n, struct error *err);
+
 #endif

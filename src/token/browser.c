@@ -66,7 +66,8 @@ static void show_address(const struct oauth2 *o, const struct login *l)
 	form_add(&query, "prompt", "consent");	   /* ... each time */
 	form_add(&query, "login_hint", o->user);
 	printf("To log in as %s, open this address in a browser on any machine:\n\n%s%c%s\n\n"
-	       "In the end the browser can't reach a page of 127.0.0.1. Copy the whole address line of that page to here:\n",
+	       "In the end the browser can't reach a page of 127.0.0.1. Copy the whole address line of that page to "
+	       "here:\n",
 	       o->user, o->auth_endpoint, strchr(o->auth_endpoint, '?') ? '&' : '?', buf_str(&query));
 	fflush(stdout);
 	buf_free(&query);

@@ -52,8 +52,8 @@ static int ask_code(const struct oauth2 *o, struct device *d, struct http_answer
 
 static void show_code(const struct oauth2 *o, const struct device *d)
 {
-	printf("To log in as %s, open\n\n    %s\n\nin a browser on any machine and enter the code\n\n    %s\n\n", o->user, d->uri,
-	       d->user_code);
+	printf("To log in as %s, open\n\n    %s\n\nin a browser on any machine and enter the code\n\n    %s\n\n",
+	       o->user, d->uri, d->user_code);
 	if (*d->complete)
 		printf("or open\n\n    %s\n\n", d->complete);
 	fflush(stdout);
@@ -109,12 +109,14 @@ static int poll_once(struct token_store *s, const struct oauth2 *o, struct devic
 		return 0;
 	if (strcmp(name, "slow_down") == 0)
 		d->interval += 5;
-	if (strcmp(name, "slow_down") == 0 || strcmp(name, "authorization_pending") == 0 || error_exit(err) == EX_TEMPFAIL)
+	if (strcmp(name, "slow_down") == 0 || strcmp(name, "authorization_pending") == 0 ||
+	    error_exit(err) == EX_TEMPFAIL)
 		return 1;
 	return -1;
 }
 
-static int wait_for_login(struct token_store *s, const struct oauth2 *o, struct device *d, struct http_answer *a, struct error *err)
+static int wait_for_login(struct token_store *s, const struct oauth2 *o, struct device *d, struct http_answer *a,
+			  struct error *err)
 {
 	struct buf form;
 	int rc = 1;
@@ -146,7 +148,8 @@ int device_login(struct token_store *s, const struct oauth2 *o, struct error *er
 		rc = wait_for_login(s, o, &d, &a, err);
 	}
 	if (rc == 0 && !*s->refresh)
-		rc = error_set(err, REASON_CONFIG, "the provider gave no refresh token; the scope must ask for one (Microsoft: "
+		rc = error_set(err, REASON_CONFIG,
+			       "the provider gave no refresh token; the scope must ask for one (Microsoft: "
 			       "offline_access)");
 	if (rc == 0)
 		rc = store_save(s, err);

@@ -23,10 +23,13 @@ static const struct {
 	{"invalid_client", REASON_CREDENTIAL_CONFIG, "the provider does not accept client_id and client_secret"},
 	{"unauthorized_client", REASON_CREDENTIAL_CONFIG, "the application is not allowed to use this grant"},
 	{"unsupported_grant_type", REASON_CREDENTIAL_CONFIG, "the provider does not know this grant"},
-	{"invalid_scope", REASON_CREDENTIAL_CONFIG, "the provider does not allow this scope (Google's device flow is not for mail: use grant = authorization_code)"},
+	{"invalid_scope", REASON_CREDENTIAL_CONFIG,
+	 "the provider does not allow this scope (Google's device flow is not for mail: use grant = "
+	 "authorization_code)"},
 	{"invalid_request", REASON_CREDENTIAL_CONFIG, "the provider does not understand the request"},
 	{"invalid_grant", REASON_LOGIN_FAILED, "the stored login is no longer accepted; type: outpost login"},
-	{"interaction_required", REASON_LOGIN_FAILED, "the provider wants a person to log in again; type: outpost login"},
+	{"interaction_required", REASON_LOGIN_FAILED,
+	 "the provider wants a person to log in again; type: outpost login"},
 	{"access_denied", REASON_LOGIN_FAILED, "the login was refused"},
 	{"expired_token", REASON_LOGIN_FAILED, "the code was not entered in time; try again"},
 	{"temporarily_unavailable", REASON_CREDENTIAL_UNAVAILABLE, "the provider can't answer now"},
@@ -54,7 +57,8 @@ static int refused(const struct oauth2 *o, const struct http_answer *a, char *na
 
 	if (!json_is_object(&a->body) || !json_get(&a->body, "error", name, size)) {
 		name[0] = '\0';
-		return error_set(err, REASON_CREDENTIAL_UNAVAILABLE, "%s answers with status %ld and no token", o->token_endpoint, a->status);
+		return error_set(err, REASON_CREDENTIAL_UNAVAILABLE, "%s answers with status %ld and no token",
+				 o->token_endpoint, a->status);
 	}
 	json_get(&a->body, "error_description", description, sizeof(description));
 	description[strcspn(description, "\r\n")] = '\0';
@@ -78,9 +82,11 @@ int grant_take(struct token_store *s, const struct oauth2 *o, const struct http_
 	name[0] = '\0';
 	if (!json_is_object(&a->body) || !json_get(&a->body, "access_token", access, sizeof(access)) || !*access ||
 	    strpbrk(access, "\r\n"))
-		return error_set(err, REASON_CREDENTIAL_UNAVAILABLE, "%s answers without an access token", o->token_endpoint);
+		return error_set(err, REASON_CREDENTIAL_UNAVAILABLE, "%s answers without an access token",
+				 o->token_endpoint);
 	if (json_get(&a->body, "token_type", type, sizeof(type)) && !ascii_case_equal(type, "bearer"))
-		return error_set(err, REASON_CREDENTIAL_CONFIG, "%s gives tokens of type %.40s; Bearer is wanted", o->token_endpoint, type);
+		return error_set(err, REASON_CREDENTIAL_CONFIG, "%s gives tokens of type %.40s; Bearer is wanted",
+				 o->token_endpoint, type);
 	lifetime = json_number(&a->body, "expires_in", LIFETIME_S);
 	memcpy(s->access, access, sizeof(access));
 	s->issued = now_s();
@@ -110,8 +116,8 @@ static int fill_form(struct buf *form, const struct token_store *s, const struct
 		form_add(form, "grant_type", "client_credentials");
 	} else {
 		if (!*refresh)
-			return error_set(err, REASON_CREDENTIAL_UNREADABLE, "nobody has logged in for %s yet; type: outpost login %s", o->user,
-					 o->user);
+			return error_set(err, REASON_CREDENTIAL_UNREADABLE,
+					 "nobody has logged in for %s yet; type: outpost login %s", o->user, o->user);
 		form_add(form, "grant_type", "refresh_token");
 		form_add(form, "refresh_token", refresh);
 	}

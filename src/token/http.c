@@ -56,7 +56,8 @@ static void set_options(CURL *curl, const struct oauth2 *o, const char *url, con
 	curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, words);
 }
 
-int http_post(const struct oauth2 *o, const char *url, const struct buf *form, int seconds, struct http_answer *a, struct error *err)
+int http_post(const struct oauth2 *o, const char *url, const struct buf *form, int seconds, struct http_answer *a,
+	      struct error *err)
 {
 	char words[CURL_ERROR_SIZE] = "";
 	CURLcode rc;
@@ -76,5 +77,6 @@ int http_post(const struct oauth2 *o, const char *url, const struct buf *form, i
 		return 0;
 	if (!buf_ok(&a->body))
 		return error_set(err, REASON_CREDENTIAL_UNAVAILABLE, "%s answers with too much", url);
-	return error_set(err, REASON_CREDENTIAL_UNAVAILABLE, "no token from %s: %s", url, *words ? words : curl_easy_strerror(rc));
+	return error_set(err, REASON_CREDENTIAL_UNAVAILABLE, "no token from %s: %s", url,
+			 *words ? words : curl_easy_strerror(rc));
 }

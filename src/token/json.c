@@ -42,8 +42,8 @@ bool json_get(const struct buf *text, const char *name, char *out, size_t size)
 	char path[128];
 
 	snprintf(path, sizeof(path), "$.\"%s\"", name);
-	return ask("SELECT CASE WHEN json_type(?1, ?2) IN ('text', 'integer', 'real') THEN json_extract(?1, ?2) END", text, path,
-		   out, size);
+	return ask("SELECT CASE WHEN json_type(?1, ?2) IN ('text', 'integer', 'real') THEN json_extract(?1, ?2) END",
+		   text, path, out, size);
 }
 
 int64_t json_number(const struct buf *text, const char *name, int64_t otherwise)

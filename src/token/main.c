@@ -1,6 +1,6 @@
 /*
- * outpost-token gets a credential that takes time, so that outpostd need not wait: it runs the programs of exec: maps, and asks
- * the token endpoints of oauth2: maps itself. It is also where a person logs in at a provider.
+ * outpost-token gets a credential that takes time, so that outpostd need not wait: it runs the programs of exec: maps,
+ * and asks the token endpoints of oauth2: maps itself. It is also where a person logs in at a provider.
  */
 #include "config.h"
 #include "base/deadline.h"
@@ -44,7 +44,8 @@ static void free_account(struct account *a)
 }
 
 /* The file of an oauth2: map, and its tokens, locked: NULL with *err. tokens NULL: where the file says. */
-static struct account *open_account(const char *file, const char *tokens, const char *queue_dir, int seconds, struct error *err)
+static struct account *open_account(const char *file, const char *tokens, const char *queue_dir, int seconds,
+				    struct error *err)
 {
 	struct account *a = calloc(1, sizeof(*a));
 	char path[4096];
@@ -81,7 +82,9 @@ static int get_token(void *arg, const char *file, struct credential *out, int64_
 		out->kind = 'T';
 		buf_adds(&out->user, a->oauth2.user);
 		buf_adds(&out->secret, a->store.access);
-		rc = buf_ok(&out->user) && buf_ok(&out->secret) ? 1 : error_set(err, REASON_CREDENTIAL_UNAVAILABLE, "the token is too long");
+		rc = buf_ok(&out->user) && buf_ok(&out->secret)
+			     ? 1
+			     : error_set(err, REASON_CREDENTIAL_UNAVAILABLE, "the token is too long");
 	}
 	free_account(a);
 	return rc;
@@ -123,14 +126,15 @@ static void open_log(struct conf *c)
 	log_open(*file ? LOG_TO_FILE : LOG_TO_SYSLOG, conf_str(c, P_syslog_name), file);
 }
 
-static int find(struct job *j, const char *dir, const char *relay, const char *sender, struct credential *cr, int64_t *keep_s,
-		struct error *err)
+static int find(struct job *j, const char *dir, const char *relay, const char *sender, struct credential *cr,
+		int64_t *keep_s, struct error *err)
 {
 	struct relayhost r;
 
 	if (conf_load(dir, &j->conf, err) < 0)
 		return -1;
-	alarm(2 * (unsigned)conf_seconds(j->conf, P_sasl_exec_timeout) + 5); /* several programs may be asked, one after the other */
+	alarm(2 * (unsigned)conf_seconds(j->conf, P_sasl_exec_timeout) +
+	      5); /* several programs may be asked, one after the other */
 	open_log(j->conf);
 	if (relayhost_parse(j->conf, relay, &r, err) < 0)
 		return -1;
@@ -147,7 +151,9 @@ static int credential(struct job *j, char **args)
 
 	buf_init(&answer, 4 * LIMIT_SECRET);
 	credentials_put_answer(&answer, rc, &cr, keep_s, &err);
-	rc = buf_ok(&answer) && io_write_all(STDOUT_FILENO, buf_str(&answer), answer.len, DEADLINE_NEVER) == 0 ? EX_OK : EX_IOERR;
+	rc = buf_ok(&answer) && io_write_all(STDOUT_FILENO, buf_str(&answer), answer.len, DEADLINE_NEVER) == 0
+		     ? EX_OK
+		     : EX_IOERR;
 	credential_wipe(&cr);
 	buf_wipe(&answer);
 	conf_free(j->conf);

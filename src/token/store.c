@@ -118,8 +118,8 @@ int store_save(const struct token_store *s, struct error *err)
 	int rc;
 
 	buf_init(&text, LIMIT_CONF_FILE);
-	buf_addf(&text, "binding=%s\nrefresh_token=%s\naccess_token=%s\nissued=%lld\nexpires=%lld\n", s->binding, s->refresh,
-		 s->access, (long long)s->issued, (long long)s->expires);
+	buf_addf(&text, "binding=%s\nrefresh_token=%s\naccess_token=%s\nissued=%lld\nexpires=%lld\n", s->binding,
+		 s->refresh, s->access, (long long)s->issued, (long long)s->expires);
 	if (buf_ok(&text))
 		rc = io_replace_file(s->path, buf_str(&text), text.len, 0600, err);
 	else

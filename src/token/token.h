@@ -1,6 +1,6 @@
 /*
- * token.h: OAuth2 access tokens for the relay's login (RFC 6749, RFC 8628). outpost-token, the only program that links libcurl,
- * runs as the queue's owner, for one question.
+ * token.h: OAuth2 access tokens for the relay's login (RFC 6749, RFC 8628). outpost-token, the only program that links
+ * libcurl, runs as the queue's owner, for one question.
  */
 #ifndef TOKEN_TOKEN_H
 #define TOKEN_TOKEN_H
@@ -34,7 +34,8 @@ struct http_answer {
 	long status;
 	struct buf body;
 };
-int http_post(const struct oauth2 *o, const char *url, const struct buf *form, int seconds, struct http_answer *a, struct error *err);
+int http_post(const struct oauth2 *o, const char *url, const struct buf *form, int seconds, struct http_answer *a,
+	      struct error *err);
 /* name=value, percent-encoded, '&' in front where needed. */
 void form_add(struct buf *form, const char *name, const char *value);
 
@@ -45,7 +46,8 @@ bool json_get(const struct buf *text, const char *name, char *out, size_t size);
 int64_t json_number(const struct buf *text, const char *name, int64_t otherwise);
 
 /* ---- grant.c: asking the token endpoint. */
-/* An answer with a token into the store (not saved): 0. Else -1; name gets the error's OAuth2 name ("" when it is none). */
+/* An answer with a token into the store (not saved): 0. Else -1; name gets the error's OAuth2 name ("" when it is
+ * none). */
 int grant_take(struct token_store *s, const struct oauth2 *o, const struct http_answer *a, char *name, size_t size,
 	       struct error *err);
 /* A valid access token in s: the stored one, or a new one if that ends soon or fresh is wanted. */

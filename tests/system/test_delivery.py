@@ -36,7 +36,7 @@ class Delivery(harness.SystemTest):
         self.assertEqual(self.connections_for(20), 1)
 
     def test_a_rate_fills_nobody(self):
-        self.assertEqual(self.connections_for(12, smtp_destination_rate_per_second="4"), 1)
+        self.assertEqual(self.connections_for(4, smtp_destination_rate_delay="1s"), 1)
 
 
     def test_what_was_learnt_serves_the_next(self):

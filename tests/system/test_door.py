@@ -65,23 +65,6 @@ class Door(Flusher):
         self.assertRegex(answers[2], "^0 ")
         relay.wait_messages(2)
 
-    def test_what_is_not_taken_does_not_count(self):
-        """Towards user_message_rate_limit: neither what the queue can't store, nor what is a message already."""
-        relay = self.start_relay()
-        self.configure(relay, user_message_rate_limit="2")
-        self.start_outpostd()
-        base = sqlite3.connect(os.path.join(self.queue_dir, "queue.db"))
-        base.execute("CREATE TRIGGER refuse BEFORE INSERT ON recipient WHEN new.address LIKE 'poison@%' "
-                     "BEGIN SELECT RAISE(ABORT, 'no room for poison'); END")
-        base.commit()
-        base.close()
-        token = os.urandom(16)
-        for recipient, answer in (("poison", "no room"), ("poison", "no room"), ("good", "^0 "), ("good", "^0 "), ("other", "^0 "),
-                                  ("third", "user_message_rate_limit")):
-            text, _ = self.submit_as(NOBODY, recipients=(recipient + "@example.net",), token=token if recipient == "good" else None)
-            self.assertRegex(text, answer)
-        relay.wait_messages(2)
-
     def test_refused(self):
         self.configure(self.start_relay())
         self.start_outpostd()

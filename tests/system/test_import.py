@@ -188,7 +188,7 @@ MAILNAME /etc/mailname
 
     def test_a_program_that_is_not_there(self):
         self.assertRegex(self.outpost("import", "nullmailer", code=66).err,
-                         r"No such file or directory; where it lies elsewhere: outpost import nullmailer PATH")
+                         r"No such file or directory; if it is elsewhere: outpost import nullmailer PATH")
 
     def test_dma_without_a_smarthost(self):
         path = os.path.dirname(self.write("dma/dma.conf", self.DMA.replace("SMARTHOST smtp", "#SMARTHOST smtp")))

@@ -180,23 +180,6 @@ class Incoming(harness.SystemTest):
         harness.wait_for("its end", lambda: not os.listdir(self.incoming))
         self.assertEqual(os.listdir(corrupt), ["before"])
 
-    def test_user_message_rate_limit(self):
-        """It is acknowledged already: what is too much for this hour goes in the next ones."""
-        self.configure(self.relay, user_message_rate_limit="2")
-        os.makedirs(self.incoming)
-        for n in range(5):
-            self.put(n, uid=65534)
-        self.put(5, uid=65533)
-        self.put(6)
-        self.start_outpostd()
-        messages = self.relay.wait_messages(4)
-        self.assertEqual(sorted(m.recipients[0] for m in messages), ["r%d@example.net" % n for n in (0, 1, 5, 6)])
-        self.wait_log(": removed", 4)
-        self.assertEqual(self.mailq().out.count("(it waits for an hour that has room (user_message_rate_limit))"), 3)
-        waits = [(address, round((due / 1e6 - time.time()) / 3600)) for address, due in
-                 self.rows("SELECT address, next FROM recipient ORDER BY message")]
-        self.assertEqual(waits, [("r2@example.net", 1), ("r3@example.net", 1), ("r4@example.net", 2)])
-
     @unittest.skipIf(harness.ASAN, "nothing can be preloaded before the sanitizers")
     def test_user_database_that_does_not_answer(self):
         """No answer is no refusal: what was acknowledged waits for one, and who submits is asked to try again."""

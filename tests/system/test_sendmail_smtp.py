@@ -222,15 +222,6 @@ class Rights(harness.SystemTest):
         self.sendmail("you@example.net")
         self.relay.wait_messages(1)
 
-    def test_rate_limit(self):
-        self.go(user_message_rate_limit="3")
-        for _ in range(3):
-            self.as_nobody()
-        done = self.as_nobody(code=75)
-        self.assertIn("has sent 3 messages within an hour (user_message_rate_limit)", done.err)
-        for _ in range(4):
-            self.sendmail("you@example.net")
-        self.relay.wait_messages(7)
 
 
 if __name__ == "__main__":

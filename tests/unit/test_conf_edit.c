@@ -7,13 +7,20 @@ static void editing(void **state)
 	static const struct {
 		const char *text, *name, *value, *result;
 	} cases[] = {
-		{"", "a", "1", "a = 1\n"}, {"b = 2", "a", "1", "b = 2\na = 1\n"}, {"a=0\nb = 2\n", "a", "1", "a = 1\nb = 2\n"},
+		{"", "a", "1", "a = 1\n"},
+		{"b = 2", "a", "1", "b = 2\na = 1\n"},
+		{"a=0\nb = 2\n", "a", "1", "a = 1\nb = 2\n"},
 		{"# x\n#a = 0\n\nb = 2\n", "a", "1", "# x\n#a = 0\na = 1\n\nb = 2\n"},
 		{"a = 0,\n  # in\n\tmore\nb = 2\n", "a", "1", "a = 1\n  # in\nb = 2\n"},
-		{"a = 0\nb = 2\na = 3\n", "a", "1", "b = 2\na = 1\n"}, {"ab = 0\n", "a", "1", "ab = 0\na = 1\n"},
-		{"a = 0\n", "a", "", "a =\n"}, {"a = 0\n c\nb = 2\n", "a", NULL, "b = 2\n"}, {"b = 2\n", "a", NULL, "b = 2\n"},
-		{"x = 1\n a = 2\n", "a", "1", "x = 1\n a = 2\na = 1\n"}, {"a = 1\n", "a", "1", "a = 1\n"},
-		{"#a = 0", "a", "1", "#a = 0\na = 1\n"}, {"#a = 0\n b = 2\n", "a", "1", "#a = 0\n b = 2\na = 1\n"},
+		{"a = 0\nb = 2\na = 3\n", "a", "1", "b = 2\na = 1\n"},
+		{"ab = 0\n", "a", "1", "ab = 0\na = 1\n"},
+		{"a = 0\n", "a", "", "a =\n"},
+		{"a = 0\n c\nb = 2\n", "a", NULL, "b = 2\n"},
+		{"b = 2\n", "a", NULL, "b = 2\n"},
+		{"x = 1\n a = 2\n", "a", "1", "x = 1\n a = 2\na = 1\n"},
+		{"a = 1\n", "a", "1", "a = 1\n"},
+		{"#a = 0", "a", "1", "#a = 0\na = 1\n"},
+		{"#a = 0\n b = 2\n", "a", "1", "#a = 0\n b = 2\na = 1\n"},
 		{"b = 2,\n#a = 0\n  3\n", "a", "1", "b = 2,\n#a = 0\n  3\na = 1\n"},
 	};
 	struct error err;

@@ -8,7 +8,8 @@ static void syntax(void **state)
 	struct conf *c;
 
 	(void)state;
-	c = load("# comment\n\nrelayhost = [a.example]:587\n  # comment between\n\n\t[b.example]:587\nmyhostname=h.example\r\n"
+	c = load("# comment\n\nrelayhost = [a.example]:587\n  # comment "
+		 "between\n\n\t[b.example]:587\nmyhostname=h.example\r\n"
 		 "mydomain = \n  d.example\nbiff = no\n");
 	assert_string_equal(conf_raw(c, P_relayhost), "[a.example]:587\t[b.example]:587");
 	assert_string_equal(conf_str(c, P_myhostname), "h.example");

@@ -48,12 +48,14 @@ static void expansion(void **state)
 	static const struct {
 		const char *raw, *value;
 	} cases[] = {
-		{"$myhostname", "h.example"}, {"${myhostname}", "h.example"}, {"$(myhostname)", "h.example"},
-		{"a$$b", "a$b"}, {"x${myhostname}y", "xh.exampley"}, {"${always_bcc?yes}", ""}, {"${always_bcc:no}", "no"},
-		{"${myhostname?yes}", "yes"}, {"${myhostname:no}", ""}, {"${myhostname?{yes}:{no}}", "yes"},
+		{"$myhostname", "h.example"},	    {"${myhostname}", "h.example"},
+		{"$(myhostname)", "h.example"},	    {"a$$b", "a$b"},
+		{"x${myhostname}y", "xh.exampley"}, {"${always_bcc?yes}", ""},
+		{"${always_bcc:no}", "no"},	    {"${myhostname?yes}", "yes"},
+		{"${myhostname:no}", ""},	    {"${myhostname?{yes}:{no}}", "yes"},
 		{"${always_bcc?{yes}:{no}}", "no"}, {"${always_bcc ? {yes} : {$myhostname}}", "h.example"},
-		{"$undefined_thing", ""}, {"$own", "mine h.example"}, {"${myhostname?{a{b}c}}", "a{b}c"},
-		{"$config_directory", dir},
+		{"$undefined_thing", ""},	    {"$own", "mine h.example"},
+		{"${myhostname?{a{b}c}}", "a{b}c"}, {"$config_directory", dir},
 	};
 
 	(void)state;
@@ -61,7 +63,8 @@ static void expansion(void **state)
 		char text[500];
 		struct conf *c;
 
-		snprintf(text, sizeof(text), "myhostname = h.example\nown = mine $myhostname\nfrom_address = %s\n", cases[i].raw);
+		snprintf(text, sizeof(text), "myhostname = h.example\nown = mine $myhostname\nfrom_address = %s\n",
+			 cases[i].raw);
 		c = load(text);
 		assert_string_equal(conf_str(c, P_from_address), cases[i].value);
 		conf_free(c);
@@ -73,7 +76,8 @@ static void times_and_numbers(void **state)
 	struct conf *c;
 
 	(void)state;
-	c = load("maximal_queue_lifetime = 1\ndelay_warning_time = 2\nsmtp_connect_timeout = 7\nminimal_backoff_time = 2m\n"
+	c = load("maximal_queue_lifetime = 1\ndelay_warning_time = 2\nsmtp_connect_timeout = 7\nminimal_backoff_time = "
+		 "2m\n"
 		 "bounce_queue_lifetime = 1w\nmessage_size_limit = 26214400\nsmtp_destination_rate_delay = 3\n"
 		 "smtp_sasl_auth_enable = YES\ndefault_destination_concurrency_limit = 1\n");
 	assert_int_equal(conf_seconds(c, P_maximal_queue_lifetime), 86400);

@@ -34,7 +34,8 @@ static void password_forms(void **state)
 	static const struct {
 		const char *map, *relay, *user, *secret;
 	} forms[] = {
-		{"[smtp.gmail.com]:587 your@gmail.com:app-password", "[smtp.gmail.com]:587", "your@gmail.com", "app-password"},
+		{"[smtp.gmail.com]:587 your@gmail.com:app-password", "[smtp.gmail.com]:587", "your@gmail.com",
+		 "app-password"},
 		{"[smtp.gmail.com]:587    user:pass", "[smtp.gmail.com]:587", "user", "pass"},
 		{"[smtp.gmail.com]:587\tuser:pass\r", "[smtp.gmail.com]:587", "user", "pass"},
 		{"smtp.gmail.com user:pw", "[smtp.gmail.com]:587", "user", "pw"},
@@ -325,8 +326,8 @@ static void exec_answers(void **state)
 		{"exec:%D/program", "test \"$1\" = '[h]:587' || exit 1; echo me:x", "me", "x", 'P'},
 		{"exec:%D/program", "echo user=a:b; echo password=" SECRET, "a:b", SECRET, 'P'},
 		{"exec:%D/program", "echo user=me; echo token=tok; echo expires=60", "me", "tok", 'T'},
-		{"{exec:user=me@x %D/program show mail}", "test \"$*\" = 'show mail' || exit 9; echo 'pw:with=all'; echo url: x", "me@x",
-		 "pw:with=all", 'P'},
+		{"{exec:user=me@x %D/program show mail}",
+		 "test \"$*\" = 'show mail' || exit 9; echo 'pw:with=all'; echo url: x", "me@x", "pw:with=all", 'P'},
 		{"{exec:user=me kind=token %D/program %k}", "echo tok-$1", "me", "tok-h", 'T'},
 		{"exec:%D/program", "echo $OUTPOST_KEY:$#", "h", "1", 'P'},
 		{"exec:%D/program", "cat; echo noise >&2; echo me:in", "me", "in", 'P'},
@@ -417,10 +418,14 @@ static void oauth2_files(void **state)
 	static const struct {
 		const char *text, *words;
 	} bad[] = {
-		{"", "user = "}, {"user = me\n", "client_id = "}, {"user = me\nclient_id = x\n", "preset = "},
-		{"user = me\nclient_id = x\npreset = yahoo\n", "oauth2:3: preset is"}, {"me:" SECRET "\n", "oauth2:1: name = value"},
+		{"", "user = "},
+		{"user = me\n", "client_id = "},
+		{"user = me\nclient_id = x\n", "preset = "},
+		{"user = me\nclient_id = x\npreset = yahoo\n", "oauth2:3: preset is"},
+		{"me:" SECRET "\n", "oauth2:1: name = value"},
 		{"user = me\nclient_id = x\ntoken_endpoint = http://x\n", "https://"},
-		{"grant = password\n", "oauth2:1: grant is"}, {"clientid = " SECRET "\n", "oauth2:1: the name is none of"},
+		{"grant = password\n", "oauth2:1: grant is"},
+		{"clientid = " SECRET "\n", "oauth2:1: the name is none of"},
 		{"user = me\nclient_id = x\npreset = microsoft\ngrant = client_credentials\n", "needs client_secret"},
 	};
 	struct credential cr;
@@ -486,7 +491,8 @@ static void answers(void **state)
 		buf_reset(&text);
 		error_set(&why, REASON_CREDENTIAL_UNAVAILABLE, "not now");
 		credentials_put_answer(&text, rc, &cr, 0, &why);
-		assert_int_equal(credential_read_answer((struct span){buf_str(&text), text.len}, &again, &keep_s, &err), rc);
+		assert_int_equal(credential_read_answer((struct span){buf_str(&text), text.len}, &again, &keep_s, &err),
+				 rc);
 		assert_string_equal(err.text, "not now");
 		assert_int_equal(err.reason, REASON_CREDENTIAL_UNAVAILABLE);
 	}

@@ -8,7 +8,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "outpostd/outpostd.h"
+#include "outpostd/loop.h"
 
 enum { MANY = 40 };
 

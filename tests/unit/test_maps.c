@@ -28,8 +28,10 @@ static void text_map(void **state)
 	struct conf *c;
 
 	(void)state;
-	put("generic", "# comment\nroot@h.example   ops@example.com\n\n@h.example\tall@example.com\n  # c\nRoot2 a@b,\n   c@d\n"
-	    "\"with blank\" v\nroot@h.example second\n", 0644);
+	put("generic",
+	    "# comment\nroot@h.example   ops@example.com\n\n@h.example\tall@example.com\n  # c\nRoot2 a@b,\n   c@d\n"
+	    "\"with blank\" v\nroot@h.example second\n",
+	    0644);
 	c = load("smtp_generic_maps = hash:%D/generic\ncanonical_maps = proxy:texthash:%D/none, hash:%D/generic\n"
 		 "sender_canonical_maps = hash:generic\n");
 	assert_string_equal(look(c, P_smtp_generic_maps, "root@h.example"), "ops@example.com");
@@ -64,7 +66,9 @@ static void alias_map(void **state)
 	struct conf *c;
 
 	(void)state;
-	put("aliases", "root: ops@example.com\n# x\nlist : a,\n\tb\n\"odd name\":c\npipe: \"|/bin/x\"\nno colon here\nWww:root\n", 0644);
+	put("aliases",
+	    "root: ops@example.com\n# x\nlist : a,\n\tb\n\"odd name\":c\npipe: \"|/bin/x\"\nno colon here\nWww:root\n",
+	    0644);
 	c = load("alias_maps = hash:%D/aliases, nis:mail.aliases\n");
 	assert_string_equal(look(c, P_alias_maps, "root"), "ops@example.com");
 	assert_string_equal(look(c, P_alias_maps, "list"), "a,\tb");
@@ -99,9 +103,13 @@ static void regexp_map(void **state)
 	struct conf *c;
 
 	(void)state;
-	put("re", "# c\n/^root@(.*)\\.local$/ ops+$1@example.com\n!/@/ none\nif /@b\\.example$/\n/^x/  ${1}inside$$\nif /^y/\n/^yy/ deep\n"
-	    "endif\nendif\n/^CASE@/i  sensitive\n|^a/b@|  slash\n/^(.+)@lan$/ $(1)@wan\n", 0644);
-	c = load("smtp_generic_maps = regexp:%D/re\nsmtp_sasl_password_maps = regexp:%D/pw\nalias_maps = regexp:%D/re\n");
+	put("re",
+	    "# c\n/^root@(.*)\\.local$/ ops+$1@example.com\n!/@/ none\nif /@b\\.example$/\n/^x/  ${1}inside$$\nif "
+	    "/^y/\n/^yy/ deep\n"
+	    "endif\nendif\n/^CASE@/i  sensitive\n|^a/b@|  slash\n/^(.+)@lan$/ $(1)@wan\n",
+	    0644);
+	c = load("smtp_generic_maps = regexp:%D/re\nsmtp_sasl_password_maps = regexp:%D/pw\nalias_maps = "
+		 "regexp:%D/re\n");
 	assert_string_equal(look(c, P_smtp_generic_maps, "ROOT@h.local"), "ops+h@example.com");
 	assert_string_equal(look(c, P_smtp_generic_maps, "xa@b.example"), "inside$");
 	assert_string_equal(look(c, P_smtp_generic_maps, "yya@b.example"), "deep");

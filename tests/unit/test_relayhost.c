@@ -116,7 +116,8 @@ static void several_relays(void **state)
 	struct conf *c;
 
 	(void)state;
-	c = load("relayhost = [a]:587, [b]:465\n [c]:2525\nsmtp_fallback_relay = [d]:587\nsmtp_tls_wrappermode = yes\n");
+	c = load(
+		"relayhost = [a]:587, [b]:465\n [c]:2525\nsmtp_fallback_relay = [d]:587\nsmtp_tls_wrappermode = yes\n");
 	assert_int_equal(relayhost_list(c, r, 4, &err), 4);
 	assert_string_equal(r[2].host, "c");
 	assert_true(r[2].implicit_tls);

@@ -31,12 +31,16 @@ static void tls_levels(void **state)
 		const char *text, *relay;
 		enum tls_level level;
 	} cases[] = {
-		{"", "[h]:587", TLS_SECURE}, {"smtp_use_tls = yes\n", "[h]:587", TLS_SECURE}, {"smtp_use_tls = no\n", "[h]:587", TLS_NONE},
+		{"", "[h]:587", TLS_SECURE},
+		{"smtp_use_tls = yes\n", "[h]:587", TLS_SECURE},
+		{"smtp_use_tls = no\n", "[h]:587", TLS_NONE},
 		{"smtp_use_tls = no\nsmtp_tls_security_level = may\n", "[h]:587", TLS_MAY},
 		{"smtp_use_tls = yes\nsmtp_tls_security_level =\n", "[h]:587", TLS_SECURE},
 		{"smtp_enforce_tls = yes\nsmtp_use_tls = no\n", "[h]:587", TLS_SECURE},
-		{"smtp_tls_security_level = ENCRYPT\n", "[h]:587", TLS_ENCRYPT}, {"smtp_tls_security_level = dane\n", "[h]:587", TLS_SECURE},
-		{"smtp_tls_security_level = may\n", "[h]:465", TLS_ENCRYPT}, {"smtp_tls_security_level = verify\n", "[h]:465", TLS_VERIFY},
+		{"smtp_tls_security_level = ENCRYPT\n", "[h]:587", TLS_ENCRYPT},
+		{"smtp_tls_security_level = dane\n", "[h]:587", TLS_SECURE},
+		{"smtp_tls_security_level = may\n", "[h]:465", TLS_ENCRYPT},
+		{"smtp_tls_security_level = verify\n", "[h]:465", TLS_VERIFY},
 	};
 
 	(void)state;
@@ -44,8 +48,11 @@ static void tls_levels(void **state)
 		assert_int_equal(tls_of(cases[i].text, cases[i].relay).tls_level, cases[i].level);
 	assert_string_equal(tls_of("", "[h]:587").match, "nexthop dot-nexthop");
 	assert_string_equal(tls_of("smtp_tls_security_level = verify\n", "[h]:587").match, "hostname");
-	assert_string_equal(tls_of("smtp_tls_security_level = fingerprint\nsmtp_tls_fingerprint_cert_match = AA:BB, CC:DD\n",
-				   "[h]:587").fingerprints, "AA:BB CC:DD");
+	assert_string_equal(
+		tls_of("smtp_tls_security_level = fingerprint\nsmtp_tls_fingerprint_cert_match = AA:BB, CC:DD\n",
+		       "[h]:587")
+			.fingerprints,
+		"AA:BB CC:DD");
 	tls_of("smtp_tls_security_level = fingerprint\n", "[h]:587");
 	assert_says(said, "smtp_tls_fingerprint_cert_match is empty");
 }
@@ -56,9 +63,12 @@ static void policy_maps(void **state)
 	struct delivery_session t = {.host = ""};
 
 	(void)state;
-	put("policy", "[h.example]:587 may\n[fp.example]:587 fingerprint match=AA:BB match=CC:DD|EE:FF\n"
-	    "v.example secure match=x.example:.y.example protocols=>=TLSv1.3 ciphers=high exclude=aNULL:3DES servername=z\n"
-	    ".sub.example encrypt\nbad.example sure\n", 0644);
+	put("policy",
+	    "[h.example]:587 may\n[fp.example]:587 fingerprint match=AA:BB match=CC:DD|EE:FF\n"
+	    "v.example secure match=x.example:.y.example protocols=>=TLSv1.3 ciphers=high exclude=aNULL:3DES "
+	    "servername=z\n"
+	    ".sub.example encrypt\nbad.example sure\n",
+	    0644);
 #define POLICY "smtp_tls_policy_maps = hash:%D/policy\n"
 	assert_int_equal(tls_of(POLICY, "[h.example]:587").tls_level, TLS_MAY);
 	assert_int_equal(tls_of(POLICY, "[h.example]:465").tls_level, TLS_SECURE);
@@ -100,18 +110,30 @@ static const char *priority(const char *protocols, const char *grade, const char
 static void priorities(void **state)
 {
 	static const char *const excludes[] = {
-		"aNULL, eNULL, EXPORT, DES, RC4, MD5, PSK, aECDH, EDH-DSS-DES-CBC3-SHA, EDH-RSA-DES-CBC3-SHA, KRB5-DES, CBC3-SHA",
-		"AES128 AES256", "AES", "CAMELLIA", "CHACHA20:AESGCM", "SHA1,SHA256,SHA384", "kRSA aRSA", "DHE", "ECDHE", "aECDSA aDSS",
-		"AESCCM AESCCM8 CAMELLIA128 CAMELLIA256", "ADH AECDH 3DES",
+		"aNULL, eNULL, EXPORT, DES, RC4, MD5, PSK, aECDH, EDH-DSS-DES-CBC3-SHA, EDH-RSA-DES-CBC3-SHA, "
+		"KRB5-DES, CBC3-SHA",
+		"AES128 AES256",
+		"AES",
+		"CAMELLIA",
+		"CHACHA20:AESGCM",
+		"SHA1,SHA256,SHA384",
+		"kRSA aRSA",
+		"DHE",
+		"ECDHE",
+		"aECDSA aDSS",
+		"AESCCM AESCCM8 CAMELLIA128 CAMELLIA256",
+		"ADH AECDH 3DES",
 	};
 
 	(void)state;
 	assert_string_equal(priority(">=TLSv1.2", "medium", ""), "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2");
-	assert_string_equal(priority("!SSLv2, !SSLv3, !TLSv1, !TLSv1.1", "high", ""), "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2");
+	assert_string_equal(priority("!SSLv2, !SSLv3, !TLSv1, !TLSv1.1", "high", ""),
+			    "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2");
 	assert_string_equal(priority("TLSv1.2", "high", ""), "NORMAL:-VERS-ALL:+VERS-TLS1.2");
 	assert_string_equal(priority(">=TLSv1.1, <=TLSv1.2", "high", ""), "NORMAL:-VERS-ALL:+VERS-TLS1.2:+VERS-TLS1.1");
 	assert_string_equal(priority(">=0303", "high", ""), "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2");
-	assert_string_equal(priority("", "", ""), "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:+VERS-TLS1.1:+VERS-TLS1.0");
+	assert_string_equal(priority("", "", ""),
+			    "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:+VERS-TLS1.1:+VERS-TLS1.0");
 	assert_says(priority("SSLv3", "high", ""), "error: no version of TLS is left");
 	assert_says(priority("TLSv1.4", "high", ""), "error: there is no protocol TLSv1.4");
 	priority(">=TLSv1.2", "low", "ECDHE-RSA-AES256-SHA, aRSA+SHA1");

@@ -1,6 +1,6 @@
-/* active_deliveries.h: what a listing says beside the queue's own words: which messages are being delivered at this
- * moment, and why none moves. A running outpostd knows; where none runs the configuration and what the queue remembers
- * of the relays tell the second. */
+/* active_deliveries.h: what a listing adds to the rows of the queue: which messages are being delivered at this moment,
+ * and why mail waits. A running outpostd knows both; without one the configuration and the queue's rows of relays give
+ * the second. */
 #ifndef OUTPOST_ACTIVE_DELIVERIES_H
 #define OUTPOST_ACTIVE_DELIVERIES_H
 
@@ -13,7 +13,7 @@ struct active {
 	char dsn[12];
 };
 
-/* Asks the flusher, once context_become was. That none answers is no error: then nothing is being delivered. */
+/* Asks the flusher; context_become comes first. Without one nothing is being delivered, which is no error. */
 void active_ask(struct context *c, struct queue *q, struct active *out);
 bool active_has(const struct active *a, const char *id);
 void active_free(struct active *a);

@@ -1,4 +1,4 @@
-/* health.h: how things stand, in figures: for status, metrics and check. */
+/* health.h: the state of flusher, relays and queue in figures, for status, metrics and check. */
 #ifndef OUTPOST_HEALTH_H
 #define OUTPOST_HEALTH_H
 
@@ -36,7 +36,7 @@ int health_no_way(struct context *c, struct queue *q, int64_t after, struct queu
 /* Becomes the queue's owner and reads all of it. */
 int health_collect(struct context *c, struct health *s, struct error *err);
 
-/* Entries of DIR/SUB that do not begin with a dot; 0 when it can't be read. */
+/* Entries of DIR/SUB that do not begin with a dot; 0 when it cannot be read. */
 size_t health_count_files(const char *dir, const char *sub);
 
 #endif

@@ -21,13 +21,13 @@
 #include "control/control.h"
 
 enum { PATIENCE_MS = 30000, LOOK_EVERY_MS = 20, TAKE_IN_MS = 1000, COMING_MS = 4000, LOOKS_BETWEEN = 15,
-      WORDS_MAX = 64 << 10 };
+      OUTPUT_MAX = 64 << 10 };
 
 static pid_t start(const char *conf_dir, bool take_in, int stderr_fd, struct error *err)
 {
 	char path[PATH_MAX], dir[PATH_MAX], mode[] = "--take-in";
 	char *argv[] = {(char[]){"outpostd"}, (char[]){"-C"}, dir, (char[]){"-f"}, mode, NULL};
-	struct proc_fd fds[] = {{stderr_fd, STDERR_FILENO}};	/* none: its words go to the log alone */
+	struct proc_fd fds[] = {{stderr_fd, STDERR_FILENO}};	/* none: its messages go to the log alone */
 	struct proc_spec spec = {.path = path, .argv = argv, .env = step_env(), .fds = fds,
 				 .nfds = stderr_fd >= 0 ? 1 : 0, .session = true};
 
@@ -40,23 +40,23 @@ static pid_t start(const char *conf_dir, bool take_in, int stderr_fd, struct err
 	return proc_start(&spec, err);
 }
 
-/* A line of the log without "outpost/outpostd[12]: " in front. */
-static struct span words_of(struct span line)
+/* A line of the log without the "outpost/outpostd[12]: " that it begins with. */
+static struct span message_of(struct span line)
 {
 	const char *cut = memmem(line.p, line.n, "]: ", 3);
 
 	return cut ? (struct span){cut + 3, line.n - (size_t)(cut + 3 - line.p)} : line;
 }
 
-/* Its last line that says something: where the log is standard error, "done" comes behind the reason. */
-static void last_words(struct buf *said, int status, struct error *err)
+/* The last line of its output that is not "done", which follows the reason where the log is standard error. */
+static void set_error(struct buf *output, int status, struct error *err)
 {
-	struct span rest = {buf_str(said), said->len}, line, text = {"", 0};
+	struct span rest = {buf_str(output), output->len}, line, text = {"", 0};
 	int code = WIFEXITED(status) ? WEXITSTATUS(status) : EX_SOFTWARE;
 	enum reason reason = code == CONTROL_EXIT_BUSY ? REASON_FLUSHER_BUSY : reason_of_exit(code);
 
 	while (span_word(&rest, "\n", &line)) {
-		line = words_of(span_trim(line));
+		line = message_of(span_trim(line));
 		if (line.n > 0 && !span_is(line, "done"))
 			text = line;
 	}
@@ -76,28 +76,28 @@ bool start_answers(struct context *c)
 	return context_admin_path(c, path, sizeof(path), &ignored) == 0 && sock_answers(path, 1000);
 }
 
-static void take_words(int fd, struct buf *said)
+static void read_output(int fd, struct buf *output)
 {
 	char *room;
 	ssize_t n;
 
-	while ((room = buf_room(said, 512)) != NULL && (n = io_read(fd, room, 512)) > 0)
-		said->len += (size_t)n;
+	while ((room = buf_room(output, 512)) != NULL && (n = io_read(fd, room, 512)) > 0)
+		output->len += (size_t)n;
 }
 
-static int wait_for(struct context *c, pid_t pid, int words, struct error *err)
+static int wait_for(struct context *c, pid_t pid, int output_fd, struct error *err)
 {
 	deadline until = deadline_in_ms(PATIENCE_MS);
-	struct buf said;
+	struct buf output;
 	int status, rc = EX_OK;
 
-	buf_init(&said, WORDS_MAX);
+	buf_init(&output, OUTPUT_MAX);
 	while (!start_answers(c)) {
-		take_words(words, &said);
+		read_output(output_fd, &output);
 		if (waitpid(pid, &status, WNOHANG) == pid) {
-			/* Another flusher may have been quicker: then it answers now. */
-			take_words(words, &said);
-			last_words(&said, status, err);
+			/* Another flusher may have been faster: then it answers now. */
+			read_output(output_fd, &output);
+			set_error(&output, status, err);
 			rc = start_answers(c) ? EX_OK : error_exit(err);
 			break;
 		}
@@ -108,27 +108,27 @@ static int wait_for(struct context *c, pid_t pid, int words, struct error *err)
 		}
 		poll(NULL, 0, LOOK_EVERY_MS);
 	}
-	buf_free(&said);
+	buf_free(&output);
 	return rc;
 }
 
-/* Where a service manager keeps the door, a knock has outpostd started in its own place rather than in ours. False when
- * nothing comes of it. */
-static bool knock(struct context *c)
+/* Where a service manager holds the door's socket, a connection makes it start outpostd as a service rather than in
+ * this session. False when that fails. */
+static bool activate(struct context *c)
 {
 	const char *door = conf_str(c->conf, P_door_socket);
 	deadline until = deadline_in_ms(PATIENCE_MS);
 	int fd = sock_managed(door) ? sock_connect(door, deadline_in_ms(1000)) : -1;
-	bool heard = false;
+	bool answered = false;
 
 	if (fd < 0)
 		return false;
-	/* It is closed on us when outpostd could not be started. */
-	while (!(heard = start_answers(c)) && !deadline_over(until) &&
+	/* The connection is closed when outpostd cannot be started. */
+	while (!(answered = start_answers(c)) && !deadline_over(until) &&
 	       io_wait(fd, POLLIN, deadline_in_ms(LOOK_EVERY_MS)) == 0)
 		;
 	close(fd);
-	return heard;
+	return answered;
 }
 
 int start_once(struct context *c, struct error *err)
@@ -136,7 +136,7 @@ int start_once(struct context *c, struct error *err)
 	int fds[2], rc;
 	pid_t pid;
 
-	if (start_answers(c) || knock(c))
+	if (start_answers(c) || activate(c))
 		return EX_OK;
 	if (pipe2(fds, O_CLOEXEC) < 0) {
 		error_sys(err, REASON_SYSTEM, "cannot make a pipe");
@@ -155,8 +155,8 @@ static bool any_incoming(struct context *c)
 	return health_count_files(conf_str(c->conf, P_queue_directory), "incoming") > 0;
 }
 
-/* A flusher that answers takes them in itself, but for one that is leaving: it may be gone before it looks. One that
- * has the queue and does not answer is starting, or leaving: it is given time before it is ours to try again. */
+/* A flusher that answers takes them in itself, unless it is shutting down: then it may end before it looks. One that
+ * holds the lock and does not answer is starting or shutting down: it is given time before the next attempt. */
 void start_take_in(struct context *c)
 {
 	deadline until = deadline_in_ms(COMING_MS);

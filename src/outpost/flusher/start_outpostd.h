@@ -8,12 +8,11 @@
 bool start_answers(struct context *c);
 
 /* Starts `outpostd --once` under c's configuration (context_become came before) and waits until its admin socket
- * answers; one that is there already is enough. EX_OK, or the exit status it died with and its last words in *err. */
+ * answers; one that runs already is enough. EX_OK, or its exit status with its last message in *err. */
 int start_once(struct context *c, struct error *err);
 
-/* What outpost-drop wrote while nobody ran: `outpostd --take-in` puts it into the queue and sends nothing, so that who
- * looks sees everything, and who edits finds it. Nothing to do, or a flusher at work (which does it itself), is
- * fine. */
+/* Moves what outpost-drop wrote while no outpostd ran into the queue, by `outpostd --take-in`, which sends nothing, so
+ * that listings are complete and changes find every message. A flusher at work does it itself. */
 void start_take_in(struct context *c);
 
 #endif

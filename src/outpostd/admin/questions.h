@@ -1,12 +1,18 @@
-/* questions.h: a question while it is being answered. Each verb is a table entry. */
-#ifndef OUTPOSTD_ASK_H
-#define OUTPOSTD_ASK_H
+/* questions.h: questions and orders at the door and at the administrator's socket. Each verb is a table entry. */
+#ifndef OUTPOSTD_QUESTIONS_H
+#define OUTPOSTD_QUESTIONS_H
 
-#include "outpostd/outpostd.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "conf/conf.h"
+#include "queue/queue.h"
+
+struct client;
 
 struct question {
 	const struct verb *verb;
-	bool json, count, head, all;	/* mailq; all: may see everybody's */
+	bool json, count, head, all;	/* mailq; all: may see all users' */
 	int64_t key;
 	char pick;			/* wake: 'I' id, 'R' recipient, 'S' sender holds text; 0: everything */
 	bool not;
@@ -19,7 +25,7 @@ struct verb {
 	const char *name;
 	bool admin;			/* at the administrator's socket only */
 	int min_args, max_args;
-	/* Says what can be said at once. True: more() goes on, false: it ended with an '=' line. */
+	/* Answers what can be answered at once. True: more() goes on, false: it ended with an '=' line. */
 	bool (*begin)(struct client *c, char **args, int n);
 	bool (*more)(struct client *c);	/* appends to c->out what is there; false after the '=' line */
 };
@@ -35,7 +41,14 @@ extern const struct verb verb_reload;
 extern const struct verb verb_status;
 extern const struct verb verb_active;
 
+/* False: the answer is complete. */
+bool question_begin(struct client *c, char **words, int n);
+bool question_more(struct client *c);	/* appends to c->out */
+bool question_is(const struct client *c, const struct verb *verb);
+void question_end(struct client *c);
 /* Ends a question at once; returns false for begin and more. */
-bool ask_ends(struct client *c, int code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+bool question_ends(struct client *c, int code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+/* Whether a parameter (authorized_..._users) names the client. -1: it cannot be known now. */
+int client_allowed(struct client *c, enum conf_param p);
 
 #endif

@@ -25,14 +25,14 @@ static void put_secret(struct agent *a, int found, struct credential *cr, const 
 		credential_wipe(cr);
 	} else {
 		mark = frame_begin(&a->out, TO_AGENT_NO_SECRET);
-		/* Whatever is wrong with the map, it is for the administrator to mend. */
+		/* Whatever is wrong with the map, only the administrator can fix it. */
 		frame_cstr(&a->out, reason_name(err->reason));
 		frame_cstr(&a->out, err->text);
 		frame_finish(&a->out, mark);
 	}
 }
 
-void secret_forget(struct agent *a)
+void credential_forget(struct agent *a)
 {
 	if (!a->question)
 		return;
@@ -51,18 +51,18 @@ static void question_ready(void *arg, short revents)
 	(void)revents;
 	if (found == CREDENTIAL_NOT_YET)
 		return;
-	secret_forget(a);
+	credential_forget(a);
 	put_secret(a, found, &cr, &err);
 	agent_flush(a);
 }
 
-void secret_give(struct agent *a)
+void credential_give(struct agent *a)
 {
 	struct credential cr;
 	struct error err = {0};
 	int found;
 
-	secret_forget(a);
+	credential_forget(a);
 	found = credentials_ask(a->d->credentials, &a->relay->at, a->relay->sender, &cr, &a->question, &err);
 	if (found == CREDENTIAL_NOT_YET) {
 		a->asking = (struct watch){.fd = credential_question_fd(a->question), .events = POLLIN, .ready = question_ready, .arg = a};

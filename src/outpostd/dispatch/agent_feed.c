@@ -45,12 +45,12 @@ static int stored_header(struct outpostd *d, const struct queue_message *m, cons
 	long got;
 
 	if (buf_add(header, first, rest ? have : m->header_size) < 0)
-		return error_set(err, REASON_SYSTEM, "no memory");
+		return error_set(err, REASON_SYSTEM, "out of memory");
 	if (!rest)
 		return 0;
 	room = buf_room(header, rest);
 	if (!room)
-		return error_set(err, REASON_SYSTEM, "no memory");
+		return error_set(err, REASON_SYSTEM, "out of memory");
 	got = queue_read(d->queue, m->row, have, room, rest, err);
 	if (got < 0)
 		return -1;
@@ -88,13 +88,13 @@ static int put_start(struct agent *a, struct claim *c, uint64_t lines, struct er
 	int rc;
 
 	if (!r)
-		return error_set(err, REASON_SYSTEM, "no memory");
+		return error_set(err, REASON_SYSTEM, "out of memory");
 	for (size_t i = 0; i < m->nrecipients; i++)
 		r[i] = (struct delivery_recipient){m->recipients[i].id, m->recipients[i].address,
 						   m->recipients[i].orcpt, m->recipients[i].notify};
 	rc = delivery_put_message(&a->out, &msg);
 	free(r);
-	return rc < 0 ? error_set(err, REASON_SYSTEM, "no memory") : 0;
+	return rc < 0 ? error_set(err, REASON_SYSTEM, "out of memory") : 0;
 }
 
 static int rewritten_sender(struct outpostd *d, struct claim *c, struct error *err)
@@ -108,10 +108,10 @@ static int rewritten_sender(struct outpostd *d, struct claim *c, struct error *e
 	}
 	c->sender = strdup(buf_str(&out));
 	buf_free(&out);
-	return c->sender ? 0 : error_set(err, REASON_SYSTEM, "no memory");
+	return c->sender ? 0 : error_set(err, REASON_SYSTEM, "out of memory");
 }
 
-int letter_begin(struct agent *a, struct claim *c, struct error *err)
+int feed_begin(struct agent *a, struct claim *c, struct error *err)
 {
 	struct outpostd *d = a->d;
 	size_t undo = a->out.len;
@@ -140,12 +140,17 @@ int letter_begin(struct agent *a, struct claim *c, struct error *err)
 		put_seq(a, TO_AGENT_BODY_END, c->seq);
 		buf_free(&c->header);
 	} else if (c->size <= LIMIT_CHUNK) {
-		c->streaming = true; /* the header shrank: the agent expects it unasked */
-		c->offset = 0;
-		letter_send(a, c);
+		feed_body(c); /* the header shrank: the agent expects it unasked */
+		feed_more(a, c);
 	}
 	STEP("letter-begun");
-	return buf_ok(&a->out) ? 0 : error_set(err, REASON_SYSTEM, "no memory");
+	return buf_ok(&a->out) ? 0 : error_set(err, REASON_SYSTEM, "out of memory");
+}
+
+void feed_body(struct claim *c)
+{
+	c->streaming = true;
+	c->offset = 0;
 }
 
 static void put_failed(struct agent *a, struct claim *c, const struct error *err)
@@ -157,8 +162,8 @@ static void put_failed(struct agent *a, struct claim *c, const struct error *err
 	frame_finish(&a->out, mark);
 }
 
-/* offset counts the message as sent: the header first, then what is stored behind the old one. */
-int letter_send(struct agent *a, struct claim *c)
+/* offset counts the message as sent: the header first, then what is stored after the old one. */
+int feed_more(struct agent *a, struct claim *c)
 {
 	struct error err = {0};
 

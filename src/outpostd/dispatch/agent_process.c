@@ -1,8 +1,4 @@
-/*
- * agent_process.c: delivery agents, each one connection to a relay. They are started when mail is due, told the
- * session, and then kept a window of messages ahead of their verdicts. All that comes from one is frames; one
- * that breaks the grammar is killed and counts as dead.
- */
+/* agent_process.c: an agent's process and its socket; when it is too silent, idle, or has served for long enough. */
 #include "config.h"
 #include "outpostd/outpostd.h"
 
@@ -36,19 +32,19 @@ static void agent_ready(void *arg, short revents);
 static void agent_free(struct agent *a)
 {
 	struct outpostd *d = a->d;
-	struct agent **p = &d->agents;
+	struct agent **p = &d->agents.first;
 
 	while (*p != a)
 		p = &(*p)->next;
 	*p = a->next;
-	secret_forget(a);
+	credential_forget(a);
 	loop_remove(&d->loop, &a->watch);
 	close(a->watch.fd);
-	a->relay->agents--;
+	connection_closed(a->relay);
 	buf_free(&a->in);
 	buf_wipe(&a->out);
 	free(a);
-	d->active = clock_mono_ms();
+	shutdown_postpone(d);
 	schedule_reset(d); /* there is a place now */
 }
 
@@ -69,7 +65,7 @@ static void agent_lost(struct agent *a, const char *why)
 		delivery_say_down(&down, DOWN_LOCAL, EX_SOFTWARE, "4.3.0", "%s", why);
 		settle_abandon(a->d, a, &down, true);
 		if (a->used == 0)
-			relay_went_down(a->d, a->relay, &down);
+			relay_went_down(a->d, a->relay, &down, "");
 	}
 	agent_end(a);
 }
@@ -97,22 +93,20 @@ static int put_session(struct agent *a, struct error *err)
 	buf_init(&notes, 16384);
 	rc = nexthop_session(a->d->conf, &a->relay->at, &s, &notes, err);
 	if (rc == 0) {
-		relay_known(a->d, a->relay, s.known);
+		connections_known(a->d, a->relay, s.known);
 		if (delivery_put_session(&a->out, &s) < 0)
-			rc = error_set(err, REASON_SYSTEM, "no memory");
+			rc = error_set(err, REASON_SYSTEM, "out of memory");
 	}
 	buf_free(&notes);
 	return rc;
 }
 
-struct agent *agent_start(struct outpostd *d, struct relay *r, struct error *err)
+int agent_start(struct outpostd *d, struct relay *r, struct error *err)
 {
 	struct agent *a = calloc(1, sizeof(*a));
 
-	if (!a) {
-		error_set(err, REASON_SYSTEM, "no memory");
-		return NULL;
-	}
+	if (!a)
+		return error_set(err, REASON_SYSTEM, "out of memory");
 	a->d = d;
 	a->relay = r;
 	a->last = &a->first;
@@ -125,7 +119,7 @@ struct agent *agent_start(struct outpostd *d, struct relay *r, struct error *err
 		goto fail;
 	a->watch = (struct watch){.fd = a->watch.fd, .events = POLLIN, .ready = agent_ready, .arg = a};
 	if (loop_add(&d->loop, &a->watch) < 0) {
-		error_set(err, REASON_SYSTEM, "no memory");
+		error_set(err, REASON_SYSTEM, "out of memory");
 		kill(a->pid, SIGKILL);
 		close(a->watch.fd);
 		goto fail;
@@ -133,16 +127,16 @@ struct agent *agent_start(struct outpostd *d, struct relay *r, struct error *err
 	a->since = a->heard = clock_mono_ms();
 	a->reuse_limit = (uint64_t)conf_int(d->conf, P_smtp_connection_reuse_count_limit);
 	a->reuse_until = deadline_in_ms(conf_seconds(d->conf, P_smtp_connection_reuse_time_limit) * 1000);
-	a->next = d->agents;
-	d->agents = a;
-	r->agents++;
+	a->next = d->agents.first;
+	d->agents.first = a;
+	connection_opened(r);
 	agent_flush(a);
 	STEP("agent-started");
-	return a;
+	return 0;
 fail:
 	buf_free(&a->out);
 	free(a);
-	return NULL;
+	return -1;
 }
 
 /* More of a large body into out. False when none is under way. */
@@ -150,7 +144,7 @@ static bool stream(struct agent *a)
 {
 	for (struct claim *c = a->first; c; c = c->next)
 		if (c->streaming) {
-			letter_send(a, c);
+			feed_more(a, c);
 			return true;
 		}
 	return false;
@@ -213,7 +207,7 @@ static bool worn_out(const struct agent *a)
 
 bool agent_has_room(const struct agent *a)
 {
-	return a->state == AGENT_READY && a->outstanding < a->d->window && a->out.len < AGENT_FEED && !worn_out(a);
+	return a->state == AGENT_READY && a->outstanding < a->d->agents.window && a->out.len < AGENT_FEED && !worn_out(a);
 }
 
 /* The claim is the agent's from here on, unless this fails. The caller flushes. */
@@ -223,7 +217,7 @@ int agent_give(struct agent *a, struct claim *c)
 
 	c->seq = a->seq + 1;
 	c->agent = a;
-	if (letter_begin(a, c, &err) < 0) {
+	if (feed_begin(a, c, &err) < 0) {
 		log_line(LOG_FAIL, "qmgr", 0, "%s: cannot be read from the queue: %s", c->m.id, err.text);
 		settle_unreadable(a->d, c, &err);
 		return -1;
@@ -241,210 +235,50 @@ int agent_give(struct agent *a, struct claim *c)
 
 /* ---- from the agent */
 
-static bool on_need_secret(struct agent *a, struct frame *f)
+struct claim *agent_take_claim(struct agent *a)
 {
-	char host[256];
-
-	frame_get_cstr(f, host, sizeof(host));
-	frame_get_u32(f);
-	frame_get_str(f);
-	if (!frame_end(f))
-		return false;
-	secret_give(a);
-	return true;
-}
-
-static bool on_log(struct agent *a, struct frame *f)
-{
-	uint8_t level = frame_get_u8(f);
-	struct span line = frame_get_str(f);
-
-	if (!frame_end(f) || level > LOG_FAIL)
-		return false;
-	log_line((enum log_level)level, "smtp", a->pid, "%.*s", (int)line.n, line.p);
-	return true;
-}
-
-static bool on_ready(struct agent *a, struct frame *f)
-{
-	if (delivery_get_ready(f, &a->ready) < 0 || a->state != AGENT_STARTING)
-		return false;
-	if (a->ready.address[0])
-		snprintf(a->where, sizeof(a->where), "%s[%s]:%u", a->ready.host, a->ready.address, (unsigned)a->ready.port);
-	else
-		snprintf(a->where, sizeof(a->where), "%s:%u", a->ready.host, (unsigned)a->ready.port);
-	a->state = AGENT_READY;
-	a->idle = clock_mono_ms() + a->d->idle_ms;
-	relay_came_up(a->d, a->relay, &a->ready);
-	schedule_reset(a->d);
-	return true;
-}
-
-static struct claim *claim_of(struct agent *a, uint64_t seq)
-{
-	for (struct claim *c = a->first; c; c = c->next)
-		if (c->seq == seq)
-			return c;
-	return NULL;
-}
-
-static bool on_message(struct agent *a, struct frame *f, uint8_t type)
-{
-	uint64_t seq = frame_get_u64(f);
-	struct claim *c = claim_of(a, seq);
-
-	if (!frame_end(f) || !c)
-		return false;
-	switch (type) {
-	case FROM_AGENT_GET:
-		c->streaming = true;
-		c->offset = 0;
-		break;
-	case FROM_AGENT_BEGUN:
-		c->begun = true;
-		c->lastbyte = false;
-		if (!c->begun_us)
-			c->begun_us = clock_us(a->d);
-		break;
-	default:
-		c->lastbyte = true;
-		STEP("agent-lastbyte-seen");
-		break;
-	}
-	return true;
-}
-
-static bool on_verdict(struct agent *a, struct frame *f)
-{
-	struct delivery_verdict v;
-
-	if (delivery_get_verdict(f, &v) < 0)
-		return false;
-	STEP("verdict");
-	if (v.smtp_code && v.fate != FATE_DEFERRED)
-		relay_bore_fruit(a->d, a);
-	a->answered |= v.smtp_code && v.fate == FATE_DEFERRED;
-	return settle_verdict(a->d, a, claim_of(a, v.seq), &v) == 0;
-}
-
-/* Messages end in the order they were given. */
-static bool on_done(struct agent *a, struct frame *f)
-{
-	struct delivery_done done;
 	struct claim *c = a->first;
 
-	if (delivery_get_done(f, &done) < 0 || !c || c->seq != done.seq)
-		return false;
+	if (!c)
+		return NULL;
 	a->first = c->next;
 	if (!a->first)
 		a->last = &a->first;
 	c->next = NULL;
 	a->outstanding--;
+	return c;
+}
+
+void agent_let_in(struct agent *a, const struct delivery_ready *ready)
+{
+	if (ready->address[0])
+		snprintf(a->where, sizeof(a->where), "%s[%s]:%u", ready->host, ready->address, (unsigned)ready->port);
+	else
+		snprintf(a->where, sizeof(a->where), "%s:%u", ready->host, (unsigned)ready->port);
+	a->state = AGENT_READY;
+	a->idle = clock_mono_ms() + a->d->agents.idle_ms;
+}
+
+void agent_served(struct agent *a)
+{
 	a->used++;
-	a->idle = clock_mono_ms() + (a->state == AGENT_READY ? a->d->idle_ms : QUIT_MS);
-	settle_done(a->d, c, &done);
-	return true;
+	a->idle = clock_mono_ms() + (a->state == AGENT_READY ? a->d->agents.idle_ms : QUIT_MS);
 }
 
-static bool on_down(struct agent *a, struct frame *f)
+void agent_over(struct agent *a)
 {
-	struct delivery_down down;
-
-	if (delivery_get_down(f, &down) < 0)
-		return false;
 	a->state = AGENT_OVER;
 	a->idle = deadline_in_ms(QUIT_MS);
-	settle_abandon(a->d, a, &down, false);
-	relay_agent_down(a->d, a, &down);
-	return true;
 }
 
-static bool on_bye(struct agent *a, struct frame *f)
-{
-	static const struct delivery_down none;
-
-	if (!frame_end(f))
-		return false;
-	relay_agent_bye(a->d, a);
-	a->state = AGENT_OVER;
-	a->idle = deadline_in_ms(QUIT_MS);
-	settle_abandon(a->d, a, &none, false);
-	schedule_reset(a->d);
-	return true;
-}
-
-static bool on_known(struct agent *a, struct frame *f)
-{
-	struct delivery_known said;
-
-	if (delivery_get_known(f, &said) < 0)
-		return false;
-	relay_learn(a->d, a->relay, &said);
-	return true;
-}
-
-static bool on_step(struct agent *a, struct frame *f)
-{
-	struct delivery_step s;
-
-	(void)a;
-	return delivery_get_step(f, &s) == 0;
-}
-
-static bool handle(struct agent *a, struct frame *f)
-{
-	switch (f->type) {
-	case FROM_AGENT_LOG:
-		return on_log(a, f);
-	case FROM_AGENT_NEED_SECRET:
-		return on_need_secret(a, f);
-	case FROM_AGENT_READY:
-		return on_ready(a, f);
-	case FROM_AGENT_GET:
-	case FROM_AGENT_BEGUN:
-	case FROM_AGENT_LASTBYTE:
-		return on_message(a, f, f->type);
-	case FROM_AGENT_VERDICT:
-		return on_verdict(a, f);
-	case FROM_AGENT_DONE:
-		return on_done(a, f);
-	case FROM_AGENT_ALIVE:
-		a->alive = true;
-		return frame_end(f);
-	case FROM_AGENT_DOWN:
-		return on_down(a, f);
-	case FROM_AGENT_BYE:
-		return on_bye(a, f);
-	case FROM_AGENT_STEP:
-		return on_step(a, f);
-	case FROM_AGENT_KNOWN:
-		return on_known(a, f);
-	default:
-		return false;
-	}
-}
-
-/* All whole frames that are there. */
-static bool take_frames(struct agent *a)
-{
-	size_t done = 0, used;
-	struct frame f;
-	int rc;
-
-	while ((rc = frame_parse((struct span){a->in.data + done, a->in.len - done}, &f, &used)) == 1) {
-		done += used;
-		if (!handle(a, &f))
-			return false;
-	}
-	buf_drop(&a->in, done);
-	return rc == 0;
-}
-
-/* What it said last can't be read: any of what it has may be at the relay whole. */
+/* Its last frames cannot be read: the relay may have any of its messages whole. */
 static void agent_unread(struct agent *a, const char *why)
 {
 	for (struct claim *c = a->first; c; c = c->next)
-		c->lastbyte = true;
+		if (c->state == CLAIM_GIVEN)
+			event_twice(c->m.id, a->pid, a->where, why);
+		else
+			c->state = CLAIM_LAST_BYTE;
 	agent_lost(a, why);
 }
 
@@ -462,9 +296,10 @@ static void agent_ready(void *arg, short revents)
 	n = recv(a->watch.fd, room, AGENT_READ, MSG_DONTWAIT);
 	if (n > 0) {
 		a->in.len += (size_t)n;
-		a->heard = a->d->active = clock_mono_ms();
+		a->heard = clock_mono_ms();
+		shutdown_postpone(a->d);
 		a->doubt = 0;
-		if (!take_frames(a)) {
+		if (!agent_take_frames(a)) {
 			agent_unread(a, "the delivery agent sent what is no frame of ours, or there is no memory to read it");
 			return;
 		}
@@ -531,7 +366,7 @@ deadline agents_deadline(struct outpostd *d)
 {
 	deadline first = DEADLINE_NEVER;
 
-	for (const struct agent *a = d->agents; a; a = a->next)
+	for (const struct agent *a = d->agents.first; a; a = a->next)
 		first = deadline_first(first, agent_deadline(a));
 	return first;
 }
@@ -540,7 +375,7 @@ void agents_tick(struct outpostd *d)
 {
 	struct agent *next;
 
-	for (struct agent *a = d->agents; a; a = next) {
+	for (struct agent *a = d->agents.first; a; a = next) {
 		next = a->next;
 		if (worn_out(a) && !a->outstanding && a->state == AGENT_READY)
 			agent_quit(a);
@@ -562,7 +397,7 @@ void agents_reap(struct outpostd *d)
 
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
 		listener_reaped(d, pid);
-		for (struct agent *a = d->agents; a; a = a->next)
+		for (struct agent *a = d->agents.first; a; a = a->next)
 			if (a->pid == pid)
 				a->pid = 0; /* its socket tells the rest */
 	}
@@ -572,11 +407,37 @@ void agents_stop(struct outpostd *d, bool now)
 {
 	struct agent *next;
 
-	for (struct agent *a = d->agents; a; a = next) {
+	for (struct agent *a = d->agents.first; a; a = next) {
 		next = a->next;
 		if (now)
 			agent_stopped(a);
 		else
 			agent_quit(a);
 	}
+}
+
+size_t agents_count(const struct outpostd *d)
+{
+	size_t n = 0;
+
+	for (const struct agent *a = d->agents.first; a; a = a->next)
+		n++;
+	return n;
+}
+
+bool agent_starts(const struct outpostd *d, const struct relay *r)
+{
+	for (const struct agent *a = d->agents.first; a; a = a->next)
+		if ((!r || a->relay == r) && a->state == AGENT_STARTING)
+			return true;
+	return false;
+}
+
+void agents_configure(struct outpostd *d)
+{
+	int64_t window = conf_int(d->conf, P_smtp_pipeline_window);
+
+	/* As many again as may be in flight: an agent must not run dry while verdicts are stored. */
+	d->agents.window = window < 2 ? 2 : (size_t)window * 2;
+	d->agents.idle_ms = conf_seconds(d->conf, P_agent_idle_time) * 1000;
 }

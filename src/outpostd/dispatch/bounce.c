@@ -1,8 +1,4 @@
-/*
- * bounce.c: what senders are told: failure, delay, success where the relay can't tell it. A notification is put
- * into the queue by the same transaction that settles what it speaks of, so it is neither lost nor made
- * twice. It comes from <> and nobody is ever told about it in turn: nothing can multiply.
- */
+/* bounce.c: the notification is written while its original is read; what of that cannot be read is left out. */
 #include "config.h"
 #include "outpostd/outpostd.h"
 
@@ -10,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/array.h"
 #include "base/log.h"
 #include "base/step.h"
 #include "base/text.h"
@@ -28,7 +25,7 @@ struct notice {
 	bool unreadable;	/* that part could not be read */
 };
 
-struct told {
+struct bounce_made {
 	char id[QUEUE_ID], notice[QUEUE_ID];
 	enum dsn_action action;
 };
@@ -95,7 +92,7 @@ static int put_top(const struct queue_message *m, struct notice *s, struct error
 	mark += sizeof(word) - 1;
 	s->skip = (uint64_t)n;
 	s->part -= s->skip;
-	return buf_add(&s->head, mark, (size_t)(top + n - mark)) < 0 ? error_set(err, REASON_SYSTEM, "no memory") : 0;
+	return buf_add(&s->head, mark, (size_t)(top + n - mark)) < 0 ? error_set(err, REASON_SYSTEM, "out of memory") : 0;
 }
 
 static int write_text(struct outpostd *d, const struct queue_message *m, enum dsn_action action,
@@ -108,12 +105,12 @@ static int write_text(struct outpostd *d, const struct queue_message *m, enum ds
 		.from_address = from, .envid = m->envid, .arrival = m->arrival, .now = clock_us(d),
 		.expires = m->arrival + conf_seconds(d->conf, P_maximal_queue_lifetime) * 1000000,
 		.recipients = rs, .nrecipients = n, .utf8 = m->smtputf8, .boundary = boundary,
-		.full = action == DSN_ACTION_FAILED && m->ret == 'F' && m->size <= FULL_MAX && !d->tight,
+		.full = action == DSN_ACTION_FAILED && m->ret == 'F' && m->size <= FULL_MAX && !commit_is_tight(d),
 	};
 	int rc;
 
 	if (!rs)
-		return error_set(err, REASON_SYSTEM, "no memory");
+		return error_set(err, REASON_SYSTEM, "out of memory");
 	random_word(boundary);
 	snprintf(from, sizeof(from), "MAILER-DAEMON@%.500s", conf_myorigin(d->conf));
 	for (size_t i = 0; i < n; i++)
@@ -126,10 +123,10 @@ static int write_text(struct outpostd *d, const struct queue_message *m, enum ds
 	rc = dsn_head(&report, &s->head, header) < 0 || dsn_tail(&report, &s->tail) < 0 ? -1 : 0;
 	free(rs);
 	s->part = report.full ? m->size : m->header_size;
-	return rc < 0 ? error_set(err, REASON_SYSTEM, "no memory") : put_top(m, s, err);
+	return rc < 0 ? error_set(err, REASON_SYSTEM, "out of memory") : put_top(m, s, err);
 }
 
-/* The sender as submitted is a local name as often as not: it goes the way of a recipient, through the aliases. */
+/* The sender as submitted is often a local name: like a recipient it goes through the aliases. */
 struct addressees {
 	struct queue_new_recipient r[16];
 	size_t n;
@@ -155,7 +152,7 @@ static void find_addressees(struct outpostd *d, const struct queue_message *m, s
 
 	buf_init(&note, 65536);
 	if (rewrite_recipient(&d->rules.r, m->sender, add_addressee, a, &note, &err) < 0)
-		log_line(LOG_WARN, "bounce", 0, "%s: nobody can be told, the sender's address is no use: %s", m->id, err.text);
+		log_line(LOG_WARN, "bounce", 0, "%s: the sender cannot be notified, its address is invalid: %s", m->id, err.text);
 	buf_free(&note);
 	for (size_t i = 0; i < a->n; i++) {
 		a->r[i].original = m->sender;
@@ -165,15 +162,16 @@ static void find_addressees(struct outpostd *d, const struct queue_message *m, s
 
 static int remember(struct outpostd *d, const char *id, const char *notice, enum dsn_action action)
 {
-	struct told *t = realloc(d->told, (d->ntold + 1) * sizeof(*t));
+	struct bounces *all = &d->bounces;
+	struct bounce_made *list = array_room(all->list, all->n, &all->cap, sizeof(*list));
 
-	if (!t)
+	if (!list)
 		return -1;
-	d->told = t;
-	t += d->ntold++;
-	snprintf(t->id, sizeof(t->id), "%s", id);
-	snprintf(t->notice, sizeof(t->notice), "%s", notice);
-	t->action = action;
+	all->list = list;
+	list += all->n++;
+	snprintf(list->id, sizeof(list->id), "%s", id);
+	snprintf(list->notice, sizeof(list->notice), "%s", notice);
+	list->action = action;
 	return 0;
 }
 
@@ -191,8 +189,8 @@ static int put(struct outpostd *d, const struct queue_message *m, enum dsn_actio
 		return error_sys(err, REASON_SYSTEM, "no random bytes");
 	STEP("bounce-put");
 	if (queue_put(d->queue, &n, notice_read, s, id, err) < 0)
-		return error_prefix(err, "%s: the sender can't be told", m->id);
-	return remember(d, m->id, id, action) < 0 ? error_set(err, REASON_SYSTEM, "no memory") : 0;
+		return error_prefix(err, "%s: the sender cannot be notified", m->id);
+	return remember(d, m->id, id, action) < 0 ? error_set(err, REASON_SYSTEM, "out of memory") : 0;
 }
 
 /* A message that is damaged must not stop the verdict on it, and with that all mail: then what can't be read is left out. */
@@ -235,14 +233,22 @@ int bounce_put(struct outpostd *d, const struct queue_message *m, enum dsn_actio
 
 void bounce_committed(struct outpostd *d)
 {
-	for (size_t i = 0; i < d->ntold; i++)
-		event_bounce(d->told[i].id, d->told[i].notice, d->told[i].action);
-	if (d->ntold)
-		schedule_new_mail(d, geteuid(), 0);
-	d->ntold = 0;
+	struct bounces *all = &d->bounces;
+
+	for (size_t i = 0; i < all->n; i++)
+		event_bounce(all->list[i].id, all->list[i].notice, all->list[i].action);
+	if (all->n)
+		lanes_new_mail(d, geteuid(), 0);
+	all->n = 0;
 }
 
 void bounce_forget(struct outpostd *d)
 {
-	d->ntold = 0;
+	d->bounces.n = 0;
+}
+
+void bounces_free(struct outpostd *d)
+{
+	free(d->bounces.list);
+	d->bounces = (struct bounces){0};
 }

@@ -1,40 +1,49 @@
-/* claim.c: messages that are under way. Who has one is in memory alone: after a crash there is nothing to clean up. */
+/* claim.c: the list of claims. */
 #include "config.h"
 #include "outpostd/outpostd.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-static bool claim_add(struct schedule *s, struct claim *c)
-{
-	if (s->nclaims == s->capclaims) {
-		size_t cap = s->capclaims ? s->capclaims * 2 : 64;
-		struct claim **list = realloc(s->claims, cap * sizeof(struct claim *));
+#include "base/array.h"
 
-		if (!list)
-			return false;
-		s->claims = list;
-		s->capclaims = cap;
-	}
-	s->claims[s->nclaims++] = c;
+static bool claim_add(struct claims *s, struct claim *c)
+{
+	struct claim **list = array_room(s->list, s->n, &s->cap, sizeof(struct claim *));
+
+	if (!list)
+		return false;
+	s->list = list;
+	s->list[s->n++] = c;
 	return true;
 }
 
 bool claim_known(const struct outpostd *d, int64_t row)
 {
-	for (size_t i = 0; i < d->schedule.nclaims; i++)
-		if (d->schedule.claims[i]->m.row == row)
+	for (size_t i = 0; i < d->claims.n; i++)
+		if (d->claims.list[i]->m.row == row)
 			return true;
 	return false;
 }
 
+size_t claims_count(const struct outpostd *d)
+{
+	return d->claims.n;
+}
+
+void claims_list(const struct outpostd *d, struct buf *out)
+{
+	for (size_t i = 0; i < d->claims.n; i++)
+		buf_addf(out, ">%s\n", d->claims.list[i]->m.id);
+}
+
 void claim_free(struct outpostd *d, struct claim *c)
 {
-	struct schedule *s = &d->schedule;
+	struct claims *s = &d->claims;
 
-	for (size_t i = 0; i < s->nclaims; i++)
-		if (s->claims[i] == c) {
-			s->claims[i] = s->claims[--s->nclaims];
+	for (size_t i = 0; i < s->n; i++)
+		if (s->list[i] == c) {
+			s->list[i] = s->list[--s->n];
 			break;
 		}
 	journal_remove(d, c);
@@ -45,26 +54,28 @@ void claim_free(struct outpostd *d, struct claim *c)
 	free(c);
 }
 
-struct claim *claim_new(struct outpostd *d, struct queue_message *m)
+struct claim *claim_new(struct outpostd *d, struct queue_message *m, enum claim_state state)
 {
 	struct claim *c = calloc(1, sizeof(*c));
 	unsigned char *bits = calloc(1, m->nrecipients / 8 + 1);
 
-	if (!c || !bits) {
+	if (!c || !bits || !claim_add(&d->claims, c)) {
 		free(c);
 		free(bits);
 		return NULL;
 	}
 	c->m = *m;
+	c->state = state;
 	c->decided = bits;
 	c->undecided = m->nrecipients;
 	c->claimed_us = clock_us(d);
 	buf_init(&c->header, LIMIT_HEADER * 2);
-	if (!claim_add(&d->schedule, c)) {
-		free(c);
-		free(bits);
-		return NULL;
-	}
 	memset(m, 0, sizeof(*m));
 	return c;
+}
+
+void claims_free(struct outpostd *d)
+{
+	free(d->claims.list);
+	d->claims = (struct claims){0};
 }

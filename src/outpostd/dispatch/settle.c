@@ -1,26 +1,20 @@
-/*
- * settle.c: verdicts of agents become facts. They are gathered for a few milliseconds while more are to be
- * expected, written in one transaction with the bounces that follow from them, and logged when they are
- * committed. Until then the claim stays, so that nobody is offered the message again. A verdict that the sender is told
- * about waits for the others of its message: he is told once, however slowly they come.
- */
+/* settle.c: a verdict that the sender is told about waits for the others of its message: one notification reports all of them. */
 #include "config.h"
 #include "outpostd/outpostd.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/log.h"
-#include "base/step.h"
+#include "base/array.h"
 
-enum { SETTLE_MAX = 128, ATTEMPTS_BEFORE_EXPIRY = 5 };
+enum { SETTLE_MAX = 128, GATHER_MS = 5, ATTEMPTS_BEFORE_EXPIRY = 5 };
 
 struct verdict {
 	struct claim *claim;
 	size_t index;			/* of the recipient in the claim */
 	enum queue_fate fate;
 	bool expired, warn, relayed_dsn, bounced, message_done;
-	bool waiting;			/* its relay is down: it was not tried, only looked at */
+	bool warning_only;		/* its relay is down: it was not tried, and its sender is told that it waits */
 	bool written;			/* in the transaction that is open */
 	int64_t now, next;
 	unsigned conn_use;
@@ -32,24 +26,24 @@ struct verdict {
 
 /* ---- verdicts come */
 
+static void note_first(struct settlement *s)
+{
+	if (s->n == s->withheld)
+		s->since = clock_mono_ms();
+}
+
 static struct verdict *add_verdict(struct outpostd *d)
 {
-	struct verdict *v;
+	struct settlement *s = &d->settlement;
+	struct verdict *list = array_room(s->verdicts, s->n, &s->cap, sizeof(*list));
 
-	if (d->nverdicts == d->capverdicts) {
-		size_t cap = d->capverdicts ? d->capverdicts * 2 : 64;
-
-		v = realloc(d->verdicts, cap * sizeof(*v));
-		if (!v)
-			return NULL;
-		d->verdicts = v;
-		d->capverdicts = cap;
-	}
-	if (d->nverdicts == d->unripe)
-		d->verdict_since = clock_mono_ms();
-	v = &d->verdicts[d->nverdicts++];
-	memset(v, 0, sizeof(*v));
-	return v;
+	if (!list)
+		return NULL;
+	s->verdicts = list;
+	note_first(s);
+	list += s->n++;
+	memset(list, 0, sizeof(*list));
+	return list;
 }
 
 static bool is_decided(const struct claim *c, size_t i)
@@ -57,11 +51,10 @@ static bool is_decided(const struct claim *c, size_t i)
 	return c->decided[i / 8] >> (i % 8) & 1;
 }
 
-/* How much of its lifetime a message has used: time in which nobody but the administrator could have helped does
- * not count. */
+/* How much of its lifetime a message has used: time in which only the administrator could have helped does not count. */
 static int64_t age_us(struct outpostd *d, const struct queue_message *m, int64_t now)
 {
-	return now - m->arrival - relay_paused_us(d, m->arrival, now);
+	return now - m->arrival - relays_paused_us(d, m->arrival, now);
 }
 
 static bool is_too_old(struct outpostd *d, const struct queue_message *m, unsigned attempts, int64_t now)
@@ -106,35 +99,39 @@ static enum dsn_action action_of(const struct verdict *v)
 	return wants(v, DSN_SUCCESS) && !v->relayed_dsn ? DSN_ACTION_RELAYED : 0;
 }
 
-/* What was sent is stored at once: until then a crash would send it twice. */
-static bool is_ripe(const struct verdict *v)
+static bool is_over(const struct claim *c)
 {
-	return v->claim->done || v->fate == QUEUE_SENT || !action_of(v);
+	return c->state == CLAIM_DONE || c->state == CLAIM_EXAMINED;
+}
+
+/* What was sent is stored at once: until then a crash would send it twice. */
+static bool is_withheld(const struct verdict *v)
+{
+	return !is_over(v->claim) && v->fate != QUEUE_SENT && action_of(v);
 }
 
 static void over(struct outpostd *d, struct claim *c)
 {
-	d->unripe -= c->unripe;
-	c->unripe = 0;
-	c->done = true;
+	d->settlement.withheld -= c->withheld;
+	c->withheld = 0;
+	if (c->state != CLAIM_EXAMINED)
+		c->state = CLAIM_DONE;
 	c->agent = NULL;
 }
 
-static int decide(struct outpostd *d, struct claim *c, size_t i, enum queue_fate fate, const char *dsn, const char *text,
-		  const char *relay)
+/* A verdict without its fate. */
+static struct verdict *decide(struct outpostd *d, struct claim *c, size_t i, const char *dsn, const char *text, const char *relay)
 {
-	struct verdict *v = add_verdict(d);
+	char *copy = strdup(text);
+	struct verdict *v = copy ? add_verdict(d) : NULL;
 
-	if (!v)
-		return -1;
-	v->text = strdup(text);
-	if (!v->text) {
-		d->nverdicts--;
-		return -1;
+	if (!v) {
+		free(copy);
+		return NULL;
 	}
+	v->text = copy;
 	v->claim = c;
 	v->index = i;
-	v->fate = fate;
 	v->now = clock_us(d);
 	snprintf(v->dsn, sizeof(v->dsn), "%s", dsn);
 	snprintf(v->relay, sizeof(v->relay), "%s", relay);
@@ -145,16 +142,35 @@ static int decide(struct outpostd *d, struct claim *c, size_t i, enum queue_fate
 	c->decided[i / 8] |= (unsigned char)(1 << (i % 8));
 	c->undecided--;
 	c->uncommitted++;
-	c->sent |= fate == QUEUE_SENT;
+	return v;
+}
+
+static unsigned outcome_of(const struct verdict *v)
+{
+	return v->fate == QUEUE_SENT ? OUTCOME_SENT : v->fate == QUEUE_DEFERRED ? OUTCOME_DEFERRED : OUTCOME_FAILED;
+}
+
+static void set_fate(struct outpostd *d, struct verdict *v, enum queue_fate fate)
+{
+	v->fate = fate;
 	if (fate == QUEUE_DEFERRED)
 		defer(d, v);
-	c->deferred |= v->fate == QUEUE_DEFERRED;
-	c->failed |= v->fate == QUEUE_FAILED;
-	if (!is_ripe(v)) {
-		c->unripe++;
-		d->unripe++;
+	v->claim->outcome |= outcome_of(v);
+	if (is_withheld(v)) {
+		v->claim->withheld++;
+		d->settlement.withheld++;
 	}
-	return 0;
+}
+
+/* All recipients without verdict. */
+static void defer_rest(struct outpostd *d, struct claim *c, const char *text, const char *relay)
+{
+	for (size_t i = 0; i < c->m.nrecipients; i++) {
+		struct verdict *v = is_decided(c, i) ? NULL : decide(d, c, i, "4.3.0", text, relay);
+
+		if (v)
+			set_fate(d, v, QUEUE_DEFERRED);
+	}
 }
 
 static enum queue_fate fate_of(enum delivery_fate f)
@@ -162,93 +178,87 @@ static enum queue_fate fate_of(enum delivery_fate f)
 	return f == FATE_SENT ? QUEUE_SENT : f == FATE_FAILED ? QUEUE_FAILED : QUEUE_DEFERRED;
 }
 
-int settle_verdict(struct outpostd *d, struct agent *a, struct claim *c, const struct delivery_verdict *v)
+int settle_verdict(struct outpostd *d, struct agent *a, struct claim *c, const struct delivery_verdict *said)
 {
 	bool found = false;
 
-	if (!c || v->fate < FATE_SENT || v->fate > FATE_FAILED)
+	if (!c || said->fate < FATE_SENT || said->fate > FATE_FAILED)
 		return -1;
 	for (size_t i = 0; i < c->m.nrecipients; i++) {
-		if (v->recipient != 0 && c->m.recipients[i].id != v->recipient)
+		struct verdict *v;
+
+		if (said->recipient != 0 && c->m.recipients[i].id != said->recipient)
 			continue;
 		found = true;
 		if (is_decided(c, i))
 			continue;
-		if (decide(d, c, i, fate_of(v->fate), v->dsn, v->text, a->where) < 0)
+		v = decide(d, c, i, said->dsn, said->text, a->where);
+		if (!v)
 			return -1;
-		d->verdicts[d->nverdicts - 1].relayed_dsn = v->relayed_dsn;
+		v->relayed_dsn = said->relayed_dsn;
+		set_fate(d, v, fate_of(said->fate));
 	}
 	return found ? 0 : -1;
 }
 
 static void finish(struct outpostd *d, struct claim *c)
 {
-	if (!c->done || c->uncommitted)
+	if (!is_over(c) || c->uncommitted)
 		return;
-	flush_counted(d, c);
+	flush_count(d, c->outcome);
 	schedule_claim_over(d, c);
 }
 
 void settle_done(struct outpostd *d, struct claim *c, const struct delivery_done *done)
 {
-	if (d->nverdicts == d->unripe)
-		d->verdict_since = clock_mono_ms();
+	note_first(&d->settlement);
 	over(d, c);
 	c->connect_us = done->connect_us;
 	c->transfer_us = done->transfer_us;
 	finish(d, c);
 }
 
-/* What an agent had when it ended. What it had not begun is simply free again. What it had begun and left without
- * a word is deferred by itself, so that a message which kills agents can't stop the others; and where the last
- * byte may have been sent the log says what that means. */
+/* What the agent had not begun is simply free again. What it had begun and left without a verdict is deferred by itself, so that a
+ * message which kills agents cannot stop the others; and where the last byte may have been sent the log says what that means. */
 void settle_abandon(struct outpostd *d, struct agent *a, const struct delivery_down *why, bool died)
 {
 	struct claim *c;
 
-	while ((c = a->first) != NULL) {
-		a->first = c->next;
-		if (c->lastbyte && c->undecided)
+	while ((c = agent_take_claim(a)) != NULL) {
+		if (c->state == CLAIM_LAST_BYTE && c->undecided)
 			event_twice(c->m.id, a->pid, a->where, why->text);
-		for (size_t i = 0; died && c->begun && i < c->m.nrecipients; i++)
-			if (!is_decided(c, i) && decide(d, c, i, QUEUE_DEFERRED, "4.3.0", why->text, a->where) < 0)
-				break;
+		if (died && c->state >= CLAIM_BEGUN)
+			defer_rest(d, c, why->text, a->where);
 		over(d, c);
 		finish(d, c);
 	}
-	a->last = &a->first;
-	a->outstanding = 0;
 }
 
 void settle_unreadable(struct outpostd *d, struct claim *c, const struct error *err)
 {
-	for (size_t i = 0; i < c->m.nrecipients; i++)
-		if (decide(d, c, i, QUEUE_DEFERRED, "4.3.0", err->text, "none") < 0)
-			break;
+	defer_rest(d, c, err->text, "none");
 	over(d, c);
 	finish(d, c);
 }
 
-/* A message that waits for a relay that is down: nobody tries it, but its time passes. The relay's failures are its
- * attempts. */
+/* The relay's failures are the message's attempts. */
 static void age_recipient(struct outpostd *d, struct claim *c, size_t i, const struct relay *r)
 {
 	const struct queue_recipient *to = &c->m.recipients[i];
 	int64_t now = clock_us(d), warn = conf_seconds(d->conf, P_delay_warning_time);
-	unsigned attempts = to->attempts + r->state.failures;
-	bool old = is_too_old(d, &c->m, attempts, now);
+	bool old = is_too_old(d, &c->m, to->attempts + r->row.failures, now);
 	struct verdict *v;
 
 	if (!old && !(warn > 0 && !to->delay_warned && age_us(d, &c->m, now) > warn * 1000000))
 		return;
-	if (decide(d, c, i, QUEUE_FAILED, r->state.dsn, r->state.text, "none") < 0)
+	v = decide(d, c, i, r->row.dsn, r->row.text, "none");
+	if (!v)
 		return;
-	v = &d->verdicts[d->nverdicts - 1];
-	v->waiting = true;
 	v->expired = old;
-	v->warn = !old;
+	v->warn = v->warning_only = !old;
 	v->fate = old ? QUEUE_FAILED : QUEUE_DEFERRED;
-	c->failed = old;
+	if (old)
+		c->outcome = OUTCOME_FAILED;
 }
 
 void settle_age(struct outpostd *d, struct claim *c, const struct relay *r)
@@ -263,33 +273,47 @@ void settle_age(struct outpostd *d, struct claim *c, const struct relay *r)
 
 bool settle_waits(const struct outpostd *d)
 {
-	return d->nverdicts > d->unripe || d->relay_dirty;
+	return d->settlement.n > d->settlement.withheld || relays_wait_for_commit(d);
 }
 
-bool settle_urgent(const struct outpostd *d)
+size_t settle_count(const struct outpostd *d)
 {
-	if (d->nverdicts - d->unripe >= SETTLE_MAX || d->relay_dirty ||
-	    clock_mono_ms() - d->verdict_since >= SETTLE_GATHER_MS)
-		return true;
-	for (const struct agent *a = d->agents; a; a = a->next)
+	return d->settlement.n;
+}
+
+static bool agents_work(const struct outpostd *d)
+{
+	for (const struct agent *a = d->agents.first; a; a = a->next)
 		if (a->outstanding)
-			return false;
-	return true;
+			return true;
+	return false;
+}
+
+deadline settle_deadline(const struct outpostd *d)
+{
+	const struct settlement *s = &d->settlement;
+
+	if (!settle_waits(d))
+		return DEADLINE_NEVER;
+	if (s->n - s->withheld >= SETTLE_MAX || relays_wait_for_commit(d) || !agents_work(d))
+		return 0;
+	return s->since + GATHER_MS;
 }
 
 /* One notification for all verdicts of a message that ask for the same. */
 static int notify_sender(struct outpostd *d, size_t first, struct error *err)
 {
-	const struct claim *c = d->verdicts[first].claim;
-	enum dsn_action action = action_of(&d->verdicts[first]);
+	const struct settlement *s = &d->settlement;
+	const struct claim *c = s->verdicts[first].claim;
+	enum dsn_action action = action_of(&s->verdicts[first]);
 	struct bounce_recipient *list = calloc(c->m.nrecipients, sizeof(*list));
 	size_t n = 0;
 	int rc;
 
 	if (!list)
-		return error_set(err, REASON_SYSTEM, "no memory");
-	for (size_t i = first; i < d->nverdicts; i++) {
-		struct verdict *v = &d->verdicts[i];
+		return error_set(err, REASON_SYSTEM, "out of memory");
+	for (size_t i = first; i < s->n; i++) {
+		struct verdict *v = &s->verdicts[i];
 
 		if (v->claim != c || v->bounced || action_of(v) != action)
 			continue;
@@ -304,14 +328,14 @@ static int notify_sender(struct outpostd *d, size_t first, struct error *err)
 static int write_one(struct outpostd *d, struct verdict *v, struct error *err)
 {
 	const struct queue_message *m = &v->claim->m;
-	struct queue_settle s = {
+	struct queue_settle row = {
 		.row = m->row, .recipient = m->recipients[v->index].id, .fate = v->fate, .now = v->now,
 		.next_attempt = v->next, .counted = true, .dsn = v->dsn, .text = v->text, .relay = v->relay,
 	};
 
-	if (v->waiting && !v->expired)
+	if (v->warning_only)
 		return queue_warned(d->queue, m->row, err);
-	if (queue_settle(d->queue, &s, &v->message_done, err) < 0)
+	if (queue_settle(d->queue, &row, &v->message_done, err) < 0)
 		return -1;
 	if (v->warn && queue_warned(d->queue, m->row, err) < 0)
 		return -1;
@@ -320,13 +344,14 @@ static int write_one(struct outpostd *d, struct verdict *v, struct error *err)
 
 int settle_write(struct outpostd *d, struct error *err)
 {
-	for (size_t i = 0; i < d->nverdicts; i++) {
-		d->verdicts[i].bounced = false;
-		d->verdicts[i].written = is_ripe(&d->verdicts[i]);
-	}
+	struct settlement *s = &d->settlement;
 
-	for (size_t i = 0; i < d->nverdicts; i++) {
-		struct verdict *v = &d->verdicts[i];
+	for (size_t i = 0; i < s->n; i++) {
+		s->verdicts[i].bounced = false;
+		s->verdicts[i].written = !is_withheld(&s->verdicts[i]);
+	}
+	for (size_t i = 0; i < s->n; i++) {
+		struct verdict *v = &s->verdicts[i];
 
 		if (!v->written)
 			continue;
@@ -343,7 +368,7 @@ static const char *status_word(const struct verdict *v)
 	return v->fate == QUEUE_SENT ? "sent" : v->fate == QUEUE_DEFERRED || v->expired ? "deferred" : "bounced";
 }
 
-static void tell(const struct verdict *v)
+static void report(const struct verdict *v)
 {
 	const struct claim *c = v->claim;
 	int64_t begun = c->begun_us ? c->begun_us : v->now;
@@ -361,35 +386,44 @@ static void tell(const struct verdict *v)
 
 void settle_committed(struct outpostd *d)
 {
-	size_t n = d->nverdicts;
+	struct settlement *s = &d->settlement;
+	size_t n = s->n;
 
 	bounce_committed(d);
-	d->nverdicts = 0;
+	s->n = 0;
 	for (size_t i = 0; i < n; i++) {
-		struct verdict *v = &d->verdicts[i];
+		struct verdict *v = &s->verdicts[i];
 		struct claim *c = v->claim;
 
 		if (!v->written) {
-			d->verdicts[d->nverdicts++] = *v;
+			s->verdicts[s->n++] = *v;
 			continue;
 		}
-		if (!v->waiting || v->expired)
-			tell(v);
+		if (!v->warning_only)
+			report(v);
 		if (v->message_done)
 			event_removed(c->m.id);
-		if (v->fate == QUEUE_DEFERRED && !v->waiting)
-			schedule_deferred(d, c->m.row);
+		if (v->fate == QUEUE_DEFERRED && !v->warning_only)
+			lanes_deferred(d, c->m.row);
 		free(v->text);
 		c->uncommitted--;
 		finish(d, c);
 	}
 	if (n)
-		d->schedule.due_known = false;
+		lanes_changed(d);
 }
 
 void settle_failed(struct outpostd *d)
 {
-	for (size_t i = 0; i < d->nverdicts; i++)
-		d->verdicts[i].written = false;
+	struct settlement *s = &d->settlement;
+
+	for (size_t i = 0; i < s->n; i++)
+		s->verdicts[i].written = false;
 	bounce_forget(d);
+}
+
+void settle_free(struct outpostd *d)
+{
+	free(d->settlement.verdicts);
+	d->settlement = (struct settlement){0};
 }

@@ -1,8 +1,4 @@
-/*
- * confine.c: what this process and its agents may write to: the queue, the door, the log, devices, tokens that are
- * refreshed. They may read and run what the file system lets them; agents give up more by themselves. Best effort:
- * where the kernel has no Landlock nothing changes.
- */
+/* confine.c: the paths, from main.cf. */
 #include "config.h"
 #include "outpostd/outpostd.h"
 
@@ -32,7 +28,7 @@ static void add(struct list *l, const char *path, size_t len, bool parent)
 	l->paths[l->n++] = (struct sandbox_path){.path = parent ? dirname(name) : name, .write = true};
 }
 
-/* What a program of the administrator's writes nobody knows; a file of tokens is written anew when they are renewed. */
+/* What a program of the administrator's writes is unknown; a file of tokens is written anew when they are renewed. */
 static bool add_maps(struct outpostd *d, struct list *l)
 {
 	struct span rest = span_of(conf_str(d->conf, P_smtp_sasl_password_maps)), word;
@@ -60,7 +56,7 @@ void confine(struct outpostd *d)
 	l.paths[l.n++] = (struct sandbox_path){.path = "/dev", .write = true};
 	l.paths[l.n++] = (struct sandbox_path){.path = "/tmp", .write = true};
 	add(&l, d->queue_dir, strlen(d->queue_dir), false);
-	add(&l, d->door.path, strlen(d->door.path), true);
+	add(&l, door_path(d), strlen(door_path(d)), true);
 	add(&l, log, strlen(log), true);
 	if (!sandbox_files(l.paths, l.n))
 		log_line(LOG_DEBUGGING, "outpostd", 0, "this kernel does not confine us to our files (no Landlock)");

@@ -1,9 +1,4 @@
-/*
- * disk_reserve.c: a little of the disk kept back for verdicts. Storing that a message was sent takes space for a moment, even
- * though it frees more; on a full disk it would fail after the relay has the message, and the message would go out
- * twice. So a file of some size stands by, is removed when a commit of verdicts fails, and until there is room
- * for it again nothing is accepted.
- */
+/* disk_reserve.c: the file $queue_directory/reserve. */
 #include "config.h"
 #include "outpostd/outpostd.h"
 
@@ -26,21 +21,21 @@ bool reserve_ready(struct outpostd *d)
 	char path[1200];
 	int fd, why;
 
-	if (d->reserved)
+	if (d->reserve.ready)
 		return true;
-	if (!deadline_over(d->reserve_again))
+	if (!deadline_over(d->reserve.again))
 		return false;
 	reserve_path(d, path, sizeof(path));
 	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	why = fd < 0 ? errno : posix_fallocate(fd, 0, RESERVE);
 	if (fd >= 0)
 		close(fd);
-	d->reserved = why != ENOSPC && why != EDQUOT;
-	if (d->reserved)
+	d->reserve.ready = why != ENOSPC && why != EDQUOT;
+	if (d->reserve.ready)
 		return true;
 	unlink(path);
-	d->reserve_again = deadline_in_ms(RETRY_MS);
-	d->upkeep = clock_mono_ms(); /* what was sent has left room inside the database */
+	d->reserve.again = deadline_in_ms(RETRY_MS);
+	housekeeping_soon(d); /* what was sent has left room inside the database */
 	return false;
 }
 
@@ -50,7 +45,7 @@ bool reserve_use(struct outpostd *d)
 	char path[1200];
 
 	reserve_path(d, path, sizeof(path));
-	d->reserved = false;
-	d->reserve_again = deadline_in_ms(RETRY_MS);
+	d->reserve.ready = false;
+	d->reserve.again = deadline_in_ms(RETRY_MS);
 	return unlink(path) == 0;
 }

@@ -1,7 +1,4 @@
-/*
- * reload.c: main.cf and the maps are read again on SIGHUP, and when they have changed, before a submission, a flush or
- * a probe. A configuration that can't be used leaves the old one in force, and says so once.
- */
+/* reload.c: a configuration that cannot be used leaves the old one in force, which is logged once. */
 #include "config.h"
 #include "outpostd/outpostd.h"
 
@@ -13,7 +10,7 @@
 
 enum { RELOAD_LOOK_MS = 30 * 1000, RELOAD_STORM_MS = 10 };
 
-static void say_unknown(struct outpostd *d)
+static void warn_unknown(struct outpostd *d)
 {
 	const struct conf_unused *list;
 	size_t n = conf_unused(d->conf, &list);
@@ -27,17 +24,9 @@ static void say_unknown(struct outpostd *d)
 
 static void apply(struct outpostd *d)
 {
-	struct error err = {0};
-	int64_t window = conf_int(d->conf, P_smtp_pipeline_window);
-
-	/* As many again as may be in flight: an agent must not run dry while verdicts are stored. */
-	d->window = window < 2 ? 2 : (size_t)window * 2;
-	d->idle_ms = conf_seconds(d->conf, P_agent_idle_time) * 1000;
-	say_unknown(d);
-	if (relay_routes(d, &err) < 0)
-		log_line(LOG_FAIL, "qmgr", 0, "no mail can be sent: %s", err.text);
-	else
-		relay_leave_behind(d);
+	agents_configure(d);
+	warn_unknown(d);
+	relays_configure(d);
 }
 
 /* *maillog_file*; without it, or when it cannot be opened, syslog, or stderr in the foreground. */
@@ -49,11 +38,11 @@ void reload_log(struct outpostd *d)
 	bool terminal = d->foreground && !d->take_in && !getenv("NOTIFY_SOCKET");
 	int why;
 
-	d->on_stderr = false;
+	d->reload.log_on_stderr = false;
 	if (*file && log_open(LOG_TO_FILE, name, file) == 0)
 		return;
 	why = errno;
-	d->on_stderr = terminal;
+	d->reload.log_on_stderr = terminal;
 	log_open(terminal ? LOG_TO_STDERR : LOG_TO_SYSLOG, name, NULL);
 	if (*file)
 		log_line(LOG_WARN, "outpostd", 0, "cannot open maillog_file %s: %s; its lines go to %s", file, strerror(why),
@@ -64,100 +53,110 @@ int reload_first(struct outpostd *d, struct error *err)
 {
 	if (rules_open(d->conf, &d->rules, err) < 0)
 		return -1;
-	relay_recall(d);
+	relays_recall(d);
 	apply(d);
 	return 0;
 }
 
 static void refuse(struct outpostd *d, const struct error *err)
 {
-	if (strcmp(d->conf_error.text, err->text) != 0)
+	if (strcmp(d->reload.error.text, err->text) != 0)
 		log_line(LOG_FAIL, "outpostd", 0, "the configuration stays as it was: %s", err->text);
-	d->conf_error = *err;
+	d->reload.error = *err;
+}
+
+/* What is made of a configuration before it takes the place of the one that is in force. */
+struct fresh {
+	struct conf *conf;
+	struct credentials *credentials;
+	struct rules rules;
+};
+
+static int read_fresh(const char *dir, struct fresh *f, struct error *err)
+{
+	*f = (struct fresh){0};
+	if (conf_load(dir, &f->conf, err) < 0)
+		return -1;
+	f->credentials = credentials_new(f->conf);
+	if (!f->credentials)
+		error_set(err, REASON_SYSTEM, "out of memory");
+	else if (conf_check_writer(f->conf, err) == 0 && rules_open(f->conf, &f->rules, err) == 0)
+		return 0;
+	credentials_free(f->credentials);
+	conf_free(f->conf);
+	return -1;
 }
 
 void reload_now(struct outpostd *d)
 {
-	struct credentials *credentials;
 	struct error err = {0};
-	struct conf *fresh;
-	struct rules rules;
+	struct fresh f;
 
-	d->reload = d->reload_again = false;
-	d->reload_checked = clock_mono_ms();
-	if (conf_load(d->conf_dir, &fresh, &err) < 0) {
-		refuse(d, &err);
-		return;
-	}
-	if (conf_check_writer(fresh, &err) < 0 || rules_open(fresh, &rules, &err) < 0) {
-		conf_free(fresh);
-		refuse(d, &err);
-		return;
-	}
-	credentials = credentials_new(fresh);
-	if (!credentials) {
-		error_set(&err, REASON_SYSTEM, "out of memory");
-		rules_close(&rules);
-		conf_free(fresh);
+	d->reload.asked = d->reload.again = false;
+	d->reload.checked = clock_mono_ms();
+	if (read_fresh(d->conf_dir, &f, &err) < 0) {
 		refuse(d, &err);
 		return;
 	}
 	rules_close(&d->rules);
 	credentials_free(d->credentials);
 	conf_free(d->conf);
-	d->conf = fresh;
-	d->credentials = credentials;
-	d->rules = rules;
-	d->conf_error.reason = REASON_NONE;
-	d->conf_error.text[0] = '\0';
+	d->conf = f.conf;
+	d->credentials = f.credentials;
+	d->rules = f.rules;
+	d->reload.error = (struct error){0};
 	log_line(LOG_INFORMATION, "outpostd", 0, "the configuration was read again");
 	apply(d);
-	relay_changed(d, true);
+	relays_recheck(d, true);
 	listener_reload(d);
 	agents_stop(d, false); /* the next ones get the new session */
 	schedule_reset(d);
 }
 
+void reload_ask(struct outpostd *d)
+{
+	d->reload.asked = true;
+}
+
+const struct error *reload_error(const struct outpostd *d)
+{
+	return d->reload.error.reason ? &d->reload.error : NULL;
+}
+
+bool reload_log_on_stderr(const struct outpostd *d)
+{
+	return d->reload.log_on_stderr;
+}
+
 deadline reload_deadline(struct outpostd *d)
 {
-	if (d->reload_again)
-		return d->reload_checked + RELOAD_STORM_MS;
-	return relay_needs_hands(d) && schedule_waits(d) ? d->reload_checked + RELOAD_LOOK_MS : DEADLINE_NEVER;
+	if (d->reload.again)
+		return d->reload.checked + RELOAD_STORM_MS;
+	return relays_need_admin(d) && !schedule_empty(d) ? d->reload.checked + RELOAD_LOOK_MS : DEADLINE_NEVER;
 }
 
 void reload_tick(struct outpostd *d)
 {
-	if (d->reload)
+	if (d->reload.asked)
 		reload_now(d);
 	else if (deadline_over(reload_deadline(d)))
 		reload_if_changed(d);
 }
 
-/* What main.cf says may be right, and the relay's state only could not be read from the queue when it was asked for. */
-static void route_again(struct outpostd *d)
-{
-	struct error err = {0};
-
-	if (!d->route_error.reason || relay_routes(d, &err) < 0)
-		return;
-	log_line(LOG_INFORMATION, "qmgr", 0, "mail can be sent again");
-	schedule_reset(d);
-}
-
-/* A few stat calls; not for each of a storm of submissions, but soon enough that nobody who edits main.cf and sends a message
- * then sees it go out by the old one. What was changed since a look just now is seen when the next is due. */
+/* A few stat calls; not for each of a storm of submissions, but soon enough that a message which is sent after an edit of main.cf
+ * never goes by the old one. What was changed since a check just now is seen when the next is due. */
 void reload_if_changed(struct outpostd *d)
 {
 	int64_t now = clock_mono_ms();
 
-	d->reload_again = now - d->reload_checked < RELOAD_STORM_MS;
-	if (d->reload_again)
+	d->reload.again = now - d->reload.checked < RELOAD_STORM_MS;
+	if (d->reload.again)
 		return;
-	d->reload_checked = now;
+	d->reload.checked = now;
 	if (conf_changed(d->conf) || rules_changed(&d->rules)) {
 		reload_now(d);
 		return;
 	}
-	route_again(d);
-	relay_changed(d, false);
+	relays_configure_again(d);
+	relays_recheck(d, false);
 }

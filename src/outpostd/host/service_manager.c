@@ -1,4 +1,4 @@
-/* service_manager.c: the service manager: sockets that it passes, readiness, watchdog. Without one all of it is nothing. */
+/* service_manager.c: LISTEN_FDS, NOTIFY_SOCKET and WATCHDOG_USEC, as sd_listen_fds(3), sd_notify(3) and sd_watchdog_enabled(3) have them. */
 #include "config.h"
 #include "outpostd/outpostd.h"
 
@@ -21,7 +21,7 @@ static uint64_t env_number(const char *name, uint64_t max)
 	return v && text_u64(span_of(v), max, &n) ? n : 0;
 }
 
-int notify_listen_fd(const char *name)
+int service_manager_socket(const char *name)
 {
 	uint64_t n = env_number("LISTEN_FDS", FDS_MAX);
 	const char *names = getenv("LISTEN_FDNAMES");
@@ -41,7 +41,7 @@ int notify_listen_fd(const char *name)
 	return -1;
 }
 
-void notify_say(const char *text)
+void service_manager_notify(const char *text)
 {
 	const char *path = getenv("NOTIFY_SOCKET");
 	struct sockaddr_un sa = {.sun_family = AF_UNIX};
@@ -58,7 +58,7 @@ void notify_say(const char *text)
 		return;
 	if (sendto(fd, text, strlen(text), MSG_NOSIGNAL | MSG_DONTWAIT, (struct sockaddr *)&sa,
 		   (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n)) < 0)
-		n = 0; /* nobody listens: nothing depends on it */
+		n = 0; /* nothing depends on it */
 	close(fd);
 }
 
@@ -70,19 +70,21 @@ static int64_t watchdog_ms(void)
 	return us && (!pid || pid == (uint64_t)getpid()) ? (int64_t)(us / 2000) : 0;
 }
 
-deadline notify_deadline(struct outpostd *d)
+deadline watchdog_deadline(struct outpostd *d)
 {
-	if (!d->watchdog) {
-		d->watchdog_ms = watchdog_ms();
-		d->watchdog = d->watchdog_ms ? deadline_in_ms(d->watchdog_ms) : DEADLINE_NEVER;
+	struct watchdog *w = &d->watchdog;
+
+	if (!w->next) {
+		w->interval_ms = watchdog_ms();
+		w->next = w->interval_ms ? deadline_in_ms(w->interval_ms) : DEADLINE_NEVER;
 	}
-	return d->watchdog;
+	return w->next;
 }
 
-void notify_tick(struct outpostd *d)
+void watchdog_tick(struct outpostd *d)
 {
-	if (!deadline_over(notify_deadline(d)))
+	if (!deadline_over(watchdog_deadline(d)))
 		return;
-	notify_say("WATCHDOG=1");
-	d->watchdog = deadline_in_ms(d->watchdog_ms);
+	service_manager_notify("WATCHDOG=1");
+	d->watchdog.next = deadline_in_ms(d->watchdog.interval_ms);
 }

@@ -1,8 +1,4 @@
-/*
- * user_lookup.c: who a uid is, and which groups parameters name. The user database may be on another machine, slow, or silent
- * for ever: a process of its own asks it, for which we wait a moment and no longer, before a transaction begins, never
- * within one, and not again for a minute.
- */
+/* user_lookup.c: the process that asks, and what is kept of its answers. */
 #include "config.h"
 #include "outpostd/outpostd.h"
 
@@ -35,42 +31,35 @@ struct answer {
 	gid_t groups[USER_GROUPS];	/* of so many what fits */
 };
 
-struct question {
+struct lookup {
 	uid_t uid;
+	bool with_groups;
 	const char *group;	/* NULL: it is about the uid */
 };
 
-static void look_up(const struct question *q, struct answer *a)
+static void look_up_user(const struct lookup *l, struct answer *a)
 {
-	const struct passwd *pw = proc_user(q->uid, &a->failed);
+	const struct passwd *pw = proc_user(l->uid, &a->failed);
 
 	if (!pw)
 		return;
 	a->known = true;
 	snprintf(a->name, sizeof(a->name), "%s", pw->pw_name);
-}
-
-static void look_up_groups(const struct question *q, struct answer *a)
-{
-	const struct passwd *pw = proc_user(q->uid, &a->failed);
-
 	a->ngroups = USER_GROUPS;
-	if (!pw || getgrouplist(pw->pw_name, pw->pw_gid, a->groups, &a->ngroups) < 0)
-		a->ngroups = pw ? USER_GROUPS : 0;
+	if (l->with_groups && getgrouplist(pw->pw_name, pw->pw_gid, a->groups, &a->ngroups) < 0)
+		a->ngroups = USER_GROUPS;
 }
 
-static void look_up_group(const struct question *q, struct answer *a)
+static void look_up_group(const struct lookup *l, struct answer *a)
 {
-	const struct group *g = proc_group(q->group, &a->failed);
+	const struct group *g = proc_group(l->group, &a->failed);
 
 	a->known = g != NULL;
 	a->groups[0] = g ? g->gr_gid : 0;
 }
 
-typedef void (*looks_up)(const struct question *q, struct answer *a);
-
 /* It must hold nothing of ours, the lock least of all: it may hang for longer than we live. */
-static _Noreturn void child(looks_up what, const struct question *q, int fd)
+static _Noreturn void child(const struct lookup *l, int fd)
 {
 	struct answer a = {.known = false};
 
@@ -78,12 +67,15 @@ static _Noreturn void child(looks_up what, const struct question *q, int fd)
 	if (dup2(fd, STDOUT_FILENO) < 0)
 		_exit(EX_OSERR);
 	io_close_from(3);
-	what(q, &a);
+	if (l->group)
+		look_up_group(l, &a);
+	else
+		look_up_user(l, &a);
 	_exit(io_write_all(STDOUT_FILENO, &a, sizeof(a), DEADLINE_NEVER) < 0 ? EX_IOERR : EX_OK);
 }
 
-/* False: nothing was heard of it in time. What does not even die at once is reaped with the agents. */
-static bool hear(pid_t pid, int fd, int64_t ms, struct answer *a)
+/* False: it did not answer in time. A child that does not even die at once is reaped with the agents. */
+static bool read_answer(pid_t pid, int fd, int64_t ms, struct answer *a)
 {
 	deadline until = deadline_in_ms(ms);
 	bool heard = io_wait(fd, POLLIN, until) > 0 && io_read_full(fd, a, sizeof(*a)) == (ssize_t)sizeof(*a);
@@ -95,17 +87,17 @@ static bool hear(pid_t pid, int fd, int64_t ms, struct answer *a)
 	return heard;
 }
 
-static void say_silent(const struct question *q)
+static void warn_silent(const struct lookup *l)
 {
-	if (q->group)
+	if (l->group)
 		log_line(LOG_WARN, "pickup", 0, "the user database does not say which group %s is (getent group %s): nobody waits for it",
-			 q->group, q->group);
+			 l->group, l->group);
 	else
 		log_line(LOG_WARN, "pickup", 0, "the user database does not say who uid %u is (getent passwd %u): nobody waits for it, "
-			 "mail is taken without a name", (unsigned)q->uid, (unsigned)q->uid);
+			 "mail is taken without a name", (unsigned)l->uid, (unsigned)l->uid);
 }
 
-static void ask(struct outpostd *d, looks_up what, const struct question *q, struct answer *a)
+static void ask(struct outpostd *d, const struct lookup *l, struct answer *a)
 {
 	bool was_silent = d->users.silent && !deadline_over(d->users.silent);
 	int fds[2];
@@ -116,12 +108,12 @@ static void ask(struct outpostd *d, looks_up what, const struct question *q, str
 		return;
 	pid = fork();
 	if (pid == 0)
-		child(what, q, fds[1]);
+		child(l, fds[1]);
 	close(fds[1]);
-	if (pid > 0 && !hear(pid, fds[0], was_silent ? WAIT_SILENT_MS : WAIT_MS, a)) {
+	if (pid > 0 && !read_answer(pid, fds[0], was_silent ? WAIT_SILENT_MS : WAIT_MS, a)) {
 		*a = (struct answer){.failed = true};
 		if (!was_silent)
-			say_silent(q);
+			warn_silent(l);
 		d->users.silent = deadline_in_ms(SILENT_MS);
 	}
 	close(fds[0]);
@@ -145,7 +137,7 @@ void user_of(struct outpostd *d, uid_t uid, struct user *out)
 	if (e->uid != uid || deadline_over(e->until)) {
 		struct answer a;
 
-		ask(d, look_up, &(struct question){.uid = uid}, &a);
+		ask(d, &(struct lookup){.uid = uid}, &a);
 		*e = (struct user){.uid = uid, .until = deadline_in_ms(a.failed ? FAILED_MS : KNOWN_MS), .known = a.known, .failed = a.failed};
 		if (a.known)
 			snprintf(e->name, sizeof(e->name), "%s", a.name);
@@ -159,7 +151,7 @@ int user_groups(struct outpostd *d, uid_t uid, gid_t groups[USER_GROUPS])
 {
 	struct answer a;
 
-	ask(d, look_up_groups, &(struct question){.uid = uid}, &a);
+	ask(d, &(struct lookup){.uid = uid, .with_groups = true}, &a);
 	if (a.failed)
 		return -1;
 	memcpy(groups, a.groups, sizeof(a.groups));
@@ -183,7 +175,7 @@ static int gid_of(void *arg, const char *name, gid_t *gid)
 	if (strcmp(g->name, name) != 0 || deadline_over(g->until)) {
 		struct answer a;
 
-		ask(d, look_up_group, &(struct question){.group = name}, &a);
+		ask(d, &(struct lookup){.group = name}, &a);
 		*g = (struct named_group){.gid = a.groups[0], .known = a.known, .failed = a.failed,
 					  .until = deadline_in_ms(a.failed ? FAILED_MS : KNOWN_MS)};
 		snprintf(g->name, sizeof(g->name), "%s", name);

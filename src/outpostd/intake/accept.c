@@ -1,3 +1,4 @@
+/* accept.c: recipients are rewritten, and each address is kept once. */
 #include "config.h"
 #include "outpostd/outpostd.h"
 
@@ -5,8 +6,17 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/array.h"
 #include "base/log.h"
 #include "base/step.h"
+
+struct accepted {
+	char id[QUEUE_ID];
+	uid_t uid;
+	char *sender;
+	int64_t arrival;
+	bool queue_only;
+};
 
 /* Where recipients go, while rewriting makes several of one. */
 struct list {
@@ -23,20 +33,15 @@ static int list_add(void *arg, const char *address)
 
 	if (l->n >= LIMIT_RECIPIENTS)
 		return error_set(l->err, REASON_TOO_MANY_RECIPIENTS, "more than %d recipients", LIMIT_RECIPIENTS);
-	if (l->n == l->cap) {
-		size_t cap = l->cap ? l->cap * 2 : 4;
-
-		r = realloc(l->r, cap * sizeof(*r));
-		if (!r)
-			return error_set(l->err, REASON_TEMPORARY, "no memory");
-		l->r = r;
-		l->cap = cap;
-	}
-	r = &l->r[l->n];
+	r = array_room(l->r, l->n, &l->cap, sizeof(*r));
+	if (!r)
+		return error_set(l->err, REASON_TEMPORARY, "out of memory");
+	l->r = r;
+	r += l->n;
 	*r = (struct queue_new_recipient){.address = strdup(address), .original = l->from->address,
 					  .orcpt = l->from->orcpt, .notify = l->from->notify};
 	if (!r->address)
-		return error_set(l->err, REASON_TEMPORARY, "no memory");
+		return error_set(l->err, REASON_TEMPORARY, "out of memory");
 	l->n++;
 	return 0;
 }
@@ -46,7 +51,7 @@ static int by_address(const void *a, const void *b)
 	const struct queue_new_recipient *const *x = a, *const *y = b;
 	int c = strcasecmp((*x)->address, (*y)->address);
 
-	/* Equal ones in the order of their coming: the first one stays. */
+	/* Equal ones in the order of their arrival: the first one stays. */
 	return c ? c : (*x > *y) - (*x < *y);
 }
 
@@ -110,31 +115,25 @@ static int rewrite_all(struct outpostd *d, const struct submission *s, struct li
 	if (rc == 0 && l->n == 0)
 		rc = error_set(err, REASON_BAD_ADDRESS, "the recipients' aliases lead to nobody");
 	if (rc == 0 && list_unique(l) < 0)
-		rc = error_set(err, REASON_TEMPORARY, "no memory");
+		rc = error_set(err, REASON_TEMPORARY, "out of memory");
 	return rc;
 }
 
-static int note_accepted(struct outpostd *d, const struct submission *s, uint64_t size, uid_t uid, size_t n,
-			 int64_t arrival, const char *id, bool repeated)
+static int note_accepted(struct outpostd *d, const struct submission *s, uid_t uid, int64_t arrival, const char *id)
 {
-	struct accepted *a;
+	struct acceptance *all = &d->acceptance;
+	struct accepted *list = array_room(all->list, all->n, &all->cap, sizeof(*list));
+	char *sender = strdup(s->sender);
 
-	if (d->naccepted == d->capaccepted) {
-		size_t cap = d->capaccepted ? d->capaccepted * 2 : 16;
-
-		a = realloc(d->accepted, cap * sizeof(*a));
-		if (!a)
-			return -1;
-		d->accepted = a;
-		d->capaccepted = cap;
-	}
-	a = &d->accepted[d->naccepted];
-	*a = (struct accepted){.uid = uid, .sender = strdup(s->sender), .size = size, .nrecipients = n,
-			       .arrival = arrival, .queue_only = s->queue_only, .repeated = repeated};
-	if (!a->sender)
+	if (list)
+		all->list = list;
+	if (!list || !sender) {
+		free(sender);
 		return -1;
-	snprintf(a->id, sizeof(a->id), "%s", id);
-	d->naccepted++;
+	}
+	list += all->n++;
+	*list = (struct accepted){.uid = uid, .sender = sender, .arrival = arrival, .queue_only = s->queue_only};
+	snprintf(list->id, sizeof(list->id), "%s", id);
 	return 0;
 }
 
@@ -144,26 +143,15 @@ static int64_t later(struct outpostd *d)
 	return clock_us(d) + conf_seconds(d->conf, P_minimal_backoff_time) * 1000000;
 }
 
-/* mailq says why it waits. */
-static int note_delay(struct outpostd *d, const char *id, struct error *err)
-{
-	char full[QUEUE_ID];
-	int64_t row;
-
-	if (queue_find(d->queue, id, true, &row, full, err) < 0)
-		return -1;
-	return queue_note_reason(d->queue, row, REASON_LIMIT, "4.7.1", "it waits for an hour that has room (user_message_rate_limit)", err);
-}
-
 int accept_submission(struct outpostd *d, const struct submission *s, uint64_t size, const struct user *who, int64_t arrival,
-		      int64_t delay_us, queue_source source, void *arg, char id[QUEUE_ID], struct error *err)
+		      queue_source source, void *arg, char id[QUEUE_ID], struct error *err)
 {
 	bool daemon = rewrite_is_mailer_daemon(&d->rules.r, s->sender);
 	struct list l = {0};
 	struct queue_new n = {
 		.uid = who->uid, .user = who->name, .sender = daemon ? "" : s->sender, .envid = s->envid, .ret = s->ret,
 		.body = s->body, .smtputf8 = s->smtputf8, .size = size, .header_size = s->header_size,
-		.arrival = arrival, .next_attempt = delay_us ? clock_us(d) + delay_us : s->queue_only ? later(d) : 0,
+		.arrival = arrival, .next_attempt = s->queue_only ? later(d) : 0,
 	};
 	int rc = rewrite_all(d, s, &l, err);
 
@@ -174,37 +162,36 @@ int accept_submission(struct outpostd *d, const struct submission *s, uint64_t s
 		STEP("put");
 		rc = queue_put(d->queue, &n, source, arg, id, err);
 	}
-	if (rc == 0 && delay_us && note_delay(d, id, err) < 0)
-		rc = -1;
-	if (rc >= 0 && note_accepted(d, s, size, who->uid, l.n, arrival, id, rc == 1) < 0)
-		rc = error_set(err, REASON_TEMPORARY, "no memory");
+	/* 1: it is a message already, by its token. */
+	if (rc == 0 && note_accepted(d, s, who->uid, arrival, id) < 0)
+		rc = error_set(err, REASON_TEMPORARY, "out of memory");
 	list_free(&l);
 	return rc < 0 ? -1 : 0;
 }
 
-/* ---- what the sender was told is taken, and can't be: it fails by itself, and he hears of it like of any other failure */
+/* ---- what was acknowledged, and cannot be sent */
 
-static int fail_some(struct outpostd *d, const struct queue_message *m, bool tell, const struct error *why, struct error *err)
+static int fail_some(struct outpostd *d, const struct queue_message *m, bool notify, const struct error *why, struct error *err)
 {
-	struct bounce_recipient *told = calloc(m->nrecipients, sizeof(*told));
+	struct bounce_recipient *list = calloc(m->nrecipients, sizeof(*list));
 	const char *dsn = error_dsn(why);
 	int64_t now = clock_us(d);
 	size_t n = 0;
 	bool done;
 	int rc = 0;
 
-	if (!told)
-		return error_set(err, REASON_TEMPORARY, "no memory");
+	if (!list)
+		return error_set(err, REASON_TEMPORARY, "out of memory");
 	for (size_t i = 0; i < m->nrecipients; i++)
 		if (!m->recipients[i].notify || (m->recipients[i].notify & DSN_FAILURE))
-			told[n++] = (struct bounce_recipient){&m->recipients[i], dsn, why->text, "none", now};
-	if (tell && n)
-		rc = bounce_put(d, m, DSN_ACTION_FAILED, told, n, err);
+			list[n++] = (struct bounce_recipient){&m->recipients[i], dsn, why->text, "none", now};
+	if (notify && n)
+		rc = bounce_put(d, m, DSN_ACTION_FAILED, list, n, err);
 	for (size_t i = 0; i < m->nrecipients && rc == 0; i++)
 		rc = queue_settle(d->queue, &(struct queue_settle){
 			.row = m->row, .recipient = m->recipients[i].id, .fate = QUEUE_FAILED, .now = now, .counted = true,
 			.reason = why->reason, .dsn = dsn, .text = why->text, .relay = "none"}, &done, err);
-	free(told);
+	free(list);
 	return rc;
 }
 
@@ -223,7 +210,7 @@ static int fail_all(struct outpostd *d, int64_t row, const struct error *why, st
 	}
 }
 
-static int list_as_they_came(const struct submission *s, struct list *l, struct error *err)
+static int list_as_submitted(const struct submission *s, struct list *l, struct error *err)
 {
 	l->err = err;
 	for (size_t i = 0; i < s->nrecipients; i++) {
@@ -244,7 +231,7 @@ int accept_to_fail(struct outpostd *d, const struct submission *s, uint64_t size
 	};
 	char id[QUEUE_ID], full[QUEUE_ID];
 	int64_t row;
-	int rc = list_as_they_came(s, &l, err);
+	int rc = list_as_submitted(s, &l, err);
 
 	memcpy(n.token, s->token, sizeof(n.token));
 	n.recipients = l.r;
@@ -262,27 +249,29 @@ int accept_to_fail(struct outpostd *d, const struct submission *s, uint64_t size
 
 void accept_forget(struct outpostd *d)
 {
-	for (size_t i = 0; i < d->naccepted; i++)
-		free(d->accepted[i].sender);
-	d->naccepted = 0;
+	for (size_t i = 0; i < d->acceptance.n; i++)
+		free(d->acceptance.list[i].sender);
+	d->acceptance.n = 0;
+}
+
+void accept_free(struct outpostd *d)
+{
+	free(d->acceptance.list);
+	d->acceptance = (struct acceptance){0};
 }
 
 void accept_committed(struct outpostd *d)
 {
-	for (size_t i = 0; i < d->naccepted; i++) {
-		struct accepted *a = &d->accepted[i];
+	for (size_t i = 0; i < d->acceptance.n; i++) {
+		const struct accepted *a = &d->acceptance.list[i];
 
-		if (a->repeated) {
-			budget_return(d, a->uid);
-			continue;
-		}
-		event_pickup(a);
-		d->flush.total++; /* of the flush that may be under way */
+		event_pickup(a->id, a->uid, a->sender);
+		flush_note_mail(d);
+		lanes_changed(d);
 		if (!a->queue_only) {
-			schedule_new_mail(d, a->uid, a->arrival);
-			d->late = true;
+			lanes_new_mail(d, a->uid, a->arrival);
+			shutdown_note_mail(d);
 		}
-		d->schedule.due_known = false;
 	}
 	accept_forget(d);
 }

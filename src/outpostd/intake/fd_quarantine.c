@@ -1,10 +1,9 @@
 /*
- * fd_quarantine.c: reading and closing a stranger's socket. A descriptor that is sent along with the bytes is closed by whoever
- * takes these bytes out of the socket, or closes the socket with the bytes in it, whether he wanted it or not; and
- * closing somebody else's file (FUSE, SO_LINGER) may take for ever. So bytes are looked at first: the kernel
- * says when a descriptor hangs on them. Such a socket is given to a process that does nothing but keep it, and
- * the closing is that process's trouble. One such process keeps thousands: nobody makes us start one for each.
- * From Linux 6.16 on the kernel refuses them at the sender (SO_PASSRIGHTS), and none of this is needed.
+ * fd_quarantine.c: a descriptor that is sent along with bytes is closed by the process that takes these bytes out of the
+ * socket, or closes the socket with the bytes in it; and closing a stranger's file (FUSE, SO_LINGER) may take for ever. So
+ * bytes are looked at first: the kernel reports when a descriptor hangs on them. Such a socket is given to a process that does
+ * nothing but keep it, and may hang in its place. One such process keeps many, so that nobody makes us start one for each.
+ * From Linux 6.16 on the kernel refuses descriptors at the sender (SO_PASSRIGHTS), and none of this is needed.
  */
 #include "config.h"
 #include "outpostd/outpostd.h"
@@ -20,7 +19,7 @@
 #include "base/proc.h"
 #include "base/sock.h"
 
-enum { KEEPS_MAX = 900, TELL_AGAIN_MS = 60 * 1000 };	/* a process has 1024 descriptors where nobody said more */
+enum { KEEPS_MAX = 900, REPORT_AGAIN_MS = 60 * 1000 };	/* the usual descriptor limit of a process is 1024 */
 
 /* How many bytes are there, without taking them; EBADMSG when there is more to them than bytes. */
 static ssize_t look(int fd, void *p, size_t n)
@@ -37,7 +36,7 @@ static ssize_t look(int fd, void *p, size_t n)
 }
 
 /* No more than was looked at is taken: what came since may be worse. */
-ssize_t hatch_read(int fd, void *p, size_t n)
+ssize_t quarantine_read(int fd, void *p, size_t n)
 {
 	ssize_t got;
 
@@ -51,7 +50,7 @@ ssize_t hatch_read(int fd, void *p, size_t n)
  * may take for ever. */
 static int start_keeper(int fd, struct error *err)
 {
-	static char *const argv[] = {(char *)(uintptr_t)"outpostd", (char *)(uintptr_t)"--hatch", NULL};
+	static char *const argv[] = {(char *)(uintptr_t)"outpostd", (char *)(uintptr_t)"--keep-descriptors", NULL};
 	const struct proc_fd fds[] = {{fd, 0}};
 	char path[4096];
 
@@ -61,7 +60,7 @@ static int start_keeper(int fd, struct error *err)
 }
 
 /* What it receives it never looks at. More than one process may hold is closed by the kernel in its name. */
-int hatch_wait(void)
+int quarantine_keep(void)
 {
 	char byte, control[CMSG_SPACE(sizeof(int))];
 	struct iovec v = {&byte, 1};
@@ -75,26 +74,26 @@ int hatch_wait(void)
 	}
 }
 
-static int new_keeper(struct hatch *h)
+static int new_keeper(struct fd_quarantine *q)
 {
 	struct error err = {0};
 	int pair[2];
 
-	if (h->keeper >= 0)
-		close(h->keeper);
-	h->keeper = -1;
-	h->given = 0;
+	if (q->keeper >= 0)
+		close(q->keeper);
+	q->keeper = -1;
+	q->given = 0;
 	if (sock_pair(pair) < 0)
 		return -1;
 	if (start_keeper(pair[1], &err) > 0)
-		h->keeper = pair[0];
+		q->keeper = pair[0];
 	else
 		close(pair[0]);
 	close(pair[1]);
-	return h->keeper < 0 ? -1 : 0;
+	return q->keeper < 0 ? -1 : 0;
 }
 
-static bool give(struct hatch *h, int fd)
+static bool give(struct fd_quarantine *q, int fd)
 {
 	union {
 		char bytes[CMSG_SPACE(sizeof(int))];
@@ -108,44 +107,44 @@ static bool give(struct hatch *h, int fd)
 	c->cmsg_type = SCM_RIGHTS;
 	c->cmsg_len = CMSG_LEN(sizeof(int));
 	memcpy(CMSG_DATA(c), &fd, sizeof(fd));
-	return sendmsg(h->keeper, &m, MSG_DONTWAIT | MSG_NOSIGNAL) == 1;
+	return sendmsg(q->keeper, &m, MSG_DONTWAIT | MSG_NOSIGNAL) == 1;
 }
 
-static void tell(struct hatch *h, uid_t uid)
+static void report(struct fd_quarantine *q, uid_t uid)
 {
-	if (h->told && h->uid == uid && !deadline_over(h->told))
+	if (q->reported && q->uid == uid && !deadline_over(q->reported))
 		return;
-	h->told = deadline_in_ms(TELL_AGAIN_MS);
-	h->uid = uid;
+	q->reported = deadline_in_ms(REPORT_AGAIN_MS);
+	q->uid = uid;
 	log_line(LOG_WARN, "pickup", 0, "uid %u sent a file descriptor to the door; its connection is dropped", (unsigned)uid);
 }
 
 /* If the keeper takes no more (it hangs with what it could not keep) there is another. Where even that fails the socket
  * stays open, which costs a descriptor and nobody's time. */
-static void dispose(struct hatch *h, int fd, uid_t uid)
+static void dispose(struct fd_quarantine *q, int fd, uid_t uid)
 {
-	tell(h, uid);
+	report(q, uid);
 	shutdown(fd, SHUT_RDWR); /* the end of it for the other side, though it is not closed */
-	if (h->keeper < 0 || h->given >= KEEPS_MAX || !give(h, fd))
-		if (new_keeper(h) < 0 || !give(h, fd))
+	if (q->keeper < 0 || q->given >= KEEPS_MAX || !give(q, fd))
+		if (new_keeper(q) < 0 || !give(q, fd))
 			return;
-	h->given++;
+	q->given++;
 	close(fd);
 }
 
-void hatch_open(struct outpostd *d)
+void quarantine_open(struct outpostd *d)
 {
-	d->hatch = (struct hatch){.keeper = -1};
+	d->quarantine = (struct fd_quarantine){.keeper = -1};
 }
 
-void hatch_end(struct outpostd *d)
+void quarantine_end(struct outpostd *d)
 {
-	if (d->hatch.keeper >= 0)
-		close(d->hatch.keeper);
-	d->hatch.keeper = -1;
+	if (d->quarantine.keeper >= 0)
+		close(d->quarantine.keeper);
+	d->quarantine.keeper = -1;
 }
 
-void hatch_close(struct outpostd *d, int fd, uid_t uid)
+void quarantine_close(struct outpostd *d, int fd, uid_t uid)
 {
 	char bytes[16384];
 	ssize_t got;
@@ -156,10 +155,10 @@ void hatch_close(struct outpostd *d, int fd, uid_t uid)
 	}
 	shutdown(fd, SHUT_RD); /* nothing more comes in while we look */
 	do
-		got = hatch_read(fd, bytes, sizeof(bytes));
+		got = quarantine_read(fd, bytes, sizeof(bytes));
 	while (got > 0 || (got < 0 && errno == EINTR));
 	if (got < 0 && errno == EBADMSG)
-		dispose(&d->hatch, fd, uid);
+		dispose(&d->quarantine, fd, uid);
 	else
 		close(fd);
 }

@@ -1,10 +1,6 @@
 /*
- * incoming.c: taking in what outpost-drop wrote while no door was open. A file's submission is acknowledged
- * already, so it may be lost in no way: COMMIT comes before unlink, and the token makes a second taking-in
- * after a crash between the two find the first one's id. What can never be taken moves to corrupt/.
- *
- * Names sort as the mail came. A look at the directory keeps the oldest names of it, however many are there, and a turn
- * of the loop takes in a few: clients and agents are served in between. The next look goes on behind the last name.
+ * incoming.c: names sort as the mail came. A look at the directory keeps the oldest names of it, however many are there, and a turn
+ * of the loop takes in a few: clients and agents are served in between. The next look goes on after the last name.
  */
 #include "config.h"
 #include "outpostd/outpostd.h"
@@ -18,18 +14,24 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/array.h"
 #include "base/io.h"
 #include "base/log.h"
 #include "base/step.h"
-#include "submission/incoming.h"
 
-enum { TAKE_AT_ONCE = 64, KEPT_MAX = 4096, AGAIN_MS = 5000, AGAIN_MAX_MS = 3600 * 1000, LEFT_S = 86400, ASIDE_MAX = 1000, ASIDE_BYTES = 64 << 20 };
+enum { TAKE_AT_ONCE = 64, KEPT_MAX = 4096, AGAIN_MS = 5000, AGAIN_MAX_MS = 3600 * 1000, LEFT_S = 86400 };
 
-static int dir_path(const struct outpostd *d, const char *dir, const char *name, char *buf, size_t size)
+/* Long enough for any queue_directory that fits, and a name of incoming/. */
+struct path {
+	char s[1200];
+};
+
+static struct path path_of(const struct outpostd *d, const char *name)
 {
-	int n = snprintf(buf, size, "%s/%s%s%s", d->queue_dir, dir, name ? "/" : "", name ? name : "");
+	struct path p;
 
-	return n > 0 && (size_t)n < size ? 0 : -1;
+	snprintf(p.s, sizeof(p.s), "%s/" INCOMING_DIR "/%.*s", d->queue_dir, (int)sizeof(incoming_file), name);
+	return p;
 }
 
 static void changed(void *arg, short revents)
@@ -41,15 +43,14 @@ static void changed(void *arg, short revents)
 	while (read(d->incoming.watch.fd, events, sizeof(events)) > 0)
 		;
 	d->incoming.look = true;
-	d->active = clock_mono_ms();
+	shutdown_postpone(d);
 }
 
 static int make_dir(const struct outpostd *d, const char *name)
 {
 	char path[1200];
 
-	if (dir_path(d, name, NULL, path, sizeof(path)) < 0)
-		return -1;
+	snprintf(path, sizeof(path), "%s/%s", d->queue_dir, name);
 	return io_make_dir(path);
 }
 
@@ -57,12 +58,9 @@ static int make_dir(const struct outpostd *d, const char *name)
  * once more changes nothing. */
 static int watch_dir(const struct outpostd *d, int fd)
 {
-	char path[1200];
-
-	if (dir_path(d, INCOMING_DIR, NULL, path, sizeof(path)) < 0 ||
-	    inotify_add_watch(fd, d->queue_dir, IN_CREATE | IN_MOVED_TO | IN_ONLYDIR) < 0)
+	if (inotify_add_watch(fd, d->queue_dir, IN_CREATE | IN_MOVED_TO | IN_ONLYDIR) < 0)
 		return -1;
-	return inotify_add_watch(fd, path, IN_CREATE | IN_MOVED_TO) < 0 && errno != ENOENT ? -1 : 0;
+	return inotify_add_watch(fd, path_of(d, "").s, IN_CREATE | IN_MOVED_TO) < 0 && errno != ENOENT ? -1 : 0;
 }
 
 int incoming_open(struct outpostd *d)
@@ -72,7 +70,7 @@ int incoming_open(struct outpostd *d)
 	d->incoming.look = true;
 	d->incoming.again = DEADLINE_NEVER;
 	d->incoming.watch.fd = -1;
-	if (make_dir(d, INCOMING_DIR) < 0 || make_dir(d, "corrupt") < 0)
+	if (make_dir(d, INCOMING_DIR) < 0 || make_dir(d, CORRUPT_DIR) < 0)
 		return -1;
 	fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
 	if (fd >= 0 && watch_dir(d, fd) < 0) {
@@ -80,72 +78,23 @@ int incoming_open(struct outpostd *d)
 		fd = -1;
 	}
 	if (fd < 0)
-		return 0; /* it is looked at with the upkeep then */
+		return 0; /* it is looked at with the housekeeping then */
 	d->incoming.watch = (struct watch){.fd = fd, .events = POLLIN, .ready = changed, .arg = d};
 	return loop_add(&d->loop, &d->incoming.watch);
 }
 
-/* The file is read twice: first through the strict decoder to its end, which alone decides whether it is taken, then for
- * the message, straight into the queue: a full disk need not hold a third copy. Nobody else can write it. */
-struct reread {
-	int fd;
-	uint64_t at;
-	uint32_t left;		/* of the piece we are in */
-	bool end;
-};
-
-static int ignore(void *arg, const char *p, size_t n, struct error *err)
+void incoming_look(struct outpostd *d)
 {
-	(void)arg, (void)p, (void)n, (void)err;
-	return 0;
+	d->incoming.look = true;
 }
 
-static int read_at(struct reread *r, void *p, size_t n, struct error *err)
+void incoming_leave(struct outpostd *d, const char *name, const char *why)
 {
-	if (io_pread_full(r->fd, p, n, r->at) != (ssize_t)n)
-		return error_sys(err, REASON_IO, "cannot read a file in " INCOMING_DIR);
-	r->at += n;
-	return 0;
+	if (d->incoming.stays++ == 0)
+		log_line(LOG_WARN, "pickup", 0, INCOMING_DIR "/%s stays for now: %s", name, why);
 }
 
-/* On to the next piece of the message: 1, or 0 at the end record. */
-static int next_piece(struct reread *r, struct error *err)
-{
-	unsigned char head[5];
-
-	for (;;) {
-		uint32_t n;
-
-		if (read_at(r, head, sizeof(head), err) < 0)
-			return -1;
-		n = (uint32_t)head[1] << 24 | (uint32_t)head[2] << 16 | (uint32_t)head[3] << 8 | head[4];
-		r->end = head[0] == 'Z';
-		if (r->end)
-			return 0;
-		if (head[0] == 'M' && n) {
-			r->left = n;
-			return 1;
-		}
-		r->at += n;
-	}
-}
-
-static long reread(void *arg, char *p, size_t n, struct error *err)
-{
-	struct reread *r = arg;
-	int rc = r->end ? 0 : r->left ? 1 : next_piece(r, err);
-
-	if (rc <= 0)
-		return rc;
-	if (n > r->left)
-		n = r->left;
-	if (read_at(r, p, n, err) < 0)
-		return -1;
-	r->left -= (uint32_t)n;
-	return (long)n;
-}
-
-/* ---- before the transaction: whose files they are, and whether he may */
+/* ---- before the transaction: whose files they are, and whether they may submit */
 
 /* As at the door. The groups of a process that is gone are not known: those of its user count. */
 static bool may_submit(struct outpostd *d, struct user *who)
@@ -153,7 +102,7 @@ static bool may_submit(struct outpostd *d, struct user *who)
 	gid_t groups[USER_GROUPS];
 	int n = 0, may;
 
-	/* Where nobody asks for groups they are not looked up, which may go far away. */
+	/* Where no group is named they are not looked up, which may go far away. */
 	if (who->known && strchr(conf_str(d->conf, P_authorized_submit_users), '%'))
 		n = user_groups(d, who->uid, groups);
 	may = user_named(d, P_authorized_submit_users, who, groups, n > 0 ? (size_t)n : 0);
@@ -163,13 +112,7 @@ static bool may_submit(struct outpostd *d, struct user *who)
 
 static int open_file(struct outpostd *d, const char *name)
 {
-	char path[1200];
-
-	if (dir_path(d, INCOMING_DIR, name, path, sizeof(path)) < 0) {
-		errno = ENOENT;
-		return -1;
-	}
-	return open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	return open(path_of(d, name).s, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 }
 
 /* False: there is no owner to be seen, and no such file is taken. */
@@ -187,7 +130,7 @@ static bool read_owner(struct outpostd *d, const char *name, uint32_t *uid)
 	return good;
 }
 
-/* Each user is looked up once, however many files of his there are. */
+/* Each user is looked up once, however many files of that user's there are. */
 struct owner {
 	bool known;
 	struct user who;
@@ -225,40 +168,48 @@ static bool may_pass(int code)
 	return code == EX_TEMPFAIL || code == EX_IOERR || code == EX_OSERR || code == EX_CANTCREAT || code == 0;
 }
 
-/* Without a limit: the submitter was told "taken", so a message_size_limit that was lowered since, or that the
- * drop, which reads no configuration, did not know, must not send it to corrupt/. */
+/* Without a limit: the submission was acknowledged, so a message_size_limit that was lowered since, or that the drop, which
+ * reads no configuration, did not know, must not send it to corrupt/. */
 static int take_decoded(struct outpostd *d, int fd, const struct incoming *in, const struct user *who, const struct submission *s,
 			uint64_t size, struct error *err)
 {
-	struct reread body = {.fd = fd, .at = INCOMING_HEAD + sizeof(SUBMISSION_MAGIC) - 1}, again = body;
+	struct incoming_body body = incoming_body_of(fd), again = body;
+	int64_t arrival = arrival_of(d, in);
 	char id[QUEUE_ID];
 	struct error why = {0};
 
-	if (accept_submission(d, s, size, who, arrival_of(d, in), budget_delay(d, in->uid), reread, &body, id, &why) == 0)
+	if (accept_submission(d, s, size, who, arrival, incoming_body_read, &body, id, &why) == 0)
 		return 0;
 	if (!may_pass(error_exit(&why)))
-		return accept_to_fail(d, s, size, who, arrival_of(d, in), reread, &again, &why, err);
+		return accept_to_fail(d, s, size, who, arrival, incoming_body_read, &again, &why, err);
 	*err = why;
 	return -1;
 }
 
-/* *aside: it is no submission, and never will be, or of somebody who may not submit: not even a notification is sent for him. */
+/* Whether its owner may submit. *aside: never, and not even a notification is sent. */
+static int check_owner(const struct owner *o, uid_t uid, bool *aside, struct error *err)
+{
+	if (!o->known || o->who.uid != uid)
+		return error_set(err, REASON_TEMPORARY, "its owner could not be read before");
+	if (o->allowed)
+		return 0;
+	if (o->who.failed)
+		return error_set(err, REASON_TEMPORARY, "uid %u cannot be looked up for authorized_submit_users", (unsigned)uid);
+	*aside = true;
+	return error_set(err, REASON_NOT_AUTHORIZED, "authorized_submit_users does not name uid %u", (unsigned)uid);
+}
+
+/* *aside: it is no submission, and never will be, or its owner may not submit. */
 static int take_file(struct outpostd *d, int fd, const struct owner *o, bool *aside, struct error *err)
 {
 	struct submission_decoder *decoder = NULL;
 	struct incoming in;
 	uint64_t size;
-	int rc = incoming_read(fd, 0, ignore, NULL, &in, &decoder, err);
+	int rc = incoming_read(fd, 0, NULL, NULL, &in, &decoder, err);
 
 	*aside = rc < 0 && !may_pass(error_exit(err));
-	if (rc == 0 && (!o->known || o->who.uid != in.uid)) {
-		rc = error_set(err, REASON_TEMPORARY, "its owner could not be read before");
-	} else if (rc == 0 && !o->allowed && o->who.failed) {
-		rc = error_set(err, REASON_TEMPORARY, "uid %u cannot be looked up for authorized_submit_users", (unsigned)in.uid);
-	} else if (rc == 0 && !o->allowed) {
-		*aside = true;
-		rc = error_set(err, REASON_NOT_AUTHORIZED, "authorized_submit_users does not name uid %u", (unsigned)in.uid);
-	}
+	if (rc == 0)
+		rc = check_owner(o, in.uid, aside, err);
 	if (rc == 0) {
 		const struct submission *s = submission_envelope(decoder, &size);
 
@@ -268,83 +219,6 @@ static int take_file(struct outpostd *d, int fd, const struct owner *o, bool *as
 	return rc;
 }
 
-/* What is set aside already. */
-static void count_aside(struct outpostd *d)
-{
-	struct incoming_state *in = &d->incoming;
-	struct dirent *e;
-	char path[1200];
-	struct stat st;
-	DIR *dir = dir_path(d, "corrupt", NULL, path, sizeof(path)) < 0 ? NULL : opendir(path);
-
-	in->aside = 1;	/* the one that comes */
-	in->aside_bytes = 0;
-	while (dir && (e = readdir(dir)) != NULL)
-		if (e->d_name[0] != '.' && fstatat(dirfd(dir), e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0) {
-			in->aside++;
-			in->aside_bytes += (uint64_t)st.st_size;
-		}
-	if (dir)
-		closedir(dir);
-}
-
-/* Whether one more file of this size has room there. */
-static bool has_room_aside(struct outpostd *d, uint64_t size)
-{
-	struct incoming_state *in = &d->incoming;
-
-	if (in->aside)
-		in->aside++;
-	else
-		count_aside(d);
-	in->aside_bytes += size;
-	if (in->aside <= ASIDE_MAX && in->aside_bytes <= ASIDE_BYTES) {
-		in->full = false;
-		return true;
-	}
-	in->aside--;
-	in->aside_bytes -= size;
-	return false;
-}
-
-/* Anybody can have outpost-drop write submissions, as often as he likes. Of those who may not submit no more is kept than
- * shows what goes on. */
-static bool remove_excess(struct outpostd *d, const char *path, const struct error *why)
-{
-	struct stat st;
-
-	if (error_exit(why) != EX_NOPERM || lstat(path, &st) < 0 || has_room_aside(d, (uint64_t)st.st_size))
-		return false;
-	if (!d->incoming.full)
-		log_line(LOG_FAIL, "pickup", 0, "corrupt/ is full: what is submitted by users whom authorized_submit_users does not name is "
-			 "removed until you have emptied it (%s)", why->text);
-	d->incoming.full = true;
-	return unlink(path) == 0;
-}
-
-/* What can't be had now may be later; nobody would say so, so it is looked at again. One line is enough for many. */
-static bool stays(struct outpostd *d, const char *name, const char *why)
-{
-	if (d->incoming.stays++ == 0)
-		log_line(LOG_WARN, "pickup", 0, INCOMING_DIR "/%s stays for now: %s", name, why);
-	return false;
-}
-
-static void set_aside(struct outpostd *d, const char *name, const struct error *why)
-{
-	char from[1200], to[1200], words[800];
-
-	if (dir_path(d, INCOMING_DIR, name, from, sizeof(from)) < 0 || dir_path(d, "corrupt", name, to, sizeof(to)) < 0 ||
-	    remove_excess(d, from, why))
-		return;
-	if (rename(from, to) == 0) {
-		log_line(LOG_FAIL, "pickup", 0, INCOMING_DIR "/%s can't be taken in, moved to corrupt/: %s", name, why->text);
-		return;
-	}
-	snprintf(words, sizeof(words), "%s, and it can't be moved to corrupt/: %s", why->text, strerror(errno));
-	stays(d, name, words);
-}
-
 /* True: it is in the transaction. */
 static bool take_one(struct outpostd *d, const char *name, const struct owner *o)
 {
@@ -352,133 +226,106 @@ static bool take_one(struct outpostd *d, const char *name, const struct owner *o
 	int fd = open_file(d, name), rc;
 	bool aside;
 
-	if (fd < 0)
-		return errno != ENOENT && stays(d, name, errno == ELOOP ? "it is a symbolic link" : strerror(errno));
+	if (fd < 0) {
+		if (errno != ENOENT)
+			incoming_leave(d, name, errno == ELOOP ? "it is a symbolic link" : strerror(errno));
+		return false;
+	}
 	rc = take_file(d, fd, o, &aside, &err);
 	close(fd);
-	if (rc == 0)
-		return true;
-	if (!aside)
-		return stays(d, name, err.text);
-	set_aside(d, name, &err);
-	return false;
+	if (rc < 0 && aside)
+		corrupt_set_aside(d, name, &err);
+	else if (rc < 0)
+		incoming_leave(d, name, err.text);
+	return rc == 0;
 }
 
 static void remove_taken(struct outpostd *d, const char *name)
 {
-	char path[1200];
-
-	if (!*name || dir_path(d, INCOMING_DIR, name, path, sizeof(path)) < 0)
+	if (!*name)
 		return;
 	STEP("incoming-unlink");
-	if (unlink(path) == 0)
+	if (unlink(path_of(d, name).s) == 0)
 		return;
-	d->incoming.stays++; /* taken again it is known by its token; nobody is to begin another life for it */
-	log_line(LOG_FAIL, "pickup", 0, "cannot remove %s: %s", path, strerror(errno));
+	d->incoming.stays++; /* taken again it is known by its token; it is no reason to start once more */
+	log_line(LOG_FAIL, "pickup", 0, "cannot remove %s: %s", path_of(d, name).s, strerror(errno));
 }
 
-/* ---- which files: the oldest, found in one walk through the directory with a heap whose top is the youngest kept */
-
-static void sift_down(incoming_file *heap, size_t n, size_t i)
-{
-	for (size_t child; (child = 2 * i + 1) < n; i = child) {
-		incoming_file swap;
-
-		if (child + 1 < n && strcmp(heap[child + 1], heap[child]) > 0)
-			child++;
-		if (strcmp(heap[i], heap[child]) >= 0)
-			return;
-		memcpy(swap, heap[i], sizeof(swap));
-		memcpy(heap[i], heap[child], sizeof(swap));
-		memcpy(heap[child], swap, sizeof(swap));
-	}
-}
+/* ---- which files */
 
 static int by_name(const void *a, const void *b)
 {
 	return strcmp(a, b);
 }
 
-/* Keeps the name if it is among the KEPT_MAX oldest so far. */
-static int keep(struct incoming_state *in, const char *name)
+static void keep_oldest(struct incoming_dir *in)
 {
-	if (in->n == KEPT_MAX) {
-		if (strcmp(name, in->names[0]) < 0) {
-			memcpy(in->names[0], name, sizeof(in->names[0]));
-			sift_down(in->names, in->n, 0);
-		}
-		return 0;
-	}
-	if (in->n == in->cap) {
-		size_t cap = in->cap ? in->cap * 2 : TAKE_AT_ONCE;
-		incoming_file *more = realloc(in->names, cap * sizeof(*more));
+	qsort(in->names, in->n, sizeof(in->names[0]), by_name);
+	if (in->n <= KEPT_MAX)
+		return;
+	in->n = KEPT_MAX;
+	memcpy(in->last, in->names[in->n - 1], sizeof(in->last));
+}
 
-		if (!more)
-			return -1;
-		in->names = more;
-		in->cap = cap;
-	}
+static int keep(struct incoming_dir *in, const char *name)
+{
+	incoming_file *names;
+
+	if (in->n == 2 * (size_t)KEPT_MAX)
+		keep_oldest(in);
+	names = array_room(in->names, in->n, &in->cap, sizeof(*names));
+	if (!names)
+		return -1;
+	in->names = names;
 	memcpy(in->names[in->n++], name, sizeof(in->names[0]));
-	if (in->n == KEPT_MAX)
-		for (size_t i = in->n / 2; i-- > 0;)
-			sift_down(in->names, in->n, i);
 	return 0;
 }
 
 /* A drop takes ten minutes at most, and what it did not finish it did not acknowledge. */
 static void remove_old(struct outpostd *d, const char *name)
 {
-	char path[1200];
+	struct path path = path_of(d, name);
 	struct stat st;
 
-	if (dir_path(d, INCOMING_DIR, name, path, sizeof(path)) < 0 || lstat(path, &st) < 0 ||
-	    clock_us(d) / 1000000 - st.st_mtime < LEFT_S)
+	if (lstat(path.s, &st) < 0 || clock_us(d) / 1000000 - st.st_mtime < LEFT_S || unlink(path.s) < 0)
 		return;
-	if (unlink(path) == 0)
-		log_line(LOG_INFORMATION, "pickup", 0, INCOMING_DIR "/%s was never finished by its writer, and is removed", name);
-}
-
-static void look_at(struct outpostd *d, const char *name)
-{
-	struct incoming_state *in = &d->incoming;
-
-	if (incoming_is_unfinished(name))
-		remove_old(d, name);
-	else if (incoming_is_name(name) && strcmp(name, in->behind) > 0 && keep(in, name) < 0)
-		stays(d, name, "no memory");
+	log_line(LOG_INFORMATION, "pickup", 0, INCOMING_DIR "/%s was never finished by its writer, and is removed", name);
 }
 
 static void look(struct outpostd *d)
 {
-	struct incoming_state *in = &d->incoming;
+	struct incoming_dir *in = &d->incoming;
+	incoming_file after;
 	struct dirent *e;
-	char path[1200];
 	DIR *dir;
 
 	reload_if_changed(d);
 	if (in->watch.fd >= 0)
 		watch_dir(d, in->watch.fd); /* where it is not there that is seen below */
-	in->n = in->next = 0;
-	if (!in->behind[0]) {
+	if (!in->last[0]) {
 		in->look = false;
 		in->stays = 0;
-		in->aside = 0;
+		corrupt_recount(d);
 	}
-	dir = dir_path(d, INCOMING_DIR, NULL, path, sizeof(path)) < 0 ? NULL : opendir(path);
+	memcpy(after, in->last, sizeof(after));
+	in->last[0] = '\0';
+	in->n = in->next = 0;
+	dir = opendir(path_of(d, "").s);
 	if (!dir)
-		stays(d, "", strerror(errno));
-	while (dir && (e = readdir(dir)) != NULL)
-		look_at(d, e->d_name);
+		incoming_leave(d, "", strerror(errno));
+	while (dir && (e = readdir(dir)) != NULL) {
+		if (incoming_is_unfinished(e->d_name))
+			remove_old(d, e->d_name);
+		else if (incoming_is_name(e->d_name) && strcmp(e->d_name, after) > 0 && keep(in, e->d_name) < 0)
+			incoming_leave(d, e->d_name, "out of memory");
+	}
 	if (dir)
 		closedir(dir);
 	if (in->n)
-		qsort(in->names, in->n, sizeof(in->names[0]), by_name);
-	in->behind[0] = '\0';
-	if (in->n == KEPT_MAX)
-		memcpy(in->behind, in->names[in->n - 1], sizeof(in->behind));
+		keep_oldest(in);
 }
 
-static void forget(struct incoming_state *in)
+static void forget(struct incoming_dir *in)
 {
 	free(in->names);
 	in->names = NULL;
@@ -489,7 +336,7 @@ static void forget(struct incoming_state *in)
 
 static int take_some(struct outpostd *d, struct error *err)
 {
-	struct incoming_state *in = &d->incoming;
+	struct incoming_dir *in = &d->incoming;
 	size_t first = in->next, end = first + TAKE_AT_ONCE < in->n ? first + TAKE_AT_ONCE : in->n;
 	struct owner owners[TAKE_AT_ONCE];
 
@@ -518,37 +365,33 @@ static int take_some(struct outpostd *d, struct error *err)
 
 bool incoming_busy(const struct outpostd *d)
 {
-	const struct incoming_state *in = &d->incoming;
+	const struct incoming_dir *in = &d->incoming;
 
-	return in->look || in->next < in->n || in->behind[0];
+	return in->look || in->next < in->n || in->last[0];
 }
 
 deadline incoming_deadline(struct outpostd *d)
 {
-	return d->stalled ? DEADLINE_NEVER : incoming_busy(d) ? clock_mono_ms() : d->incoming.again;
+	return commit_stalled(d) ? DEADLINE_NEVER : incoming_busy(d) ? clock_mono_ms() : d->incoming.again;
 }
 
 /* The queue took none of them: the rest waits as well. */
 static void give_up(struct outpostd *d, const struct error *why)
 {
-	struct incoming_state *in = &d->incoming;
+	struct incoming_dir *in = &d->incoming;
 
 	accept_forget(d);
 	bounce_forget(d);
-	if (queue_again(d->queue)) { /* one file was the reason: in the next turn it fails alone */
-		in->next = in->n;
-		in->behind[0] = '\0';
-		in->look = true;
+	in->next = in->n;
+	in->last[0] = '\0';
+	in->look = queue_again(d->queue); /* one file was the reason: in the next turn it fails alone */
+	if (in->look)
 		return;
-	}
 	log_line(LOG_FAIL, "pickup", 0, "cannot take " INCOMING_DIR "/ in: %s", why->text);
 	in->stays = incoming_count(d);
-	in->next = in->n;
-	in->behind[0] = '\0';
-	in->look = false;
 }
 
-static void look_again(struct incoming_state *in)
+static void plan_retry(struct incoming_dir *in)
 {
 	int64_t pause = in->pause ? in->pause * 2 : AGAIN_MS;
 
@@ -558,12 +401,12 @@ static void look_again(struct incoming_state *in)
 
 void incoming_tick(struct outpostd *d)
 {
-	struct incoming_state *in = &d->incoming;
+	struct incoming_dir *in = &d->incoming;
 	struct error err = {0};
 
 	if (deadline_over(in->again))
 		in->look = true;
-	if (!incoming_busy(d) || d->stalled)
+	if (!incoming_busy(d) || commit_stalled(d))
 		return;
 	if (in->next == in->n)
 		look(d);
@@ -572,7 +415,7 @@ void incoming_tick(struct outpostd *d)
 	if (in->next == in->n)
 		forget(in);
 	if (!incoming_busy(d))
-		look_again(in);
+		plan_retry(in);
 }
 
 void incoming_take(struct outpostd *d)
@@ -580,12 +423,12 @@ void incoming_take(struct outpostd *d)
 	d->incoming.look = true;
 	do
 		incoming_tick(d);
-	while (incoming_busy(d) && !d->stalled);
+	while (incoming_busy(d) && !commit_stalled(d));
 }
 
 void incoming_close(struct outpostd *d)
 {
-	struct incoming_state *in = &d->incoming;
+	struct incoming_dir *in = &d->incoming;
 
 	forget(in);
 	if (in->watch.fd < 0)
@@ -597,14 +440,10 @@ void incoming_close(struct outpostd *d)
 
 size_t incoming_count(struct outpostd *d)
 {
-	char path[1200];
+	DIR *dir = opendir(path_of(d, "").s);
 	struct dirent *e;
 	size_t n = 0;
-	DIR *dir;
 
-	if (dir_path(d, INCOMING_DIR, NULL, path, sizeof(path)) < 0)
-		return 0;
-	dir = opendir(path);
 	while (dir && (e = readdir(dir)) != NULL)
 		n += incoming_is_name(e->d_name);
 	if (dir)

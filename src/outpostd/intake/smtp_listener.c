@@ -1,10 +1,4 @@
-/*
- * smtp_listener.c: SMTP on the loopback interface, for programs that know no sendmail (inet_interfaces = loopback-only).
- *
- * Every connection is given to a `sendmail -bs` of its own, which shuts itself up in a sandbox before its first byte and
- * can do nothing but hand mail in at the door. Where the kernel has no sandbox the listener stays off. The sockets are
- * bound while we are still root, or come from the service manager under the name "smtp".
- */
+/* smtp_listener.c: the sockets, and a process for each connection. */
 #include "config.h"
 #include "outpostd/outpostd.h"
 
@@ -25,7 +19,7 @@
 
 enum { SMTP_PORT = 25, BACKLOG = 100 };
 
-static bool wanted(struct outpostd *d)
+static bool is_configured(struct outpostd *d)
 {
 	struct span rest = span_of(conf_str(d->conf, P_inet_interfaces)), word;
 
@@ -97,8 +91,8 @@ void listener_bind(struct outpostd *d)
 	l->socket[0].watch.fd = l->socket[1].watch.fd = l->given = -1;
 	if (d->once || d->take_in)
 		return;
-	l->given = getenv("LISTEN_FDNAMES") ? notify_listen_fd("smtp") : -1;
-	if (wanted(d))
+	l->given = getenv("LISTEN_FDNAMES") ? service_manager_socket("smtp") : -1;
+	if (is_configured(d))
 		get_sockets(l);
 	else if (l->given >= 0)
 		log_line(LOG_WARN, "smtpd", 0, "a socket for SMTP was passed, but inet_interfaces is not loopback-only");
@@ -108,7 +102,7 @@ void listener_reload(struct outpostd *d)
 {
 	struct listener *l = &d->listener;
 
-	if (d->once || d->take_in || wanted(d) == is_on(l))
+	if (d->once || d->take_in || is_configured(d) == is_on(l))
 		return;
 	if (is_on(l)) {
 		listener_close(d);
@@ -216,6 +210,11 @@ void listener_close(struct outpostd *d)
 		s->added = false;
 	}
 	d->listener.ours = false;
+}
+
+bool listener_is_ours(const struct outpostd *d)
+{
+	return d->listener.ours;
 }
 
 void listener_reaped(struct outpostd *d, pid_t pid)

@@ -1,4 +1,4 @@
-/* pause.c: when a relay was down and only the administrator could help: this time does not age mail. */
+/* pause.c: the pauses in the row of a relay. */
 #include "config.h"
 #include "outpostd/outpostd.h"
 

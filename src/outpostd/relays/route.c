@@ -1,4 +1,4 @@
-/* route.c: which relays there are, and which of them a message may take, in order of preference. */
+/* route.c: the relays of main.cf, those of sender_dependent_relayhost_maps, and one for each login of its own. */
 #include "config.h"
 #include "outpostd/outpostd.h"
 
@@ -17,123 +17,141 @@ static void relay_key(const struct relayhost *at, const char *sender, char *key,
 	snprintf(key, size, "%.*s", (int)size - 1, whole);
 }
 
-/* Noted by a clock that was put right while nobody was there: it may be tried now. */
-static void mend_times(const struct outpostd *d, struct queue_relay *s)
+static struct relay *add_new(struct outpostd *d, const struct relayhost *at, const char *sender, const char *key, struct error *err)
 {
-	int64_t now = clock_us(d);
+	struct relay *r = calloc(1, sizeof(*r));
 
-	if (!s->down_since || !clock_knows(now) || (s->down_since <= now && clock_knows(s->down_since)))
-		return;
-	s->down_since = now;
-	s->down_until = 1;
-}
-
-struct relay *relay_get(struct outpostd *d, const struct relayhost *at, const char *sender, struct error *err)
-{
-	char key[sizeof(((struct relay *)0)->state.nexthop)];
-	struct relay *r;
-
-	relay_key(at, sender, key, sizeof(key));
-	for (r = d->relays; r; r = r->next)
-		if (strcmp(r->state.nexthop, key) == 0 && strcmp(r->sender, sender) == 0) {
-			r->at = *at;
-			return r;
-		}
-	if (d->nrelays >= RELAYS_CEILING) {
-		error_set(err, REASON_LIMIT, "too many relays and logins are down or in use at a time");
-		return NULL;
-	}
-	r = calloc(1, sizeof(*r));
 	if (!r) {
-		error_set(err, REASON_SYSTEM, "no memory");
+		error_set(err, REASON_SYSTEM, "out of memory");
 		return NULL;
 	}
-	if (queue_relay_get(d->queue, key, &r->state, err) < 0) {
+	if (queue_relay_get(d->queue, key, &r->row, err) < 0) {
 		free(r);
 		return NULL;
 	}
-	snprintf(r->state.nexthop, sizeof(r->state.nexthop), "%s", key);
+	snprintf(r->row.nexthop, sizeof(r->row.nexthop), "%s", key);
 	snprintf(r->sender, sizeof(r->sender), "%s", sender);
-	mend_times(d, &r->state);
-	delivery_read_known(r->state.known, &r->known);
-	relay_read_rate(d, r);
 	r->at = *at;
-	r->full_since = DEADLINE_NEVER;
-	r->code = r->state.reason == REASON_CONFIG ? EX_CONFIG : EX_TEMPFAIL;
-	r->next = d->relays;
-	d->relays = r;
-	d->nrelays++;
+	relay_read(d, r);
+	connections_init(r);
+	rate_read(d, r);
+	r->next = d->relays.first;
+	d->relays.first = r;
+	d->relays.n++;
 	return r;
+}
+
+static struct relay *get(struct outpostd *d, const struct relayhost *at, const char *sender, struct error *err)
+{
+	char key[sizeof(((struct relay *)0)->row.nexthop)];
+
+	relay_key(at, sender, key, sizeof(key));
+	for (struct relay *r = d->relays.first; r; r = r->next)
+		if (strcmp(r->row.nexthop, key) == 0 && strcmp(r->sender, sender) == 0) {
+			r->at = *at;
+			return r;
+		}
+	if (d->relays.n < RELAYS_CEILING)
+		return add_new(d, at, sender, key, err);
+	error_set(err, REASON_LIMIT, "too many relays and logins are down or in use at a time");
+	return NULL;
 }
 
 static bool is_routed(const struct outpostd *d, const struct relay *r)
 {
-	for (size_t i = 0; i < d->nroute; i++)
-		if (d->route[i] == r)
+	for (size_t i = 0; i < d->relays.nroute; i++)
+		if (d->relays.route[i] == r)
 			return true;
 	return false;
 }
 
-/* Where senders have credentials of their own there may be any number of them: those that nobody needs now are read again from the
- * queue when they are. */
+/* All that is to be known of it stands in the queue. */
+static bool is_idle(const struct outpostd *d, const struct relay *r)
+{
+	return r->life == RELAY_UP && !r->agents && !r->dirty && sessions_are_fine(r) && rate_allows(r) && !is_routed(d, r) &&
+	       !expiry_is_of(d, r);
+}
+
+/* Where senders have credentials of their own there may be any number of them: those that are idle are read again from the queue
+ * when they are needed. */
 static void free_idle(struct outpostd *d)
 {
-	struct relay **p = &d->relays, *r;
+	struct relay **p = &d->relays.first, *r;
 
 	while ((r = *p) != NULL) {
-		if (!relay_idle(r) || is_routed(d, r) || r == d->aging) {
+		if (!is_idle(d, r)) {
 			p = &r->next;
 			continue;
 		}
 		*p = r->next;
 		free(r);
-		d->nrelays--;
+		d->relays.n--;
 	}
 }
 
-void relay_free_all(struct outpostd *d)
+void relays_free(struct outpostd *d)
 {
-	while (d->relays) {
-		struct relay *r = d->relays;
+	while (d->relays.first) {
+		struct relay *r = d->relays.first;
 
-		d->relays = r->next;
+		d->relays.first = r->next;
 		free(r);
 	}
-	d->nroute = d->nrelays = 0;
+	d->relays.nroute = d->relays.n = 0;
 }
 
 /* owner: whose credential. */
-static int add_all(struct outpostd *d, const struct relayhost *at, int n, const char *owner, struct relay **list,
-		   size_t max, struct error *err)
+static int get_all(struct outpostd *d, const struct relayhost *at, int n, const char *owner, struct relay **list, struct error *err)
 {
-	int i;
-
-	for (i = 0; i < n && (size_t)i < max; i++) {
-		list[i] = relay_get(d, &at[i], owner, err);
+	for (int i = 0; i < n; i++) {
+		list[i] = get(d, &at[i], owner, err);
 		if (!list[i])
 			return -1;
 	}
-	return i;
+	return n;
 }
 
-int relay_routes(struct outpostd *d, struct error *err)
+static int read_route(struct outpostd *d, struct error *err)
 {
+	struct relays *all = &d->relays;
 	struct relayhost at[RELAYS_MAX];
 	int n = relayhost_route(d->conf, at, RELAYS_MAX, err);
 
-	d->nroute = 0;
-	d->route_error.reason = REASON_NONE;
+	all->nroute = 0;
+	all->error.reason = REASON_NONE;
 	if (n > 0)
-		n = add_all(d, at, n, "", d->route, RELAYS_MAX, err);
-	if (n >= 0) {
-		d->nroute = (size_t)n;
-		return 0;
-	}
-	d->route_error = *err;
-	return -1;
+		n = get_all(d, at, n, "", all->route, err);
+	if (n < 0)
+		all->error = *err;
+	else
+		all->nroute = (size_t)n;
+	return n < 0 ? -1 : 0;
 }
 
-/* One of main.cf's, now or once. Those of a sender's own login are looked up with his next message. */
+void relays_configure(struct outpostd *d)
+{
+	struct error err = {0};
+
+	if (read_route(d, &err) < 0) {
+		log_line(LOG_FAIL, "qmgr", 0, "no mail can be sent: %s", err.text);
+		return;
+	}
+	for (struct relay *r = d->relays.first; r; r = r->next)
+		if (!relay_is_named(d, r))
+			relay_end_pause(d, r);
+}
+
+void relays_configure_again(struct outpostd *d)
+{
+	struct error err = {0};
+
+	if (!d->relays.error.reason || read_route(d, &err) < 0)
+		return;
+	log_line(LOG_INFORMATION, "qmgr", 0, "mail can be sent again");
+	schedule_reset(d);
+}
+
+/* One of main.cf's, now or once. Those of a sender's own login are looked up with that sender's next message. */
 static int recall(void *arg, const struct queue_relay *s)
 {
 	struct outpostd *d = arg;
@@ -141,28 +159,26 @@ static int recall(void *arg, const struct queue_relay *s)
 	struct error ignored;
 
 	if (!strchr(s->nexthop, ' ') && (s->down_since || s->npauses) && relayhost_parse(d->conf, s->nexthop, &at, &ignored) == 0)
-		relay_get(d, &at, "", &ignored);
+		get(d, &at, "", &ignored);
 	return 0;
 }
 
-void relay_recall(struct outpostd *d)
+void relays_recall(struct outpostd *d)
 {
 	struct error err = {0};
 
 	if (queue_relay_list(d->queue, recall, d, &err) < 0)
-		log_line(LOG_WARN, "qmgr", 0, "when relays were down can't be read: %s", err.text);
+		log_line(LOG_WARN, "qmgr", 0, "the relays' states cannot be read: %s", err.text);
 }
 
 bool relay_is_named(const struct outpostd *d, const struct relay *r)
 {
-	return d->route_error.reason || is_routed(d, r) || r->sender[0] || d->rules.maps[MAP_SENDER_RELAYS];
+	return d->relays.error.reason || is_routed(d, r) || r->sender[0] || d->rules.maps[MAP_SENDER_RELAYS];
 }
 
-void relay_leave_behind(struct outpostd *d)
+bool relay_is_first(const struct outpostd *d, const struct relay *r)
 {
-	for (struct relay *r = d->relays; r; r = r->next)
-		if (!relay_is_named(d, r))
-			relay_end(d, r);
+	return d->relays.nroute && r == d->relays.route[0];
 }
 
 /* sender_dependent_relayhost_maps: the whole address, then @domain. */
@@ -187,20 +203,90 @@ static int sender_relay(struct outpostd *d, const char *sender, struct relayhost
 	return rc;
 }
 
-int relay_route(struct outpostd *d, const char *sender, struct relay **list, size_t max, struct error *err)
+int relays_for(struct outpostd *d, const char *sender, struct relay *list[RELAYS_MAX], struct error *err)
 {
 	struct relayhost at[RELAYS_MAX];
 	char owner[LIMIT_ADDRESS + 1];
 	int n = sender_relay(d, sender, &at[0], err);
 
-	if (d->nrelays > RELAYS_KEPT)
+	if (d->relays.n > RELAYS_KEPT)
 		free_idle(d);
 	credentials_owner(d->credentials, sender, owner, sizeof(owner));
 	if (n == 0 && !*owner) {
-		memcpy(list, d->route, d->nroute * sizeof(*list));
-		return (int)d->nroute;
+		memcpy(list, d->relays.route, d->relays.nroute * sizeof(*list));
+		return (int)d->relays.nroute;
 	}
 	if (n == 0)
 		n = relayhost_list(d->conf, at, RELAYS_MAX, err);
-	return n <= 0 ? n : add_all(d, at, n, owner, list, max, err);
+	return n <= 0 ? n : get_all(d, at, n, owner, list, err);
+}
+
+bool relays_depend_on_sender(const struct outpostd *d)
+{
+	return d->rules.maps[MAP_SENDER_RELAYS] || conf_bool(d->conf, P_smtp_sender_dependent_authentication);
+}
+
+bool relays_usable(struct outpostd *d)
+{
+	for (const struct relay *r = d->relays.first; r; r = r->next)
+		if (relay_may_try(d, r))
+			return true;
+	return relays_depend_on_sender(d);
+}
+
+deadline relays_deadline(struct outpostd *d)
+{
+	int64_t now = clock_us(d);
+	deadline first = DEADLINE_NEVER;
+
+	for (const struct relay *r = d->relays.first; r; r = r->next) {
+		if (relay_retry_at(r) > now)
+			first = deadline_first(first, deadline_in_ms((relay_retry_at(r) - now) / 1000 + 1));
+		first = deadline_first(first, connections_deadline(d, r));
+		if (!rate_allows(r))
+			first = deadline_first(first, r->not_before);
+	}
+	return first;
+}
+
+const struct error *relays_error(const struct outpostd *d)
+{
+	return d->relays.error.reason ? &d->relays.error : NULL;
+}
+
+/* The relay that keeps mail from moving; one that only an earlier main.cf named keeps none. Where the sender decides, any may. */
+static const struct relay *in_the_way(struct outpostd *d)
+{
+	const struct relays *all = &d->relays;
+
+	if (relays_depend_on_sender(d)) {
+		for (const struct relay *r = all->first; r; r = r->next)
+			if (relay_is_down(r))
+				return r;
+		return NULL;
+	}
+	for (size_t i = 0; i < all->nroute; i++)
+		if (!relay_is_down(all->route[i]))
+			return NULL;
+	return all->nroute ? all->route[0] : NULL;
+}
+
+const char *relays_reason(struct outpostd *d, int *code, char dsn[12])
+{
+	const struct error *trouble = lanes_trouble(d); /* then no relay is asked at all */
+	const struct relay *r;
+
+	if (!trouble)
+		trouble = relays_error(d);
+	if (trouble) {
+		*code = error_exit(trouble);
+		snprintf(dsn, 12, "%s", error_dsn(trouble));
+		return trouble->text;
+	}
+	r = in_the_way(d);
+	if (!r)
+		return NULL;
+	*code = r->code;
+	snprintf(dsn, 12, "%s", r->row.dsn);
+	return r->row.text;
 }

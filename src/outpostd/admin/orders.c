@@ -1,0 +1,114 @@
+/* orders.c: what the administrator's socket does and reports at once: messages held, released, retried, deleted; reload; status. */
+#include "config.h"
+#include "outpostd/outpostd.h"
+
+#include <unistd.h>
+
+#include "base/log.h"
+
+/* ---- edits */
+
+typedef int (*edit)(struct queue *q, int64_t row, int64_t now, struct error *err);
+
+static bool edit_one(struct client *c, const char *id, edit what, const char *done, const char *not)
+{
+	struct error err = {0};
+	char full[QUEUE_ID];
+	int64_t row;
+	int rc = queue_find(c->d->queue, id, false, &row, full, &err);
+
+	if (rc == 0)
+		return question_ends(c, EX_DATAERR, "%s: no such message", id);
+	if (rc == 2)
+		return question_ends(c, EX_DATAERR, "%s: more than one message's id begins so", id);
+	if (rc == 1)
+		rc = what(c->d->queue, row, clock_us(c->d), &err);
+	if (rc < 0)
+		return question_ends(c, error_exit(&err), "%s: %s", id, err.text);
+	if (rc == 0)
+		return question_ends(c, EX_UNAVAILABLE, "%s: %s", full, not);
+	log_line(LOG_INFORMATION, "qmgr", 0, "%s: %s", full, done);
+	schedule_reset(c->d);
+	return question_ends(c, EX_OK, "%s: %s", full, done);
+}
+
+static bool hold_begin(struct client *c, char **args, int n)
+{
+	(void)n;
+	return edit_one(c, args[0], queue_hold, "held", "is not queued");
+}
+
+static bool release_begin(struct client *c, char **args, int n)
+{
+	(void)n;
+	return edit_one(c, args[0], queue_release, "released from hold", "is not held");
+}
+
+static bool retry_begin(struct client *c, char **args, int n)
+{
+	(void)n;
+	return edit_one(c, args[0], queue_retry, "queued again", "is neither deferred nor failed");
+}
+
+/* What an agent has cannot be taken back: the relay may have the mail already. */
+static bool delete_begin(struct client *c, char **args, int n)
+{
+	struct error err = {0};
+	char full[QUEUE_ID];
+	int64_t row;
+
+	(void)n;
+	if (queue_find(c->d->queue, args[0], false, &row, full, &err) == 1 && claim_known(c->d, row))
+		return question_ends(c, EX_TEMPFAIL, "%s: is being sent at this moment", full);
+	return edit_one(c, args[0], queue_delete, "removed by the administrator", "is not there to delete");
+}
+
+const struct verb verb_hold = {.name = "hold", .admin = true, .min_args = 1, .max_args = 1, .begin = hold_begin};
+const struct verb verb_release = {.name = "release", .admin = true, .min_args = 1, .max_args = 1, .begin = release_begin};
+const struct verb verb_retry = {.name = "retry", .admin = true, .min_args = 1, .max_args = 1, .begin = retry_begin};
+const struct verb verb_delete = {.name = "delete", .admin = true, .min_args = 1, .max_args = 1, .begin = delete_begin};
+
+/* ---- reload, status */
+
+static bool reload_begin(struct client *c, char **args, int n)
+{
+	(void)args, (void)n;
+	reload_now(c->d);
+	if (reload_error(c->d))
+		return question_ends(c, error_exit(reload_error(c->d)), "the configuration stays as it was: %s", reload_error(c->d)->text);
+	return question_ends(c, EX_OK, "the configuration was read again");
+}
+
+const struct verb verb_reload = {.name = "reload", .admin = true, .begin = reload_begin};
+
+/* Lines "NAME VALUE": pid, agents, active, stalled, once, conf-error, relay-error, relay-dsn, door. */
+static bool status_begin(struct client *c, char **args, int n)
+{
+	struct outpostd *d = c->d;
+	const char *reason;
+	char dsn[12];
+	int code = 0;
+
+	(void)args, (void)n;
+	buf_addf(&c->out, ">pid %d\n>agents %zu\n>active %zu\n>clients %zu\n>waiting %zu\n>stalled %d\n>once %d\n>door %s\n",
+		 (int)getpid(), agents_count(d), claims_count(d), clients_count(d), door_waiting(d), commit_stalled(d) != NULL, d->once,
+		 door_path(d));
+	if (reload_error(d))
+		buf_addf(&c->out, ">conf-error %s\n", reload_error(d)->text);
+	reason = relays_reason(d, &code, dsn);
+	if (reason)
+		buf_addf(&c->out, ">relay-error %s\n>relay-dsn %s\n", reason, dsn);
+	return question_ends(c, EX_OK, "at work");
+}
+
+const struct verb verb_status = {.name = "status", .admin = true, .begin = status_begin};
+
+/* The ids that agents have at this moment, one a line: what a listing marks '*'. */
+static bool active_begin(struct client *c, char **args, int n)
+{
+	(void)args, (void)n;
+	claims_list(c->d, &c->out);
+	return question_ends(c, EX_OK, "%zu being delivered", claims_count(c->d));
+}
+
+const struct verb verb_active = {.name = "active", .admin = true, .begin = active_begin};

@@ -1,0 +1,14 @@
+/* agent_feed.h: a message as frames for an agent: the envelope, the header rewritten, the stored body. */
+#ifndef OUTPOSTD_AGENT_FEED_H
+#define OUTPOSTD_AGENT_FEED_H
+
+#include "base/error.h"
+
+struct agent;
+struct claim;
+
+int feed_begin(struct agent *a, struct claim *c, struct error *err);	/* START, and the whole body when it is small */
+void feed_body(struct claim *c);					/* GET: the body, from its beginning */
+int feed_more(struct agent *a, struct claim *c);			/* what fits of it now; again when there is room */
+
+#endif

@@ -1,0 +1,43 @@
+/*
+ * incoming.h: taking in what outpost-drop wrote while no door was open. A file's submission is acknowledged already, so it may be
+ * lost in no way: COMMIT comes before unlink, and the token makes a second taking-in after a crash between the two find the
+ * first one's id. What can never be taken moves to corrupt/.
+ */
+#ifndef OUTPOSTD_INCOMING_H
+#define OUTPOSTD_INCOMING_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/deadline.h"
+#include "outpostd/loop.h"
+#include "submission/incoming.h"
+
+struct outpostd;
+
+typedef char incoming_file[INCOMING_NAME + sizeof(".msg")];
+struct incoming_dir {
+	struct watch watch;		/* of the directory; fd -1: none */
+	bool look;			/* something may be there */
+	incoming_file *names;		/* the oldest at the last look, from `next` on not yet taken */
+	size_t n, cap, next;
+	incoming_file last;		/* the last look left younger ones out than this; "" when it did not */
+	size_t stays;			/* could not be taken for now, */
+	deadline again;			/* and are tried again then */
+	int64_t pause;			/* ms, between such tries */
+};
+
+int incoming_open(struct outpostd *d);
+void incoming_look(struct outpostd *d);		/* files may have come */
+void incoming_tick(struct outpostd *d);		/* takes some in, in a transaction of its own */
+void incoming_take(struct outpostd *d);		/* everything that is there */
+bool incoming_busy(const struct outpostd *d);	/* whether there is, or may be, more to take */
+deadline incoming_deadline(struct outpostd *d);
+bool incoming_waits(struct outpostd *d);	/* whether a file is there that may be taken */
+size_t incoming_count(struct outpostd *d);	/* files there */
+void incoming_close(struct outpostd *d);
+/* A file stays for now, and is looked at again. One line is logged for many. */
+void incoming_leave(struct outpostd *d, const char *name, const char *why);
+
+#endif
