@@ -27,7 +27,7 @@ int queue_shift_times(struct queue *q, int64_t before, int64_t by_us, struct err
 }
 
 /* Both ways, user by user: each is a step down an index. */
-static int mend_queued(struct queue *q, int64_t now, int64_t latest, int64_t *mended, struct error *err)
+static int correct_queued(struct queue *q, int64_t now, int64_t latest, int64_t *corrected, struct error *err)
 {
 	int64_t uid = -1;
 	int n, m;
@@ -37,41 +37,41 @@ static int mend_queued(struct queue *q, int64_t now, int64_t latest, int64_t *me
 			return -1;
 		if (uid < 0)
 			return 0;
-		if (db_run(q, SQL_MEND_DUE_RECIPIENTS, err, "iii", now, uid, latest) < 0)
+		if (db_run(q, SQL_CORRECT_DUE_RECIPIENTS, err, "iii", now, uid, latest) < 0)
 			return -1;
-		n = db_run(q, SQL_MEND_DUE, err, "iii", now, uid, latest);
-		m = db_run(q, SQL_MEND_LONG_AGO, err, "iii", now, uid, QUEUE_EPOCH);
+		n = db_run(q, SQL_CORRECT_DUE, err, "iii", now, uid, latest);
+		m = db_run(q, SQL_CORRECT_LONG_AGO, err, "iii", now, uid, QUEUE_EPOCH);
 		if (n < 0 || m < 0)
 			return -1;
-		*mended += n + m;
+		*corrected += n + m;
 	}
 }
 
-static int mend_others(struct queue *q, int64_t now, int64_t *mended, struct error *err)
+static int correct_others(struct queue *q, int64_t now, int64_t *corrected, struct error *err)
 {
 	static const char *const done[] = {"f", "s", "x"};
-	int n = db_run(q, SQL_MEND_HELD, err, "ii", now, QUEUE_EPOCH);
+	int n = db_run(q, SQL_CORRECT_HELD, err, "ii", now, QUEUE_EPOCH);
 
-	if (n < 0 || db_run(q, SQL_MEND_AHEAD, err, "ii", now, db_key_of(now)) < 0)
+	if (n < 0 || db_run(q, SQL_CORRECT_AHEAD, err, "ii", now, db_key_of(now)) < 0)
 		return -1;
-	*mended += n;
+	*corrected += n;
 	for (size_t i = 0; i < sizeof(done) / sizeof(done[0]); i++)
-		if (db_run(q, SQL_MEND_DONE, err, "iti", now, done[i], QUEUE_EPOCH) < 0)
+		if (db_run(q, SQL_CORRECT_DONE, err, "iti", now, done[i], QUEUE_EPOCH) < 0)
 			return -1;
 	return 0;
 }
 
-int64_t queue_mend_times(struct queue *q, int64_t now, int64_t latest, struct error *err)
+int64_t queue_correct_times(struct queue *q, int64_t now, int64_t latest, struct error *err)
 {
-	int64_t mended = 0;
+	int64_t corrected = 0;
 
 	if (now < QUEUE_EPOCH)
 		return 0;
 	if (queue_begin(q, err) < 0)
 		return -1;
-	if (mend_queued(q, now, latest, &mended, err) < 0 || mend_others(q, now, &mended, err) < 0) {
+	if (correct_queued(q, now, latest, &corrected, err) < 0 || correct_others(q, now, &corrected, err) < 0) {
 		queue_rollback(q);
 		return -1;
 	}
-	return queue_commit(q, err) < 0 ? -1 : mended;
+	return queue_commit(q, err) < 0 ? -1 : corrected;
 }

@@ -8,7 +8,7 @@
 
 #include "base/deadline.h"
 
-/* What the results of SQLite mean to a person, and whether a second try can mend it. */
+/* What the results of SQLite mean to a person, and whether a retry can help. */
 static const struct {
 	int rc;
 	enum reason reason;
@@ -17,7 +17,7 @@ static const struct {
 	{SQLITE_FULL, REASON_STORAGE_FULL, "the disk is full"},
 	{SQLITE_BUSY, REASON_TEMPORARY, "another program holds the queue database"},
 	{SQLITE_LOCKED, REASON_TEMPORARY, "another program holds the queue database"},
-	{SQLITE_NOMEM, REASON_TEMPORARY, "no memory"},
+	{SQLITE_NOMEM, REASON_TEMPORARY, "out of memory"},
 	{SQLITE_READONLY, REASON_TEMPORARY, "the queue database can only be read"},
 	{SQLITE_PERM, REASON_PERMISSION, "no right to the queue database"},
 	{SQLITE_CANTOPEN, REASON_TEMPORARY, "the queue database can't be opened"},
@@ -32,7 +32,7 @@ int db_fail(struct queue *q, struct error *err, const char *what)
 {
 	int rc = q->db ? sqlite3_extended_errcode(q->db) : SQLITE_NOMEM;
 	int system = q->db ? sqlite3_system_errno(q->db) : 0;
-	const char *detail = q->db ? sqlite3_errmsg(q->db) : "no memory";
+	const char *detail = q->db ? sqlite3_errmsg(q->db) : "out of memory";
 
 	for (size_t i = 0; i < sizeof(meanings) / sizeof(meanings[0]); i++)
 		if (meanings[i].rc == (rc & 0xFF))

@@ -51,7 +51,7 @@ int db_no_memory(struct error *err);
 sqlite3_stmt *db_bind(struct queue *q, enum sql which, struct error *err, const char *format, ...);
 /* Steps: 1 a row, 0 no more (or done), -1. On 0 and -1 the statement is reset. */
 int db_step(struct queue *q, sqlite3_stmt *st, struct error *err);
-/* Resets a statement of which no more rows are wanted; NULL is fine. */
+/* Resets a statement of which no more rows are needed; NULL is fine. */
 void db_done(sqlite3_stmt *st);
 /* Binds and runs a statement that gives no rows: how many rows were changed, or -1. */
 int db_run(struct queue *q, enum sql which, struct error *err, const char *format, ...);

@@ -84,7 +84,7 @@ static int make_schema(const char *path, struct error *err)
 	int rc = -1;
 
 	if (!q)
-		return error_set(err, REASON_SYSTEM, "no memory");
+		return error_set(err, REASON_SYSTEM, "out of memory");
 	if (open_database(q, path, SQLITE_OPEN_READWRITE, err) == 0 &&
 	    db_exec(q, "PRAGMA page_size=8192; PRAGMA auto_vacuum=INCREMENTAL; PRAGMA synchronous=FULL;", err) == 0 &&
 	    db_exec(q, "BEGIN;", err) == 0 && db_exec(q, schema_sql, err) == 0 && db_exec(q, "COMMIT;", err) == 0)
@@ -250,7 +250,7 @@ int queue_open(const char *dir, unsigned flags, struct queue **out, struct error
 		return -1;
 	q = calloc(1, sizeof(*q));
 	if (!q)
-		return error_set(err, REASON_SYSTEM, "no memory");
+		return error_set(err, REASON_SYSTEM, "out of memory");
 	rc = flags & (QUEUE_WRITE | QUEUE_CREATE) ? open_writer(q, dir, path, err) : open_reader(q, path, err);
 	if (rc < 0) {
 		queue_close(q);

@@ -1,10 +1,10 @@
 /*
  * queue.h: what is owed. The only room that says SQL.
  *
- * One SQLite file, $queue_directory/queue.db, 0600 in a directory 0700, WAL, synchronous=FULL. A writer is
- * the one flusher: it holds the flock on $queue_directory/lock. Readers (outpost, read-only) never hold a
- * statement open across I/O. Times are microseconds since 1970, UTC. All strings given out are valid
- * until the next call that says so, or belong to the caller where "free" is said.
+ * One SQLite file, $queue_directory/queue.db, 0600 in a directory 0700, WAL, synchronous=EXTRA. The one
+ * writer is the flusher: it holds the flock on $queue_directory/lock. Readers (outpost, read-only) never hold a
+ * statement open across I/O. Times are microseconds since 1970, UTC. All strings given out are valid until the next
+ * call that says so, or belong to the caller where "free" is said.
  *
  * No statement stays open when a function here returns.
  */
@@ -28,7 +28,7 @@ struct queue;
 
 enum { QUEUE_READ = 0, QUEUE_WRITE = 1, QUEUE_CREATE = 2 };
 
-/* Opens the queue in dir. QUEUE_WRITE wants a lock that queue_lock got, makes the database when there is none
+/* Opens the queue in dir. QUEUE_WRITE requires the lock that queue_lock gives, makes the database when there is none
  * (QUEUE_CREATE), carries one of an older version over, and proves itself with a commit. A newer version, and an older
  * one for a reader, is EX_TEMPFAIL, something that is no database of ours EX_DATAERR or EX_CONFIG, all untouched. */
 int queue_open(const char *dir, unsigned flags, struct queue **out, struct error *err);
@@ -283,9 +283,9 @@ int queue_give_back_space(struct queue *q, bool *more, struct error *err);
 /* The wall clock jumped by by_us. What came at `before` or later was noted by another clock that was right already (a
  * machine that boots in 1970): it stays. */
 int queue_shift_times(struct queue *q, int64_t before, int64_t by_us, struct error *err);
-/* Puts right what a clock noted that was wrong while nobody was there to see it put right: mail of the future that is
+/* Corrects times that a wrong clock noted before this run: mail of the future that is
  * due later than `latest` is due now, and mail from before QUEUE_EPOCH came now. How many messages, or -1. */
-int64_t queue_mend_times(struct queue *q, int64_t now, int64_t latest, struct error *err);
+int64_t queue_correct_times(struct queue *q, int64_t now, int64_t latest, struct error *err);
 /* PRAGMA quick_check or integrity_check: 0 fine; 1 broken, *err says what; -1 could not look. */
 int queue_check(struct queue *q, bool thorough, struct error *err);
 

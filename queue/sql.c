@@ -144,16 +144,16 @@ const char *const queue_sql[SQL_COUNT] = {
 	[SQL_PROOF] = "UPDATE proof SET opened = ? WHERE id = 1",
 
 	/* ---- a clock that was wrong: now, uid, latest, epoch */
-	[SQL_MEND_DUE_RECIPIENTS] =
+	[SQL_CORRECT_DUE_RECIPIENTS] =
 		"UPDATE recipient SET next = ?1 WHERE state = 'q' AND next > ?3 AND message IN"
 		" (SELECT id FROM message INDEXED BY message_due WHERE state = 'q' AND uid = ?2 AND due > ?3)"
 		" AND (last > ?1 OR (SELECT arrival FROM message m WHERE m.id = recipient.message) > ?1)",
-	[SQL_MEND_DUE] =
+	[SQL_CORRECT_DUE] =
 		"UPDATE message SET due = ?1 WHERE state = 'q' AND uid = ?2 AND due > ?3 AND EXISTS"
 		" (SELECT 1 FROM recipient r WHERE r.message = message.id AND r.state = 'q' AND r.next <= ?1)",
-	[SQL_MEND_AHEAD] = "UPDATE message SET arrival = ?1 WHERE id > ?2 AND arrival > ?1",
-	[SQL_MEND_LONG_AGO] =
+	[SQL_CORRECT_AHEAD] = "UPDATE message SET arrival = ?1 WHERE id > ?2 AND arrival > ?1",
+	[SQL_CORRECT_LONG_AGO] =
 		"UPDATE message SET arrival = ?1 WHERE state = 'q' AND uid = ?2 AND due < ?3 AND arrival < ?3",
-	[SQL_MEND_HELD] = "UPDATE message SET arrival = ?1 WHERE state = 'h' AND arrival < ?2",
-	[SQL_MEND_DONE] = "UPDATE message SET done = ?1 WHERE state = ?2 AND done < ?3 AND done IS NOT NULL",
+	[SQL_CORRECT_HELD] = "UPDATE message SET arrival = ?1 WHERE state = 'h' AND arrival < ?2",
+	[SQL_CORRECT_DONE] = "UPDATE message SET done = ?1 WHERE state = ?2 AND done < ?3 AND done IS NOT NULL",
 };

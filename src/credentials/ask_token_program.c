@@ -161,7 +161,7 @@ int credentials_find(struct credentials *cs, const struct relayhost *r, const ch
 	int64_t keep_s;
 
 	if (!takes_time(cs->conf))
-		return credential_look_up(&(struct lookup){.conf = cs->conf}, r, sender, out, &keep_s, err);
+		return credentials_fetch(cs->conf, r, sender, NULL, NULL, out, &keep_s, err);
 	return !cs->refused && find_kept(cs, r, sender, out) ? 1 : CREDENTIAL_NOT_YET;
 }
 

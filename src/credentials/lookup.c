@@ -147,6 +147,13 @@ int password_maps_open(struct conf *c, struct maps **out, struct error *err)
 
 /* ---- look-up */
 
+/* How to look a credential up; token may be NULL where there is no oauth2: map. */
+struct lookup {
+	struct conf *conf;
+	credential_token *token;
+	void *arg;
+};
+
 static int ask_token_endpoint(const struct lookup *l, const char *file, struct credential *out, int64_t *keep_s,
 			      struct error *err)
 {
@@ -214,28 +221,29 @@ void credential_put_digest(struct credential *cr, const struct relayhost *r)
 	sha256_hex(parts, 3, cr->digest);
 }
 
-int credential_look_up(const struct lookup *l, const struct relayhost *r, const char *sender, struct credential *out,
-		       int64_t *keep_s, struct error *err)
+int credentials_fetch(struct conf *c, const struct relayhost *r, const char *sender, credential_token *token, void *arg,
+		      struct credential *out, int64_t *keep_s, struct error *err)
 {
+	const struct lookup l = {c, token, arg};
 	struct maps *maps = NULL;
 	struct keys keys = {.n = 0};
 	int rc;
 
 	credential_init(out);
 	*keep_s = 0;
-	if (password_maps_open(l->conf, &maps, err) < 0)
+	if (password_maps_open(c, &maps, err) < 0)
 		return -1;
-	if (*sender && conf_bool(l->conf, P_smtp_sender_dependent_authentication))
-		add_sender_keys(l->conf, &keys, sender);
+	if (*sender && conf_bool(c, P_smtp_sender_dependent_authentication))
+		add_sender_keys(c, &keys, sender);
 	add_relay_keys(&keys, r);
 	rc = 0;
 	for (size_t i = 0; i < keys.n && rc == 0; i++) {
-		rc = look_up_key(l, maps, keys.list[i], out, keep_s, err);
+		rc = look_up_key(&l, maps, keys.list[i], out, keep_s, err);
 		if (rc > 0)
 			snprintf(out->key, sizeof(out->key), "%s", keys.list[i]);
 	}
 	if (rc == 0)
-		none_found(l->conf, &keys, err);
+		none_found(c, &keys, err);
 	if (rc > 0)
 		credential_put_digest(out, r);
 	else
@@ -243,12 +251,6 @@ int credential_look_up(const struct lookup *l, const struct relayhost *r, const 
 	free_keys(&keys);
 	maps_free(maps);
 	return rc;
-}
-
-int credentials_fetch(struct conf *c, const struct relayhost *r, const char *sender, credential_token *token, void *arg,
-		      struct credential *out, int64_t *keep_s, struct error *err)
-{
-	return credential_look_up(&(struct lookup){c, token, arg}, r, sender, out, keep_s, err);
 }
 
 /* ---- whose */

@@ -21,7 +21,10 @@ struct field {
 	size_t offset, size;
 };
 
-#define TEXT(name) {#name, F_TEXT, offsetof(struct delivery_session, name), sizeof(((struct delivery_session *)0)->name)}
+#define TEXT(name)                                                                                                     \
+	{                                                                                                              \
+#name, F_TEXT, offsetof(struct delivery_session, name), sizeof(((struct delivery_session *)0)->name)   \
+	}
 #define BOOL(name) {#name, F_BOOL, offsetof(struct delivery_session, name), sizeof(bool)}
 #define INT(name) {#name, F_INT, offsetof(struct delivery_session, name), sizeof(int)}
 #define LEVEL(name) {#name, F_LEVEL, offsetof(struct delivery_session, name), sizeof(enum tls_level)}
@@ -444,7 +447,8 @@ int delivery_get_down(struct frame *f, struct delivery_down *d)
 	return 0;
 }
 
-int delivery_vsay_down(struct delivery_down *d, enum delivery_down_kind kind, int code, const char *dsn, const char *fmt, va_list ap)
+int delivery_vsay_down(struct delivery_down *d, enum delivery_down_kind kind, int code, const char *dsn,
+		       const char *fmt, va_list ap)
 {
 	d->kind = kind;
 	d->code = code;
@@ -454,7 +458,8 @@ int delivery_vsay_down(struct delivery_down *d, enum delivery_down_kind kind, in
 	return -1;
 }
 
-int delivery_say_down(struct delivery_down *d, enum delivery_down_kind kind, int code, const char *dsn, const char *fmt, ...)
+int delivery_say_down(struct delivery_down *d, enum delivery_down_kind kind, int code, const char *dsn, const char *fmt,
+		      ...)
 {
 	va_list ap;
 
@@ -536,7 +541,8 @@ static bool take_number(struct span word, const char *name, uint64_t max, uint64
 {
 	size_t len = strlen(name);
 
-	return word.n > len && memcmp(word.p, name, len) == 0 && text_u64((struct span){word.p + len, word.n - len}, max, n);
+	return word.n > len && memcmp(word.p, name, len) == 0 &&
+	       text_u64((struct span){word.p + len, word.n - len}, max, n);
 }
 
 static void take_known(struct delivery_known *k, struct span word)
@@ -571,8 +577,8 @@ void delivery_age_known(struct delivery_known *k, int64_t now)
 
 static bool same_known(const struct delivery_known *a, const struct delivery_known *b)
 {
-	return a->flight == b->flight && a->no_bdat == b->no_bdat && a->no_rset == b->no_rset && a->window == b->window &&
-	       a->recipients == b->recipients && a->offers == b->offers;
+	return a->flight == b->flight && a->no_bdat == b->no_bdat && a->no_rset == b->no_rset &&
+	       a->window == b->window && a->recipients == b->recipients && a->offers == b->offers;
 }
 
 bool delivery_learn(struct delivery_known *k, const struct delivery_known *said, int64_t now)

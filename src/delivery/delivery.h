@@ -27,7 +27,8 @@ enum { DELIVERY_FD = 3 };
 enum delivery_frame {
 	/* outpostd to the agent */
 	TO_AGENT_SESSION = 1,	/* see below */
-	TO_AGENT_SECRET,	/* str user, str secret, u8 kind ('P' password, 'T' token), str digest name (log only) */
+	/* str user, str secret, u8 kind ('P' password, 'T' token), str digest name (log only) */
+	TO_AGENT_SECRET,
 	TO_AGENT_NO_SECRET,	/* str name of the reason, str text: the credential can't be had */
 	TO_AGENT_START,		/* struct delivery_message */
 	TO_AGENT_BODY,		/* u64 seq, str bytes: a piece of the message, canonical LF form, header rewritten */
@@ -39,24 +40,30 @@ enum delivery_frame {
 	FROM_AGENT_LOG = 64,	/* u8 level (enum log_level), str line */
 	FROM_AGENT_NEED_SECRET,	/* str host, u32 port, str mechanisms offered */
 	FROM_AGENT_READY,	/* struct delivery_ready: connected, verified as far as wanted, logged in */
-	FROM_AGENT_GET,		/* u64 seq: send the body of this large message, from its start. Comes again when the message needs
-				 * several transactions, and never while a body of this message is still being sent. */
-	FROM_AGENT_BEGUN,	/* u64 seq: its MAIL was sent. Behind a LASTBYTE: what was sent was refused, and no verdict on the message */
-	FROM_AGENT_LASTBYTE,	/* u64 seq: the last byte of its data is about to be sent: from here a crash may duplicate */
+	/* u64 seq: send the body of this large message, from its start. Comes again when the message needs several
+	 * transactions, and never while a body of this message is still being sent. */
+	FROM_AGENT_GET,
+	/* u64 seq: its MAIL was sent. After a LASTBYTE: what was sent was refused, and no verdict on the message */
+	FROM_AGENT_BEGUN,
+	/* u64 seq: the last byte of its data is about to be sent: from here a crash may duplicate */
+	FROM_AGENT_LASTBYTE,
 	FROM_AGENT_VERDICT,	/* struct delivery_verdict */
-	FROM_AGENT_DONE,	/* struct delivery_done: every recipient of this message had its verdict, or is to be offered again */
+	/* struct delivery_done: every recipient of this message had its verdict, or is to be offered again */
+	FROM_AGENT_DONE,
 	FROM_AGENT_DOWN,	/* struct delivery_down: no session, or no longer, and why */
-	FROM_AGENT_BYE,		/* no payload: ended in order, after QUIT or because the relay closed an idle session. Messages that were
-				 * sent to this agent and are not DONE are simply given to the next one. */
+	/* no payload: ended in order, after QUIT or because the relay closed an idle session. Messages that were sent
+	 * to this agent and are not DONE are given to the next one. */
+	FROM_AGENT_BYE,
 	FROM_AGENT_STEP,	/* struct delivery_step: progress, for `outpost check` */
 	FROM_AGENT_KNOWN,	/* struct delivery_known, each time something new was found out about this relay */
-	FROM_AGENT_ALIVE,	/* no payload: when the names are looked up, and then every SIGN_OF_LIFE seconds while it waits for
-				 * the relay or has a message. One that says nothing for much longer hangs. */
+	/* no payload: when the names are looked up, and then every SIGN_OF_LIFE seconds while it waits for the relay or
+	 * has a message. One that says nothing for much longer hangs. */
+	FROM_AGENT_ALIVE,
 };
 enum { SIGN_OF_LIFE = 10 };	/* s */
 
-/* What was found out about a relay by talking to it. outpostd keeps it and gives it to later agents. It holds for as long as the
- * relay offers the same, and for KNOWN_LIFE: after that it is found out anew, good or bad. */
+/* What was found out about a relay by talking to it. outpostd keeps it and gives it to later agents. It holds for as
+ * long as the relay offers the same, and for KNOWN_LIFE: after that it is found out anew, good or bad. */
 enum { KNOWN_LIFE = 12 * 3600, KNOWN_TEXT = 160 };
 enum delivery_flight { FLIGHT_UNKNOWN, FLIGHT_YES, FLIGHT_NO };
 
@@ -74,14 +81,15 @@ struct delivery_known {
 int delivery_put_known(struct buf *out, const struct delivery_known *k);
 int delivery_get_known(struct frame *f, struct delivery_known *k);
 
-/* The same as words, "flight=yes window=8 offers=12345 since=...", for the session and the queue; only what is known is said.
- * Words that are not understood are skipped. */
+/* The same as words, "flight=yes window=8 offers=12345 since=...", for the session and the queue; only what is known is
+ * said. Words that are not understood are skipped. */
 void delivery_write_known(const struct delivery_known *k, char out[KNOWN_TEXT]);
 void delivery_read_known(const char *text, struct delivery_known *k);
 
 /* Forgets what is too old, or of a time to come. */
 void delivery_age_known(struct delivery_known *k, int64_t now);
-/* Adds what an agent says. What is bad news stays, whatever an agent says that is older than it. Whether anything is new. */
+/* Adds what an agent says. What is bad news stays, whatever an agent says that is older than it. Whether anything is
+ * new. */
 bool delivery_learn(struct delivery_known *k, const struct delivery_known *said, int64_t now);
 
 /* SESSION: a list of (str key, str value) pairs, u32 count first; unknown keys are refused. The keys
@@ -109,7 +117,8 @@ struct delivery_session {
 	char match[1024];		/* smtp_tls_secure_cert_match or verify_cert_match, as level wants */
 	char priority[1024];		/* GnuTLS priority string; empty: ours */
 	int tls_loglevel;
-	bool auth;			/* smtp_sasl_auth_enable, and a map that may have a credential, or a certificate */
+	/* smtp_sasl_auth_enable, and a map that may have a credential, or a certificate */
+	bool auth;
 	bool auth_unverified;		/* the opt-outs smtp_sasl_auth_unverified, ..._without_tls */
 	bool auth_without_tls;
 	char mechanism_filter[512];
@@ -118,12 +127,14 @@ struct delivery_session {
 	char inet_protocols[32];	/* all ipv4 ipv6 */
 	char address_preference[16];	/* any ipv4 ipv6 */
 	char bind4[64], bind6[64];
-	int t_connect, t_helo, t_starttls, t_mail, t_rcpt, t_data_init, t_data_xfer, t_data_done, t_rset, t_quit; /* seconds */
+	/* seconds */
+	int t_connect, t_helo, t_starttls, t_mail, t_rcpt, t_data_init, t_data_xfer, t_data_done, t_rset, t_quit;
 	int t_secret;			/* seconds: how long outpostd may take to find the credential */
 	int recipient_limit;		/* per transaction */
 	int pipeline_window;
 	char known[KNOWN_TEXT];		/* delivery_write_known */
-	bool check_only;		/* `outpost check`: stop after login (and MAIL/RSET when check_sender), report STEPs */
+	/* `outpost check`: stop after login (and MAIL/RSET when check_sender), report STEPs */
+	bool check_only;
 	char check_sender[1024];
 	bool transcript;		/* log the dialogue (secrets masked) as FROM_AGENT_LOG lines of part "smtp" */
 };
@@ -146,7 +157,8 @@ struct delivery_message {
 	char ret;			/* 'F', 'H', 0 */
 	char body;			/* '7', '8' */
 	bool smtputf8;
-	uint64_t size;			/* of the canonical form; the wire form is no larger than size + lines + 64 Ki */
+	/* of the canonical form; the wire form is no larger than size + lines + 64 Ki */
+	uint64_t size;
 	uint64_t lines;			/* newline bytes in it, for SIZE; 0: not known */
 	const struct delivery_recipient *recipients;
 	size_t nrecipients;		/* several START frames with the same seq may carry a long list: see more */
@@ -186,7 +198,9 @@ struct delivery_verdict {
 	enum delivery_fate fate;
 	char dsn[12];			/* "2.0.0", "4.2.1", ... */
 	int smtp_code;			/* 0: no reply stands behind it */
-	char text[2048];		/* as in the log's parentheses: "250 2.0.0 Ok: queued as X", "host h[a] said: 550 ... (in reply to RCPT TO command)" */
+	/* as in the log's parentheses: "250 2.0.0 Ok: queued as X", "host h[a] said: 550 ... (in reply to RCPT TO
+	 * command)" */
+	char text[2048];
 	bool relayed_dsn;		/* the relay took over the DSN request */
 };
 int delivery_put_verdict(struct buf *out, const struct delivery_verdict *v);
@@ -194,7 +208,8 @@ int delivery_get_verdict(struct frame *f, struct delivery_verdict *v);
 
 struct delivery_done {
 	uint64_t seq;
-	int64_t connect_us;		/* delays=a/b/C/d: connection, TLS and login; 0 for all but a session's first message */
+	/* delays=a/b/C/d: connection, TLS and login; 0 for all but a session's first message */
+	int64_t connect_us;
 	int64_t transfer_us;		/* delays=a/b/c/D */
 };
 int delivery_put_done(struct buf *out, const struct delivery_done *d);
@@ -219,7 +234,8 @@ enum delivery_down_kind {
 	DOWN_AUTH,		/* refused credentials, no mechanism in common, no credential */
 	DOWN_CONFIG,		/* something in main.cf can't be done: exit 78 for a flush */
 	DOWN_BUSY,		/* 421, 432, 450/451/454 4.7.x: slow down */
-	DOWN_MESSAGE,		/* left by us in the middle of a message, which has its verdict: the relay has nothing to do with it */
+	/* left by us in the middle of a message, which has its verdict: the relay has nothing to do with it */
+	DOWN_MESSAGE,
 };
 struct delivery_down {
 	enum delivery_down_kind kind;
@@ -232,10 +248,10 @@ struct delivery_down {
 	bool served;		/* a transaction had been brought to its end on this connection */
 };
 /* Fills d but for where (host, address, port); the words are made printable. Returns -1. */
-int delivery_say_down(struct delivery_down *d, enum delivery_down_kind kind, int code, const char *dsn, const char *fmt, ...)
-	__attribute__((format(printf, 5, 6)));
-int delivery_vsay_down(struct delivery_down *d, enum delivery_down_kind kind, int code, const char *dsn, const char *fmt, va_list ap)
-	__attribute__((format(printf, 5, 0)));
+int delivery_say_down(struct delivery_down *d, enum delivery_down_kind kind, int code, const char *dsn, const char *fmt,
+		      ...) __attribute__((format(printf, 5, 6)));
+int delivery_vsay_down(struct delivery_down *d, enum delivery_down_kind kind, int code, const char *dsn,
+		       const char *fmt, va_list ap) __attribute__((format(printf, 5, 0)));
 int delivery_put_down(struct buf *out, const struct delivery_down *d);
 int delivery_get_down(struct frame *f, struct delivery_down *d);
 

@@ -3,8 +3,8 @@
  * generic maps, masquerading, from_address. Pure: maps come as look-up functions, so that this room knows no files
  * (an :include: is read through a function as well).
  *
- * Recipients are rewritten at submission (mailq shows the truth), sender and header at delivery (mending the
- * configuration mends mail that is queued already).
+ * Recipients are rewritten at submission (mailq shows the truth), sender and header at delivery (a change of the
+ * configuration corrects mail that is queued already).
  */
 #ifndef MAIL_REWRITE_H
 #define MAIL_REWRITE_H

@@ -4,19 +4,26 @@
 #include "config.h"
 #include "nexthop/nexthop.h"
 
-#include <limits.h>
-#include <stdio.h>
+#include <stdarg.h>
 #include <string.h>
 #include <unistd.h>
 
 enum { MAX_RELAYS = 16 };
 
-static void advise(struct conf *c, enum conf_param p, struct buf *out, const char *words)
+static void advise(struct conf *c, enum conf_param p, struct buf *out, const char *fmt, ...)
+	__attribute__((format(printf, 4, 5)));
+static void advise(struct conf *c, enum conf_param p, struct buf *out, const char *fmt, ...)
 {
+	va_list ap;
+
+	buf_adds(out, conf_path(c));
 	if (conf_line(c, p))
-		buf_addf(out, "%s:%u: %s\n", conf_path(c), conf_line(c, p), words);
-	else
-		buf_addf(out, "%s: %s\n", conf_path(c), words);
+		buf_addf(out, ":%u", conf_line(c, p));
+	buf_adds(out, ": ");
+	va_start(ap, fmt);
+	buf_addv(out, fmt, ap);
+	va_end(ap);
+	buf_addc(out, '\n');
 }
 
 /* Both mistakes are common; neither does harm here. */
@@ -44,30 +51,20 @@ static bool names_port(const char *written)
 static void about_relays(struct conf *c, struct buf *out)
 {
 	struct relayhost relays[MAX_RELAYS];
-	char words[700];
 	struct error err;
 	int n = relayhost_list(c, relays, MAX_RELAYS, &err);
 
-	for (int i = 0; i < n; i++) {
-		about_wrappermode(c, &relays[i], out);
-		if (relays[i].mx) {
-			snprintf(words, sizeof(words),
-				 "relayhost = %s has no brackets, so its MX records are looked up; if %s is the server "
-				 "itself write [%s]:%s",
-				 relays[i].written, relays[i].host, relays[i].host, relays[i].port);
-			advise(c, P_relayhost, out, words);
-		}
-		if (!names_port(relays[i].written)) {
-			snprintf(words, sizeof(words),
-				 "relayhost = %s names no port: %s is used (Postfix would use 25)", relays[i].written,
-				 relays[i].port);
-			advise(c, P_relayhost, out, words);
-		}
+	for (const struct relayhost *r = relays; r < relays + (n > 0 ? n : 0); r++) {
+		about_wrappermode(c, r, out);
+		if (r->mx)
+			advise(c, P_relayhost, out,
+			       "relayhost = %s has no brackets, so its MX records are looked up; if %s is "
+			       "the server itself write [%s]:%s",
+			       r->written, r->host, r->host, r->port);
+		if (!names_port(r->written))
+			advise(c, P_relayhost, out, "relayhost = %s names no port: %s is used (Postfix would use 25)",
+			       r->written, r->port);
 	}
-	if (n == 0)
-		buf_addf(out,
-			 "%s: relayhost is not set: nothing can be sent; write: relayhost = [mail.example.com]:587\n",
-			 conf_path(c));
 }
 
 static void about_passwords(struct conf *c, struct buf *out)
@@ -78,9 +75,6 @@ static void about_passwords(struct conf *c, struct buf *out)
 	if (maps && !conf_bool(c, P_smtp_sasl_auth_enable))
 		advise(c, P_smtp_sasl_password_maps, out,
 		       "smtp_sasl_password_maps is set, but smtp_sasl_auth_enable is not yes: no password is sent");
-	if (!maps && conf_bool(c, P_smtp_sasl_auth_enable))
-		advise(c, P_smtp_sasl_auth_enable, out,
-		       "smtp_sasl_auth_enable = yes, but smtp_sasl_password_maps is not set");
 	if (strstr(raw, "static:") && strchr(strstr(raw, "static:"), '$') && !strstr(raw, "$$"))
 		advise(c, P_smtp_sasl_password_maps, out,
 		       "a $ in the value of static: begins a parameter's name; a dollar sign in a password is written "
@@ -97,23 +91,16 @@ static void about_passwords(struct conf *c, struct buf *out)
 static void about_file(struct conf *c, enum conf_param p, struct buf *out)
 {
 	const char *path = conf_str(c, p);
-	char words[PATH_MAX + 100];
 
-	if (!*path || access(path, F_OK) == 0)
-		return;
-	snprintf(words, sizeof(words), "%s = %s: there is no such file", conf_table[p].name, path);
-	advise(c, p, out, words);
+	if (*path && access(path, F_OK) < 0)
+		advise(c, p, out, "%s = %s: there is no such file", conf_table[p].name, path);
 }
 
 static void about_listening(struct conf *c, struct buf *out)
 {
 	const char *v = conf_str(c, P_inet_interfaces);
 
-	if (ascii_case_equal(v, "loopback-only"))
-		advise(c, P_inet_interfaces, out,
-		       "inet_interfaces = loopback-only: for SMTP on 127.0.0.1:25 type: systemctl enable --now "
-		       "outpost-loopback.socket");
-	else if (*v && !ascii_case_equal(v, "none"))
+	if (*v && !ascii_case_equal(v, "none") && !ascii_case_equal(v, "loopback-only"))
 		advise(c, P_inet_interfaces, out,
 		       "inet_interfaces: outpost never listens beyond this host; taken as none (for SMTP on "
 		       "127.0.0.1:25 write inet_interfaces = loopback-only)");
@@ -124,8 +111,6 @@ int nexthop_advice(struct conf *c, struct buf *out)
 	buf_adds(out, conf_notes(c));
 	about_relays(c, out);
 	about_passwords(c, out);
-	about_file(c, P_smtp_tls_CAfile, out);
-	about_file(c, P_smtp_tls_CApath, out);
 	about_file(c, P_smtp_tls_CRLfile, out);
 	about_file(c, P_smtp_tls_cert_file, out);
 	about_file(c, P_smtp_tls_key_file, out);

@@ -25,15 +25,18 @@ static void live(struct context *c, struct report *r, const struct relayhost *re
 		good += check_live(c, r, &relays[i], &how);
 	}
 	if (n > 1 && good > 0 && good < n)
-		report_linef(r, REPORT_NOTE, "relays", NULL, "%zu of %zu can be used; the others are passed over", good, n);
+		report_linef(r, REPORT_NOTE, "relays", NULL, "%zu of %zu can be used; the others are passed over", good,
+			     n);
 }
 
 static int summary(const struct report *r)
 {
 	if (!r->json && r->failures)
-		printf("\n%u %s to be mended before mail can leave.\n", r->failures, r->failures == 1 ? "thing has" : "things have");
+		printf("\n%u %s to be mended before mail can leave.\n", r->failures,
+		       r->failures == 1 ? "thing has" : "things have");
 	else if (!r->json && r->warnings)
-		printf("\nMail can leave; %u %s worth a look.\n", r->warnings, r->warnings == 1 ? "line is" : "lines are");
+		printf("\nMail can leave; %u %s worth a look.\n", r->warnings,
+		       r->warnings == 1 ? "line is" : "lines are");
 	else if (!r->json)
 		printf("\nAll is well.\n");
 	return r->failures ? r->code : EX_OK;

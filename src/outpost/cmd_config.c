@@ -28,23 +28,25 @@ static void print_parameter_json(struct context *c, int p, const char *value)
 	text_json_member(&b, "name", conf_table[p].name);
 	text_json_member(&b, "value", value);
 	text_json_member(&b, "default", conf_table[p].def);
-	printf("%s, \"set\": %s, \"line\": %u}\n", buf_str(&b), conf_is_set(c->conf, (enum conf_param)p) ? "true" : "false",
-	       conf_line(c->conf, (enum conf_param)p));
+	printf("%s, \"set\": %s, \"line\": %u}\n", buf_str(&b),
+	       conf_is_set(c->conf, (enum conf_param)p) ? "true" : "false", conf_line(c->conf, (enum conf_param)p));
 	buf_wipe(&b);
 }
 
-/* A password that stands in main.cf itself is shown only to whoever asks for just this parameter. A default that is found out
- * (myhostname) is shown as what was found. */
+/* A password that stands in main.cf itself is shown only to whoever asks for just this parameter. A default that is
+ * found out (myhostname) is shown as what was found. */
 static void print_parameter(struct context *c, int p, bool asked_for)
 {
-	bool json = option_given(c, "json"), expand = option_given(c, "expand") || !*conf_raw(c->conf, (enum conf_param)p);
+	bool json = option_given(c, "json"),
+	     expand = option_given(c, "expand") || !*conf_raw(c->conf, (enum conf_param)p);
 	struct buf value;
 
 	buf_init(&value, LIMIT_CONF_FILE);
 	if (option_given(c, "defaults"))
 		buf_adds(&value, conf_table[p].def);
 	else if (asked_for && !json)
-		buf_adds(&value, expand ? conf_str(c->conf, (enum conf_param)p) : conf_raw(c->conf, (enum conf_param)p));
+		buf_adds(&value,
+			 expand ? conf_str(c->conf, (enum conf_param)p) : conf_raw(c->conf, (enum conf_param)p));
 	else
 		conf_shown(c->conf, (enum conf_param)p, expand, &value);
 	if (json)
@@ -125,7 +127,8 @@ static int print_unused(struct context *c)
 		else
 			printf("%s/main.cf:%u: %s: %s%s%s%s\n", conf_dir(c->conf), u->line, u->name,
 			       u->postfix ? "Postfix's, without use here" : "there is no such parameter",
-			       u->nearest ? "; did you mean " : "", u->nearest ? u->nearest : "", u->nearest ? "?" : "");
+			       u->nearest ? "; did you mean " : "", u->nearest ? u->nearest : "",
+			       u->nearest ? "?" : "");
 	}
 	return EX_OK;
 }
@@ -148,7 +151,8 @@ static int judge(struct context *c, const char *name, const char *value, struct 
 }
 
 /* The text with one name changed as the options say. */
-static int apply(struct context *c, struct span text, const char *name, const char *value, struct buf *out, struct error *err)
+static int apply(struct context *c, struct span text, const char *name, const char *value, struct buf *out,
+		 struct error *err)
 {
 	if (option_given(c, "comment"))
 		return conf_comment_out(text, name, out, err);
@@ -277,9 +281,11 @@ static int run(struct context *c)
 	if (wants_edit(c)) {
 		for (int i = 0; i < c->argc && !takes_away(c); i++)
 			if (!strchr(c->argv[i], '='))
-				return fail_usage(c, "%s is not NAME=VALUE; a value with blanks is to be quoted: 'NAME=VALUE'", c->argv[i]);
+				return fail_usage(c, "%s is not NAME=VALUE; a value with blanks is to be quoted: "
+						     "'NAME=VALUE'", c->argv[i]);
 		if (!c->argc)
-			return fail_usage(c, takes_away(c) ? "the names of what is to go are missing" : "NAME=VALUE is missing");
+			return fail_usage(c, takes_away(c) ? "the names of what is to go are missing"
+							   : "NAME=VALUE is missing");
 		return edit(c);
 	}
 	rc = option_given(c, "defaults") ? conf_defaults(c->dir, &c->conf, &err) : context_conf(c, &err);
@@ -307,8 +313,10 @@ const struct command command_config = {
 	.name = "config",
 	.args = "[NAME | NAME=VALUE ...]",
 	.help = "show or change the configuration",
-	.more = "Without a name all parameters are shown. NAME=VALUE is written into main.cf: checked first, comments kept,\n"
-		"the file replaced as a whole. A running outpostd takes the change up by itself. main.cf(5) explains each name.\n",
+	.more = "Without a name all parameters are shown. NAME=VALUE is written into main.cf: checked first, "
+		"comments kept,\n"
+		"the file replaced as a whole. A running outpostd takes the change up by itself. main.cf(5) explains "
+		"each name.\n",
 	.options = options,
 	.max_args = -1,
 	.run = run,

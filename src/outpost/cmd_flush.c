@@ -142,7 +142,8 @@ static void say_unknown(struct context *c)
 
 	for (size_t i = 0; i < n; i++)
 		if (!list[i].postfix)
-			fprintf(stderr, "outpost: line %u of main.cf: %s\n", list[i].line, conf_unused_words(&list[i], text, sizeof(text)));
+			fprintf(stderr, "outpost: line %u of main.cf: %s\n", list[i].line,
+				conf_unused_words(&list[i], text, sizeof(text)));
 }
 
 static void say_what_to_do(struct context *c)

@@ -28,7 +28,8 @@ static int run(struct context *c)
 	struct error err = {0};
 
 	if (context_mend_modes(c, &err) == 0 && context_become(c, &err) == 0 &&
-	    credentials_oauth2_file(c->conf, c->argc ? c->argv[0] : NULL, file, sizeof(file), tokens, sizeof(tokens), &err) == 0)
+	    credentials_oauth2_file(c->conf, c->argc ? c->argv[0] : NULL, file, sizeof(file), tokens, sizeof(tokens),
+				    &err) == 0)
 		become_token(file, tokens, &err);
 	return fail(&err);
 }
@@ -47,7 +48,8 @@ const struct command command_login = {
 	.name = "login",
 	.args = "[USER]",
 	.help = "log in at an OAuth2 provider, in a browser on any machine",
-	.more = "For an oauth2: map in smtp_sasl_password_maps, see sasl_passwd(5). Shows an address and a code, waits until they\n"
+	.more = "For an oauth2: map in smtp_sasl_password_maps, see sasl_passwd(5). Shows an address and a code, "
+		"waits until they\n"
 		"were used, and stores the login; outpost renews the token by itself from then on.\n",
 	.max_args = 1,
 	.run = run,

@@ -84,7 +84,8 @@ static int print_envelope(struct queue *q, struct queue_row *r, const struct act
 	printf("%s  %s\n", r->id, state_word(r->state));
 	printf("  from       %s\n", *r->sender ? r->sender : "<> (a notice)");
 	printf("  by         %s (uid %u)\n", r->user, (unsigned)r->uid);
-	printf("  since      %s, %s\n", words_time(r->arrival, when, sizeof(when)), words_size(r->size, size, sizeof(size)));
+	printf("  since      %s, %s\n", words_time(r->arrival, when, sizeof(when)),
+	       words_size(r->size, size, sizeof(size)));
 	buf_init(&mend, 8192);
 	for (; rc > 0; rc = queue_row_more(q, r, err)) {
 		find_advice(&mend, r);
@@ -103,7 +104,8 @@ static int print_header(struct queue *q, int64_t row, const char *id, struct err
 	size_t size = 0;
 	FILE *f = open_memstream(&text, &size);
 	bool gone = false;
-	int rc = f ? text_write(q, row, id, HEADER_SHOWN, TEXT_SAFE, f, &gone, err) : error_sys(err, REASON_SYSTEM, "no memory");
+	int rc = f ? text_write(q, row, id, HEADER_SHOWN, TEXT_SAFE, f, &gone, err)
+		   : error_sys(err, REASON_SYSTEM, "no memory");
 
 	if (f)
 		fclose(f);

@@ -1,4 +1,5 @@
-/* cmd_status.c: `outpost status`: one screen that says how things stand and what to do next; with --quiet a health check. */
+/* cmd_status.c: `outpost status`: one screen that says how things stand and what to do next; with --quiet a health
+ * check. */
 #include "config.h"
 
 #include <stdarg.h>
@@ -27,7 +28,8 @@ static bool no_way_out(const struct health *s)
 	return down && (down == s->nrelays || s->by_sender);
 }
 
-/* 78 nothing can be sent as main.cf stands; 0 well; 75 mail waits for a relay that is down, or has waited long, or the disk is full; 69 mail waits and nothing would send it. */
+/* 78 nothing can be sent as main.cf stands; 0 well; 75 mail waits for a relay that is down, or has waited long, or the
+ * disk is full; 69 mail waits and nothing would send it. */
 static int health_status(const struct health *s)
 {
 	bool waiting = s->totals.queued > 0 || s->incoming > 0;
@@ -85,10 +87,13 @@ static void print_queue(const struct health *s)
 		printf(", the oldest %s", ago(s, s->totals.oldest, age, sizeof(age)));
 	printf("; %llu held, %llu failed\n", (unsigned long long)s->totals.held, (unsigned long long)s->totals.failed);
 	if (s->incoming)
-		printf("  incoming   %s to be taken in\n", words_count(s->incoming, "message", "messages", count, sizeof(count)));
+		printf("  incoming   %s to be taken in\n",
+		       words_count(s->incoming, "message", "messages", count, sizeof(count)));
 	if (s->corrupt)
-		printf("  corrupt    %s set aside\n", words_count(s->corrupt, "submission", "submissions", count, sizeof(count)));
-	printf("  last day   %llu sent, %llu failed\n", (unsigned long long)s->sent_day, (unsigned long long)s->failed_day);
+		printf("  corrupt    %s set aside\n",
+		       words_count(s->corrupt, "submission", "submissions", count, sizeof(count)));
+	printf("  last day   %llu sent, %llu failed\n", (unsigned long long)s->sent_day,
+	       (unsigned long long)s->failed_day);
 }
 
 static void say_next(unsigned *n, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -114,13 +119,15 @@ static void advise_relay(const struct health *s, const struct queue_relay *r, st
 	if (!is_down(s, r))
 		return;
 	buf_init(&mend, 8192);
-	explain(&mend, explain_kind(r->reason), r->text, relayhost_parse(conf, r->nexthop, &parsed, &ignored) == 0 ? &parsed : NULL);
+	explain(&mend, explain_kind(r->reason), r->text,
+		relayhost_parse(conf, r->nexthop, &parsed, &ignored) == 0 ? &parsed : NULL);
 	rest = (struct span){buf_str(&mend), mend.len};
 	while (span_word(&rest, "\n", &line)) {
 		say_next(n, "%.*s", (int)line.n, line.p);
 	}
 	buf_free(&mend);
-	say_next(n, "`outpost check` tries the relay step by step%s", s->totals.queued ? ", `outpost flush` then sends what waits" : "");
+	say_next(n, "`outpost check` tries the relay step by step%s",
+		 s->totals.queued ? ", `outpost flush` then sends what waits" : "");
 }
 
 /* What main.cf says in vain, and mail that has nowhere to go, before anybody misses it. */
@@ -134,7 +141,8 @@ static void advise_configuration(struct context *c, unsigned *n)
 
 	for (size_t i = 0; i < lines; i++)
 		if (!list[i].postfix)
-			say_next(n, "line %u of main.cf: %s", list[i].line, conf_unused_words(&list[i], text, sizeof(text)));
+			say_next(n, "line %u of main.cf: %s", list[i].line,
+				 conf_unused_words(&list[i], text, sizeof(text)));
 	if (check_root(c, &root, &ignored) == 0 && root.lost)
 		say_next(n, "%s: %s", root.text, root.mend);
 }
@@ -160,7 +168,8 @@ static void advise(struct context *c, const struct health *s)
 	if (s->totals.failed)
 		say_next(&n, "`outpost queue --failed` shows what failed and why");
 	if (s->full)
-		say_next(&n, "the disk of %s is full: new mail is refused; make room", conf_str(c->conf, P_queue_directory));
+		say_next(&n, "the disk of %s is full: new mail is refused; make room",
+			 conf_str(c->conf, P_queue_directory));
 	if (s->corrupt)
 		say_next(&n, "look into %s/corrupt", conf_str(c->conf, P_queue_directory));
 	if (!n)
@@ -192,12 +201,14 @@ static void print_json(const struct health *s)
 	struct buf b;
 
 	buf_init(&b, 1 << 20);
-	buf_addf(&b, "{\"health\": %d, \"flusher_running\": %s, \"queued\": %llu, \"held\": %llu, \"failed\": %llu, \"bytes\": %llu, "
+	buf_addf(&b,
+		 "{\"health\": %d, \"flusher_running\": %s, \"queued\": %llu, \"held\": %llu, \"failed\": %llu, "
+		 "\"bytes\": %llu, "
 		 "\"oldest\": %lld, \"incoming\": %zu, \"corrupt\": %zu, \"sent_day\": %llu, \"failed_day\": %llu",
 		 health_status(s), s->running ? "true" : "false", (unsigned long long)s->totals.queued,
-		 (unsigned long long)s->totals.held, (unsigned long long)s->totals.failed, (unsigned long long)s->totals.bytes,
-		 (long long)(s->totals.oldest / US), s->incoming, s->corrupt, (unsigned long long)s->sent_day,
-		 (unsigned long long)s->failed_day);
+		 (unsigned long long)s->totals.held, (unsigned long long)s->totals.failed,
+		 (unsigned long long)s->totals.bytes, (long long)(s->totals.oldest / US), s->incoming, s->corrupt,
+		 (unsigned long long)s->sent_day, (unsigned long long)s->failed_day);
 	json_relays(&b, s);
 	buf_adds(&b, "}\n");
 	fwrite(buf_str(&b), 1, b.len, stdout);
@@ -264,7 +275,8 @@ const struct command command_status = {
 	.args = "",
 	.help = "one screen: flusher, relay, queue, the last day, what to do next",
 	.more = "Exit status: 0 all is well; 75 mail waits because the relay is down, or has waited for over an\n"
-		"hour, or the queue's disk is full; 69 mail waits and nothing would send it; 78 nothing can be sent as\n"
+		"hour, or the queue's disk is full; 69 mail waits and nothing would send it; 78 nothing can be sent "
+		"as\n"
 		"main.cf stands.\n",
 	.options = options,
 	.max_args = 0,

@@ -70,7 +70,8 @@ static int run_sendmail(const struct test *t, struct buf *said, struct error *er
 	fds[0] = (struct proc_fd){in[0], 0};
 	fds[1] = (struct proc_fd){out[1], 1};
 	fds[2] = (struct proc_fd){out[1], 2};
-	pid = proc_start(&(struct proc_spec){.path = path, .argv = argv, .env = step_env(), .fds = fds, .nfds = 3}, err);
+	pid = proc_start(&(struct proc_spec){.path = path, .argv = argv, .env = step_env(), .fds = fds, .nfds = 3},
+			 err);
 	close(in[0]);
 	close(out[1]);
 	if (pid > 0)
@@ -116,10 +117,12 @@ static bool submit(struct test *t, struct error *err)
 	code = run_sendmail(t, &said, err);
 	words = span_trim((struct span){buf_str(&said), said.len});
 	if (code == EX_OK && take_id(t, words)) {
-		report_linef(&t->r, REPORT_OK, "queued", NULL, *t->id ? "as %s" : "%s", *t->id ? t->id : "by outpost-drop");
+		report_linef(&t->r, REPORT_OK, "queued", NULL, *t->id ? "as %s" : "%s",
+			     *t->id ? t->id : "by outpost-drop");
 		ok = true;
 	} else if (code >= 0) {
-		error_set(err, code ? reason_of_exit(code) : REASON_INTERNAL, "%.*s", (int)words.n, words.n ? words.p : "");
+		error_set(err, code ? reason_of_exit(code) : REASON_INTERNAL, "%.*s", (int)words.n,
+			  words.n ? words.p : "");
 	}
 	buf_free(&said);
 	return ok;
@@ -181,8 +184,8 @@ static int look_at_events(struct test *t, struct queue *q, int64_t *key, struct 
 	return n < 0 ? -1 : 0;
 }
 
-/* A relay that went down since we began, or was down, makes no event for the message: its own words say why. While another one may
- * still take it nothing is said. */
+/* A relay that went down since we began, or was down, makes no event for the message: its own words say why. While
+ * another one may still take it nothing is said. */
 static int look_at_relays(struct test *t, struct queue *q, struct error *err)
 {
 	struct queue_relay down;
@@ -211,7 +214,8 @@ static int follow(struct test *t, struct error *err)
 	}
 	queue_close(q);
 	if (rc == 0 && !t->ended)
-		return error_set(err, REASON_TEMPORARY, "no answer after %d s; `outpost show %s` tells more", PATIENCE_S, t->id);
+		return error_set(err, REASON_TEMPORARY, "no answer after %d s; `outpost show %s` tells more",
+				 PATIENCE_S, t->id);
 	return rc;
 }
 
@@ -261,7 +265,8 @@ static int run(struct context *c)
 		t.sender = "root";
 	snprintf(title, sizeof(title), "A message to %s", t.address);
 	report_section(&t.r, "test", title);
-	/* One that listens at the door gives the id at once. If it can't start, sendmail's own words say what is wrong. */
+	/* One that listens at the door gives the id at once. If it can't start, sendmail's own words say what is
+	 * wrong. */
 	start_once(c, &err);
 	if (!submit(&t, &err))
 		return fail(&err);

@@ -84,9 +84,9 @@ int fail_usage(const struct context *c, const char *fmt, ...) __attribute__((for
 /* Reads the configuration into c->conf (once). */
 int context_conf(struct context *c, struct error *err);
 
-/* Whether the system's queue directory, queue, is not its owner's, as after a backup was restored, and who that is: outpost-drop's. As
- * root's it would have root's programs run as root, and leave files that nobody else can write; another user is not to be given the
- * password maps. */
+/* Whether the system's queue directory, queue, is not its owner's, as after a backup was restored, and who that is:
+ * outpost-drop's. As root's it would have root's programs run as root, and leave files that nobody else can write;
+ * another user is not to be given the password maps. */
 bool context_queue_is_foreign(struct context *c, const struct stat *queue, char *owner, size_t size);
 
 /* Reads the configuration and becomes the queue's owner for good. */
@@ -99,7 +99,8 @@ int context_mend_modes(struct context *c, struct error *err);
 int context_read_queue(struct context *c, struct queue **q, struct error *err);
 
 /* As credentials_wait. After context_conf. */
-int context_credential(struct context *c, const struct relayhost *r, const char *sender, struct credential *out, struct error *err);
+int context_credential(struct context *c, const struct relayhost *r, const char *sender, struct credential *out,
+		       struct error *err);
 
 /* $queue_directory/admin. */
 int context_admin_path(struct context *c, char *out, size_t size, struct error *err);
@@ -110,8 +111,8 @@ typedef void (*context_progress)(void *arg, const char *line, size_t n);
 int context_ask(struct context *c, const char *const *words, size_t n, context_progress progress, void *arg,
 		struct error *answer);
 
-/* One change of the queue: by the running outpostd (VERB ID), or under the flusher's lock by `change`. *answer says what
- * happened; returns the exit status. */
+/* One change of the queue: by the running outpostd (VERB ID), or under the flusher's lock by `change`. *answer says
+ * what happened; returns the exit status. */
 typedef int (*queue_change)(struct queue *q, int64_t row, int64_t now, struct error *err);
 int context_change(struct context *c, const char *verb, const char *id, queue_change change, struct error *answer);
 

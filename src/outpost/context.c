@@ -43,7 +43,8 @@ int context_conf(struct context *c, struct error *err)
 	if (c->conf || conf_load(c->dir, &c->conf, err) == 0)
 		return 0;
 	if (error_exit(err) == EX_NOINPUT && c->command != &command_check)
-		error_set(err, REASON_NO_INPUT, "there is no %s/main.cf; `outpost check` says what to write into it", c->dir);
+		error_set(err, REASON_NO_INPUT, "there is no %s/main.cf; `outpost check` says what to write into it",
+			  c->dir);
 	return -1;
 }
 
@@ -52,8 +53,8 @@ bool context_queue_is_foreign(struct context *c, const struct stat *queue, char 
 	struct stat helper;
 	struct passwd *p;
 
-	if (c->own || strcmp(conf_str(c->conf, P_queue_directory), QUEUEDIR) != 0 || stat(HELPERDIR "/outpost-drop", &helper) < 0 ||
-	    helper.st_uid == 0 || helper.st_uid == queue->st_uid)
+	if (c->own || strcmp(conf_str(c->conf, P_queue_directory), QUEUEDIR) != 0 ||
+	    stat(HELPERDIR "/outpost-drop", &helper) < 0 || helper.st_uid == 0 || helper.st_uid == queue->st_uid)
 		return false;
 	p = getpwuid(helper.st_uid);
 	snprintf(owner, size, "%s", p ? p->pw_name : OWNER);
@@ -74,7 +75,8 @@ int context_become(struct context *c, struct error *err)
 		if (c->own && errno == ENOENT)
 			return 0;
 	} else if (st.st_uid == 0 && context_queue_is_foreign(c, &st, owner, sizeof(owner))) {
-		return error_set(err, REASON_CONFIG, "queue directory %s belongs to root, not to %s; type: chown -R %s:%s %s", QUEUEDIR,
+		return error_set(err, REASON_CONFIG,
+				 "queue directory %s belongs to root, not to %s; type: chown -R %s:%s %s", QUEUEDIR,
 				 owner, owner, owner, QUEUEDIR);
 	}
 	if (proc_become_owner(conf_str(c->conf, P_queue_directory), &c->owner, err) < 0) {
@@ -106,7 +108,8 @@ int context_mend_modes(struct context *c, struct error *err)
 	return rc;
 }
 
-int context_credential(struct context *c, const struct relayhost *r, const char *sender, struct credential *out, struct error *err)
+int context_credential(struct context *c, const struct relayhost *r, const char *sender, struct credential *out,
+		       struct error *err)
 {
 	if (!c->credentials)
 		c->credentials = credentials_new(c->conf);
@@ -212,7 +215,8 @@ static int change_locked(const char *dir, const char *verb, const char *id, queu
 	return error_exit(answer);
 }
 
-/* A flusher that is starting or leaving neither listens nor lets go of the lock at once: ask, try the lock, ask again. */
+/* A flusher that is starting or leaving neither listens nor lets go of the lock at once: ask, try the lock, ask
+ * again. */
 int context_change(struct context *c, const char *verb, const char *id, queue_change change, struct error *answer)
 {
 	const char *words[2] = {verb, id}, *dir = conf_str(c->conf, P_queue_directory);

@@ -69,7 +69,8 @@ void event_bounce(const char *id, const char *notice, enum dsn_action action)
 
 void event_twice(const char *id, pid_t pid, const char *relay, const char *why)
 {
-	log_line(LOG_WARN, "smtp", pid, "%s: was sent to %s whole, and then no answer came: it may be delivered twice%s%s%s",
+	log_line(LOG_WARN, "smtp", pid,
+		 "%s: was sent to %s whole, and then no answer came: it may be delivered twice%s%s%s",
 		 id, *relay ? relay : "the relay", *why ? " (" : "", why, *why ? ")" : "");
 }
 
@@ -81,9 +82,11 @@ void event_relay_down(const struct relay *r, const struct delivery_down *why, in
 		log_line(LOG_INFORMATION, "qmgr", 0, "%s is down still, next attempt in %lld s: %s", r->at.written,
 			 (long long)wait_s, why->text);
 	else
-		log_line(loud ? LOG_FAIL : LOG_WARN, "qmgr", 0, "%s is down, its mail waits, next attempt in %lld s: %s%s",
+		log_line(loud ? LOG_FAIL : LOG_WARN, "qmgr", 0,
+			 "%s is down, its mail waits, next attempt in %lld s: %s%s",
 			 r->at.written, (long long)wait_s, why->text,
-			 why->kind == DOWN_AUTH ? " (mail is kept and will not expire; mend the password map and it is tried at once)" :
+			 why->kind == DOWN_AUTH ?
+				" (mail is kept and will not expire; mend the password map and it is tried at once)" :
 			 "");
 }
 

@@ -89,19 +89,22 @@ static bool is_served(const struct outpostd *d)
 	return door_admin_path(d->queue_dir, path, sizeof(path)) && sock_answers(path, LOOK_MS);
 }
 
-/* For an errand. A process that has the queue and serves clients looks after what we came for. One that does not is starting or ending,
- * or took in what lay in incoming/ for a command that looks at the queue: it may be past looking, and then nobody would send it. */
+/* For an errand. A process that has the queue and serves clients looks after what we came for. One that does not is
+ * starting or ending, or took in what lay in incoming/ for a command that looks at the queue: it may be past
+ * looking, and then nobody would send it. */
 static int lock_unless_served(struct outpostd *d, struct error *err)
 {
 	deadline until = deadline_in_ms(STOP_MS);
 	int lock;
 
-	while ((lock = queue_lock(d->queue_dir, LOOK_MS, err)) < 0 && error_exit(err) == EX_TEMPFAIL && !is_served(d) && !deadline_over(until))
+	while ((lock = queue_lock(d->queue_dir, LOOK_MS, err)) < 0 && error_exit(err) == EX_TEMPFAIL &&
+	       !is_served(d) && !deadline_over(until))
 		;
 	return lock;
 }
 
-/* The queue, ours alone. The process that had it before is waited for; after a restart, the agents that were just killed. */
+/* The queue, ours alone. The process that had it before is waited for; after a restart, the agents that were just
+ * killed. */
 static int open_queue(struct outpostd *d, struct error *err)
 {
 	if (d->once && !d->restarted)
@@ -128,7 +131,9 @@ static void on_signal(void *arg, short revents)
 		} else if (s.ssi_signo == SIGHUP) {
 			reload_ask(d);
 			if (log_reopen() < 0)
-				log_line(LOG_WARN, "outpostd", 0, "cannot open maillog_file again, going on with the old one: %s", strerror(errno));
+				log_line(LOG_WARN, "outpostd", 0,
+					 "cannot open maillog_file again, going on with the old one: %s",
+					 strerror(errno));
 		} else if (!shutdown_begun(d)) {
 			log_line(LOG_INFORMATION, "outpostd", 0, "stopping on signal %u", s.ssi_signo);
 			shutdown_begin(d, STOP_MS);
@@ -136,7 +141,8 @@ static void on_signal(void *arg, short revents)
 	}
 }
 
-/* SIGHUP asks for a configuration to be read again, and may come before there is one: it waits until it can be handled. */
+/* SIGHUP asks for a configuration to be read again, and may come before there is one: it waits until it can be
+ * handled. */
 static void hold_hangups(void)
 {
 	sigset_t set;
@@ -179,7 +185,8 @@ static void make_run_directory(const struct outpostd *d)
 {
 	struct stat st;
 
-	if (geteuid() != 0 || strcmp(d->conf_dir, SYSCONFDIR) != 0 || stat(d->queue_dir, &st) < 0 || mkdir(RUNDIR, 0700) < 0)
+	if (geteuid() != 0 || strcmp(d->conf_dir, SYSCONFDIR) != 0 || stat(d->queue_dir, &st) < 0 ||
+	    mkdir(RUNDIR, 0700) < 0)
 		return;
 	if (chmod(RUNDIR, 0755) < 0 || chown(RUNDIR, st.st_uid, st.st_gid) < 0)
 		log_line(LOG_WARN, "outpostd", 0, "%s: %s", RUNDIR, strerror(errno));
@@ -209,7 +216,8 @@ static int start(struct outpostd *d, struct error *err)
 		return -1;
 	if (conf_writer(d->conf) != 0)
 		reload_log(d); /* a user's log, so not with more rights than the user has */
-	/* Signals are held back after the queue is ours: while it waits for the last agent of another, this process can be stopped at once. */
+	/* Signals are held back after the queue is ours: while it waits for the last agent of another, this process
+	 * can be stopped at once. */
 	if (open_queue(d, err) < 0 || watch_signals(d, err) < 0)
 		return -1;
 	proc_hide();
@@ -340,8 +348,8 @@ static void attached(int *report, int code)
 		close(null);
 }
 
-/* Failures that pass, and after which the service manager tries again. After others it closes the door (outpost.service), and the drop
- * takes the mail. */
+/* Failures that pass, and after which the service manager tries again. After others it closes the door
+ * (outpost.service), and the drop takes the mail. */
 static bool may_pass(const struct error *e)
 {
 	return error_exit(e) == EX_TEMPFAIL || error_exit(e) == EX_IOERR || error_exit(e) == EX_OSERR;
@@ -349,7 +357,8 @@ static bool may_pass(const struct error *e)
 
 static int cannot_start(struct outpostd *d, int *report, const struct error *err)
 {
-	bool busy = (d->once || d->take_in) && d->lock < 0 && error_exit(err) == EX_TEMPFAIL; /* and may well do the errand */
+	/* and may well do the errand */
+	bool busy = (d->once || d->take_in) && d->lock < 0 && error_exit(err) == EX_TEMPFAIL;
 
 	log_line(busy ? LOG_INFORMATION : LOG_FAIL, "outpostd", 0, "%s", err->text);
 	if (!reload_log_on_stderr(d))
@@ -408,7 +417,8 @@ int main(int argc, char **argv)
 		return EX_OSERR;
 	}
 	while (rc = serve(&d, &report, &again), again)
-		d = (struct outpostd){.lock = -1, .conf_dir = d.conf_dir, .foreground = d.foreground, .once = true, .restarted = true};
+		d = (struct outpostd){.lock = -1, .conf_dir = d.conf_dir, .foreground = d.foreground,
+				      .once = true, .restarted = true};
 	log_line(LOG_INFORMATION, "outpostd", 0, "done");
 	return rc;
 }

@@ -1,10 +1,10 @@
 /*
  * outpostd.h: the flusher: what its parts share, and the state of each. Private to src/outpostd.
  *
- * One thread, one poll loop. A turn of the loop reads what clients and agents have sent, then makes one
- * transaction of everything that waits for the disk (verdicts of agents, bounces that follow from
- * them, submissions that are complete), commits, answers, and then hands out what is due next. Nobody is
- * read from while a transaction is open.
+ * One thread, one poll loop. A turn of the loop reads what clients and agents have sent, then makes one transaction
+ * of everything that waits for the disk (verdicts of agents, bounces that follow from them, submissions that are
+ * complete), commits, answers, and then hands out what is due next. Nobody is read from while a transaction is
+ * open.
  *
  *   intake/     submissions come in: door, clients, incoming/, SMTP on loopback
  *   dispatch/   messages go out: lanes, schedule, agents, verdicts, bounces, the commit
@@ -12,8 +12,8 @@
  *   admin/      questions and orders
  *   host/       the machine: clock, configuration, service manager, users, disk, when to end
  *
- * A module is a header and its .c, and the member of struct outpostd that has its state. Only its .c writes that; others call its
- * functions (test_tree proves it).
+ * A module is a header and its .c, and the member of struct outpostd that has its state. Only its .c writes that;
+ * others call its functions (test_tree proves it).
  */
 #ifndef OUTPOSTD_OUTPOSTD_H
 #define OUTPOSTD_OUTPOSTD_H

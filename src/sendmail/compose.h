@@ -1,5 +1,5 @@
 /*
- * compose.h: one message on its way from what was read to what is handed over.
+ * compose.h: one message from what was read to what is submitted.
  */
 #ifndef SENDMAIL_COMPOSE_H
 #define SENDMAIL_COMPOSE_H

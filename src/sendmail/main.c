@@ -1,7 +1,7 @@
 /*
  * sendmail, mailq, newaliases. The caller's own rights, no others.
  *
- * For a message: read argv, find the place, read all of the input, compose, hand over, exit with the answer's code.
+ * For a message: read argv, find the queue, read all of the input, compose, submit, exit with the answer's code.
  */
 #include "config.h"
 
@@ -103,7 +103,7 @@ static int submit(struct place *p, const struct options *o, struct letter *l, st
 		return -1;
 	if (letter_compose(l, err) < 0)
 		return -1;
-	return hand_over(p, l, err) == 0 ? 0 : -1;
+	return letter_submit(p, l, err) == 0 ? 0 : -1;
 }
 
 static int run_submit(struct place *p, const struct options *o)

@@ -92,7 +92,7 @@ static int ask_started(struct place *p, const struct options *o, question ask, s
 
 	do {
 		why = (struct error){0};
-		started = wake_flusher(&why) == 0;
+		started = start_flusher(&why) == 0;
 		rc = ask_until(p, o, ask, deadline_in_ms(started || error_exit(&why) == EX_TEMPFAIL ? AGAIN_MS : 0),
 			       answer, err);
 	} while (rc < 0 && error_exit(err) == EX_UNAVAILABLE && (started || error_exit(&why) == EX_TEMPFAIL) &&

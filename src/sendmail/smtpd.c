@@ -446,7 +446,7 @@ static void cmd_data(struct smtpd *s, struct span args)
 		return;
 	if (rc == 0 && letter_compose(&s->l, &err) == 0) {
 		s->l.smtputf8 = s->l.smtputf8 || s->smtputf8;
-		rc = hand_over(s->place, &s->l, &err);
+		rc = letter_submit(s->place, &s->l, &err);
 	}
 	if (rc == 0 && !err.reason)
 		reply(s, "250 2.0.0 Ok: %s", err.text);

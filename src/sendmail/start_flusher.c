@@ -33,7 +33,7 @@ static int read_answer(int fd, struct error *answer)
 	return answer->reason ? -1 : 0;
 }
 
-int wake_flusher(struct error *err)
+int start_flusher(struct error *err)
 {
 	char path[4096], name[] = "outpost-drop", verb[] = "wake";
 	char *argv[] = {name, verb, NULL};

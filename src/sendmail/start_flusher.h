@@ -8,6 +8,6 @@
 
 /* Has outpost-drop start a flusher that leaves when nothing is left to do. 0: one is there, or will be in a
  * moment; -1: *err says why not. */
-int wake_flusher(struct error *err);
+int start_flusher(struct error *err);
 
 #endif

@@ -29,7 +29,7 @@ enum {
 	PIECE = 32 << 10,		/* of the body, at once */
 };
 
-/* One way of handing over ended in one of these. */
+/* How one attempt to submit ended. */
 enum outcome {
 	ANSWERED,
 	NOBODY,		/* nobody listens: the other way may work */
@@ -37,7 +37,7 @@ enum outcome {
 	FAILED,		/* *err says why; another try would not help now */
 };
 
-struct handing {
+struct submitting {
 	const struct place *place;
 	struct letter *l;
 	struct buf envelope;	/* encoded */
@@ -52,7 +52,7 @@ struct handing {
 	bool drop;		/* it reads to the end of its input */
 };
 
-static int encode_envelope(struct handing *h, struct error *err)
+static int encode_envelope(struct submitting *h, struct error *err)
 {
 	struct letter *l = h->l;
 	size_t n = recipients_count(&l->recipients);
@@ -76,12 +76,12 @@ static int encode_envelope(struct handing *h, struct error *err)
 
 /* ---- one attempt over a connected socket */
 
-static bool have_answer(const struct handing *h)
+static bool have_answer(const struct submitting *h)
 {
 	return memchr(buf_str(&h->answer), '\n', h->answer.len) != NULL;
 }
 
-static void receive(struct handing *h)
+static void receive(struct submitting *h)
 {
 	char piece[512];
 	ssize_t n = io_read(h->fd, piece, sizeof(piece));
@@ -93,7 +93,7 @@ static void receive(struct handing *h)
 }
 
 /* Sends what is encoded. The other side may answer before it has read all (it refuses): then that is the answer. */
-static int flush(struct handing *h)
+static int flush(struct submitting *h)
 {
 	size_t sent = 0;
 
@@ -124,7 +124,7 @@ static int flush(struct handing *h)
 	return h->out.len ? -1 : 0;
 }
 
-static int send_pieces(struct handing *h, char *piece, size_t most, struct error *err)
+static int send_pieces(struct submitting *h, char *piece, size_t most, struct error *err)
 {
 	uint64_t at = 0, size = spill_size(&h->l->in.body);
 
@@ -143,7 +143,7 @@ static int send_pieces(struct handing *h, char *piece, size_t most, struct error
 }
 
 /* As large as it need be, and not on the stack, each page of which would be touched for a message of one. */
-static int send_body(struct handing *h, struct error *err)
+static int send_body(struct submitting *h, struct error *err)
 {
 	uint64_t size = spill_size(&h->l->in.body);
 	size_t most = size && size < PIECE ? (size_t)size : PIECE;
@@ -158,7 +158,7 @@ static int send_body(struct handing *h, struct error *err)
 }
 
 /* 0: all of it went out; -1: it did not; -2: our own fault, *err. */
-static int send_all(struct handing *h, struct error *err)
+static int send_all(struct submitting *h, struct error *err)
 {
 	uint64_t size = h->l->header.len + spill_size(&h->l->in.body);
 	int rc;
@@ -177,7 +177,7 @@ static int send_all(struct handing *h, struct error *err)
 	return flush(h);
 }
 
-static enum outcome exchange(struct handing *h, struct error *answer)
+static enum outcome exchange(struct submitting *h, struct error *answer)
 {
 	const char *nl;
 
@@ -204,7 +204,7 @@ static enum outcome exchange(struct handing *h, struct error *answer)
 
 /* ---- the two ways */
 
-static enum outcome at_door(struct handing *h, struct error *answer)
+static enum outcome at_door(struct submitting *h, struct error *answer)
 {
 	enum outcome what;
 
@@ -239,7 +239,7 @@ static pid_t start_drop(const struct place *p, int fd, struct error *err)
 	return proc_start(&spec, err);
 }
 
-static enum outcome at_drop(struct handing *h, struct error *answer)
+static enum outcome at_drop(struct submitting *h, struct error *answer)
 {
 	enum outcome what;
 	int pair[2];
@@ -267,7 +267,7 @@ static enum outcome at_drop(struct handing *h, struct error *answer)
 	return FAILED;
 }
 
-static bool may_retry(struct handing *h, int *pause)
+static bool may_retry(struct submitting *h, int *pause)
 {
 	if (deadline_over(deadline_first(h->until, deadline_in_ms(*pause))) || deadline_over(h->until))
 		return false;
@@ -300,7 +300,7 @@ static int may_submit(const struct place *p, struct error *err)
 }
 
 /* Nobody is at the door: the drop. If it fails as well, both reasons are worth a line. */
-static void drop_instead(struct handing *h, struct error *answer)
+static void drop_instead(struct submitting *h, struct error *answer)
 {
 	enum outcome what;
 
@@ -313,9 +313,9 @@ static void drop_instead(struct handing *h, struct error *answer)
 		error_prefix(answer, "%s", h->place->conf_error.text);
 }
 
-int hand_over(const struct place *p, struct letter *l, struct error *answer)
+int letter_submit(const struct place *p, struct letter *l, struct error *answer)
 {
-	struct handing h = {.place = p, .l = l, .until = deadline_in_ms(PATIENCE_MS), .fd = -1};
+	struct submitting h = {.place = p, .l = l, .until = deadline_in_ms(PATIENCE_MS), .fd = -1};
 	enum outcome what = FAILED;
 	int pause = PAUSE_MS;
 

@@ -1,5 +1,5 @@
 /*
- * submit.h: handing a letter over: at the door, or where nobody listens there, to outpost-drop.
+ * submit.h: submits a message at the door, or to outpost-drop where nobody listens there.
  */
 #ifndef SENDMAIL_SUBMIT_H
 #define SENDMAIL_SUBMIT_H
@@ -12,6 +12,6 @@
  * Returns the code of the answer (0: it is on disk), with its words in *answer ("queued as ID"). One token goes with
  * all attempts, so that a letter whose answer was lost is not taken twice.
  */
-int hand_over(const struct place *p, struct letter *l, struct error *answer);
+int letter_submit(const struct place *p, struct letter *l, struct error *answer);
 
 #endif

@@ -85,7 +85,8 @@ int agent_wait(struct agent *a, deadline until)
 	if ((p[0].revents & (POLLIN | POLLHUP | POLLERR)) && link_fill(&a->link) < 0)
 		return -1;
 	if ((p[1].revents & (POLLIN | POLLHUP | POLLERR)) && channel_fill(&a->ch) == 0 && deadline_over(until))
-		return 0;	/* records without text, such as session tickets: who sends them without end is late all the same */
+		/* records without text, such as session tickets: who sends them without end is late all the same */
+		return 0;
 	return send_both(a) < 0 ? -1 : 1;
 }
 
@@ -153,12 +154,15 @@ void agent_transcript(struct agent *a, char direction, const char *p, size_t n)
 static int lost(struct agent *a, const char *what)
 {
 	if (a->ch.alert)
-		return agent_down(a, DOWN_TLS, EX_TEMPFAIL, "4.7.5", "TLS with %s failed: the relay refused it: %s%s", agent_peer(a),
-				  a->ch.trouble, a->set.certfile[0] ? "" : " (does it want a client certificate? then smtp_tls_cert_file)");
+		return agent_down(a, DOWN_TLS, EX_TEMPFAIL, "4.7.5", "TLS with %s failed: the relay refused it: %s%s",
+				  agent_peer(a), a->ch.trouble,
+				  a->set.certfile[0] ? ""
+						     : " (does it want a client certificate? then smtp_tls_cert_file)");
 	if (a->ch.trouble[0])
-		return agent_down(a, DOWN_NETWORK, EX_TEMPFAIL, "4.4.2", "lost connection with %s while %s (%s)", agent_peer(a),
-				  what, a->ch.trouble);
-	return agent_down(a, DOWN_NETWORK, EX_TEMPFAIL, "4.4.2", "lost connection with %s while %s", agent_peer(a), what);
+		return agent_down(a, DOWN_NETWORK, EX_TEMPFAIL, "4.4.2", "lost connection with %s while %s (%s)",
+				  agent_peer(a), what, a->ch.trouble);
+	return agent_down(a, DOWN_NETWORK, EX_TEMPFAIL, "4.4.2", "lost connection with %s while %s", agent_peer(a),
+			  what);
 }
 
 static int wait_more(struct agent *a, deadline until, const char *what)
@@ -189,8 +193,8 @@ int agent_reply(struct agent *a, int seconds, const char *what)
 		if (rc > 0)
 			break;
 		if (rc < 0)
-			return agent_down(a, DOWN_GREETING, EX_PROTOCOL, "4.5.0", "host %s sent %s while %s", agent_peer(a),
-					  a->reply.wrong, what);
+			return agent_down(a, DOWN_GREETING, EX_PROTOCOL, "4.5.0", "host %s sent %s while %s",
+					  agent_peer(a), a->reply.wrong, what);
 		if (wait_more(a, until, what) < 0)
 			return -1;
 	}
@@ -208,8 +212,8 @@ static int unasked(struct agent *a, const char *what)
 		return -1;
 	if (a->reply.code == 421)
 		return 0;
-	return agent_down(a, DOWN_GREETING, EX_PROTOCOL, "4.5.0", "host %s answered a command that was never sent, while %s",
-			  agent_peer(a), what);
+	return agent_down(a, DOWN_GREETING, EX_PROTOCOL, "4.5.0",
+			  "host %s answered a command that was never sent, while %s", agent_peer(a), what);
 }
 
 int agent_ask(struct agent *a, const char *line, const char *shown, int seconds, const char *what)

@@ -32,7 +32,8 @@ struct agent {
 	int64_t connect_us;		/* what is still to be told of c in delays=a/b/c/d */
 	bool authenticated;
 	bool shut_in;			/* the sandbox is closed */
-	deadline sign;			/* when outpostd is to hear of us again; 0: not before the names are looked up */
+	/* when outpostd is to hear of us again; 0: not before the names are looked up */
+	deadline sign;
 };
 
 /* Waits until something came from the relay or from outpostd, or the socket took bytes, or the deadline.

@@ -99,8 +99,8 @@ static void revoke(struct transfer *t)
 	say_known(t);
 }
 
-/* Nobody knows any more which reply belongs to what. The session is over; the relay is down for it only when this was all that a
- * fresh connection brought (down.served). */
+/* Nobody knows any more which reply belongs to what. The session is over; the relay is down for it only when this was
+ * all that a fresh connection brought (down.served). */
 static int out_of_step(struct transfer *t, const char *why)
 {
 	struct buf words;
@@ -127,9 +127,10 @@ static bool between(const struct awaited *w)
 	return !w || w->command == CMD_RSET || w->command == CMD_MAIL || w->command == CMD_PROOF;
 }
 
-/* 421 ends the session whatever it answers, and so does any 4xx that answers nothing. On a connection that served, or has nothing to do,
- * and without a reproach, the next connection goes on where this one stopped. It does as well where one message's bad addresses were too
- * many for the relay: it counts them anew, and the others' mail does not wait for that. */
+/* 421 ends the session whatever it answers, and so does any 4xx that answers nothing. On a connection that served, or
+ * has nothing to do, and without a reproach, the next connection goes on where this one stopped. It does as well where
+ * one message's bad addresses were too many for the relay: it counts them anew, and the others' mail does not wait for
+ * that. */
 static int closed(struct transfer *t, const struct awaited *w)
 {
 	bool in_order = t->closing == OPEN;
@@ -176,9 +177,9 @@ static void look_for_reproach(struct transfer *t, enum slowdown_stage stage, con
 
 /* ---- replies to each command */
 
-/* A relay that does not know RSET, or whose RSET does nothing, gets one message for each connection: nobody knows what it keeps of the
- * last one. Outside the window nothing of the body was said, so that the message goes at once over the next connection. Every
- * connection ends its first transaction, so this ends. */
+/* A relay that does not know RSET, or whose RSET does nothing, gets one message for each connection: nobody knows what
+ * it keeps of the last one. Outside the window nothing of the body was said, so that the message goes at once over the
+ * next connection. Every connection ends its first transaction, so this ends. */
 static int keeps_the_last(struct transfer *t, const struct tx *x, const char *why)
 {
 	struct buf words;
@@ -193,8 +194,8 @@ static int keeps_the_last(struct transfer *t, const struct tx *x, const char *wh
 		return out_of_step(t, why);
 	buf_init(&words, 500);
 	reply_quote(&t->a->reply, &words, 300);
-	link_log(&t->a->link, LOG_INFORMATION, "host %s %s: %s: one message for each connection from now on", agent_peer(t->a), why,
-		 buf_str(&words));
+	link_log(&t->a->link, LOG_INFORMATION, "host %s %s: %s: one message for each connection from now on",
+		 agent_peer(t->a), why, buf_str(&words));
 	buf_free(&words);
 	t->closing = CLOSE_ORDERLY;
 	return -1;
@@ -225,8 +226,8 @@ static int on_mail(struct transfer *t, const struct awaited *w)
 	return 0;
 }
 
-/* 452 (some say 552) behind accepted ones means the transaction, not the recipient (RFC 5321 4.5.3.1.10), unless it speaks of his
- * mailbox. */
+/* 452 (some say 552) behind accepted ones means the transaction, not the recipient (RFC 5321 4.5.3.1.10), unless it
+ * speaks of his mailbox. */
 static bool too_many(const struct transfer *t, const struct tx *x)
 {
 	const struct reply *r = &t->a->reply;
@@ -256,7 +257,8 @@ static int on_rcpt(struct transfer *t, const struct awaited *w)
 	struct delivery_verdict v;
 
 	if (x->mail_refused)
-		return x->whole && reply_ok(&t->a->reply) ? out_of_step(t, "accepted a recipient of a refused message") : 0;
+		return x->whole && reply_ok(&t->a->reply) ? out_of_step(t, "accepted a recipient of a refused message")
+							  : 0;
 	if (t->a->reply.code / 100 == 3)
 		return out_of_step(t, "answered RCPT TO with");
 	if (reply_ok(&t->a->reply)) {
@@ -305,8 +307,9 @@ static int too_early(struct transfer *t, struct tx *x, const struct delivery_ver
 	return -1;
 }
 
-/* The relay offers CHUNKING and does not know BDAT, or not here. That is no verdict on the message. The chunk is on its way, and may be
- * read as commands: nothing more is said on this connection, and the next, told by outpostd, uses DATA. */
+/* The relay offers CHUNKING and does not know BDAT, or not here. That is no verdict on the message. The chunk is on its
+ * way, and may be read as commands: nothing more is said on this connection, and the next, told by outpostd, uses
+ * DATA. */
 static bool knows_no_chunks(const struct transfer *t, const struct tx *x)
 {
 	const struct reply *r = &t->a->reply;
@@ -318,8 +321,8 @@ static int without_chunks(struct transfer *t, struct tx *x)
 {
 	if (x->whole)
 		return out_of_step(t, "lost track of the session: in reply to BDAT it said");
-	link_log(&t->a->link, LOG_WARN, "%s: host %s offers CHUNKING and refuses BDAT (%d): trying again with DATA", x->msg->m.queue_id,
-		 agent_peer(t->a), t->a->reply.code);
+	link_log(&t->a->link, LOG_WARN, "%s: host %s offers CHUNKING and refuses BDAT (%d): trying again with DATA",
+		 x->msg->m.queue_id, agent_peer(t->a), t->a->reply.code);
 	t->known.no_bdat = true;
 	say_known(t);
 	link_seq(&t->a->link, FROM_AGENT_BEGUN, x->msg->m.seq);
@@ -448,8 +451,8 @@ int answer_take(struct transfer *t)
 			return 0;
 		if (rc < 0) {
 			revoke(t);
-			return agent_down(a, DOWN_GREETING, EX_PROTOCOL, "4.5.0", "host %s sent %s while %s", agent_peer(a),
-					  a->reply.wrong, awaited_words(t));
+			return agent_down(a, DOWN_GREETING, EX_PROTOCOL, "4.5.0", "host %s sent %s while %s",
+					  agent_peer(a), a->reply.wrong, awaited_words(t));
 		}
 		if (take_one(t) < 0)
 			return -1;
@@ -458,8 +461,8 @@ int answer_take(struct transfer *t)
 
 /* ---- the other ways in which a session ends */
 
-/* Closed by the relay while nothing was asked, or when the first command after a pause was: no more than an idle time-out. Or
- * behind its last refusal: what was still asked, DATA, was for nobody. */
+/* Closed by the relay while nothing was asked, or when the first command after a pause was: no more than an idle
+ * time-out. Or behind its last refusal: what was still asked, DATA, was for nobody. */
 static bool closed_idle(const struct transfer *t)
 {
 	const struct awaited *w = t->count ? &t->queue[t->head] : NULL;
@@ -468,7 +471,8 @@ static bool closed_idle(const struct transfer *t)
 		return true;
 	if (w && w->command == CMD_DATA && !w->tx->accepted && t->ntx == 1)
 		return true;
-	return t->served && w && (w->command == CMD_RSET || (w->command == CMD_MAIL && !w->tx->whole)) && w->tx == t->first;
+	return t->served && w && (w->command == CMD_RSET || (w->command == CMD_MAIL && !w->tx->whole)) &&
+	       w->tx == t->first;
 }
 
 int answer_lost(struct transfer *t)
@@ -482,8 +486,9 @@ int answer_lost(struct transfer *t)
 		t->closing = CLOSE_ORDERLY;
 		return -1;
 	}
-	return agent_down(a, DOWN_NETWORK, EX_TEMPFAIL, "4.4.2", "lost connection with %s while %s%s%s%s", agent_peer(a),
-			  awaited_words(t), a->ch.trouble[0] ? " (" : "", a->ch.trouble, a->ch.trouble[0] ? ")" : "");
+	return agent_down(a, DOWN_NETWORK, EX_TEMPFAIL, "4.4.2", "lost connection with %s while %s%s%s%s",
+			  agent_peer(a), awaited_words(t), a->ch.trouble[0] ? " (" : "", a->ch.trouble,
+			  a->ch.trouble[0] ? ")" : "");
 }
 
 int answer_late(struct transfer *t)
@@ -495,6 +500,6 @@ int answer_late(struct transfer *t)
 		t->closing = CLOSE_ORDERLY;
 		return -1;
 	}
-	return agent_down(t->a, DOWN_NETWORK, EX_TEMPFAIL, "4.4.2", "conversation with %s timed out while %s", agent_peer(t->a),
-			  awaited_words(t));
+	return agent_down(t->a, DOWN_NETWORK, EX_TEMPFAIL, "4.4.2", "conversation with %s timed out while %s",
+			  agent_peer(t->a), awaited_words(t));
 }

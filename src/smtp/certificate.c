@@ -192,7 +192,8 @@ static void key_fingerprint(gnutls_x509_crt_t leaf, const char *digest, char *ou
 	out[0] = '\0';
 	if (gnutls_pubkey_init(&key) < 0)
 		return;
-	if (gnutls_pubkey_import_x509(key, leaf, 0) == 0 && gnutls_pubkey_export2(key, GNUTLS_X509_FMT_DER, &der) == 0 &&
+	if (gnutls_pubkey_import_x509(key, leaf, 0) == 0 &&
+	    gnutls_pubkey_export2(key, GNUTLS_X509_FMT_DER, &der) == 0 &&
 	    gnutls_hash_fast(digest_of(digest), der.data, der.size, bytes) == 0)
 		hex(bytes, gnutls_hash_get_len(digest_of(digest)), out, size);
 	gnutls_free(der.data);
@@ -266,7 +267,8 @@ static void say_early(const struct chain *c, char *out, size_t size)
 static void say_unknown(const struct chain *c, char *out, size_t size)
 {
 	if (!c->authorities)
-		snprintf(out, size, "there is no trusted authority on this machine (install ca-certificates, or set smtp_tls_CAfile)");
+		snprintf(out, size, "there is no trusted authority on this machine (install ca-certificates, or set "
+				    "smtp_tls_CAfile)");
 	else if (c->self_signed)
 		snprintf(out, size, "its certificate is self-signed (%s), so nobody vouches for it", c->issuer);
 	else
@@ -279,7 +281,8 @@ static void say_weak(const struct chain *c, char *out, size_t size)
 	unsigned bits = 0;
 	int algo = gnutls_x509_crt_get_pk_algorithm(c->leaf, &bits);
 
-	snprintf(out, size, "its certificate, or one above it, is too weak (%s %u bits, signed with %s; at least RSA 2048 and SHA-256 are wanted)",
+	snprintf(out, size, "its certificate, or one above it, is too weak (%s %u bits, signed with %s; at least RSA "
+			    "2048 and SHA-256 are wanted)",
 		 gnutls_pk_get_name((gnutls_pk_algorithm_t)algo), bits,
 		 gnutls_sign_get_name((gnutls_sign_algorithm_t)gnutls_x509_crt_get_signature_algorithm(c->leaf)));
 }
@@ -298,11 +301,13 @@ static const struct {
 	{GNUTLS_CERT_REVOKED, NULL, "its certificate, or one above it, was revoked"},
 	{GNUTLS_CERT_EXPIRED, say_expired, NULL},
 	{GNUTLS_CERT_NOT_ACTIVATED, say_early, NULL},
-	{GNUTLS_CERT_PURPOSE_MISMATCH, NULL, "its certificate is not made for servers (key purpose serverAuth is missing)"},
+	{GNUTLS_CERT_PURPOSE_MISMATCH, NULL,
+	 "its certificate is not made for servers (key purpose serverAuth is missing)"},
 	{GNUTLS_CERT_SIGNER_NOT_FOUND, say_unknown, NULL},
 	{GNUTLS_CERT_INSECURE_ALGORITHM, say_weak, NULL},
 	{GNUTLS_CERT_SIGNER_NOT_CA, NULL, "its certificate was signed by one that is no authority (CA:FALSE)"},
-	{GNUTLS_CERT_SIGNER_CONSTRAINTS_FAILURE, NULL, "its issuer may not issue certificates for this name or purpose (constraints)"},
+	{GNUTLS_CERT_SIGNER_CONSTRAINTS_FAILURE, NULL,
+	 "its issuer may not issue certificates for this name or purpose (constraints)"},
 	{GNUTLS_CERT_SIGNATURE_FAILURE, NULL, "the signature of its certificate is wrong"},
 	{GNUTLS_CERT_UNKNOWN_CRIT_EXTENSIONS, NULL, "its certificate has a critical extension that is not understood"},
 	{GNUTLS_CERT_REVOCATION_DATA_SUPERSEDED, NULL, "the revocation list (CRL) here is out of date"},

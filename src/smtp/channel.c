@@ -18,7 +18,8 @@ void channel_init(struct channel *c)
 	memset(c, 0, sizeof(*c));
 	c->fd = -1;
 	buf_init(&c->in, LIMIT_REPLY_LINE + CHANNEL_FULL + PIECE);
-	buf_init(&c->out, 2 * LIMIT_REPLY_LINE + (1 << 20) + LIMIT_HEADER * 8);	/* a header comes in one piece, re-encoded */
+	/* a header comes in one piece, re-encoded */
+	buf_init(&c->out, 2 * LIMIT_REPLY_LINE + (1 << 20) + LIMIT_HEADER * 8);
 	buf_init(&c->wire, 4 * CHANNEL_FULL);
 }
 

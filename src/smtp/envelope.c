@@ -28,8 +28,9 @@ static int put_local(struct buf *out, struct span local)
 	return address_put_local(out, local.p, local.n);
 }
 
-/* What stands in an envelope is the address as stored, except that a local part has the quotes it needs, and that without
- * SMTPUTF8 a domain becomes A-labels. -1: it can't be written for this relay, or for lack of memory (out->starved). */
+/* What stands in an envelope is the address as stored, except that a local part has the quotes it needs, and that
+ * without SMTPUTF8 a domain becomes A-labels. -1: it can't be written for this relay, or for lack of memory
+ * (out->starved). */
 static int put_address(struct buf *out, const char *spec, const struct ehlo *e)
 {
 	struct span local;
@@ -91,8 +92,8 @@ static int check_address(const char *spec, const struct ehlo *e, const char *pee
 		if (b.starved)
 			verdict_of_words(v, "4.3.0", "out of memory");
 		else
-			verdict_of_words(v, "5.6.7", "host %s does not offer SMTPUTF8, which the address %s needs", peer,
-					 spec);
+			verdict_of_words(v, "5.6.7", "host %s does not offer SMTPUTF8, which the address %s needs",
+					 peer, spec);
 		rc = -1;
 	}
 	buf_free(&b);
@@ -162,7 +163,9 @@ static int check_recoding(const struct message *m, const struct ehlo *e, const c
 
 void envelope_unencodable(struct delivery_verdict *v, const char *peer)
 {
-	verdict_of_words(v, "5.6.3", "host %s does not offer 8BITMIME, and re-encoding would break what is signed in the message", peer);
+	verdict_of_words(v, "5.6.3",
+			 "host %s does not offer 8BITMIME, and re-encoding would break what is signed in the message",
+			 peer);
 }
 
 int envelope_check(const struct message *m, const struct ehlo *e, const char *peer, struct delivery_verdict *v)
@@ -177,7 +180,8 @@ int envelope_check(const struct message *m, const struct ehlo *e, const char *pe
 	return check_recoding(m, e, peer, v);
 }
 
-int envelope_check_recipient(const struct delivery_recipient *r, const struct ehlo *e, const char *peer, struct delivery_verdict *v)
+int envelope_check_recipient(const struct delivery_recipient *r, const struct ehlo *e, const char *peer,
+			     struct delivery_verdict *v)
 {
 	if (r->address[0])
 		return check_address(r->address, e, peer, v);

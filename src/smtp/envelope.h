@@ -13,7 +13,8 @@
  * with 5). peer is "h[a]". */
 int envelope_check(const struct message *m, const struct ehlo *e, const char *peer, struct delivery_verdict *v);
 /* The same for one recipient. */
-int envelope_check_recipient(const struct delivery_recipient *r, const struct ehlo *e, const char *peer, struct delivery_verdict *v);
+int envelope_check_recipient(const struct delivery_recipient *r, const struct ehlo *e, const char *peer,
+			     struct delivery_verdict *v);
 
 /* Lines with CR LF. wire_size: exact, or 0 (then it is estimated). */
 void envelope_mail(struct buf *out, const struct message *m, const struct ehlo *e, size_t wire_size);

@@ -106,7 +106,8 @@ static int take_no_secret(struct link *l, struct frame *f)
 	reason = reason_find(name);
 	if (!frame_end(f))
 		return bad_frame(l, "a malformed refusal of the credential");
-	error_set(&l->no_secret, reason ? reason : REASON_CREDENTIAL_CONFIG, "%.*s", (int)(why.n < 450 ? why.n : 450), why.p);
+	error_set(&l->no_secret, reason ? reason : REASON_CREDENTIAL_CONFIG, "%.*s", (int)(why.n < 450 ? why.n : 450),
+		  why.p);
 	l->have_secret = true;
 	return 0;
 }

@@ -26,7 +26,8 @@ static void complete(struct delivery_session *s)
 		int *value, seconds;
 	} times[] = {
 		{&s->t_connect, 30}, {&s->t_helo, 300}, {&s->t_starttls, 300}, {&s->t_mail, 300}, {&s->t_rcpt, 300},
-		{&s->t_data_init, 120}, {&s->t_data_xfer, 180}, {&s->t_data_done, 600}, {&s->t_rset, 20}, {&s->t_quit, 300},
+		{&s->t_data_init, 120}, {&s->t_data_xfer, 180}, {&s->t_data_done, 600}, {&s->t_rset, 20},
+		{&s->t_quit, 300},
 		{&s->t_secret, 120},
 	};
 

@@ -109,8 +109,8 @@ static void explain(const struct mechanism_question *q, char *why, size_t size)
 		const struct mechanism *m = find(word);
 		const char *reason = m ? excluded(q, m) : "not known here";
 
-		n += (size_t)snprintf(why + n, size - n, "%s%.*s (%s)", n ? ", " : "", (int)(word.n < 30 ? word.n : 30), word.p,
-				      reason);
+		n += (size_t)snprintf(why + n, size - n, "%s%.*s (%s)", n ? ", " : "", (int)(word.n < 30 ? word.n : 30),
+				      word.p, reason);
 	}
 }
 

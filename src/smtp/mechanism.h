@@ -22,8 +22,10 @@ struct mechanism {
 
 struct mechanism_question {
 	const char *offered;	/* upper case, blank between */
-	const char *filter;	/* smtp_sasl_mechanism_filter: names, "!name" excludes, "static:x" is any, first match counts; empty: all */
-	const char *options;	/* smtp_sasl_security_options or ..._tls_...: noplaintext noactive nodictionary mutual_auth noanonymous */
+	/* smtp_sasl_mechanism_filter: names, "!name" excludes, "static:x" is any, first match counts; empty: all */
+	const char *filter;
+	/* smtp_sasl_security_options or ..._tls_...: noplaintext noactive nodictionary mutual_auth noanonymous */
+	const char *options;
 	const char *refused;	/* mechanisms that the relay turned out not to do, blank between */
 	char secret;		/* 'P', 'T', or 0: not known yet */
 	bool certificate;	/* a client certificate was given */

@@ -138,7 +138,8 @@ static bool in_group(const char *words, struct span word)
 	return false;
 }
 
-/* The next word, which ends where a capital follows a small letter ("SubmissionQuota" is two), and before the s of a genitive. */
+/* The next word, which ends where a capital follows a small letter ("SubmissionQuota" is two), and before the s of a
+ * genitive. */
 static bool next_word(const char **p, struct span *word)
 {
 	const char *s = *p;
@@ -210,14 +211,16 @@ static bool dsn_fits(const char *dsns, const char *dsn)
 	return false;
 }
 
-static bool fits(const struct said *s, unsigned stages, const char *codes, const char *dsns, uint64_t all, uint64_t any, uint64_t none)
+static bool fits(const struct said *s, unsigned stages, const char *codes, const char *dsns, uint64_t all, uint64_t any,
+		 uint64_t none)
 {
 	return (s->stage & stages) && (s->groups & all) == all && (!any || (s->groups & any)) && !(s->groups & none) &&
 	       code_fits(codes, s->code) && dsn_fits(dsns, s->dsn);
 }
 
 /* The names by which rows speak of stages and groups. */
-enum { GREETING = STAGE_GREETING, EHLO = STAGE_HELO, STARTTLS = STAGE_STARTTLS, AUTH = STAGE_LOGIN, MAIL = STAGE_MAIL, RCPT = STAGE_RCPT,
+enum { GREETING = STAGE_GREETING, EHLO = STAGE_HELO, STARTTLS = STAGE_STARTTLS, AUTH = STAGE_LOGIN, MAIL = STAGE_MAIL,
+      RCPT = STAGE_RCPT,
        DATA = STAGE_DATA, SESSION = GREETING | EHLO | STARTTLS, MESSAGES = MAIL | RCPT | DATA };
 
 static enum reason find_row(const struct said *s)
@@ -282,7 +285,8 @@ static uint32_t time_at(const char *p)
 
 uint32_t reply_seconds(const struct reply *r)
 {
-	static const char *const before[] = {"again in", "again after", "retry in", "retry after", "wait for", "wait", "after", "in"};
+	static const char *const before[] = {"again in", "again after", "retry in", "retry after",
+					     "wait for", "wait",        "after",    "in"};
 	char text[REPLY_TEXT];
 
 	if (r->code / 100 != 4)

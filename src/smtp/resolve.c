@@ -85,13 +85,16 @@ static int dns_down(struct delivery_down *d, const char *host, const char *type,
 {
 	switch (why) {
 	case HOST_NOT_FOUND:
-		return delivery_say_down(d, DOWN_DNS, EX_NOHOST, "4.4.4", "host %s not found: the name does not exist (check relayhost in main.cf)",
-			    host);
+		return delivery_say_down(d, DOWN_DNS, EX_NOHOST, "4.4.4",
+					 "host %s not found: the name does not exist (check relayhost in main.cf)",
+					 host);
 	case TRY_AGAIN:
-		return delivery_say_down(d, DOWN_DNS, EX_TEMPFAIL, "4.4.3", "host %s: no answer from the name server (type %s), try again later",
-			    host, type);
+		return delivery_say_down(d, DOWN_DNS, EX_TEMPFAIL, "4.4.3",
+					 "host %s: no answer from the name server (type %s), try again later", host,
+					 type);
 	default:
-		return delivery_say_down(d, DOWN_DNS, EX_TEMPFAIL, "4.4.3", "host %s: the name server failed (type %s)", host, type);
+		return delivery_say_down(d, DOWN_DNS, EX_TEMPFAIL, "4.4.3", "host %s: the name server failed (type %s)",
+					 host, type);
 	}
 }
 
@@ -118,7 +121,8 @@ static size_t parse_mx(const unsigned char *answer, int len, struct mx *list)
 	return n < MX_HOSTS ? n : MX_HOSTS;
 }
 
-/* How many MX, 0 when the domain has none (its own address is then used), -1. A name that DNS does not know may stand in /etc/hosts. */
+/* How many MX, 0 when the domain has none (its own address is then used), -1. A name that DNS does not know may stand
+ * in /etc/hosts. */
 static int look_up_mx(const char *domain, struct mx *list, struct delivery_down *d)
 {
 	static unsigned char answer[16384];
@@ -131,8 +135,9 @@ static int look_up_mx(const char *domain, struct mx *list, struct delivery_down 
 		len = (int)sizeof(answer);
 	n = parse_mx(answer, len, list);
 	if (n == 1 && !list[0].host[0])
-		return delivery_say_down(d, DOWN_CONFIG, EX_CONFIG, "4.4.4", "%s says that it accepts no mail (null MX): write the relay as [host]:port",
-			    domain);
+		return delivery_say_down(d, DOWN_CONFIG, EX_CONFIG, "4.4.4",
+					 "%s says that it accepts no mail (null MX): write the relay as [host]:port",
+					 domain);
 	return (int)n;
 }
 
@@ -162,9 +167,12 @@ static void add_endpoint(struct endpoints *e, const char *host, unsigned group, 
 }
 
 /* First the addresses of the family that is preferred; with "any" the resolver's own order. */
-static void add_all(struct endpoints *e, const char *host, unsigned group, const struct addrinfo *list, const char *preference)
+static void add_all(struct endpoints *e, const char *host, unsigned group, const struct addrinfo *list,
+		    const char *preference)
 {
-	int first = ascii_case_equal(preference, "ipv4") ? AF_INET : ascii_case_equal(preference, "ipv6") ? AF_INET6 : 0;
+	int first = ascii_case_equal(preference, "ipv4")   ? AF_INET
+		    : ascii_case_equal(preference, "ipv6") ? AF_INET6
+							   : 0;
 
 	for (int pass = 0; pass < 2; pass++)
 		for (const struct addrinfo *ai = list; ai; ai = ai->ai_next)
@@ -180,16 +188,18 @@ static int resolver_down(struct delivery_down *d, const char *host, const char *
 #if defined(EAI_NODATA) && defined(EAI_ADDRFAMILY)
 	case EAI_NODATA:
 	case EAI_ADDRFAMILY:
-		return delivery_say_down(d, DOWN_DNS, EX_NOHOST, "4.4.4", "host %s has no address that inet_protocols = %s allows", host,
-					 protocols);
+		return delivery_say_down(d, DOWN_DNS, EX_NOHOST, "4.4.4",
+					 "host %s has no address that inet_protocols = %s allows", host, protocols);
 #endif
 	case EAI_AGAIN:
 		return dns_down(d, host, "A", TRY_AGAIN);
 	case EAI_SYSTEM:
 	case EAI_MEMORY:
-		return delivery_say_down(d, DOWN_LOCAL, EX_OSERR, "4.3.0", "looking up host %s: %s", host, gai_strerror(rc));
+		return delivery_say_down(d, DOWN_LOCAL, EX_OSERR, "4.3.0", "looking up host %s: %s", host,
+					 gai_strerror(rc));
 	default:
-		return delivery_say_down(d, DOWN_DNS, EX_TEMPFAIL, "4.4.3", "looking up host %s: %s", host, gai_strerror(rc));
+		return delivery_say_down(d, DOWN_DNS, EX_TEMPFAIL, "4.4.3", "looking up host %s: %s", host,
+					 gai_strerror(rc));
 	}
 }
 
@@ -251,8 +261,9 @@ int resolve(const struct delivery_session *s, struct endpoints *e, struct delive
 	}
 	rc = n ? look_up_exchangers(s, list, n, e, d) : look_up_host(s, s->host, 0, e, d);
 	if (rc == 0 && !e->n)
-		return delivery_say_down(d, DOWN_CONFIG, EX_CONFIG, "4.4.4", "host %s has no address that inet_protocols = %s allows", s->host,
-			    s->inet_protocols);
+		return delivery_say_down(d, DOWN_CONFIG, EX_CONFIG, "4.4.4",
+					 "host %s has no address that inet_protocols = %s allows", s->host,
+					 s->inet_protocols);
 	if (rc == 0)
 		d->kind = 0;
 	return rc;

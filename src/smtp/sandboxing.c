@@ -12,18 +12,20 @@ enum { ENABLE_FAULT_BUILD = 0 };
 
 bool agent_sandbox_files(const struct delivery_session *s)
 {
-	/* What the resolver reads is named besides /etc: a rule is for the file itself, and often there is only a link to it
-	 * (/run/NetworkManager, /run/netconfig, /mnt/wsl). */
+	/* What the resolver reads is named besides /etc: a rule is for the file itself, and often there is only a link
+	 * to it (/run/NetworkManager, /run/netconfig, /mnt/wsl). */
 	const struct sandbox_path paths[] = {
 		{"/etc", false, false}, {"/usr", false, true}, {"/lib", false, true}, {"/lib64", false, true},
 		{"/nix/store", false, true}, {"/gnu/store", false, true},
 		{"/etc/resolv.conf", false, false}, {"/etc/hosts", false, false}, {"/etc/nsswitch.conf", false, false},
 		{"/etc/host.conf", false, false}, {"/etc/gai.conf", false, false}, {"/etc/services", false, false},
-		{"/run/systemd/resolve", true, false}, {"/run/nscd", true, false}, {"/var/lib/ca-certificates", false, false},
+		{"/run/systemd/resolve", true, false}, {"/run/nscd", true, false},
+		{"/var/lib/ca-certificates", false, false},
 		{"/run/resolvconf", false, false}, {"/dev/urandom", false, false}, {"/dev/null", true, false},
 		{"/proc/sys/crypto", false, false},
 		{s->cafile[0] ? s->cafile : "/etc", false, false}, {s->capath[0] ? s->capath : "/etc", false, false},
-		{s->crlfile[0] ? s->crlfile : "/etc", false, false}, {s->certfile[0] ? s->certfile : "/etc", false, false},
+		{s->crlfile[0] ? s->crlfile : "/etc", false, false},
+		{s->certfile[0] ? s->certfile : "/etc", false, false},
 		{s->keyfile[0] ? s->keyfile : "/etc", false, false},
 	};
 
@@ -39,8 +41,10 @@ static const char *const calls[] = {
 	"brk", "mmap", "mmap2", "munmap", "mremap", "mprotect", "madvise",
 	"getrandom", "futex", "futex_time64", "clock_gettime", "clock_gettime64", "gettimeofday", "time",
 	"clock_nanosleep", "clock_nanosleep_time64", "nanosleep", "restart_syscall",
-	"rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "sigreturn", "sigaltstack", "tgkill", "getpid", "gettid", "getuid",
-	"geteuid", "getgid", "getegid", "getppid", "exit", "exit_group", "uname", "sysinfo", "getrusage", "prctl", "setsockopt", "getsockopt",
+	"rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "sigreturn", "sigaltstack", "tgkill", "getpid", "gettid",
+	"getuid",
+	"geteuid", "getgid", "getegid", "getppid", "exit", "exit_group", "uname", "sysinfo", "getrusage", "prctl",
+	"setsockopt", "getsockopt",
 	"getsockname", "getpeername", "fstat", "fstat64", "newfstatat", "statx", "seccomp",
 #if ENABLE_FAULT
 	"open", "openat", "kill",

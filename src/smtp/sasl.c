@@ -41,7 +41,8 @@ static int bind_channel(struct agent *a, Gsasl_session *session, Gsasl_property 
 #if GSASL_VERSION_NUMBER >= 0x020000 && GNUTLS_VERSION_NUMBER >= 0x030702
 	if (exporter != (prop == GSASL_CB_TLS_EXPORTER))
 		return GSASL_NO_CALLBACK;
-	if (gnutls_session_channel_binding(a->ch.tls, exporter ? GNUTLS_CB_TLS_EXPORTER : GNUTLS_CB_TLS_UNIQUE, &cb) < 0)
+	if (gnutls_session_channel_binding(a->ch.tls, exporter ? GNUTLS_CB_TLS_EXPORTER : GNUTLS_CB_TLS_UNIQUE, &cb) <
+	    0)
 		return GSASL_NO_CALLBACK;
 #else
 	if (exporter || prop != GSASL_CB_TLS_UNIQUE ||
@@ -70,7 +71,8 @@ static int answer(Gsasl *lib, Gsasl_session *session, Gsasl_property prop)
 	case GSASL_PASSWORD:
 		gsasl_property_set(session, prop, buf_str(&x->a->link.secret));
 		return GSASL_OK;
-	/* GSASL_AUTHZID is not set: an empty one becomes "a=" in SCRAM, which RFC 5802 has no place for (Dovecot refuses it). */
+	/* GSASL_AUTHZID is not set: an empty one becomes "a=" in SCRAM, which RFC 5802 has no place for (Dovecot
+	 * refuses it). */
 #if GSASL_VERSION_NUMBER >= 0x020000
 	case GSASL_CB_TLS_EXPORTER:
 #endif
@@ -118,10 +120,12 @@ static int step_lib(struct exchange *x, const struct buf *in, struct buf *out)
 		return -1;
 	rc = gsasl_step(x->session, buf_str(in), in->len, &answered, &n);
 	if (rc == GSASL_SASLPREP_ERROR)
-		return give_up(x, "user name or password can't be prepared by SASLprep (is it UTF-8, without control characters?)");
+		return give_up(x, "user name or password can't be prepared by SASLprep (is it UTF-8, without control "
+				  "characters?)");
 	if (rc != GSASL_OK && rc != GSASL_NEEDS_MORE)
-		return give_up(x, rc == GSASL_AUTHENTICATION_ERROR ? "the relay could not prove that it knows the password"
-								   : gsasl_strerror(rc));
+		return give_up(x, rc == GSASL_AUTHENTICATION_ERROR
+					  ? "the relay could not prove that it knows the password"
+					  : gsasl_strerror(rc));
 	if (rc == GSASL_OK)
 		x->over = true;
 	if (answered) {
@@ -250,8 +254,8 @@ static int cancel(struct exchange *x)
 
 	if (agent_ask(a, "*", NULL, a->set.t_helo, PHASE) < 0)
 		return -1;
-	return agent_down(a, DOWN_AUTH, EX_NOPERM, "4.7.8", "SASL authentication with %s failed: %s: %s", agent_peer(a), x->m->name,
-			  x->wrong);
+	return agent_down(a, DOWN_AUTH, EX_NOPERM, "4.7.8", "SASL authentication with %s failed: %s: %s", agent_peer(a),
+			  x->m->name, x->wrong);
 }
 
 static int converse(struct exchange *x, struct buf *in, struct buf *out)
@@ -260,8 +264,8 @@ static int converse(struct exchange *x, struct buf *in, struct buf *out)
 	bool held;
 
 	if (x->m->first && step(x, in, out) < 0)
-		return agent_down(a, DOWN_AUTH, EX_NOPERM, "4.7.8", "SASL authentication with %s failed: %s: %s", agent_peer(a),
-				  x->m->name, x->wrong);
+		return agent_down(a, DOWN_AUTH, EX_NOPERM, "4.7.8", "SASL authentication with %s failed: %s: %s",
+				  agent_peer(a), x->m->name, x->wrong);
 	if (send_auth(x, out, &held) < 0)
 		return -1;
 	for (int round = 0; a->reply.code == 334 && round < ROUNDS; round++) {
@@ -286,8 +290,10 @@ static const struct {
 	const char *advice;
 } meanings[] = {
 	{534, "5.7.9", NULL, "the provider wants an application password (or OAuth2), not the account's own password"},
-	{0, "5.7.9", "pplication-specific", "the provider wants an application password, not the account's own password"},
-	{0, "5.7.139", NULL, "password login (basic authentication) is switched off there: use OAuth2 (outpost login), or have it switched on"},
+	{0, "5.7.9", "pplication-specific", "the provider wants an application password, not the account's own "
+					    "password"},
+	{0, "5.7.139", NULL, "password login (basic authentication) is switched off there: use OAuth2 (outpost "
+			     "login), or have it switched on"},
 	{0, "5.7.30", NULL, "password login (basic authentication) is switched off there: use OAuth2 (outpost login)"},
 	{0, "5.7.3", NULL, "password login may be switched off there, or the password is wrong"},
 	{0, NULL, "locked", "the account is locked: unlock it at the provider"},
@@ -323,8 +329,9 @@ static int refused(struct exchange *x)
 		return agent_refused(a, DOWN_GREETING, "4.7.0", "AUTH");
 	buf_init(&words, 1000);
 	reply_quote(&a->reply, &words, 500);
-	agent_down(a, DOWN_AUTH, EX_NOPERM, "4.7.8", "SASL authentication failed; server %s said: %s%s%s%s%s%s", agent_peer(a),
-		   buf_str(&words), x->wrong[0] ? " (" : "", x->wrong, x->wrong[0] ? ")" : "", advice[0] ? "; " : "", advice);
+	agent_down(a, DOWN_AUTH, EX_NOPERM, "4.7.8", "SASL authentication failed; server %s said: %s%s%s%s%s%s",
+		   agent_peer(a), buf_str(&words), x->wrong[0] ? " (" : "", x->wrong, x->wrong[0] ? ")" : "",
+		   advice[0] ? "; " : "", advice);
 	buf_free(&words);
 	return -1;
 }
@@ -336,8 +343,10 @@ static int conclude(struct exchange *x)
 	if (a->reply.code != 235)
 		return refused(x);
 	if (!x->over)
-		return agent_down(a, DOWN_AUTH, EX_PROTOCOL, "4.7.8", "SASL authentication with %s failed: it accepted the login before "
-				  "the %s exchange was over, without proving that it knows the password", agent_peer(a), x->m->name);
+		return agent_down(a, DOWN_AUTH, EX_PROTOCOL, "4.7.8",
+				  "SASL authentication with %s failed: it accepted the login before "
+				  "the %s exchange was over, without proving that it knows the password",
+				  agent_peer(a), x->m->name);
 	snprintf(a->ready.mechanism, sizeof(a->ready.mechanism), "%s", x->m->name);
 	a->authenticated = true;
 	return 0;
@@ -419,9 +428,12 @@ static int get_secret(struct agent *a)
 		if (rc < 0)
 			return agent_down(a, DOWN_LOCAL, EX_TEMPFAIL, "4.3.0", "%s", "outpostd is gone");
 		if (rc == 0)
-			return agent_down(a, DOWN_AUTH, EX_TEMPFAIL, "4.7.0", "no credential came within %d seconds", a->set.t_secret);
+			return agent_down(a, DOWN_AUTH, EX_TEMPFAIL, "4.7.0", "no credential came within %d seconds",
+					  a->set.t_secret);
 		if (a->ch.eof || a->ch.in.len)
-			return agent_reply(a, 1, PHASE) < 0 ? -1 : agent_refused(a, DOWN_GREETING, "4.5.0", "nothing: no command was sent");
+			return agent_reply(a, 1, PHASE) < 0
+				       ? -1
+				       : agent_refused(a, DOWN_GREETING, "4.5.0", "nothing: no command was sent");
 	}
 	if (a->link.no_secret.reason)
 		return agent_down(a, DOWN_AUTH, error_exit(&a->link.no_secret), "4.7.8", "%s", a->link.no_secret.text);
@@ -433,17 +445,21 @@ static int allowed(struct agent *a)
 	if (tls_login_allowed(a))
 		return 0;
 	if (!a->ch.tls)
-		return agent_down(a, DOWN_TLS, EX_CONFIG, "4.7.4", "the password is not sent to %s without TLS (which it does not "
-				  "offer, or smtp_tls_security_level = none forbids); smtp_sasl_auth_without_tls = yes sends it "
+		return agent_down(a, DOWN_TLS, EX_CONFIG, "4.7.4", "the password is not sent to %s without TLS "
+			"(which it does not "
+				  "offer, or smtp_tls_security_level = none forbids); smtp_sasl_auth_without_tls = "
+				  "yes sends it "
 				  "for everyone to read", agent_peer(a));
-	return agent_down(a, DOWN_TLS, EX_CONFIG, "4.7.5", "the password is not sent to %s: it is not verified", agent_peer(a));
+	return agent_down(a, DOWN_TLS, EX_CONFIG, "4.7.5", "the password is not sent to %s: it is not verified",
+			  agent_peer(a));
 }
 
 static int offered(struct agent *a)
 {
 	if (a->ehlo.auth[0])
 		return 0;
-	return agent_down(a, DOWN_AUTH, EX_CONFIG, "4.7.0", "%s offers no login (AUTH)%s; if it wants none, set smtp_sasl_auth_enable = no",
+	return agent_down(a, DOWN_AUTH, EX_CONFIG, "4.7.0",
+			  "%s offers no login (AUTH)%s; if it wants none, set smtp_sasl_auth_enable = no",
 			  agent_peer(a), a->ch.tls ? "" : " on a connection without TLS");
 }
 
@@ -465,14 +481,18 @@ static bool can_prepare(const char *text)
 	return passes(text, 0) && passes(text, GSASL_ALLOW_UNASSIGNED);
 }
 
-/* SCRAM and CRAM-MD5 want a normal form of UTF-8, which a password in Latin-1 has not. Found out before any of them is begun: the relay
- * would count a login that failed. Where nobody but the relay reads it, another mechanism may send it as it is. */
+/* SCRAM and CRAM-MD5 want a normal form of UTF-8, which a password in Latin-1 has not. Found out before any of them is
+ * begun: the relay would count a login that failed. Where nobody but the relay reads it, another mechanism may send it
+ * as it is. */
 static bool needs_another(struct agent *a, const struct mechanism *m)
 {
-	if (!m->prepares || !tls_login_verified(a) || (can_prepare(buf_str(&a->link.user)) && can_prepare(buf_str(&a->link.secret))))
+	if (!m->prepares || !tls_login_verified(a) ||
+	    (can_prepare(buf_str(&a->link.user)) && can_prepare(buf_str(&a->link.secret))))
 		return false;
-	link_log(&a->link, LOG_INFORMATION, "the user name or password for %s can't be prepared for %s by SASLprep (is it UTF-8, without "
-		 "control characters?): trying another mechanism", agent_peer(a), m->name);
+	link_log(&a->link, LOG_INFORMATION,
+		 "the user name or password for %s can't be prepared for %s by SASLprep (is it UTF-8, without "
+		 "control characters?): trying another mechanism",
+		 agent_peer(a), m->name);
 	return true;
 }
 
@@ -483,7 +503,8 @@ static int choose_and_try(struct agent *a)
 	struct mechanism_question q = {
 		.offered = a->ehlo.auth, .filter = a->set.mechanism_filter, .refused = refused_so_far,
 		.options = a->ch.tls ? a->set.tls_security_options : a->set.security_options,
-		.secret = a->link.secret_kind, .certificate = a->set.certfile[0] && a->ch.tls, .can_bind = a->ch.tls != NULL,
+		.secret = a->link.secret_kind, .certificate = a->set.certfile[0] && a->ch.tls,
+		.can_bind = a->ch.tls != NULL,
 	};
 
 	for (;;) {
@@ -495,8 +516,8 @@ static int choose_and_try(struct agent *a)
 			return -1;
 		}
 		if (!m)
-			return agent_down(a, DOWN_AUTH, EX_CONFIG, "4.7.0", "no login mechanism in common with %s: it offers %s",
-					  agent_peer(a), why);
+			return agent_down(a, DOWN_AUTH, EX_CONFIG, "4.7.0",
+					  "no login mechanism in common with %s: it offers %s", agent_peer(a), why);
 		if (m->secret != 'C' && !a->link.have_secret) {	/* EXTERNAL was refused */
 			if (get_secret(a) < 0) {
 				a->down = last;
@@ -511,7 +532,8 @@ static int choose_and_try(struct agent *a)
 		}
 		if (try(a, m) == 0)
 			return 0;
-		/* 504: it does not do what it offered. Nothing was held against the password yet; nor was it by a refused certificate. */
+		/* 504: it does not do what it offered. Nothing was held against the password yet; nor was it by a
+		 * refused certificate. */
 		if ((a->reply.code != 504 && m->secret != 'C') || a->down.kind != DOWN_AUTH || a->ch.eof)
 			return -1;
 		snprintf(refused_so_far + n, sizeof(refused_so_far) - n, "%s ", m->name);
@@ -524,7 +546,10 @@ static int choose_and_try(struct agent *a)
 static bool by_certificate(struct agent *a)
 {
 	struct mechanism_question q = {
-		.offered = a->ehlo.auth, .filter = a->set.mechanism_filter, .refused = "", .options = a->set.tls_security_options,
+		.offered = a->ehlo.auth,
+		.filter = a->set.mechanism_filter,
+		.refused = "",
+		.options = a->set.tls_security_options,
 		.certificate = a->set.certfile[0] && a->ch.tls,
 	};
 	char why[600];

@@ -15,7 +15,8 @@ static int greeting(struct agent *a)
 	if (agent_reply(a, a->set.t_helo, "receiving the initial server greeting") < 0) {
 		/* The commonest mistake: a port that speaks TLS from the start. */
 		if (!a->ch.tls && a->down.kind == DOWN_NETWORK && strstr(a->down.text, "timed out"))
-			strncat(a->down.text, " (does this port speak TLS from the start, as 465 does? then smtp_tls_wrappermode = yes)",
+			strncat(a->down.text, " (does this port speak TLS from the start, as 465 does? then "
+					      "smtp_tls_wrappermode = yes)",
 				sizeof(a->down.text) - strlen(a->down.text) - 1);
 		return -1;
 	}
@@ -56,16 +57,20 @@ static int forget(struct agent *a)
 	memset(&a->ehlo, 0, sizeof(a->ehlo));
 	if (!a->ch.in.len)
 		return 0;
-	return agent_down(a, DOWN_TLS, EX_PROTOCOL, "4.7.0", "host %s sent plain text behind its answer to STARTTLS: an attack, or a "
-			  "broken relay", agent_peer(a));
+	return agent_down(a, DOWN_TLS, EX_PROTOCOL, "4.7.0",
+			  "host %s sent plain text behind its answer to STARTTLS: an attack, or a "
+			  "broken relay",
+			  agent_peer(a));
 }
 
 static int not_offered(struct agent *a)
 {
 	if (!tls_required(&a->set))
 		return 0;
-	return agent_down(a, DOWN_TLS, EX_CONFIG, "4.7.4", "TLS is required, but was not offered by host %s%s", agent_peer(a),
-			  a->ready.port == 465 ? "" : " (does somebody in between strip STARTTLS? is it port 465 that speaks TLS?)");
+	return agent_down(a, DOWN_TLS, EX_CONFIG, "4.7.4", "TLS is required, but was not offered by host "
+							   "%s%s", agent_peer(a),
+			  a->ready.port == 465 ? "" : " (does somebody in between strip STARTTLS? is it port 465 "
+						      "that speaks TLS?)");
 }
 
 static int starttls(struct agent *a)
@@ -122,8 +127,9 @@ static void say_tls(struct agent *a, char *out, size_t size)
 	}
 	if (a->cert.shown)
 		cert_date(a->cert.expires, date, sizeof(date));
-	snprintf(out, size, "%s: %.300s; certificate for %.200s, valid until %s%s%.300s", a->ready.verified ? "verified" : "not verified",
-		 a->ready.tls_summary, a->cert.names, date, a->cert.chain_problem[0] ? "; " : "", a->cert.chain_problem);
+	snprintf(out, size, "%s: %.300s; certificate for %.200s, valid until %s%s%.300s",
+		 a->ready.verified ? "verified" : "not verified", a->ready.tls_summary, a->cert.names, date,
+		 a->cert.chain_problem[0] ? "; " : "", a->cert.chain_problem);
 }
 
 static void say_login(struct agent *a, char *out, size_t size)

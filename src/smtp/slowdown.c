@@ -16,7 +16,8 @@ static bool of_mailbox(const struct reply *r, enum slowdown_stage stage)
 	return strncmp(r->dsn, "5.2.", 4) == 0 || (!r->dsn[0] && wording_says(r, WORDS_MAILBOX));
 }
 
-/* Our account is closed. A relay that asks the next one behind the message's end may pass on what that says of the recipient's. */
+/* Our account is closed. A relay that asks the next one behind the message's end may pass on what that says of the
+ * recipient's. */
 static bool of_account(const struct reply *r, enum slowdown_stage stage)
 {
 	return stage == SLOWDOWN_MESSAGE && strncmp(r->dsn, "5.1.", 4) != 0 && strncmp(r->dsn, "5.2.", 4) != 0 &&
@@ -25,7 +26,8 @@ static bool of_account(const struct reply *r, enum slowdown_stage stage)
 
 bool slowdown_limit(const struct reply *r, enum slowdown_stage stage)
 {
-	return r->code >= 550 && r->code <= 554 && !of_mailbox(r, stage) && (wording_says(r, WORDS_SPENT) || of_account(r, stage));
+	return r->code >= 550 && r->code <= 554 && !of_mailbox(r, stage) &&
+	       (wording_says(r, WORDS_SPENT) || of_account(r, stage));
 }
 
 bool slowdown_asked(const struct reply *r, enum slowdown_stage stage)
@@ -77,7 +79,8 @@ static uint32_t time_at(const char *p)
 
 uint32_t slowdown_seconds(const struct reply *r)
 {
-	static const char *const before[] = {"again in", "again after", "retry in", "retry after", "wait for", "wait", "after", "in"};
+	static const char *const before[] = {"again in", "again after", "retry in", "retry after",
+					     "wait for", "wait",        "after",    "in"};
 	char text[WORDING_TEXT];
 
 	if (r->code / 100 != 4)

@@ -29,14 +29,15 @@ static bool login_wants_proof(const struct delivery_session *s)
 	return s->auth && !s->auth_unverified;
 }
 
-/* Weak keys and signatures make a certificate untrusted at every level (load_priority): it is refused where the relay is
- * verified, and warned about elsewhere. */
+/* Weak keys and signatures make a certificate untrusted at every level (load_priority): it is refused where the relay
+ * is verified, and warned about elsewhere. */
 static bool wants_strength(const struct delivery_session *s)
 {
 	return s->tls_level == TLS_VERIFY || s->tls_level == TLS_SECURE || login_wants_proof(s);
 }
 
-/* A file that is no use: its parameter, and what is wrong; `words` where it can be read, and its contents are no good. */
+/* A file that is no use: its parameter, and what is wrong; `words` where it can be read, and its contents are no
+ * good. */
 static int no_use(struct error *err, const char *param, const char *path, const char *words)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -73,7 +74,8 @@ static int load_authorities(struct trust *t, const struct delivery_session *s, s
 	if (s->cafile[0]) {
 		rc = gnutls_certificate_set_x509_trust_file(t->cred, s->cafile, GNUTLS_X509_FMT_PEM);
 		if (rc <= 0)
-			return no_use(err, "smtp_tls_CAfile", s->cafile, rc ? gnutls_strerror(rc) : "no certificate in it");
+			return no_use(err, "smtp_tls_CAfile", s->cafile,
+				      rc ? gnutls_strerror(rc) : "no certificate in it");
 		t->authorities += rc;
 	}
 	if (s->capath[0] && load_directory(t, s->capath, err) < 0)
@@ -231,7 +233,8 @@ static void look_at_chain(struct agent *a, gnutls_session_t session, gnutls_x509
 		snprintf(a->cert.chain_problem, sizeof(a->cert.chain_problem), "its certificate cannot be checked: %s",
 			 gnutls_strerror(rc));
 	else
-		cert_explain(session, leaf, status, a->trust.authorities, a->cert.chain_problem, sizeof(a->cert.chain_problem));
+		cert_explain(session, leaf, status, a->trust.authorities, a->cert.chain_problem,
+			     sizeof(a->cert.chain_problem));
 }
 
 static void look_at_certificate(struct agent *a, gnutls_session_t session)
@@ -285,7 +288,8 @@ static bool good_enough(const struct agent *a)
 {
 	const struct delivery_session *s = &a->set;
 
-	if ((s->tls_level == TLS_FINGERPRINT || s->tls_level == TLS_VERIFY || s->tls_level == TLS_SECURE) && !verified_for_message(a))
+	if ((s->tls_level == TLS_FINGERPRINT || s->tls_level == TLS_VERIFY || s->tls_level == TLS_SECURE) &&
+	    !verified_for_message(a))
 		return false;
 	return !login_wants_proof(s) || verified_for_login(a);
 }
@@ -307,7 +311,8 @@ static void reason(const struct agent *a, char *out, size_t size)
 	if (!c->shown)
 		snprintf(out, size, "it showed no certificate");
 	else if (a->set.tls_level == TLS_FINGERPRINT)
-		snprintf(out, size, "its certificate's fingerprint is %s, not one of smtp_tls_fingerprint_cert_match", c->fingerprint);
+		snprintf(out, size, "its certificate's fingerprint is %s, not one of smtp_tls_fingerprint_cert_match",
+			 c->fingerprint);
 	else if (c->chain_problem[0] && c->name_problem[0])
 		snprintf(out, size, "%s; and the %s", c->chain_problem, c->name_problem);
 	else
@@ -327,7 +332,8 @@ static void remedy(const struct agent *a, char *out, size_t size)
 		snprintf(out, size, "; write the relay in relayhost by a name that its certificate has%s",
 			 by_level ? "" : ", or smtp_sasl_auth_unverified = yes to send the password all the same");
 	else
-		snprintf(out, size, "; if this is your relay: smtp_tls_CAfile = its CA, or smtp_tls_security_level = fingerprint and "
+		snprintf(out, size, "; if this is your relay: smtp_tls_CAfile = its CA, or smtp_tls_security_level = "
+				    "fingerprint and "
 			 "smtp_tls_fingerprint_cert_match = %s%s", c->fingerprint,
 			 by_level ? "" : ", or smtp_sasl_auth_unverified = yes");
 }
@@ -338,7 +344,8 @@ static int unverified(struct agent *a)
 
 	reason(a, why, sizeof(why));
 	remedy(a, what, sizeof(what));
-	return agent_down(a, DOWN_TLS, EX_CONFIG, "4.7.5", "Server certificate of %s not verified: %.560s%s", agent_peer(a), why, what);
+	return agent_down(a, DOWN_TLS, EX_CONFIG, "4.7.5", "Server certificate of %s not verified: %.560s%s",
+			  agent_peer(a), why, what);
 }
 
 static const char *other_port(const struct agent *a)
@@ -349,7 +356,8 @@ static const char *other_port(const struct agent *a)
 }
 
 /* Called before GnuTLS looks at the relay's hello: the version in it is gone once it is refused. */
-static int see_version(gnutls_session_t session, unsigned type, unsigned when, unsigned incoming, const gnutls_datum_t *hello)
+static int see_version(gnutls_session_t session, unsigned type, unsigned when, unsigned incoming,
+		       const gnutls_datum_t *hello)
 {
 	struct agent *a = gnutls_session_get_ptr(session);
 
@@ -374,11 +382,15 @@ static int too_old(struct agent *a)
 	const char *version = old_version(a);
 
 	if (version)
-		return agent_down(a, DOWN_TLS, EX_CONFIG, "4.7.5", "TLS with %s failed: the relay speaks nothing newer than %s, and "
-				  "smtp_tls_protocols and smtp_tls_mandatory_protocols want newer (by default TLS 1.2 or 1.3); have the "
+		return agent_down(a, DOWN_TLS, EX_CONFIG, "4.7.5", "TLS with %s failed: the relay speaks nothing "
+			"newer than %s, and "
+				  "smtp_tls_protocols and smtp_tls_mandatory_protocols want newer (by default TLS "
+				  "1.2 or 1.3); have the "
 				  "relay updated", agent_peer(a), version);
-	return agent_down(a, DOWN_TLS, EX_CONFIG, "4.7.5", "TLS with %s failed: the relay takes none of the versions that "
-			  "smtp_tls_protocols and smtp_tls_mandatory_protocols allow (by default TLS 1.2 and 1.3); have the relay "
+	return agent_down(a, DOWN_TLS, EX_CONFIG, "4.7.5", "TLS with %s failed: the relay takes none of the versions "
+							   "that "
+			  "smtp_tls_protocols and smtp_tls_mandatory_protocols allow (by default TLS 1.2 and 1.3); "
+			  "have the relay "
 			  "updated", agent_peer(a));
 }
 
@@ -396,19 +408,22 @@ static int handshake_failed(struct agent *a, gnutls_session_t session, int rc)
 	if (is_too_old(a, session, rc))
 		return too_old(a);
 	if (rc == GNUTLS_E_FATAL_ALERT_RECEIVED)
-		return agent_down(a, DOWN_TLS, EX_TEMPFAIL, "4.7.5", "TLS with %s failed: the relay refused it: %s", agent_peer(a),
-				  gnutls_alert_get_name(gnutls_alert_get(session)));
+		return agent_down(a, DOWN_TLS, EX_TEMPFAIL, "4.7.5", "TLS with %s failed: the relay refused it: %s",
+				  agent_peer(a), gnutls_alert_get_name(gnutls_alert_get(session)));
 	if (rc == GNUTLS_E_PREMATURE_TERMINATION || a->ch.eof)
-		return agent_down(a, DOWN_TLS, EX_TEMPFAIL, "4.7.5", "TLS with %s failed: the relay closed the connection%s",
-				  agent_peer(a), other_port(a));
+		return agent_down(a, DOWN_TLS, EX_TEMPFAIL, "4.7.5",
+				  "TLS with %s failed: the relay closed the connection%s", agent_peer(a),
+				  other_port(a));
 	if (rc == GNUTLS_E_UNEXPECTED_PACKET_LENGTH || rc == GNUTLS_E_UNSUPPORTED_VERSION_PACKET ||
 	    rc == GNUTLS_E_UNEXPECTED_PACKET || rc == GNUTLS_E_RECORD_OVERFLOW)
-		return agent_down(a, DOWN_TLS, EX_CONFIG, "4.7.5", "TLS with %s failed: what the relay sent is not TLS%s",
-				  agent_peer(a), other_port(a));
+		return agent_down(a, DOWN_TLS, EX_CONFIG, "4.7.5",
+				  "TLS with %s failed: what the relay sent is not TLS%s", agent_peer(a), other_port(a));
 	if (rc == GNUTLS_E_DH_PRIME_UNACCEPTABLE)
-		return agent_down(a, DOWN_TLS, EX_TEMPFAIL, "4.7.5", "TLS with %s failed: its Diffie-Hellman group has fewer than %d bits",
-				  agent_peer(a), DH_BITS);
-	return agent_down(a, DOWN_TLS, EX_TEMPFAIL, "4.7.5", "TLS with %s failed: %s", agent_peer(a), gnutls_strerror(rc));
+		return agent_down(a, DOWN_TLS, EX_TEMPFAIL, "4.7.5",
+				  "TLS with %s failed: its Diffie-Hellman group has fewer than %d bits", agent_peer(a),
+				  DH_BITS);
+	return agent_down(a, DOWN_TLS, EX_TEMPFAIL, "4.7.5", "TLS with %s failed: %s", agent_peer(a),
+			  gnutls_strerror(rc));
 }
 
 /* As Postfix prints it. */
@@ -431,8 +446,8 @@ static void summarize(struct agent *a, gnutls_session_t s)
 		memmove(version + 4, version + 3, strlen(version + 3) + 1);
 		version[3] = 'v';
 	}
-	n = snprintf(out, size, "%s with cipher %s (%d/%d bits) key-exchange %s", version, suite ? suite : "?", bits, bits,
-		     group ? group : gnutls_kx_get_name(gnutls_kx_get(s)));
+	n = snprintf(out, size, "%s with cipher %s (%d/%d bits) key-exchange %s", version, suite ? suite : "?", bits,
+		     bits, group ? group : gnutls_kx_get_name(gnutls_kx_get(s)));
 	cert_signature_words(s, out + n, size - (size_t)n);
 }
 
@@ -454,14 +469,17 @@ static void warn(struct agent *a)
 
 static void report(struct agent *a)
 {
-	const char *how = !a->cert.shown ? "Anonymous" : a->ready.verified ? "Verified" : a->cert.trusted ? "Trusted" : "Untrusted";
+	const char *how = !a->cert.shown      ? "Anonymous"
+			  : a->ready.verified ? "Verified"
+			  : a->cert.trusted   ? "Trusted"
+					      : "Untrusted";
 
 	if (a->set.tls_loglevel >= 1)
-		link_log(&a->link, LOG_INFORMATION, "%s TLS connection established to %s:%u: %s", how, agent_peer(a), a->ready.port,
-			 a->ready.tls_summary);
+		link_log(&a->link, LOG_INFORMATION, "%s TLS connection established to %s:%u: %s", how, agent_peer(a),
+			 a->ready.port, a->ready.tls_summary);
 	if (a->set.tls_loglevel >= 2 && a->cert.shown)
-		link_log(&a->link, LOG_INFORMATION, "%s:%u: subject=%s, names=%s, fingerprint=%s", agent_peer(a), a->ready.port,
-			 a->cert.subject, a->cert.names, a->cert.fingerprint);
+		link_log(&a->link, LOG_INFORMATION, "%s:%u: subject=%s, names=%s, fingerprint=%s", agent_peer(a),
+			 a->ready.port, a->cert.subject, a->cert.names, a->cert.fingerprint);
 	warn(a);
 }
 

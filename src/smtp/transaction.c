@@ -23,7 +23,8 @@ static const struct {
 	[CMD_RCPT] = {"sending RCPT TO", "RCPT TO command", offsetof(struct delivery_session, t_rcpt)},
 	[CMD_DATA] = {"sending DATA command", "DATA command", offsetof(struct delivery_session, t_data_init)},
 	[CMD_EOD] = {"sending end of data", "end of DATA command", offsetof(struct delivery_session, t_data_done)},
-	[CMD_PROOF] = {"asking whether transactions may be in flight", "a trial of BDAT", offsetof(struct delivery_session, t_rset)},
+	[CMD_PROOF] = {"asking whether transactions may be in flight", "a trial of BDAT",
+		       offsetof(struct delivery_session, t_rset)},
 };
 
 struct awaited *awaited_head(struct transfer *t)
@@ -70,8 +71,9 @@ void awaited_pop(struct transfer *t)
 
 /* All is answered, and the next step is still to be written. */
 static const char *const between_words[] = {
-	[TX_RSET] = "sending RSET", [TX_MAIL] = "sending MAIL FROM", [TX_RCPT] = "sending RCPT TO", [TX_DATA] = "sending DATA command",
-	[TX_BODY] = "sending message body", [TX_STREAM] = "sending message body", [TX_WRITTEN] = "sending RSET",
+	[TX_RSET] = "sending RSET",         [TX_MAIL] = "sending MAIL FROM",    [TX_RCPT] = "sending RCPT TO",
+	[TX_DATA] = "sending DATA command", [TX_BODY] = "sending message body", [TX_STREAM] = "sending message body",
+	[TX_WRITTEN] = "sending RSET",
 };
 
 const char *awaited_words(const struct transfer *t)
@@ -183,8 +185,8 @@ static bool write_data(struct transfer *t, struct tx *x)
 	return true;
 }
 
-/* Here the message becomes the relay's as well: once the socket has this byte, only the relay's reply says whose it is. The
- * frame leaves before the byte does (agent_wait). */
+/* Here the message becomes the relay's as well: once the socket has this byte, only the relay's reply says whose it is.
+ * The frame leaves before the byte does (agent_wait). */
 static void say_last_byte(struct transfer *t, struct tx *x)
 {
 	link_seq(&t->a->link, FROM_AGENT_LASTBYTE, x->msg->m.seq);
@@ -287,14 +289,16 @@ static bool body_unencodable(struct transfer *t, struct tx *x)
 
 	envelope_unencodable(&v, agent_peer(t->a));
 	settle_all(t, x, &v);
-	agent_down(t->a, DOWN_MESSAGE, EX_DATAERR, "4.3.0", "%s", "left in the middle of a message that has no 7-bit form");
+	agent_down(t->a, DOWN_MESSAGE, EX_DATAERR, "4.3.0", "%s",
+		   "left in the middle of a message that has no 7-bit form");
 	return false;
 }
 
 static bool write_stream(struct transfer *t, struct tx *x)
 {
 	struct message *m = x->msg;
-	size_t from = m->large ? 0 : (size_t)x->taken, left = m->body.len - from, n = left < STREAM_PIECE ? left : STREAM_PIECE;
+	size_t from = m->large ? 0 : (size_t)x->taken, left = m->body.len - from,
+	       n = left < STREAM_PIECE ? left : STREAM_PIECE;
 
 	if (m->failed)
 		return body_failed(t, x, m->failure);
@@ -404,9 +408,9 @@ static int prepare_chunk(struct tx *x)
 	return buf_ok(&x->body) ? 0 : -1;
 }
 
-/* A large message goes by DATA, also where BDAT is fit. It would gain no round trip: its 354 comes with the replies to its recipients.
- * And BDAT wants to know the length before the first byte, which for a body that is streamed, and perhaps re-encoded, nobody
- * does; in several chunks, Exchange answers each but the last 5 s late. */
+/* A large message goes by DATA, also where BDAT is fit. It would gain no round trip: its 354 comes with the replies to
+ * its recipients. And BDAT wants to know the length before the first byte, which for a body that is streamed, and
+ * perhaps re-encoded, nobody does; in several chunks, Exchange answers each but the last 5 s late. */
 static bool chunk_will_do(const struct transfer *t, const struct message *m)
 {
 	return t->a->ehlo.chunking && t->a->ehlo.pipelining && !m->large && m->complete && !m->failed && m->body.len;
@@ -548,8 +552,9 @@ void transaction_conclude(struct transfer *t, struct tx *x)
 	transaction_drop(t, x);
 }
 
-/* ---- the proof: a relay that runs a refused chunk as commands answers 221 to its first line and is found out. A second MAIL, to see
- * what RSET does, would not do: Dovecot's submission server 2.3.19 answers it 503, though it is fine with whole transactions. */
+/* ---- the proof: a relay that runs a refused chunk as commands answers 221 to its first line and is found out. A
+ * second MAIL, to see what RSET does, would not do: Dovecot's submission server 2.3.19 answers it 503, though it is
+ * fine with whole transactions. */
 
 static int write_proof(struct transfer *t)
 {
@@ -597,7 +602,8 @@ static int ready(struct transfer *t, struct message *m)
 	if ((!m->large && !m->complete) || m->abandoned)
 		return 0;
 	if (m->failed || (!m->large && m->body.len != m->m.size)) {
-		verdict_of_words(&v, "4.3.0", "queue read error: %.300s", m->failed ? m->failure : "its size is not what it should be");
+		verdict_of_words(&v, "4.3.0", "queue read error: %.300s",
+				 m->failed ? m->failure : "its size is not what it should be");
 		settle_message(t, m, &v);
 		return -1;
 	}
@@ -611,15 +617,16 @@ static int ready(struct transfer *t, struct message *m)
 	return rc == 0;
 }
 
-/* Behind a transaction that is in flight the next follows only inside the window; behind one whose answer to the end of data
- * is awaited, its commands follow, and it waits with its body. */
+/* Behind a transaction that is in flight the next follows only inside the window; behind one whose answer to the end of
+ * data is awaited, its commands follow, and it waits with its body. */
 static bool room_for_next(const struct transfer *t)
 {
 	if (!t->a->ehlo.pipelining || t->known.no_rset)
 		return !t->ntx;
 	if (t->ntx < 2)
 		return true;
-	return t->window.proof == PROOF_YES && t->window.accepted && t->ntx < t->window.size && t->in_flight < WINDOW_BYTES;
+	return t->window.proof == PROOF_YES && t->window.accepted && t->ntx < t->window.size &&
+	       t->in_flight < WINDOW_BYTES;
 }
 
 static int start_next(struct transfer *t, bool *more)

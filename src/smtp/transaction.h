@@ -1,10 +1,10 @@
 /*
  * transaction.h: mail transactions under way, and the commands whose replies are awaited.
  *
- * The plan. A transaction is a list of steps: RSET (not before the connection's first), MAIL, RCPT for each
- * recipient, then DATA and the body, or BDAT with the body. Steps are written as far as they may be (transaction_feed); every
- * command written is remembered in a queue; each reply belongs to the command at the queue's head (answer_take).
- * What may be written when is the whole of it:
+ * The plan. A transaction is a list of steps: RSET (not before the connection's first), MAIL, RCPT for each recipient,
+ * then DATA and the body, or BDAT with the body. Steps are written as far as they may be (transaction_feed); every
+ * command written is remembered in a queue; each reply belongs to the command at the queue's head (answer_take). What
+ * may be written when is the whole of it:
  *  - without PIPELINING, a command only when nothing is unanswered;
  *  - with it, all commands up to DATA at once; the body only when all of them are answered and there is somebody to
  *    get it; the next transaction's commands right behind the body, in the same write: one round trip per message;
@@ -56,8 +56,9 @@ struct awaited {
 
 enum closing { OPEN, CLOSE_ORDERLY, CLOSE_DOWN };
 
-/* How this relay says yes to a command: the enhanced status, or without one the words. A reply too many or too few shifts all
- * that follow by one; in flight, where nothing else would show it, the next MAIL's reply does not look like one. */
+/* How this relay says yes to a command: the enhanced status, or without one the words. A reply too many or too few
+ * shifts all that follow by one; in flight, where nothing else would show it, the next MAIL's reply does not look like
+ * one. */
 struct look {
 	bool known;
 	char dsn[12];
@@ -75,7 +76,8 @@ struct transfer {
 	size_t head, count, room;
 	deadline since;			/* ms: when the head came to be waited for */
 	bool used;			/* a MAIL was sent on this connection: RSET before the next */
-	bool concluded;			/* a transaction was brought to its end on this connection, whatever came of it */
+	/* a transaction was brought to its end on this connection, whatever came of it */
+	bool concluded;
 	bool served;			/* a message was accepted on this connection */
 	struct delivery_known known;	/* of this relay */
 	bool refused;			/* 421 answered the command at the queue's head */

@@ -35,7 +35,8 @@ void verdict_of_reply(const struct agent *a, enum slowdown_stage stage, const ch
 	if (v->fate == FATE_SENT)
 		snprintf(v->text, sizeof(v->text), "%s", buf_str(&words));
 	else
-		snprintf(v->text, sizeof(v->text), "host %s said: %s (in reply to %s)", agent_peer(a), buf_str(&words), what);
+		snprintf(v->text, sizeof(v->text), "host %s said: %s (in reply to %s)", agent_peer(a), buf_str(&words),
+			 what);
 	buf_free(&words);
 }
 

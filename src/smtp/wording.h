@@ -10,7 +10,8 @@
 
 enum wording {
 	WORDS_FAST = 1,		/* the relay is busy, or we are too fast; with 5xx it says nothing of the kind */
-	WORDS_SPENT = 2,	/* a limit of the account is used up, or it may send no more: providers say so with 4xx and with 5xx */
+	/* a limit of the account is used up, or it may send no more: providers say so with 4xx and with 5xx */
+	WORDS_SPENT = 2,
 	WORDS_MAILBOX = 4,	/* somebody's mailbox */
 	WORDS_GREYLIST = 8,
 	WORDS_LOGIN = 16,	/* one has to log in */
@@ -23,7 +24,8 @@ enum wording {
 
 enum { WORDING_TEXT = 4096 };
 
-/* The beginning of the reply without the addresses in it: what users choose ("throttle@example.com") says nothing of the relay. */
+/* The beginning of the reply without the addresses in it: what users choose ("throttle@example.com") says nothing of
+ * the relay. */
 void wording_text(const struct reply *r, char out[WORDING_TEXT]);
 
 /* Whether any word of these kinds (or-ed) stands in that, without regard to case. */

@@ -1,7 +1,7 @@
 /*
- * blast.c: the yardstick of delivery: a client without queue, log or error handling that sends the same message again and again
- * over one connection. `blast PORT CA.pem USER SECRET COUNT WINDOW BYTES`: implicit TLS, AUTH PLAIN.
- * WINDOW 1 is one round trip for each message: the body and the next one's commands in one write, DATA. More: so many whole
+ * blast.c: the yardstick of delivery: a client without queue, log or error handling that sends the same message again
+ * and again over one connection. `blast PORT CA.pem USER SECRET COUNT WINDOW BYTES`: implicit TLS, AUTH PLAIN. WINDOW 1
+ * is one round trip for each message: the body and the next one's commands in one write, DATA. More: so many whole
  * transactions unanswered, BDAT.
  */
 #define _GNU_SOURCE
@@ -75,7 +75,8 @@ static void say_line(const char *line)
 
 static void dial(int port, const char *ca)
 {
-	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct sockaddr_in to = {
+		.sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1, rc;
 	gnutls_certificate_credentials_t trust;
 

@@ -41,8 +41,8 @@ static double now(void)
 	return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
 }
 
-/* A message of the size wanted, with its number as subject. In memory: a file made and removed for each would be work for
- * the file system that is measured. */
+/* A message of the size wanted, with its number as subject. In memory: a file made and removed for each would be work
+ * for the file system that is measured. */
 static int message(long i)
 {
 	int fd = memfd_create("message", MFD_CLOEXEC);
@@ -160,9 +160,11 @@ int main(int argc, char **argv)
 	}
 	total = now() - begin;
 	qsort(took, (size_t)o.n, sizeof(*took), by_time);
-	printf("{\"n\": %ld, \"p\": %ld, \"median_ms\": %.3f, \"p95_ms\": %.3f, \"most_ms\": %.3f, \"per_second\": %.1f, "
-	       "\"cpu_ms\": %.3f, \"failed\": %ld}\n", o.n, o.p, took[o.n / 2], took[o.n * 95 / 100], took[o.n - 1],
-	       (double)o.n * 1e3 / total, cpu() / (double)o.n, failed);
+	printf("{\"n\": %ld, \"p\": %ld, \"median_ms\": %.3f, \"p95_ms\": %.3f, \"most_ms\": %.3f, \"per_second\": "
+	       "%.1f, "
+	       "\"cpu_ms\": %.3f, \"failed\": %ld}\n",
+	       o.n, o.p, took[o.n / 2], took[o.n * 95 / 100], took[o.n - 1], (double)o.n * 1e3 / total,
+	       cpu() / (double)o.n, failed);
 	free(took);
 	return failed != 0;
 }

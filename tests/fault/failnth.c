@@ -5,10 +5,9 @@
  *
  * PROGRAM is the name of the process (its first 15 bytes), KIND one of the table below. One call fails: when a second
  * process of that name comes to its N-th, it is not hindered. With "+" every call from the N-th on fails, in each; with
- * N = 0 every call while the number in LOG is not 0.
- * LOG holds, as a number of eight bytes, how many failed, and then a letter for each sync (S) and link (L) there was: it is
- * mapped, so a process in a sandbox counts as well.
- * Calls go to the kernel directly, or to glibc's inner names: nothing is looked up but SQLite's and fopen.
+ * N = 0 every call while the number in LOG is not 0. LOG holds, as a number of eight bytes, how many failed, and then a
+ * letter for each sync (S) and link (L) there was: it is mapped, so a process in a sandbox counts as well. Calls go to
+ * the kernel directly, or to glibc's inner names: nothing is looked up but SQLite's and fopen.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -100,7 +99,8 @@ static bool fails(enum kind kind)
 	was = *failed;
 	if (nth ? ++seen < nth || (was && !from_there_on) : !was)
 		return false;
-	__sync_bool_compare_and_swap(failed, was, was + 1);	/* a test that sets it to 0 meanwhile has the last word */
+	/* a test that sets it to 0 meanwhile has the last word */
+	__sync_bool_compare_and_swap(failed, was, was + 1);
 	errno = error_wanted;
 	return true;
 }

@@ -46,8 +46,8 @@ static void use(struct conf *c)
 	conf_unused(c, &list);
 	nexthop_advice(c, &b);
 	buf_reset(&b);
-	tls_priority(conf_str(c, P_smtp_tls_protocols), conf_str(c, P_smtp_tls_ciphers), conf_str(c, P_smtp_tls_exclude_ciphers),
-			  &b, &b, &err);
+	tls_priority(conf_str(c, P_smtp_tls_protocols), conf_str(c, P_smtp_tls_ciphers),
+		     conf_str(c, P_smtp_tls_exclude_ciphers), &b, &b, &err);
 	buf_free(&b);
 }
 
@@ -90,7 +90,8 @@ static void fuzz_regexp(struct span text)
 	if (text.n > 2000) /* regcomp itself takes its time */
 		return;
 	for (int pcre = 0; pcre < 2; pcre++) {
-		if (memchr(text.p, '{', text.n) || memchr(text.p, '*', text.n) || regexp_table_parse(text, "f", pcre, &r, &err) < 0)
+		if (memchr(text.p, '{', text.n) || memchr(text.p, '*', text.n) ||
+		    regexp_table_parse(text, "f", pcre, &r, &err) < 0)
 			continue;
 		buf_init(&value, 65536);
 		regexp_table_get(r, "root@host.example", &value);
@@ -163,9 +164,11 @@ static void fuzz_answer(struct span text)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static void (*const entries[])(struct span) = {fuzz_main, fuzz_edit, fuzz_regexp, fuzz_maps, fuzz_oauth2, fuzz_answer};
+	static void (*const entries[])(struct span) = {fuzz_main, fuzz_edit,   fuzz_regexp,
+						       fuzz_maps, fuzz_oauth2, fuzz_answer};
 
 	if (size && size < 100000)
-		entries[data[0] % (sizeof(entries) / sizeof(entries[0]))]((struct span){(const char *)data + 1, size - 1});
+		entries[data[0] % (sizeof(entries) / sizeof(entries[0]))]((struct span){(const char *)data + 1,
+			size - 1});
 	return 0;
 }

@@ -11,7 +11,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void choose(const struct ehlo *e)
 {
-	struct mechanism_question q = {.offered = e->auth, .filter = "!cram-md5, plain, login, scram-sha-256", .options = "noanonymous",
+	struct mechanism_question q = {.offered = e->auth, .filter = "!cram-md5, plain, login, "
+		"scram-sha-256", .options = "noanonymous",
 				       .refused = "", .secret = 'P', .can_bind = true};
 	char why[600];
 

@@ -1,7 +1,8 @@
 /*
- * A whole session against whatever the relay may say, over a socket pair instead of TCP, without TLS: greeting, EHLO, AUTH when
- * the input ends with 'A', then six messages with five recipients. The input is what the relay sends, in bursts: a byte 0xff ends
- * a burst; the next is sent when the agent waits. When the bursts are used up, the relay's side is closed.
+ * A whole session against whatever the relay may say, over a socket pair instead of TCP, without TLS: greeting, EHLO,
+ * AUTH when the input ends with 'A', then six messages with five recipients. The input is what the relay sends, in
+ * bursts: a byte 0xff ends a burst; the next is sent when the agent waits. When the bursts are used up, the relay's
+ * side is closed.
  *
  * Whatever is said, the session ends; every recipient has at most one verdict; a DONE only when all have one; nobody
  * is told "sent" but by a 2xx behind a last byte.
@@ -48,7 +49,8 @@ static void give(struct buf *out)
 	struct delivery_recipient list[RCPTS];
 
 	for (uint64_t seq = 1; seq <= MESSAGES; seq++) {
-		struct delivery_message m = {.seq = seq, .queue_id = "Q", .sender = "s@example.com", .body = '7', .size = sizeof(body) - 1,
+		struct delivery_message m = {.seq = seq, .queue_id = "Q", .sender = "s@example.com", .body = '7',
+					     .size = sizeof(body) - 1,
 					     .recipients = list, .nrecipients = RCPTS};
 		size_t mark;
 
@@ -130,8 +132,8 @@ static void drain(int fd, bool frames)
 		take_frames();
 }
 
-/* ---- the relay's side: poll(2) is ours. When nothing is ready the next burst is sent; after the last, the end. No time
- * passes. */
+/* ---- the relay's side: poll(2) is ours. When nothing is ready the next burst is sent; after the last, the end. No
+ * time passes. */
 
 static void burst(void)
 {
@@ -171,7 +173,8 @@ static void set_up(struct agent *a, int link_fd, int relay_fd)
 	reply_init(&a->reply);
 	snprintf(s->host, sizeof(s->host), "relay.example");
 	s->tls_level = TLS_NONE;
-	s->t_connect = s->t_helo = s->t_starttls = s->t_mail = s->t_rcpt = s->t_data_init = s->t_data_xfer = s->t_data_done = 5;
+	s->t_connect = s->t_helo = s->t_starttls = s->t_mail = s->t_rcpt = s->t_data_init = s->t_data_xfer =
+		s->t_data_done = 5;
 	s->t_secret = s->t_rset = s->t_quit = 5;
 	s->recipient_limit = 3;
 	s->pipeline_window = 4;

@@ -14,7 +14,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* In place of the door. */
-int hand_over(const struct place *p, struct letter *l, struct error *answer)
+int letter_submit(const struct place *p, struct letter *l, struct error *answer)
 {
 	const struct buf *body = &l->in.body.memory;
 
@@ -26,7 +26,8 @@ int hand_over(const struct place *p, struct letter *l, struct error *answer)
 	for (size_t i = 0; i < recipients_count(&l->recipients); i++)
 		if (!*recipients_get(&l->recipients, i) || strpbrk(recipients_get(&l->recipients, i), "\r\n"))
 			abort();
-	*answer = (struct error){.reason = recipients_count(&l->recipients) & 1 ? REASON_NONE : REASON_TEMPORARY, .text = "queued as X"};
+	*answer = (struct error){.reason = recipients_count(&l->recipients) & 1 ? REASON_NONE : REASON_TEMPORARY,
+				 .text = "queued as X"};
 	return error_exit(answer);
 }
 

@@ -25,7 +25,8 @@ static int sink(void *arg, const char *p, size_t n, struct error *err)
 	return buf_add(arg, p, n) < 0 ? error_set(err, REASON_SYSTEM, "no memory") : 0;
 }
 
-static enum submission_state decode(struct submission_decoder *d, const char *p, size_t n, size_t step, struct error *err)
+static enum submission_state decode(struct submission_decoder *d, const char *p, size_t n, size_t step,
+				    struct error *err)
 {
 	enum submission_state state = SUBMISSION_MORE;
 

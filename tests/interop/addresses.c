@@ -1,6 +1,6 @@
 /*
- * addresses.c: the address parser by itself, for public_data.py. Reads field values, each ended by a NUL; for each one line of
- * the recipients that it names, separated by tabs, or "! REASON".
+ * addresses.c: the address parser by itself, for public_data.py. Reads field values, each ended by a NUL; for each one
+ * line of the recipients that it names, separated by tabs, or "! REASON".
  */
 #include "config.h"
 

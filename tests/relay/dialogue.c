@@ -41,7 +41,8 @@ static const struct {
 };
 
 /* Lines of a catalogue file that are meant for the test, not for the relay. */
-static const char *const for_the_test[] = {"about", "relay", "conf", "mail", "expect", "password", "via", "queue", "silent"};
+static const char *const for_the_test[] = {"about",    "relay", "conf",  "mail",  "expect",
+					   "password", "via",   "queue", "silent"};
 
 /* ---- words: bare, or "quoted" with \r \n \t \0 \\ \" \xHH */
 struct lexer {

@@ -161,7 +161,8 @@ static const struct {
 
 static void help(void)
 {
-	puts("usage: relay [OPTION ...]\nA relay for tests. Loopback only. SIGUSR1: write counters; SIGTERM: the same, and end.\n"
+	puts("usage: relay [OPTION ...]\nA relay for tests. Loopback only. SIGUSR1: write counters; SIGTERM: the "
+	     "same, and end.\n"
 	     "RCPT TO:<reject...> gets 550, <tempfail...> 451.");
 	for (size_t i = 0; i < sizeof table / sizeof *table; i++)
 		printf("  %s%s%s\n        %s\n", table[i].name, table[i].arg ? " " : "",

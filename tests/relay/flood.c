@@ -1,6 +1,7 @@
 /*
  * flood.c: TLS 1.3 session tickets without end: records that carry no text. GnuTLS makes some thousands in a second,
- * and a client that is to be kept busy needs more: here they are encrypted by hand, with the session's own key and numbers.
+ * and a client that is to be kept busy needs more: here they are encrypted by hand, with the session's own key and
+ * numbers.
  */
 #include "config.h"
 
@@ -22,7 +23,8 @@ static void one(struct conn *c, gnutls_aead_cipher_hd_t cipher, const unsigned c
 	memcpy(nonce, iv, NONCE);
 	for (size_t i = 0; i < SEQUENCE; i++)
 		nonce[NONCE - SEQUENCE + i] ^= sequence[i];
-	gnutls_aead_cipher_encrypt(cipher, nonce, NONCE, record, HEADER, TAG, ticket, sizeof ticket, record + HEADER, &n);
+	gnutls_aead_cipher_encrypt(cipher, nonce, NONCE, record, HEADER, TAG, ticket, sizeof ticket, record + HEADER,
+				   &n);
 	conn_below(c, (char *)record, sizeof record);
 	for (size_t i = SEQUENCE; i-- > 0 && !++sequence[i];)
 		;

@@ -175,8 +175,11 @@ static void w_purpose(struct recipe *r, const char *v)
 {
 	static const struct {
 		const char *word, *oid;
-	} purposes[] = {{"server", GNUTLS_KP_TLS_WWW_SERVER}, {"client", GNUTLS_KP_TLS_WWW_CLIENT},
-			{"email", GNUTLS_KP_EMAIL_PROTECTION}, {"code", GNUTLS_KP_CODE_SIGNING}, {"any", GNUTLS_KP_ANY}};
+	} purposes[] = {{"server", GNUTLS_KP_TLS_WWW_SERVER},
+			{"client", GNUTLS_KP_TLS_WWW_CLIENT},
+			{"email", GNUTLS_KP_EMAIL_PROTECTION},
+			{"code", GNUTLS_KP_CODE_SIGNING},
+			{"any", GNUTLS_KP_ANY}};
 	struct span rest = span_of(v), word;
 
 	r->purpose_set = true;

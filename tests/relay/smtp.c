@@ -312,7 +312,8 @@ static void do_rcpt(struct conn *c, struct span arg)
 	const char *mark;
 
 	if (wrong(c, !c->in_mail, "503 5.5.1 Need MAIL command") ||
-	    wrong(c, !split_path(arg, "TO:", &address, &params) || !address.n, "501 5.1.3 Bad recipient address syntax") ||
+	    wrong(c, !split_path(arg, "TO:", &address, &params) || !address.n,
+		  "501 5.1.3 Bad recipient address syntax") ||
 	    bad_params(c, params, rcpt_param) ||
 	    wrong(c, !c->utf8 && text_8bit(address.p, address.n), "553 5.6.7 SMTPUTF8 is needed") ||
 	    wrong(c, c->r->opt.max_rcpts && c->rcpts >= c->r->opt.max_rcpts, "452 4.5.3 Too many recipients"))

@@ -9,11 +9,13 @@
  *     -n COUNT        each FILE (or a small made-up message) that many times
  *     -w AHEAD        messages given ahead of the verdicts (default 2)
  *     -8              body type 8BITMIME
- *     -i MS           pause before each message but the first, with nothing else under way; it is over for good when the agent leaves
+ *     -i MS           pause before each message but the first, with nothing else under way; it is over for good
+ *                     when the agent leaves
  *     -b BYTES        size of the made-up message
  *     -q              only totals
  *
- * Prints what the agent says, one line for each frame, and at the end totals; the exit status is 0 when every recipient was sent.
+ * Prints what the agent says, one line for each frame, and at the end totals; the exit status is 0 when every recipient
+ * was sent.
  */
 #include "config.h"
 #include "base/io.h"
@@ -72,7 +74,8 @@ static void load_message(size_t i)
 			die(err.text);
 		return;
 	}
-	buf_addf(&message, "From: <%s>\nTo: <%s>\nSubject: message %zu\nMessage-ID: <%zu@drive>\nDate: Sun, 22 Nov 2026 00:00:00 +0000\n\n",
+	buf_addf(&message, "From: <%s>\nTo: <%s>\nSubject: message %zu\nMessage-ID: <%zu@drive>\nDate: Sun, 22 Nov "
+			   "2026 00:00:00 +0000\n\n",
 		 o.sender, o.rcpt[0], i, i);
 	while (message.len < o.size)
 		buf_adds(&message, "The quick brown fox jumps over the lazy dog, and again, and again.\n");
@@ -111,7 +114,8 @@ static void put_body(uint64_t seq)
 static void give(void)
 {
 	struct delivery_recipient *list = calloc(o.nrcpt, sizeof(*list));
-	struct delivery_message m = {.seq = given + 1, .sender = o.sender, .body = o.body, .recipients = list, .nrecipients = o.nrcpt};
+	struct delivery_message m = {
+		.seq = given + 1, .sender = o.sender, .body = o.body, .recipients = list, .nrecipients = o.nrcpt};
 	char id[32];
 
 	if (!list)
@@ -178,7 +182,8 @@ static void on_verdict(struct frame *f)
 
 static void on_down(struct frame *f)
 {
-	static const char *const kinds[] = {"?", "network", "local", "dns", "greeting", "tls", "auth", "config", "busy", "message"};
+	static const char *const kinds[] = {"?",   "network", "local",  "dns",  "greeting",
+					    "tls", "auth",    "config", "busy", "message"};
 	struct delivery_down d;
 
 	if (delivery_get_down(f, &d) < 0)
@@ -194,8 +199,8 @@ static void on_ready(struct frame *f)
 	if (delivery_get_ready(f, &r) < 0)
 		die("bad READY");
 	if (!o.quiet)
-		printf("ready %s[%s]:%u tls=%d verified=%d mechanism=%s extensions=%s size=%llu\n", r.host, r.address, r.port, r.tls,
-		       r.verified, r.mechanism, r.extensions, (unsigned long long)r.size_limit);
+		printf("ready %s[%s]:%u tls=%d verified=%d mechanism=%s extensions=%s size=%llu\n", r.host, r.address,
+		       r.port, r.tls, r.verified, r.mechanism, r.extensions, (unsigned long long)r.size_limit);
 }
 
 static void on_known(struct frame *f)
@@ -351,7 +356,8 @@ static void exchange(void)
 
 /* ---- options */
 
-/* Settings go through the frame's own grammar: one pair, decoded, would forget the others; so all are collected first. */
+/* Settings go through the frame's own grammar: one pair, decoded, would forget the others; so all are collected
+ * first. */
 static struct buf pairs;
 static uint32_t npairs;
 
@@ -450,10 +456,13 @@ static void totals(void)
 
 	waitpid(agent, &status, 0);
 	getrusage(RUSAGE_CHILDREN, &ru);
-	printf("total given=%llu done=%llu sent=%llu deferred=%llu failed=%llu begun=%llu lastbytes=%llu ms=%lld agent_cpu_us=%lld agent_maxrss_kb=%ld status=%d\n",
-	       (unsigned long long)given, (unsigned long long)done, (unsigned long long)sent, (unsigned long long)deferred,
-	       (unsigned long long)failed, (unsigned long long)begun, (unsigned long long)lastbytes, (long long)us / 1000,
-	       (long long)(ru.ru_utime.tv_sec + ru.ru_stime.tv_sec) * 1000000 + ru.ru_utime.tv_usec + ru.ru_stime.tv_usec,
+	printf("total given=%llu done=%llu sent=%llu deferred=%llu failed=%llu begun=%llu lastbytes=%llu ms=%lld "
+	       "agent_cpu_us=%lld agent_maxrss_kb=%ld status=%d\n",
+	       (unsigned long long)given, (unsigned long long)done, (unsigned long long)sent,
+	       (unsigned long long)deferred, (unsigned long long)failed, (unsigned long long)begun,
+	       (unsigned long long)lastbytes, (long long)us / 1000,
+	       (long long)(ru.ru_utime.tv_sec + ru.ru_stime.tv_sec) * 1000000 + ru.ru_utime.tv_usec +
+		       ru.ru_stime.tv_usec,
 	       ru.ru_maxrss, status);
 }
 

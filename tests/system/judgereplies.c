@@ -1,6 +1,7 @@
 /*
- * judgereplies: what smtp/replies.def makes of replies. Standard input: a line each, "STAGE LOGIN REPLY", STAGE one of greet ehlo
- * starttls auth mail rcpt eod, LOGIN 1 or 0, line ends in the reply written as \n. Output: "fails|waits CLASS REASON SECONDS".
+ * judgereplies: what smtp/replies.def makes of replies. Standard input: a line each, "STAGE LOGIN REPLY", STAGE one of
+ * greet ehlo starttls auth mail rcpt eod, LOGIN 1 or 0, line ends in the reply written as \n. Output: "fails|waits
+ * CLASS REASON SECONDS".
  */
 #include "config.h"
 #include "smtp/replies.h"
@@ -45,8 +46,8 @@ static void judge(enum reply_stage stage, bool logged_in, char *text)
 		printf("nonsense\n");
 	} else {
 		why = reply_reason(&r, stage, logged_in);
-		printf("%s %s %s %u\n", reply_fails(&r, why) ? "fails" : "waits", reason_class_name(reason_class(why)), reason_name(why),
-		       reply_seconds(&r));
+		printf("%s %s %s %u\n", reply_fails(&r, why) ? "fails" : "waits", reason_class_name(reason_class(why)),
+		       reason_name(why), reply_seconds(&r));
 	}
 	reply_free(&r);
 	buf_free(&wire);

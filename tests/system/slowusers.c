@@ -1,8 +1,9 @@
-/* slowusers.c: a library to be preloaded that asks before it says who a uid is: it writes the uid to the FIFO that OUTPOST_ASKED names
- * and reads a byte from OUTPOST_MAY. So a test sees each question, and what is held up while a user database takes its time.
- * Or, while there is a file of the name OUTPOST_DOWN, the user database does not answer; where that is empty, not even once, else
- * only to the first question, which empties it. While there is a file of the name OUTPOST_NO_GROUPS nobody hears of a group.
- * And it tries to make the files that OUTPOST_MAKE names, with a colon between them: what whoever asks may write to. */
+/* slowusers.c: a library to be preloaded that asks before it says who a uid is: it writes the uid to the FIFO that
+ * OUTPOST_ASKED names and reads a byte from OUTPOST_MAY. So a test sees each question, and what is held up while a user
+ * database takes its time. Or, while there is a file of the name OUTPOST_DOWN, the user database does not answer; where
+ * that is empty, not even once, else only to the first question, which empties it. While there is a file of the name
+ * OUTPOST_NO_GROUPS nobody hears of a group. And it tries to make the files that OUTPOST_MAKE names, with a colon
+ * between them: what whoever asks may write to. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>

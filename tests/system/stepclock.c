@@ -1,5 +1,6 @@
-/* stepclock.c: a library to be preloaded that steps a program's clocks: OUTPOST_CLOCK names a file whose first eight bytes are
- * the seconds to add to the wall clock, and which may change at any time; OUTPOST_MONOTONIC one for CLOCK_MONOTONIC. */
+/* stepclock.c: a library to be preloaded that steps a program's clocks: OUTPOST_CLOCK names a file whose first eight
+ * bytes are the seconds to add to the wall clock, and which may change at any time; OUTPOST_MONOTONIC one for
+ * CLOCK_MONOTONIC. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <stdint.h>

@@ -1,6 +1,6 @@
 /*
- * failing_malloc.h: a malloc whose n-th call fails, for the test program that includes it (once, in one file). Of glibc's malloc
- * alone: elsewhere, and where a sanitizer has its own, CAN_FAIL is 0 and the test is skipped.
+ * failing_malloc.h: a malloc whose n-th call fails, for the test program that includes it (once, in one file). Of
+ * glibc's malloc alone: elsewhere, and where a sanitizer has its own, CAN_FAIL is 0 and the test is skipped.
  */
 #ifndef UNIT_FAILING_MALLOC_H
 #define UNIT_FAILING_MALLOC_H

@@ -129,7 +129,8 @@ static inline struct queue_settle verdict(int64_t row, int64_t recipient, enum q
 {
 	return (struct queue_settle){.row = row, .recipient = recipient, .fate = fate, .now = NOW + SECOND,
 				     .next_attempt = NOW + 600 * SECOND, .counted = true,
-				     .reason = fate == QUEUE_SENT ? REASON_NONE : REASON_GREYLISTED, .dsn = "2.0.0", .text = "250 Ok",
+				     .reason = fate == QUEUE_SENT ? REASON_NONE : REASON_GREYLISTED, .dsn = "2.0.0",
+				     .text = "250 Ok",
 				     .relay = "h[127.0.0.1]:587"};
 }
 

@@ -81,7 +81,8 @@ static void test_names(void **state)
 	check("[list] Name <a@b>", "a@b|");
 }
 
-/* A comma that was left out between two addresses, the first of which has angle brackets: neither is lost without a word. */
+/* A comma that was left out between two addresses, the first of which has angle brackets: neither is lost without a
+ * word. */
 static void test_behind_angles(void **state)
 {
 	(void)state;
@@ -237,10 +238,12 @@ static void test_same(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_plain), cmocka_unit_test(test_names), cmocka_unit_test(test_behind_angles),
-		cmocka_unit_test(test_comments), cmocka_unit_test(test_quoted), cmocka_unit_test(test_groups_and_routes),
-		cmocka_unit_test(test_bad), cmocka_unit_test(test_domains_to_send_to), cmocka_unit_test(test_blanks), cmocka_unit_test(test_nul_and_length),
-		cmocka_unit_test(test_positions), cmocka_unit_test(test_same),
+		cmocka_unit_test(test_plain),         cmocka_unit_test(test_names),
+		cmocka_unit_test(test_behind_angles), cmocka_unit_test(test_comments),
+		cmocka_unit_test(test_quoted),        cmocka_unit_test(test_groups_and_routes),
+		cmocka_unit_test(test_bad),           cmocka_unit_test(test_domains_to_send_to),
+		cmocka_unit_test(test_blanks),        cmocka_unit_test(test_nul_and_length),
+		cmocka_unit_test(test_positions),     cmocka_unit_test(test_same),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -170,7 +170,8 @@ static void base64_there_and_back(void **state)
 {
 	static const char *const pairs[][2] = {{"", ""}, {"f", "Zg=="}, {"fo", "Zm8="}, {"foo", "Zm9v"},
 		{"foob", "Zm9vYg=="}, {"fooba", "Zm9vYmE="}, {"foobar", "Zm9vYmFy"}};
-	static const char *const bad[] = {"Z", "Zg=", "Zg", "Zh==", "Zm9=", "Z===", "====", "Zm9v\n", "Zm 9", "Zg==Zg=="};
+	static const char *const bad[] = {
+		"Z", "Zg=", "Zg", "Zh==", "Zm9=", "Z===", "====", "Zm9v\n", "Zm 9", "Zg==Zg=="};
 	struct buf b;
 
 	(void)state;
@@ -393,7 +394,8 @@ static void sockets_with_long_paths(void **state)
 	rmdir(dir);
 }
 
-/* The path is not taken from somebody who lives; from a listener that ended it is, though a child of it holds the socket. */
+/* The path is not taken from somebody who lives; from a listener that ended it is, though a child of it holds the
+ * socket. */
 static void living_listeners_keep_their_path(void **state)
 {
 	char dir[] = "/tmp/test_base.XXXXXX", path[100];
@@ -450,8 +452,10 @@ static void persons(void **state)
 	static const struct {
 		unsigned uid, person;
 	} cases[] = {
-		{0, 0}, {1000, 1000}, {99999, 99999}, {100000, 1000}, {165535, 1000}, {165536, 1001}, {231071, 1001}, {231072, 231072},
-		{300000, 300000}, {300009, 300000}, {310005, 300000}, {400000, 77}, {500000, 500000}, {4294967290u, 4294967290u},
+		{0, 0}, {1000, 1000}, {99999, 99999}, {100000, 1000}, {165535, 1000}, {165536, 1001}, {231071, 1001},
+		{231072, 231072},
+		{300000, 300000}, {300009, 300000}, {310005, 300000}, {400000, 77}, {500000, 500000},
+		{4294967290u, 4294967290u},
 	};
 	char dir[] = "/tmp/test_base.XXXXXX", subuid[100], passwd[100];
 	struct persons kept = {0};
@@ -463,9 +467,13 @@ static void persons(void **state)
 	snprintf(subuid, sizeof(subuid), "%s/subuid", dir);
 	snprintf(passwd, sizeof(passwd), "%s/passwd", dir);
 	assert_int_equal(person_of_in(100000, subuid, passwd), 100000);
-	write_text(passwd, "root:x:0:0::/:/bin/sh\nal:x:9:9::/:\nalice:x:1000:1000:A:/home/alice:/bin/sh\nbob::1001:1001::/:\n", 0644);
-	write_text(subuid, "alice:100000:65536\nbob:165536:65536\nnobody-here:300000:10\nnobody-here:310000:10\n77:400000:5\n"
-		   "zero:0:1\nbroken\nalice:500000:x\n:500000:5\nalice:-5:10\n", 0644);
+	write_text(passwd,
+		   "root:x:0:0::/:/bin/sh\nal:x:9:9::/:\nalice:x:1000:1000:A:/home/alice:/bin/sh\nbob::1001:1001::/:\n",
+		   0644);
+	write_text(subuid,
+		   "alice:100000:65536\nbob:165536:65536\nnobody-here:300000:10\nnobody-here:310000:10\n77:400000:5\n"
+		   "zero:0:1\nbroken\nalice:500000:x\n:500000:5\nalice:-5:10\n",
+		   0644);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
 		assert_int_equal(person_of_in(cases[i].uid, subuid, passwd), cases[i].person);
 	write_text(subuid, "alice:100000:65536", 0644);

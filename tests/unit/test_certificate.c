@@ -61,15 +61,20 @@ static void certificate_with_many_names(void **state)
 
 	(void)state;
 	assert_int_equal(gnutls_x509_crt_init(&made) | gnutls_x509_crt_init(&crt) | gnutls_x509_privkey_init(&key), 0);
-	assert_int_equal(gnutls_x509_privkey_generate(key, GNUTLS_PK_ECDSA, GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1), 0), 0);
+	assert_int_equal(gnutls_x509_privkey_generate(key, GNUTLS_PK_ECDSA,
+		GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1), 0), 0);
 	for (int i = 0; i < 500; i++) {
 		snprintf(name, sizeof(name), "n%d.example.com", i);
-		assert_int_equal(gnutls_x509_crt_set_subject_alt_name(made, GNUTLS_SAN_DNSNAME, name, (unsigned)strlen(name),
-								      i ? GNUTLS_FSAN_APPEND : GNUTLS_FSAN_SET), 0);
+		assert_int_equal(gnutls_x509_crt_set_subject_alt_name(made, GNUTLS_SAN_DNSNAME, name,
+								      (unsigned)strlen(name),
+								      i ? GNUTLS_FSAN_APPEND : GNUTLS_FSAN_SET),
+				 0);
 	}
 	assert_int_equal(gnutls_x509_crt_set_version(made, 3) | gnutls_x509_crt_set_serial(made, "\1", 1) |
-			 gnutls_x509_crt_set_activation_time(made, 0) | gnutls_x509_crt_set_expiration_time(made, 2000000000) |
-			 gnutls_x509_crt_set_key(made, key), 0);
+				 gnutls_x509_crt_set_activation_time(made, 0) |
+				 gnutls_x509_crt_set_expiration_time(made, 2000000000) |
+				 gnutls_x509_crt_set_key(made, key),
+			 0);
 	assert_int_equal(gnutls_x509_crt_sign2(made, made, key, GNUTLS_DIG_SHA256, 0), 0);
 	assert_int_equal(gnutls_x509_crt_export2(made, GNUTLS_X509_FMT_DER, &der), 0);
 	assert_int_equal(gnutls_x509_crt_import(crt, &der, GNUTLS_X509_FMT_DER), 0);

@@ -149,7 +149,8 @@ static void foreign_continuation_is_refused(void **state)
 static void cut_frames_are_refused(void **state)
 {
 	struct delivery_recipient r = {1, "a@b", "rfc822;a@b", 0};
-	struct delivery_message m = {.seq = 1, .queue_id = "A", .sender = "s", .envid = "e", .recipients = &r, .nrecipients = 1};
+	struct delivery_message m = {
+		.seq = 1, .queue_id = "A", .sender = "s", .envid = "e", .recipients = &r, .nrecipients = 1};
 	struct frame whole;
 	struct error err;
 	struct buf b;
@@ -207,21 +208,24 @@ static void verdict_and_down_come_back(void **state)
 static void known_comes_back(void **state)
 {
 	struct delivery_known k = {.flight = FLIGHT_NO, .no_bdat = true, .no_rset = true, .window = UINT32_MAX,
-				   .recipients = UINT32_MAX, .offers = UINT32_MAX, .connections = UINT32_MAX, .since = INT64_MAX}, got;
+				   .recipients = UINT32_MAX, .offers = UINT32_MAX, .connections = UINT32_MAX,
+				   .since = INT64_MAX}, got;
 	char text[KNOWN_TEXT];
 	struct frame f;
 	struct buf b;
 
 	(void)state;
 	delivery_write_known(&k, text);
-	assert_string_equal(text, "flight=no nobdat noreset window=4294967295 recipients=4294967295 connections=4294967295 "
-				  "offers=4294967295 since=9223372036854775807");
+	assert_string_equal(text,
+			    "flight=no nobdat noreset window=4294967295 recipients=4294967295 connections=4294967295 "
+			    "offers=4294967295 since=9223372036854775807");
 	delivery_read_known(text, &got);
 	assert_memory_equal(&k, &got, sizeof(k));
 	delivery_read_known("", &got);
 	delivery_write_known(&got, text);
 	assert_string_equal(text, "");
-	delivery_read_known("window= window=x window=-1 window=99999999999 flight=maybe new=7 since window=3 nobdat", &got);
+	delivery_read_known("window= window=x window=-1 window=99999999999 flight=maybe new=7 since window=3 nobdat",
+			    &got);
 	assert_int_equal(got.window, 3);
 	assert_true(got.no_bdat && !got.no_rset && got.flight == FLIGHT_UNKNOWN && !got.since);
 	buf_init(&b, 4096);
@@ -238,7 +242,8 @@ static void known_comes_back(void **state)
 	buf_free(&b);
 }
 
-/* Bad news outlives the agents that had not heard of it; all of it ends after some hours, and with a relay that offers something else. */
+/* Bad news outlives the agents that had not heard of it; all of it ends after some hours, and with a relay that offers
+ * something else. */
 static void known_is_learnt_and_forgotten(void **state)
 {
 	const struct delivery_known proven = {.flight = FLIGHT_YES, .window = 8, .recipients = 50, .offers = 7};

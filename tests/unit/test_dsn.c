@@ -27,10 +27,12 @@ static void put_row(struct buf *out, const struct listing_row *r, bool json)
 static void test_bounce(void **state)
 {
 	const struct dsn_recipient to[] = {
-		{"u@x.example", "root", "rfc822;root@h", "5.1.1", "host mx[1.2.3.4]:587 said: 550 5.1.1 no such user", "mx[1.2.3.4]:587", 1},
+		{"u@x.example", "root", "rfc822;root@h", "5.1.1", "host mx[1.2.3.4]:587 said: 550 5.1.1 no such user",
+		 "mx[1.2.3.4]:587", 1},
 		{"v@x.example", "v@x.example", NULL, "", "gave up\nafter a day", NULL, 0},
 	};
-	struct dsn_report r = {.action = DSN_ACTION_FAILED, .queue_id = "4ABC", .to = "me@y.example", .reporter = "h.example",
+	struct dsn_report r = {.action = DSN_ACTION_FAILED, .queue_id = "4ABC", .to = "me@y.example",
+			       .reporter = "h.example",
 			       .from_address = "MAILER-DAEMON@y.example", .envid = "E1", .arrival = 1, .now = 2,
 			       .recipients = to, .nrecipients = 2, .full = true, .boundary = "b0"};
 	struct buf out;
@@ -45,10 +47,12 @@ static void test_bounce(void **state)
 	assert_true(has(&out, "To: me@y.example\n"));
 	assert_true(has(&out, "report-type=delivery-status"));
 	assert_true(has(&out, "\nReporting-MTA: dns; h.example\nOriginal-Envelope-Id: E1\n"));
-	assert_true(has(&out, "\nOriginal-Recipient: rfc822; root@h\nFinal-Recipient: rfc822; u@x.example\nAction: failed\nStatus: 5.1.1\n"
+	assert_true(has(&out, "\nOriginal-Recipient: rfc822; root@h\nFinal-Recipient: rfc822; u@x.example\nAction: "
+			      "failed\nStatus: 5.1.1\n"
 			      "Remote-MTA: dns; mx\nDiagnostic-Code: smtp; host mx"));
 	assert_true(has(&out, "Status: 5.0.0\nDiagnostic-Code: X-Outpost; gave up?after a day\n"));
-	assert_true(has(&out, "<u@x.example> (written to <root>):\n    host mx[1.2.3.4]:587 said: 550 5.1.1 no such user\n"));
+	assert_true(has(&out,
+			"<u@x.example> (written to <root>):\n    host mx[1.2.3.4]:587 said: 550 5.1.1 no such user\n"));
 	assert_true(has(&out, "message/rfc822"));
 	assert_true(has(&out, "\n--b0--\n"));
 	buf_free(&out);
@@ -61,7 +65,8 @@ static void test_listing(void **state)
 		{"b@x.example", "root", "connect to mx:587: timed out", "4.4.1", 'q', 2, 5000000},
 		{"c@x.example", "c@x.example", NULL, NULL, 'q', 0, 0},
 	};
-	struct listing_row row = {.id = "4ABCDEF", .active = true, .size = 1234, .arrival = 1794823200000000, .sender = "",
+	struct listing_row row = {.id = "4ABCDEF", .active = true, .size = 1234, .arrival = 1794823200000000,
+				  .sender = "",
 				  .uid = 7, .recipients = to, .nrecipients = 3};
 	struct listing_totals totals = {2, 5000};
 	struct buf out;
@@ -86,9 +91,12 @@ static void test_listing(void **state)
 	row.nrecipients = 1;
 	put_row(&out, &row, true);
 	assert_string_equal(buf_str(&out),
-		"{\"queue_name\": \"deferred\", \"queue_id\": \"4ABCDEF\", \"arrival_time\": 1794823200, \"message_size\": 1234, "
-		"\"forced_expire\": false, \"sender\": \"MAILER-DAEMON\", \"uid\": 7, \"recipients\": [{\"address\": \"a@x.example\", "
-		"\"delay_reason\": \"connect to mx:587: timed out\", \"dsn\": \"4.4.1\", \"state\": \"queued\", \"attempts\": 2, "
+		"{\"queue_name\": \"deferred\", \"queue_id\": \"4ABCDEF\", \"arrival_time\": 1794823200, "
+		"\"message_size\": 1234, "
+		"\"forced_expire\": false, \"sender\": \"MAILER-DAEMON\", \"uid\": 7, \"recipients\": [{\"address\": "
+		"\"a@x.example\", "
+		"\"delay_reason\": \"connect to mx:587: timed out\", \"dsn\": \"4.4.1\", \"state\": \"queued\", "
+		"\"attempts\": 2, "
 		"\"next_attempt\": 5}]}\n");
 	buf_reset(&out);
 	row.masked = true;

@@ -5,9 +5,10 @@
 
 static void ehlo_words(void **state)
 {
-	static const char wire[] = "250-mail.example.com at your service\r\n250-SIZE 35882577\r\n250-8bitmime\r\n"
-				   "250-AUTH LOGIN plain XOAUTH2\r\n250-AUTH=LOGIN PLAIN\r\n250-ENHANCEDSTATUSCODES\r\n250-PIPELINING\r\n"
-				   "250-CHUNKING\r\n250-LIMITS MAILMAX=5 RCPTMAX=17\r\n250-STARTTLSX\r\n250 SMTPUTF8\r\n";
+	static const char wire[] =
+		"250-mail.example.com at your service\r\n250-SIZE 35882577\r\n250-8bitmime\r\n"
+		"250-AUTH LOGIN plain XOAUTH2\r\n250-AUTH=LOGIN PLAIN\r\n250-ENHANCEDSTATUSCODES\r\n250-PIPELINING\r\n"
+		"250-CHUNKING\r\n250-LIMITS MAILMAX=5 RCPTMAX=17\r\n250-STARTTLSX\r\n250 SMTPUTF8\r\n";
 	struct reply r;
 	struct ehlo e;
 

@@ -20,7 +20,8 @@ static void mechanisms(void **state)
 		{{"PLAIN SCRAM-SHA-1", "", "nodictionary", "", 'P', false, true, false}, NULL},
 		{{"PLAIN LOGIN", "!plain, login", "", "", 'P', false, true, false}, "LOGIN"},
 		{{"PLAIN LOGIN", "cram-md5", "", "", 'P', false, true, false}, NULL},
-		{{"PLAIN LOGIN GSSAPI", "!gssapi, !plain, static:rest", "", "", 'P', false, true, false}, "LOGIN"},	/* postconf(5) */
+		/* postconf(5) */
+		{{"PLAIN LOGIN GSSAPI", "!gssapi, !plain, static:rest", "", "", 'P', false, true, false}, "LOGIN"},
 		{{"PLAIN", "!static:rest", "", "", 'P', false, true, false}, NULL},
 		{{"PLAIN LOGIN", "", "", "PLAIN ", 'P', false, true, false}, "LOGIN"},
 		{{"PLAIN XOAUTH2", "", "", "", 'T', false, true, false}, "XOAUTH2"},
@@ -48,7 +49,8 @@ static void mechanisms(void **state)
 
 static void no_mechanism_says_why(void **state)
 {
-	const struct mechanism_question q = {"GSSAPI PLAIN LOGIN XOAUTH2", "!login, plain, xoauth2", "noplaintext", "", 'P', false, true, false};
+	const struct mechanism_question q = {
+		"GSSAPI PLAIN LOGIN XOAUTH2", "!login, plain, xoauth2", "noplaintext", "", 'P', false, true, false};
 	char why[600];
 
 	(void)state;

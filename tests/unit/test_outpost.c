@@ -51,7 +51,8 @@ static void test_explanations(void **state)
 		{DOWN_AUTH, "server h said: 535 5.7.8 Error", "user:password"},
 		{DOWN_AUTH, "server h said: 535 5.7.139 no", "oauth2:"},
 		{DOWN_AUTH, "no login mechanism in common with h: it offers GSSAPI", "smtp_sasl_mechanism_filter"},
-		{DOWN_BUSY, "host h[a] said: 554 5.7.1 Your account is suspended (in reply to MAIL FROM command)", "ask there why"},
+		{DOWN_BUSY, "host h[a] said: 554 5.7.1 Your account is suspended (in reply to MAIL FROM command)",
+		 "ask there why"},
 		{DOWN_BUSY, "host h[a] said: 454 4.7.0 Throttling (in reply to MAIL FROM command)", "slow down"},
 		{0, "host h[a] said: 550 5.1.1 User unknown", "recipient"},
 		{0, "host h[a] said: 553 5.7.1 Sender address rejected: not owned by user", "from_address"},
@@ -74,10 +75,12 @@ static void test_closed_accounts(void **state)
 
 	(void)state;
 	while (span_word(&rest, "|", &word)) {
-		snprintf(text, sizeof(text), "host h[a] said: 550 5.7.1 Your %.*s (in reply to MAIL FROM command)", (int)word.n, word.p);
+		snprintf(text, sizeof(text), "host h[a] said: 550 5.7.1 Your %.*s (in reply to MAIL FROM command)",
+			 (int)word.n, word.p);
 		assert_holds(mend(DOWN_BUSY, text), "ask there why");
 	}
-	assert_holds(mend(DOWN_BUSY, "host h[a] said: 451 4.7.1 Your account is over its hourly limit (in reply to RCPT TO command)"), "slow down");
+	assert_holds(mend(DOWN_BUSY, "host h[a] said: 451 4.7.1 Your account is over its hourly limit (in reply to "
+				     "RCPT TO command)"), "slow down");
 }
 
 static void test_durations(void **state)
@@ -85,8 +88,9 @@ static void test_durations(void **state)
 	static const struct {
 		int64_t s;
 		const char *words;
-	} rows[] = {{-5, "0 s"}, {0, "0 s"}, {59, "59 s"}, {60, "1 min"}, {61, "1 min"}, {3599, "59 min"}, {3600, "1 h"}, {3660, "1 h 1 min"},
-		    {36000, "10 h"}, {36060, "10 h"}, {86400, "1 d"}, {90000, "1 d 1 h"}, {864000, "10 d"}};
+	} rows[] = {{-5, "0 s"},      {0, "0 s"},         {59, "59 s"},        {60, "1 min"},   {61, "1 min"},
+		    {3599, "59 min"}, {3600, "1 h"},      {3660, "1 h 1 min"}, {36000, "10 h"}, {36060, "10 h"},
+		    {86400, "1 d"},   {90000, "1 d 1 h"}, {864000, "10 d"}};
 	char out[40];
 
 	(void)state;

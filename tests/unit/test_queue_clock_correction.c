@@ -42,8 +42,8 @@ static void test_times_of_a_wrong_clock(void **state)
 	struct queue_new_recipient r = {.address = "a@example.net", .original = "a@example.net"};
 	struct queue_new later = message(2, &r, 1);
 	char id[QUEUE_ID];
-	int64_t ahead = put_one(1, now + 1000000 * SECOND, id), ago = put_one(1, 5 * SECOND, id), held = put_one(3, 6 * SECOND, id),
-		failed = put_one(4, now - 60 * SECOND, id);
+	int64_t ahead = put_one(1, now + 1000000 * SECOND, id), ago = put_one(1, 5 * SECOND, id),
+		held = put_one(3, 6 * SECOND, id), failed = put_one(4, now - 60 * SECOND, id);
 
 	(void)state;
 	later.arrival = now - SECOND;
@@ -51,15 +51,17 @@ static void test_times_of_a_wrong_clock(void **state)
 	put_message(&later, "x\n\n", id);
 	assert_int_equal(queue_hold(q, held, now, &err), 1);
 	settle(failed, 1, QUEUE_FAILED);
-	assert_int_equal(sqlite3_exec(q->db, "UPDATE message SET done = 7 WHERE state = 'f'", NULL, NULL, NULL), SQLITE_OK);
-	assert_int_equal(queue_mend_times(q, 100 * SECOND, 5000 * SECOND, &err), 0);	/* this clock knows no better */
-	assert_int_equal(queue_mend_times(q, now, latest, &err), 3);
+	assert_int_equal(sqlite3_exec(q->db, "UPDATE message SET done = 7 WHERE state = 'f'", NULL, NULL, NULL),
+			 SQLITE_OK);
+	assert_int_equal(queue_correct_times(q, 100 * SECOND, 5000 * SECOND, &err), 0);	/* this clock knows no better */
+	assert_int_equal(queue_correct_times(q, now, latest, &err), 3);
 	assert_int_equal(number("SELECT count(*) FROM message WHERE arrival < 1767225600000000"), 0);
 	assert_int_equal(number("SELECT due FROM message WHERE uid = 2"), later.next_attempt);
 	assert_int_equal(number("SELECT done FROM message WHERE state = 'f'"), now);
 	assert_int_equal(number("SELECT max(due) FROM message WHERE uid = 1"), now);
-	assert_int_equal(number("SELECT max(next) FROM recipient WHERE message IN (SELECT id FROM message WHERE uid = 1)"), now);
-	assert_int_equal(queue_mend_times(q, now, latest, &err), 0);
+	assert_int_equal(number("SELECT max(next) FROM recipient WHERE message IN (SELECT id FROM message WHERE uid "
+				"= 1)"), now);
+	assert_int_equal(queue_correct_times(q, now, latest, &err), 0);
 	assert_true(ahead < ago);
 }
 

@@ -87,7 +87,8 @@ static void test_sorted_pages(void **state)
 		}
 }
 
-/* Whoever lists mass mailings must not hold all their recipients at once: neither those of a page nor those of a message. */
+/* Whoever lists mass mailings must not hold all their recipients at once: neither those of a page nor those of a
+ * message. */
 static void test_list_many_recipients(void **state)
 {
 	enum { MANY = QUEUE_ROW_RECIPIENTS * 2 + 200, PAGE = QUEUE_LIST_RECIPIENTS / QUEUE_ROW_RECIPIENTS };

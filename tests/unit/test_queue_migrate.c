@@ -43,7 +43,8 @@ static void describe(struct buf *out)
 	describe_rows(out, "SELECT t.name || t.wr || c.cid || c.name || c.type || c.\"notnull\" || c.pk"
 			   " FROM pragma_table_list t JOIN pragma_table_info(t.name) c WHERE t.schema = 'main'"
 			   " ORDER BY t.name, c.cid");
-	describe_rows(out, "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND type <> 'table' ORDER BY type, name");
+	describe_rows(out,
+		      "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND type <> 'table' ORDER BY type, name");
 }
 
 static int64_t count(const char *what)

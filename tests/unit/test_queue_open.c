@@ -111,8 +111,11 @@ static void test_modes_and_pragmas(void **state)
 	path_in(path, sizeof(path), "queue.db-wal");
 	assert_int_equal(stat(path, &st), 0);
 	assert_int_equal(st.st_mode & 07777, 0600);
-	assert_int_equal(sqlite3_prepare_v2(q->db, "SELECT * FROM pragma_page_size, pragma_auto_vacuum, pragma_journal_mode,"
-					    " pragma_synchronous", -1, &p, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_prepare_v2(q->db,
+					    "SELECT * FROM pragma_page_size, pragma_auto_vacuum, pragma_journal_mode,"
+					    " pragma_synchronous",
+					    -1, &p, NULL),
+			 SQLITE_OK);
 	assert_int_equal(sqlite3_step(p), SQLITE_ROW);
 	assert_int_equal(sqlite3_column_int(p, 0), 8192);
 	assert_int_equal(sqlite3_column_int(p, 1), 2);

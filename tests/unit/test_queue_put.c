@@ -165,8 +165,8 @@ static void test_one_put_of_a_group_fails(void **state)
 	assert_sound();
 }
 
-/* A small message that can't be written takes its group with it, but not when the group is tried again; a large one goes
- * alone. Never is half of one there. */
+/* A small message that can't be written takes its group with it, but not when the group is tried again; a large one
+ * goes alone. Never is half of one there. */
 static void test_database_fails_within_a_group(void **state)
 {
 	static char large[LIMIT_CHUNK + 10];
@@ -178,7 +178,8 @@ static void test_database_fails_within_a_group(void **state)
 
 	(void)state;
 	memset(large, 'x', sizeof(large) - 1);
-	assert_int_equal(sqlite3_exec(q->db, "CREATE TEMP TRIGGER refuse BEFORE INSERT ON recipient WHEN new.address = 'bad@b' "
+	assert_int_equal(sqlite3_exec(q->db, "CREATE TEMP TRIGGER refuse BEFORE INSERT ON recipient WHEN new.address "
+					     "= 'bad@b' "
 				      "BEGIN SELECT RAISE(ABORT, 'refused'); END", NULL, NULL, NULL), SQLITE_OK);
 	assert_int_equal(queue_begin(q, &err), 0);
 	assert_int_equal(put(&a, "x\n", id), 0);
@@ -255,7 +256,8 @@ static void test_keys_that_are_taken(void **state)
 	int64_t first = put_one(1, NOW, id);
 
 	(void)state;
-	assert_int_equal(sqlite3_exec(q->db, "UPDATE message SET id = id + 1000000000000", NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(q->db, "UPDATE message SET id = id + 1000000000000", NULL, NULL, NULL),
+			 SQLITE_OK);
 	first += 1000000000000;
 	queue_close(q);
 	assert_int_equal(queue_open(dir, QUEUE_WRITE, &q, &err), 0);

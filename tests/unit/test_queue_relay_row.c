@@ -12,8 +12,10 @@ static void set_relay(const struct queue_relay *r)
 static void test_relays(void **state)
 {
 	struct queue_relay got, r = {
-		.nexthop = "[h]:587", .down_until = NOW, .failures = 3, .reason = REASON_TLS_EXPIRED, .text = "certificate",
-		.known = "flight=no bdat=no", .not_before = 1, .tls = "TLSv1.3", .mechanism = "PLAIN", .extensions = "SIZE DSN", .pauses = {{5, 7}, {8, 9}}, .npauses = 2,
+		.nexthop = "[h]:587", .down_until = NOW, .failures = 3, .reason = REASON_TLS_EXPIRED,
+		.text = "certificate",
+		.known = "flight=no bdat=no", .not_before = 1, .tls = "TLSv1.3", .mechanism = "PLAIN",
+		.extensions = "SIZE DSN", .pauses = {{5, 7}, {8, 9}}, .npauses = 2,
 	};
 
 	(void)state;
@@ -43,7 +45,10 @@ static void test_relays_are_forgotten(void **state)
 		{.nexthop = "[h]:587", .last_ok = NOW - 9},
 		{.nexthop = "[h]:587 old@example.com", .last_ok = NOW - 9},
 		{.nexthop = "[h]:587 new@example.com", .last_ok = NOW + 9},
-		{.nexthop = "[h]:587 down@example.com", .last_ok = NOW - 9, .down_since = NOW - 8, .down_until = NOW - 7},
+		{.nexthop = "[h]:587 down@example.com",
+		 .last_ok = NOW - 9,
+		 .down_since = NOW - 8,
+		 .down_until = NOW - 7},
 		{.nexthop = "[h]:587 pause@example.com", .last_ok = NOW - 9, .pauses = {{5, 7}}, .npauses = 1},
 	};
 	bool more;

@@ -47,8 +47,10 @@ static void replies_that_are_nonsense(void **state)
 		size_t n;
 	} bad[] = {
 #define BAD(s) {s, sizeof(s) - 1}
-		BAD("hello\r\n"), BAD("\r\n"), BAD("25\r\n"), BAD("2500 ok\r\n"), BAD("250_ok\r\n"), BAD("199 ok\r\n"), BAD("600 ok\r\n"),
-		BAD("000 ok\r\n"), BAD("-50 ok\r\n"), BAD(" 250 ok\r\n"), BAD("250 o\0k\r\n"), BAD("250-a\r\n251 b\r\n"), BAD("250-a\r\nb\r\n"),
+		BAD("hello\r\n"),      BAD("\r\n"),        BAD("25\r\n"),       BAD("2500 ok\r\n"),
+		BAD("250_ok\r\n"),     BAD("199 ok\r\n"),  BAD("600 ok\r\n"),   BAD("000 ok\r\n"),
+		BAD("-50 ok\r\n"),     BAD(" 250 ok\r\n"), BAD("250 o\0k\r\n"), BAD("250-a\r\n251 b\r\n"),
+		BAD("250-a\r\nb\r\n"),
 	};
 	struct reply r;
 

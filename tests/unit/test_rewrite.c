@@ -39,8 +39,10 @@ static int include(void *arg, const char *path, struct buf *text, struct error *
 
 static struct rewrite_rules rules(void)
 {
-	return (struct rewrite_rules){.myorigin = "example.com", .myhostname = "host.example.com", .recipient_delimiter = "+",
-				      .local_domains = "host.example.com, vm", .include = include, .masquerade_domains = "",
+	return (struct rewrite_rules){.myorigin = "example.com", .myhostname = "host.example.com",
+				      .recipient_delimiter = "+",
+				      .local_domains = "host.example.com, "
+						       "vm", .include = include, .masquerade_domains = "",
 				      .masquerade_exceptions = "", .always_bcc = "", .from_address = "",
 				      .from_address_keep = "reply-to"};
 }
@@ -74,7 +76,8 @@ static void recipient(const struct rewrite_rules *r, const char *in, const char 
 /* Without memory there is no other address, and nothing is wrong with the one there is. */
 static void test_no_memory(void **state)
 {
-	static const char *const addresses[] = {"m0@example.net", "\"a b\"@example.net", "Bob <bob@example.com>", "bob"};
+	static const char *const addresses[] = {"m0@example.net", "\"a b\"@example.net", "Bob <bob@example.com>",
+						"bob"};
 	struct rewrite_rules r = rules();
 	struct buf out, note;
 
@@ -113,7 +116,8 @@ static void test_no_memory(void **state)
 /* All of the header, or word that it could not be made: never a line that is cut off. */
 static void test_header_without_memory(void **state)
 {
-	static const char in[] = "Received: by h (outpost)\n\tid " QUEUE_ID_MARK "; x\nFrom: root (Cron)\nTo: A <b>, c\nX: y\n\n";
+	static const char in[] =
+		"Received: by h (outpost)\n\tid " QUEUE_ID_MARK "; x\nFrom: root (Cron)\nTo: A <b>, c\nX: y\n\n";
 	struct rewrite_rules r = rules();
 	struct buf want, out;
 	struct error err = {0};
@@ -190,7 +194,8 @@ static void test_maps(void **state)
 {
 	static const char *const canonical[] = {"old@example.com", "new@x.example", "user", "user@y.example",
 						"@gone.example", "@here.example", NULL};
-	static const char *const generic[] = {"root@host.example.com", "ops@z.example", "root@example.com", "ops@z.example",
+	static const char *const generic[] = {"root@host.example.com", "ops@z.example", "root@example.com",
+					      "ops@z.example",
 					      "@vm", "@z.example", "other", "o@z.example", NULL};
 	struct rewrite_rules r = rules();
 
@@ -212,9 +217,12 @@ static void test_maps(void **state)
 /* Before aliases, and not again for what led to itself; what it leads to is looked up again. */
 static void test_virtual(void **state)
 {
-	static const char *const map[] = {"root", "Ann <ann>, ops@x.example", "ann@example.com", "ann@example.com, copy@y.example",
-					  "@all.example", "catch@all.example", "@old.example", "@new.example", "back@example.com", "forth",
-					  "forth", "back", "broken", "FAIL", "local", "boss", "gone@z.example", "", NULL};
+	static const char *const map[] = {"root", "Ann <ann>, ops@x.example", "ann@example.com", "ann@example.com, "
+		"copy@y.example",
+					  "@all.example", "catch@all.example", "@old.example", "@new.example",
+					  "back@example.com", "forth",
+					  "forth", "back", "broken", "FAIL", "local", "boss", "gone@z.example", "",
+					  NULL};
 	static const char *const names[] = {"boss", "chief@x.example", "root", "never@x.example", NULL};
 	struct rewrite_rules r = rules();
 
@@ -297,14 +305,18 @@ static void test_header(void **state)
 	struct rewrite_rules r = rules();
 
 	(void)state;
-	header(&r, "Received: by h (outpost)\n\tid " QUEUE_ID_MARK "; x\nFrom: root (Cron Daemon)\nTo: root, A <b>,\n c@d.example\n"
-		   "Bcc: secret@x\nSubject: a, b\nCc: bad bad bad, me\n\n",
+	header(&r,
+	       "Received: by h (outpost)\n\tid " QUEUE_ID_MARK
+	       "; x\nFrom: root (Cron Daemon)\nTo: root, A <b>,\n c@d.example\n"
+	       "Bcc: secret@x\nSubject: a, b\nCc: bad bad bad, me\n\n",
 	       "Received: by h (outpost)\n\tid 4QID; x\nFrom: root@example.com (Cron Daemon)\n"
-	       "To: root@example.com, A <b@example.com>,\n c@d.example\nSubject: a, b\nCc: bad bad bad, me@example.com\n\n");
+	       "To: root@example.com, A <b@example.com>,\n c@d.example\nSubject: a, b\nCc: bad bad bad, "
+	       "me@example.com\n\n");
 	header(&r, "From: root@localhost\nSender: x@vm\nReply-To: <>\nTo: a@localhost\n\n",
 	       "From: root@example.com\nSender: x@example.com\nReply-To: <>\nTo: a@example.com\n\n");
 	r.append_domain = "net.example";
-	header(&r, "From: root@box\nTo: A <a@other>\n\n", "From: root@box.net.example\nTo: A <a@other.net.example>\n\n");
+	header(&r, "From: root@box\nTo: A <a@other>\n\n",
+	       "From: root@box.net.example\nTo: A <a@other.net.example>\n\n");
 	r.append_domain = NULL;
 	header(&r, "From: root@h.example.org.\nTo: A <a@b.example.>, c@d.example (C.), e.f@g.example\n\n",
 	       "From: root@h.example.org\nTo: A <a@b.example>, c@d.example (C.), e.f@g.example\n\n");
@@ -348,7 +360,8 @@ static void test_classes(void **state)
 	r.masquerade_domains = "example.com";
 	sender(&r, "ann@h.example.com", "ann@example.com");
 	recipient(&r, "ann@h.example.com", "ann@h.example.com|", "");
-	header(&r, "From: ann@h.example.com\nTo: ann@h.example.com\n\n", "From: ann@example.com\nTo: ann@example.com\n\n");
+	header(&r, "From: ann@h.example.com\nTo: ann@h.example.com\n\n",
+	       "From: ann@example.com\nTo: ann@example.com\n\n");
 }
 
 static void test_from_address(void **state)
@@ -382,11 +395,15 @@ static int check_field(void *arg, const char *key, struct buf *value, struct err
 
 static void test_header_checks(void **state)
 {
-	static const char *const first[] = {"From", "REPLACE From: Ops <ops@x.example>", "X-Drop", "IGNORE", "X-Strip", "strip gone",
-					    "Subject", "PREPEND X-Was: here", "X-Same", "DUNNO", "X-Odd", "REJECT no", "X-Bad", "REPLACE no field",
+	static const char *const first[] = {"From", "REPLACE From: Ops "
+						    "<ops@x.example>", "X-Drop", "IGNORE", "X-Strip", "strip gone",
+					    "Subject", "PREPEND X-Was: here", "X-Same", "DUNNO", "X-Odd", "REJECT "
+					    	"no", "X-Bad", "REPLACE no field",
 					    "X-None", "REPLACE", NULL};
-	static const char *const second[] = {"From", "REPLACE From: last@x.example", "X-Was", "REPLACE X-Is: here", NULL};
-	static const char in[] = "From: a@b.example\nX-Drop: 1\n 2\nX-Strip: 1\nSubject: s\n t\nX-Same: 1\nX-Odd: 1\nX-Bad: 1\nX-None: 1\n\n";
+	static const char *const second[] = {"From", "REPLACE From: last@x.example", "X-Was", "REPLACE X-Is: here",
+					     NULL};
+	static const char in[] = "From: a@b.example\nX-Drop: 1\n 2\nX-Strip: 1\nSubject: s\n t\nX-Same: 1\nX-Odd: 1\n"
+				 "X-Bad: 1\nX-None: 1\n\n";
 	static const char rest[] = "Subject: s\n t\nX-Same: 1\nX-Odd: 1\nX-Bad: 1\nX-None: 1\n\n";
 	struct rewrite_rules r = rules();
 	char want[300];
@@ -398,7 +415,8 @@ static void test_header_checks(void **state)
 	r.header_checks[1] = (struct rewrite_map){check_field, (void *)second};
 	snprintf(want, sizeof(want), "From: last@x.example\nX-Is: here\n%s", rest);
 	header(&r, in, want);
-	header(&r, "Received: by h id " QUEUE_ID_MARK "\nReceived: by g\n\n", "Received: by h id 4QID\nReceived: by g\n\n");
+	header(&r, "Received: by h id " QUEUE_ID_MARK "\nReceived: by g\n\n",
+	       "Received: by h id 4QID\nReceived: by g\n\n");
 }
 
 static void test_always_bcc(void **state)
@@ -422,9 +440,12 @@ static void test_always_bcc(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_recipients), cmocka_unit_test(test_no_memory), cmocka_unit_test(test_header_without_memory), cmocka_unit_test(test_aliases), cmocka_unit_test(test_maps),
+		cmocka_unit_test(test_recipients), cmocka_unit_test(test_no_memory),
+		cmocka_unit_test(test_header_without_memory), cmocka_unit_test(test_aliases),
+		cmocka_unit_test(test_maps),
 		cmocka_unit_test(test_virtual), cmocka_unit_test(test_short_domains),
-		cmocka_unit_test(test_senders), cmocka_unit_test(test_header), cmocka_unit_test(test_mailer_daemon), cmocka_unit_test(test_classes), cmocka_unit_test(test_from_address),
+		cmocka_unit_test(test_senders), cmocka_unit_test(test_header), cmocka_unit_test(test_mailer_daemon),
+		cmocka_unit_test(test_classes), cmocka_unit_test(test_from_address),
 		cmocka_unit_test(test_always_bcc), cmocka_unit_test(test_header_checks),
 	};
 

@@ -31,9 +31,11 @@ static int parse(struct options *o, char *line)
 
 static void test_options(void **state)
 {
-	char a[] = "/usr/sbin/sendmail -tifroot -FCronDaemon -oem -odb -O DeliveryMode=q -N failure,delay -R hdrs -V id x@y -- -z";
+	char a[] = "/usr/sbin/sendmail -tifroot -FCronDaemon -oem -odb -O DeliveryMode=q -N failure,delay -R hdrs -V "
+		   "id x@y -- -z";
 	char b[] = "mailq -j", c[] = "newaliases", d[] = "sendmail -f '' -r second -bm -bs -odq -odb";
-	char e[] = "sendmail -bp -bm -t", f[] = "sendmail -q30m", g[] = "sendmail -qIABC -bm", h[] = "sendmail -d0.1 -bt";
+	char e[] = "sendmail -bp -bm -t", f[] = "sendmail -q30m", g[] = "sendmail -qIABC -bm",
+	     h[] = "sendmail -d0.1 -bt";
 	struct options o;
 
 	(void)state;
@@ -75,8 +77,9 @@ static void test_options(void **state)
 
 static void test_bad_options(void **state)
 {
-	char lines[][40] = {"sendmail -a", "sendmail -tZ", "sendmail -b", "sendmail -bz", "sendmail -f", "sendmail -V a\tb",
-			    "sendmail -V \xc3\xa4", "sendmail -N never,delay", "sendmail -O x", "sendmail -j", "sendmail --long"};
+	char lines[][40] = {"sendmail -a",   "sendmail -tZ",     "sendmail -b",          "sendmail -bz",
+			    "sendmail -f",   "sendmail -V a\tb", "sendmail -V \xc3\xa4", "sendmail -N never,delay",
+			    "sendmail -O x", "sendmail -j",      "sendmail --long"};
 	struct options o;
 
 	(void)state;
@@ -190,7 +193,8 @@ static void test_spill(void **state)
 
 static void test_recipients(void **state)
 {
-	static const char plain[] = "To: a@b, C <c@d>\nCc: A@b, a@B\nBcc: e@f\nResent: no\n", resent[] = "To: a@b\nResent-Cc: x@y\n";
+	static const char plain[] = "To: a@b, C <c@d>\nCc: A@b, a@B\nBcc: e@f\nResent: no\n",
+			  resent[] = "To: a@b\nResent-Cc: x@y\n";
 	struct recipients r;
 	struct error err;
 	char name[40];

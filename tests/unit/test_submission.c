@@ -557,8 +557,9 @@ static void test_many_recipients(void **state)
 
 static void test_answers(void **state)
 {
-	static const char *const bad[] = {"", "0", "0 2.0.0", "x 2.0.0 t", "0 2.0 t", "0 2.0.0.0 t", "256 2.0.0 t", "-1 2.0.0 t",
-					  "0 .2.0.0 t", "0 6.0.0 t", "0 2.0.1000 t", "0 2.000000000.0 t"};
+	static const char *const bad[] = {"",           "0",           "0 2.0.0",      "x 2.0.0 t",
+					  "0 2.0 t",    "0 2.0.0.0 t", "256 2.0.0 t",  "-1 2.0.0 t",
+					  "0 .2.0.0 t", "0 6.0.0 t",   "0 2.0.1000 t", "0 2.000000000.0 t"};
 	struct error a;
 	char id[16];
 	struct buf b;

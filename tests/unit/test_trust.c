@@ -111,9 +111,11 @@ static void test_walk(void **state)
 		{"ann/file", ANN},	{"ann/roots", ANN},	{"ann/missing", ANN},	{"ann/out", ANN},
 		{"root/../ann/file", ANN}, {"ann/../root/file", ANN}, {"ann-link", ANN}, {"bob-link", BOB},
 		{"root-link", 0},
-		{"ann/bob", REFUSED},	{"ann/bob/missing", REFUSED}, {"ann/none/at/all", ANN}, {"loop", REFUSED}, {"proc", REFUSED},
+		{"ann/bob", REFUSED},	{"ann/bob/missing", REFUSED}, {"ann/none/at/all", ANN}, {"loop", REFUSED},
+		{"proc", REFUSED},
 		{"open/file", REFUSED},	{"group/missing", REFUSED}, {"fifo", REFUSED},	{"root/file/x", REFUSED},
-		{"sticky/file", 0},	{"sticky/other-name", REFUSED}, {"missing/main.cf", 0}, {"sticky/missing", REFUSED},
+		{"sticky/file", 0},	{"sticky/other-name", REFUSED}, {"missing/main.cf", 0},
+		{"sticky/missing", REFUSED},
 		{"root//./file", 0},
 	};
 
@@ -161,7 +163,9 @@ static int become(const char *name)
 
 		if (trust_become(in_place(name), &err) < 0)
 			_exit(99);
-		_exit(getuid() == geteuid() && setresuid(0, 0, 0) < 0 ? (int)(geteuid() % 100) : geteuid() == 0 ? 0 : 98);
+		_exit(getuid() == geteuid() && setresuid(0, 0, 0) < 0 ? (int)(geteuid() % 100)
+		      : geteuid() == 0                                ? 0
+								      : 98);
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_true(WIFEXITED(status));

@@ -11,7 +11,8 @@
 /* What speaks of our login fails no message. */
 static void verdicts_on_the_login(void **state)
 {
-	static const char *const wires[] = {"530 5.7.0 log in\r\n", "535 5.7.8 no\r\n", "538 5.7.11 no\r\n", "550 5.7.30 off\r\n"};
+	static const char *const wires[] = {"530 5.7.0 log in\r\n", "535 5.7.8 no\r\n", "538 5.7.11 no\r\n",
+					    "550 5.7.30 off\r\n"};
 	struct agent a = {.set.host = "h"};
 	struct delivery_verdict v;
 
@@ -47,34 +48,44 @@ static void slow_down(void **state)
 		{"454 Throttling failure: Maximum sending rate exceeded.\r\n", SLOWDOWN_MESSAGE, true, 0},
 		{"452 4.2.2 mailbox full\r\n", SLOWDOWN_RECIPIENT, false, 0},
 		{"452 4.5.3 too many recipients\r\n", SLOWDOWN_RECIPIENT, false, 0},
-		{"452 4.2.2 <b@example.com> Quota exceeded (mailbox for user is full)\r\n", SLOWDOWN_RECIPIENT, false, 0},
+		{"452 4.2.2 <b@example.com> Quota exceeded (mailbox for user is "
+		 "full)\r\n", SLOWDOWN_RECIPIENT, false, 0},
 		{"452 4.2.2 <b@example.com> Quota exceeded (mailbox for user is full)\r\n", SLOWDOWN_MESSAGE, false, 0},
 		{"452 <b@example.com> Quota exceeded (mailbox for user is full)\r\n", SLOWDOWN_RECIPIENT, false, 0},
-		{"450 Requested mail action not taken: mailbox unavailable Mail send limit exceeded.\r\n", SLOWDOWN_MESSAGE, true, 0},
+		{"450 Requested mail action not taken: mailbox unavailable Mail send limit "
+		 "exceeded.\r\n", SLOWDOWN_MESSAGE, true, 0},
 		{"451 4.3.0 500 messages per hour are enough\r\n", SLOWDOWN_MESSAGE, true, 0},
-		{"450 4.7.1 Error: too many recipients from 192.0.2.1\r\n", SLOWDOWN_RECIPIENT, true, 0},	/* Postfix's rates */
+		/* Postfix's rates */
+		{"450 4.7.1 Error: too many recipients from 192.0.2.1\r\n", SLOWDOWN_RECIPIENT, true, 0},
 		{"450 Error: too much mail from 192.0.2.1\r\n", SLOWDOWN_MESSAGE, true, 0},
 		{"450 4.7.1 <a@example.com>: Sender address rejected: Access denied\r\n", SLOWDOWN_MESSAGE, false, 0},
 		{"450 4.7.1 <a@example.com>: Sender address rejected: Hourly limit\r\n", SLOWDOWN_MESSAGE, true, 0},
-		{"550 5.1.1 <throttle@example.com>: Recipient address rejected: User unknown\r\n", SLOWDOWN_RECIPIENT, false, 0},
+		{"550 5.1.1 <throttle@example.com>: Recipient address rejected: User "
+		 "unknown\r\n", SLOWDOWN_RECIPIENT, false, 0},
 		{"550 rate-limit@example.com... User unknown\r\n", SLOWDOWN_MESSAGE, false, 0},
 		{"451 4.1.1 <\"too fast in 9 hours\"@example.com>: not now\r\n", SLOWDOWN_RECIPIENT, false, 0},
 		{"451 4.1.1 less < than enough: too fast, wait 2 min <a@b\r\n", SLOWDOWN_RECIPIENT, true, 120},
 		{"550 5.7.1 no such user\r\n", SLOWDOWN_MESSAGE, false, 0},
-		{"550-5.4.5 Daily user sending limit exceeded. For more\r\n550 5.4.5 information on limits\r\n", SLOWDOWN_MESSAGE, true, 0},
+		{"550-5.4.5 Daily user sending limit exceeded. For more\r\n550 5.4.5 information on "
+		 "limits\r\n", SLOWDOWN_MESSAGE, true, 0},
 		{"550 5.7.1 Daily SMTP relay limit exceeded for customer.\r\n", SLOWDOWN_MESSAGE, true, 0},
-		{"554 5.2.0 STOREDRV.Submission.Exception:SubmissionQuotaExceededException\r\n", SLOWDOWN_MESSAGE, true, 0},
-		{"550 Domain example.com has exceeded the max emails per hour (250/200 (125%)) allowed.\r\n", SLOWDOWN_RECIPIENT, true, 0},
-		{"552 5.2.2 <b@example.com> Quota exceeded (mailbox for user is full)\r\n", SLOWDOWN_RECIPIENT, false, 0},
+		{"554 5.2.0 STOREDRV.Submission.Exception:SubmissionQuotaExceededException\r\n", SLOWDOWN_MESSAGE,
+		true, 0},
+		{"550 Domain example.com has exceeded the max emails per hour (250/200 (125%)) "
+		 "allowed.\r\n", SLOWDOWN_RECIPIENT, true, 0},
+		{"552 5.2.2 <b@example.com> Quota exceeded (mailbox for user is "
+		 "full)\r\n", SLOWDOWN_RECIPIENT, false, 0},
 		{"552 5.2.2 Quota exceeded (mailbox for user is full)\r\n", SLOWDOWN_MESSAGE, false, 0},
 		{"552 5.3.4 message size limit exceeded\r\n", SLOWDOWN_MESSAGE, false, 0},
 		{"550 5.2.1 The user is receiving mail too fast, sending rate\r\n", SLOWDOWN_RECIPIENT, false, 0},
-		/* The account, with all its mail; and then a recipient's account, a spoilt sender, what a message holds. */
+		/* The account, with all its mail; and then a recipient's account, a spoilt sender, what a message
+		 * holds. */
 		{"554 5.7.1 Your account is suspended\r\n", SLOWDOWN_MESSAGE, true, 0},
 		{"552 Your account has been suspended. Please contact us to reactivate\r\n", SLOWDOWN_MESSAGE, true, 0},
 		{"550 5.7.1 Sender quota exceeded\r\n", SLOWDOWN_MESSAGE, true, 0},
 		{"550 Outgoing mail from \"me@example.com\" has been suspended.\r\n", SLOWDOWN_RECIPIENT, true, 0},
-		{"550 Domain example.com has exceeded the max defers and failures per hour (5/5 (100%)) allowed.\r\n", SLOWDOWN_RECIPIENT,
+		{"550 Domain example.com has exceeded the max defers and failures per hour (5/5 (100%)) "
+		 "allowed.\r\n", SLOWDOWN_RECIPIENT,
 		 true, 0},
 		{"554 Sending paused for this account.\r\n", SLOWDOWN_MESSAGE, true, 0},
 		{"554 5.1.8 Email Outgoing Blocked\r\n", SLOWDOWN_MESSAGE, true, 0},
@@ -106,7 +117,8 @@ static void login_refusals_in_words(void **state)
 		const char *wire, *want;
 	} cases[] = {
 		{"534 5.7.9 Application-specific password required\r\n", "application password"},
-		{"535 5.7.139 Authentication unsuccessful, basic authentication is disabled\r\n", "basic authentication"},
+		{"535 5.7.139 Authentication unsuccessful, basic authentication is disabled\r\n",
+		 "basic authentication"},
 		{"550 5.7.30 Basic authentication is not supported for Client Submission\r\n", "OAuth2"},
 		{"535 5.7.8 account locked\r\n", "locked"},
 		{"535 5.7.8 Username and Password not accepted\r\n", "password is wrong"},

@@ -85,7 +85,8 @@ static void test_random(void **state)
 		int longish = round % 2;
 
 		for (size_t i = 0; i < n; i++)
-			in[i] = longish && random() % 500 ? (char)"ab\xc3\xa4"[i % 4] : letters[random() % (sizeof(letters) - 1)];
+			in[i] = longish && random() % 500 ? (char)"ab\xc3\xa4"[i % 4]
+							  : letters[random() % (sizeof(letters) - 1)];
 		to_wire(&once, in, n, sizeof(in), true);
 		to_wire(&out, in, n, step, true);
 		assert_int_equal(out.len, once.len);
@@ -144,7 +145,8 @@ static void test_recode_leaf(void **state)
 {
 	(void)state;
 	check_recode("Subject: x\nMIME-Version: 1.0\nContent-Transfer-Encoding: 8bit\n\nhä = \n.\nx \n",
-		     "Subject: x\nMIME-Version: 1.0\nContent-Transfer-Encoding: quoted-printable\n\nh=C3=A4 =3D=20\n=2E\nx=20\n");
+		     "Subject: x\nMIME-Version: 1.0\nContent-Transfer-Encoding: quoted-printable\n\nh=C3=A4 =3D=20\n"
+		     "=2E\nx=20\n");
 	check_recode("Subject: hä ö x ü\n\nbody\n",
 		     "Subject: =?utf-8?q?h=C3=A4_=C3=B6?= x =?utf-8?q?=C3=BC?=\n"
 		     "MIME-Version: 1.0\nContent-Transfer-Encoding: quoted-printable\n\nbody\n");
@@ -160,11 +162,14 @@ static void test_recode_header(void **state)
 {
 	(void)state;
 	check_recode("Subject: hä\n ö\n x\nCTE: 7bit\n\n",
-		     "Subject: =?utf-8?q?h=C3=A4_=C3=B6?=\n x\nCTE: 7bit\nMIME-Version: 1.0\nContent-Transfer-Encoding: quoted-printable\n\n");
-	check_recode("From: a@b (Jür Ö)\n\n", "From: a@b (=?utf-8?q?J=C3=BCr_=C3=96?=)\nMIME-Version: 1.0\nContent-Transfer-Encoding: quoted-printable\n\n");
+		     "Subject: =?utf-8?q?h=C3=A4_=C3=B6?=\n x\nCTE: 7bit\nMIME-Version: 1.0\n"
+		     "Content-Transfer-Encoding: quoted-printable\n\n");
+	check_recode("From: a@b (Jür Ö)\n\n", "From: a@b (=?utf-8?q?J=C3=BCr_=C3=96?=)\nMIME-Version: 1.0\n"
+					      "Content-Transfer-Encoding: quoted-printable\n\n");
 	check_recode("Content-Type: image/png; name=\"ü.png\"; x=y\nContent-Transfer-Encoding: base64\n"
 		     "Content-Disposition: attachment; filename=\"a ü.png\"\n\n",
-		     "Content-Type: image/png; name=\"=?utf-8?q?=C3=BC=2Epng?=\"; x=y\nContent-Transfer-Encoding: base64\n"
+		     "Content-Type: image/png; name=\"=?utf-8?q?=C3=BC=2Epng?=\"; x=y\nContent-Transfer-Encoding: "
+		     "base64\n"
 		     "Content-Disposition: attachment; filename=\"a =?utf-8?q?=C3=BC=2Epng?=\"\n\n");
 	check_recode("Content-Type: multipart/mixed; boundary=b;name=ü\n\n--b\n\nä\n--b--\n",
 		     "Content-Type: multipart/mixed; boundary=b;name==?utf-8?q?=C3=BC?=\n\n--b\n"
@@ -178,7 +183,8 @@ static void test_recode_without_boundary(void **state)
 
 	(void)state;
 	check_recode("Content-Type: multipart/mixed\n\nä\n",
-		     "Content-Type: multipart/mixed\nMIME-Version: 1.0\nContent-Transfer-Encoding: quoted-printable\n\n=C3=A4\n");
+		     "Content-Type: multipart/mixed\nMIME-Version: 1.0\nContent-Transfer-Encoding: quoted-printable\n"
+		     "\n=C3=A4\n");
 	buf_init(&in, 4096);
 	buf_init(&out, 4096);
 	buf_adds(&in, "Content-Type: multipart/mixed; boundary=");
@@ -227,9 +233,10 @@ static void check_broken(const char *in)
 	buf_free(&out);
 }
 
-#define SIGNED(text) \
-	"Content-Type: multipart/signed; boundary=s\n\n--s\nContent-Type: multipart/mixed; boundary=i\n\n" \
-	"--i\nContent-Transfer-Encoding: 8bit\n\n" text "= \n--i--\n--s\nContent-Type: application/pgp-signature\n\nsig\n--s--\n"
+#define SIGNED(text)                                                                                                   \
+	"Content-Type: multipart/signed; boundary=s\n\n--s\nContent-Type: multipart/mixed; boundary=i\n\n"             \
+	"--i\nContent-Transfer-Encoding: 8bit\n\n" text                                                                \
+	"= \n--i--\n--s\nContent-Type: application/pgp-signature\n\nsig\n--s--\n"
 #define MIXED(part) "Content-Type: multipart/mixed; boundary=b\n\n--b\n" part "--b\n\nä\n--b--\n"
 #define MIXED_DONE(part) "Content-Type: multipart/mixed; boundary=b\n\n--b\n" part \
 	"--b\nContent-Transfer-Encoding: quoted-printable\n\n=C3=A4\n--b--\n"
@@ -276,8 +283,10 @@ static void test_recode_composite(void **state)
 static void test_recode_messages(void **state)
 {
 	(void)state;
-	check_recode("Content-Type: multipart/digest; boundary=d\n\n--d\n\nSubject: ä\n\nö\n--d\nContent-Type: text/plain\n\nü\n--d--\n",
-		     "Content-Type: multipart/digest; boundary=d\n\n--d\n\nSubject: =?utf-8?q?=C3=A4?=\nMIME-Version: 1.0\n"
+	check_recode("Content-Type: multipart/digest; boundary=d\n\n--d\n\nSubject: ä\n\nö\n--d\nContent-Type: "
+		     "text/plain\n\nü\n--d--\n",
+		     "Content-Type: multipart/digest; boundary=d\n\n--d\n\nSubject: =?utf-8?q?=C3=A4?=\n"
+		     "MIME-Version: 1.0\n"
 		     "Content-Transfer-Encoding: quoted-printable\n\n=C3=B6\n--d\nContent-Type: text/plain\n"
 		     "Content-Transfer-Encoding: quoted-printable\n\n=C3=BC\n--d--\n");
 	check_recode(MIXED("Content-Type: message/global\n\nTo: ü@example.de\n\nö\n"),
@@ -285,7 +294,8 @@ static void test_recode_messages(void **state)
 				"To: =C3=BC@example.de\n\n=C3=B6\n"));
 	/* a part that is only a header */
 	check_recode(MIXED("Content-Type: text/plain\nX-A: ä\n"),
-		     MIXED_DONE("Content-Type: text/plain\nX-A: =?utf-8?q?=C3=A4?=\nContent-Transfer-Encoding: quoted-printable\n"));
+		     MIXED_DONE("Content-Type: text/plain\nX-A: =?utf-8?q?=C3=A4?=\nContent-Transfer-Encoding: "
+				"quoted-printable\n"));
 }
 
 static void test_recode_long(void **state)
@@ -309,7 +319,8 @@ static void test_recode_long(void **state)
 
 static void test_forbidden(void **state)
 {
-	static const char a[] = "Content-Type: multipart/SIGNED; boundary=x\n\n", b[] = "Content-Type: multipart/mixed\n\n";
+	static const char a[] = "Content-Type: multipart/SIGNED; boundary=x\n\n",
+			  b[] = "Content-Type: multipart/mixed\n\n";
 
 	(void)state;
 	assert_true(recode_forbidden(a, strlen(a)));

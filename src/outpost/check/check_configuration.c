@@ -77,7 +77,8 @@ static bool queue_directory(struct context *c, struct report *r, struct stat *st
 		if ((st->st_mode & 077) == 0)
 			return true;
 		snprintf(mend, sizeof(mend), "chmod 700 %s", dir);
-		report_linef(r, REPORT_WARN, "queue", mend, "others can enter %s (mode %04o)", dir, (unsigned)(st->st_mode & 07777));
+		report_linef(r, REPORT_WARN, "queue", mend, "others can enter %s (mode %04o)", dir,
+			     (unsigned)(st->st_mode & 07777));
 		return true;
 	}
 	if (c->own && errno == ENOENT) {
@@ -97,7 +98,8 @@ static void fail_foreign(struct report *r, uid_t uid, const char *owner)
 	char mend[PATH_MAX + 200];
 
 	snprintf(mend, sizeof(mend), "chown -R %s:%s " QUEUEDIR, owner, owner);
-	report_failf(r, EX_CONFIG, "queue", mend, "queue directory " QUEUEDIR " belongs to %s, not to %s: no mail can be submitted",
+	report_failf(r, EX_CONFIG, "queue", mend,
+		     "queue directory " QUEUEDIR " belongs to %s, not to %s: no mail can be submitted",
 		     p ? p->pw_name : "a user that is not there", owner);
 }
 
@@ -131,7 +133,8 @@ static void foreign_sendmail(struct context *c, struct report *r)
 	if (!io_program_path("sendmail", SBINDIR, beside, sizeof(beside)) || !realpath(beside, ours))
 		return;
 	if (strcmp(real, ours) != 0)
-		report_linef(r, REPORT_WARN, "sendmail", "dpkg-divert --local --rename --add /usr/sbin/sendmail, then make install",
+		report_linef(r, REPORT_WARN, "sendmail",
+			     "dpkg-divert --local --rename --add /usr/sbin/sendmail, then make install",
 			     "%s leads to %s, which is not outpost's: programs use that one", path, real);
 }
 
@@ -149,7 +152,8 @@ bool check_as_root(struct context *c, struct report *r)
 	mend_modes(c, r, &st);
 	foreign_sendmail(c, r);
 	if (context_become(c, &err) < 0)
-		report_fail(r, error_exit(&err), "rights", -1, err.text, error_exit(&err) == EX_NOPERM ? "run this as root" : NULL);
+		report_fail(r, error_exit(&err), "rights", -1, err.text,
+			    error_exit(&err) == EX_NOPERM ? "run this as root" : NULL);
 	else if (credentials_conf_readable(c->conf, &err) < 0)
 		report_fail(r, error_exit(&err), "main.cf", -1, err.text, NULL);
 	else
@@ -193,29 +197,21 @@ static bool smtp_is_open(void)
 	bool open = false;
 
 	while (f && !open && fgets(line, sizeof(line), f))
-		open = sscanf(line, " %*u: %8X:%4X %*8X:%*4X %2X", &address, &port, &state) == 3 && port == 25 && state == TCP_LISTEN &&
-		       (address == htonl(INADDR_LOOPBACK) || address == INADDR_ANY);
+		open = sscanf(line, " %*u: %8X:%4X %*8X:%*4X %2X", &address, &port, &state) == 3 && port == 25 &&
+		       state == TCP_LISTEN && (address == htonl(INADDR_LOOPBACK) || address == INADDR_ANY);
 	if (f)
 		fclose(f);
 	return open;
 }
 
-/* What conf found worth a person's attention: "PATH:LINE: TEXT" or "PATH: TEXT". What is a failure is told below, with
- * its mend, and left out here. */
+/* "PATH:LINE: TEXT" or "PATH: TEXT" */
 static void advice_line(struct report *r, struct span line, size_t path)
 {
-	static const char *const told[] = {"relayhost is not set", "but smtp_sasl_password_maps is not set",
-					   "smtp_tls_CAfile = ", "smtp_tls_CApath = "};
 	char text[2048], label[32] = "main.cf", *words = text;
 	unsigned number = 0;
 	int used = 0;
 
 	snprintf(text, sizeof(text), "%.*s", (int)line.n, line.p);
-	for (size_t i = 0; i < sizeof(told) / sizeof(told[0]); i++)
-		if (strstr(text, told[i]))
-			return;
-	if (strstr(text, "outpost-loopback.socket") && smtp_is_open())
-		return;
 	if (line.n > path + 1 && sscanf(text + path, ":%u: %n", &number, &used) == 1 && used > 0) {
 		snprintf(label, sizeof(label), "line %u", number);
 		words = text + path + used;
@@ -223,6 +219,17 @@ static void advice_line(struct report *r, struct span line, size_t path)
 		words = text + path + 2;
 	}
 	report_line(r, REPORT_WARN, label, -1, words, NULL);
+}
+
+static void loopback(struct context *c, struct report *r)
+{
+	char label[32];
+
+	if (!ascii_case_equal(conf_str(c->conf, P_inet_interfaces), "loopback-only") || smtp_is_open())
+		return;
+	snprintf(label, sizeof(label), "line %u", conf_line(c->conf, P_inet_interfaces));
+	report_line(r, REPORT_WARN, label, -1, "inet_interfaces = loopback-only: for SMTP on 127.0.0.1:25 type: "
+		    "systemctl enable --now outpost-loopback.socket", NULL);
 }
 
 static void advice(struct context *c, struct report *r)
@@ -245,7 +252,8 @@ static void readable(struct report *r, const char *label, const char *path, bool
 			   "smtp_tls_CAfile = /etc/ssl/certs/ca-certificates.crt";
 
 	if (tls_foreign_bundle(path)) {
-		report_linef(r, REPORT_WARN, label, mend, "%s: no such file here; this system's own CA certificates are used", path);
+		report_linef(r, REPORT_WARN, label, mend,
+			     "%s: no such file here; this system's own CA certificates are used", path);
 	} else if (*path && access(path, directory ? R_OK | X_OK : R_OK) < 0) {
 		report_failf(r, EX_CONFIG, label, mend, "%s: %s", path, strerror(errno));
 	}
@@ -295,11 +303,15 @@ static void credential_found(struct report *r, const struct credential *cr)
 	report_linef(r, REPORT_OK, "password map", NULL, "%s for user %.*s, found under %s",
 		     cr->kind == 'T' ? "a token" : "a password", (int)cr->user.len, buf_str(&cr->user), cr->key);
 	if (quoted(&cr->user, &cr->secret))
-		report_line(r, REPORT_WARN, "password map", -1, "there are quotes around the user or the password; they are "
-			    "taken as part of it", "[host]:port user:password   (no quotes; blanks, # and : may stand in a password)");
+		report_line(r, REPORT_WARN, "password map", -1,
+			    "there are quotes around the user or the password; they are "
+			    "taken as part of it",
+			    "[host]:port user:password   (no quotes; blanks, # and : may stand in a password)");
 	else if (memmem(buf_str(&cr->secret), cr->secret.len, " #", 2))
-		report_line(r, REPORT_NOTE, "password map", -1, "what follows # is taken as part of the password; a comment wants a "
-			    "line of its own", NULL);
+		report_line(r, REPORT_NOTE, "password map", -1,
+			    "what follows # is taken as part of the password; a comment wants a "
+			    "line of its own",
+			    NULL);
 	if (cr->secret.len == 0)
 		report_line(r, REPORT_WARN, "password map", -1, "the password is empty", "[host]:port user:password");
 }
@@ -317,7 +329,8 @@ static void credential(struct context *c, struct report *r, const struct relayho
 	if (rc <= 0 && error_exit(&err) == EX_CONFIG)
 		explain(&mend, DOWN_AUTH, err.text, relay);
 	if (rc <= 0)
-		report_fail(r, err.reason ? error_exit(&err) : EX_CONFIG, "password map", -1, err.text, mend.len ? buf_str(&mend) : NULL);
+		report_fail(r, err.reason ? error_exit(&err) : EX_CONFIG, "password map", -1, err.text,
+			    mend.len ? buf_str(&mend) : NULL);
 	buf_free(&mend);
 	credential_wipe(&cr);
 }
@@ -325,12 +338,15 @@ static void credential(struct context *c, struct report *r, const struct relayho
 static void login(struct context *c, struct report *r, const struct relayhost *relays, size_t n)
 {
 	bool on = conf_bool(c->conf, P_smtp_sasl_auth_enable), certificate = *conf_str(c->conf, P_smtp_tls_cert_file);
-	bool map = conf_is_set(c->conf, P_smtp_sasl_password_maps) && (*conf_str(c->conf, P_smtp_sasl_password_maps) || !certificate);
+	bool map = conf_is_set(c->conf, P_smtp_sasl_password_maps) &&
+		   (*conf_str(c->conf, P_smtp_sasl_password_maps) || !certificate);
 
 	if (on && !map && certificate)
-		report_line(r, REPORT_OK, "login", -1, "by the certificate in smtp_tls_cert_file (EXTERNAL); no password map", NULL);
+		report_line(r, REPORT_OK, "login", -1,
+			    "by the certificate in smtp_tls_cert_file (EXTERNAL); no password map", NULL);
 	else if (on && !map)
-		report_fail(r, EX_CONFIG, "login", -1, "smtp_sasl_auth_enable = yes, but no smtp_sasl_password_maps says with what",
+		report_fail(r, EX_CONFIG, "login", -1,
+			    "smtp_sasl_auth_enable = yes, but no smtp_sasl_password_maps says with what",
 			    "smtp_sasl_password_maps = hash:" SYSCONFDIR "/sasl_passwd");
 	for (size_t i = 0; on && map && i < n; i++)
 		credential(c, r, &relays[i]);
@@ -373,7 +389,8 @@ static void origin(struct context *c, struct report *r)
 		report_linef(r, REPORT_OK, "myorigin", NULL, "%s", domain);
 }
 
-/* All of a small queue is read; a large one only when it is asked for, since nothing is given back of its WAL meanwhile. */
+/* All of a small queue is read; a large one only when it is asked for, since nothing is given back of its WAL
+ * meanwhile. */
 static bool is_whole(struct context *c, struct report *r, struct queue *q, const char *dir)
 {
 	char path[PATH_MAX];
@@ -382,8 +399,8 @@ static bool is_whole(struct context *c, struct report *r, struct queue *q, const
 
 	snprintf(path, sizeof(path), "%s/queue.db", dir);
 	if (!option_given(c, "integrity") && stat(path, &st) == 0 && st.st_size > SMALL_QUEUE) {
-		report_linef(r, REPORT_NOTE, "queue", "outpost check --offline --integrity", "%s has %lld MB, which were not read",
-			     path, (long long)(st.st_size >> 20));
+		report_linef(r, REPORT_NOTE, "queue", "outpost check --offline --integrity",
+			     "%s has %lld MB, which were not read", path, (long long)(st.st_size >> 20));
 		return true;
 	}
 	if (queue_check(q, true, &err) == 0)
@@ -405,8 +422,10 @@ static void log_file(struct context *c, struct report *r)
 	snprintf(dir, sizeof(dir), "%.*s", slash == path ? 1 : (int)(slash - path), path);
 	if (access(path, W_OK) == 0 || (stat(path, &st) < 0 && errno == ENOENT && access(dir, W_OK | X_OK) == 0))
 		return;
-	snprintf(mend, sizeof(mend), "touch %s && chown %s %s   (or remove maillog_file)", path, conf_str(c->conf, P_mail_owner), path);
-	report_linef(r, REPORT_WARN, "maillog_file", mend, "%s cannot be written by outpostd: its lines go to syslog", path);
+	snprintf(mend, sizeof(mend), "touch %s && chown %s %s   (or remove maillog_file)", path,
+		 conf_str(c->conf, P_mail_owner), path);
+	report_linef(r, REPORT_WARN, "maillog_file", mend, "%s cannot be written by outpostd: its lines go to syslog",
+		     path);
 }
 
 static void queue_state(struct context *c, struct report *r)
@@ -421,7 +440,8 @@ static void queue_state(struct context *c, struct report *r)
 	if (c->own && access(dir, F_OK) < 0)
 		return;
 	if (access(dir, W_OK | X_OK) < 0) {
-		report_failf(r, EX_CANTCREAT, "queue", NULL, "queue directory %s is not writable: %s", dir, strerror(errno));
+		report_failf(r, EX_CANTCREAT, "queue", NULL, "queue directory %s is not writable: %s", dir,
+			     strerror(errno));
 		return;
 	}
 	if (fs_check(dir, &err) < 0 || context_read_queue(c, &q, &err) < 0) {
@@ -433,7 +453,8 @@ static void queue_state(struct context *c, struct report *r)
 	if (statvfs(dir, &fs) == 0 && (uint64_t)fs.f_bavail * fs.f_frsize < 16u << 20)
 		report_linef(r, REPORT_WARN, "queue", NULL, "less than 16 MB are free in %s", dir);
 	if (n)
-		report_linef(r, REPORT_WARN, "queue", NULL, "%zu %s that could not be taken in %s in %s/corrupt: the log says why", n,
+		report_linef(r, REPORT_WARN, "queue", NULL,
+			     "%zu %s that could not be taken in %s in %s/corrupt: the log says why", n,
 			     n == 1 ? "submission" : "submissions", n == 1 ? "rests" : "rest", dir);
 	if (whole)
 		report_linef(r, REPORT_OK, "queue", NULL, "%s", dir);
@@ -445,6 +466,7 @@ size_t check_configuration(struct context *c, struct report *r, struct relayhost
 
 	unused(c, r);
 	advice(c, r);
+	loopback(c, r);
 	n = relay_lines(c, r, out, max);
 	tls(c, r);
 	login(c, r, out, n);

@@ -171,10 +171,14 @@ static void take_ready(struct live *l, struct frame *f)
 	l->good = true;
 	expiry(l, &ready);
 	if (!ready.verified)
-		report_line(l->r, REPORT_WARN, "TLS", -1, ready.tls ? "the relay's certificate is not verified: mail may go to "
-			    "somebody else" : "nothing is encrypted: mail can be read on its way", "smtp_tls_security_level = secure");
+		report_line(l->r, REPORT_WARN, "TLS", -1,
+			    ready.tls ? "the relay's certificate is not verified: mail may go to "
+					"somebody else"
+				      : "nothing is encrypted: mail can be read on its way",
+			    "smtp_tls_security_level = secure");
 	if (ready.size_limit)
-		report_linef(l->r, REPORT_OK, "size limit", NULL, "%s per message", words_size(ready.size_limit, size, sizeof(size)));
+		report_linef(l->r, REPORT_OK, "size limit", NULL, "%s per message",
+			     words_size(ready.size_limit, size, sizeof(size)));
 }
 
 static void take_log(struct live *l, struct frame *f)

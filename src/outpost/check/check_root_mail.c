@@ -1,4 +1,5 @@
-/* check_root_mail.c: where root's mail (cron's, for instance) would go: through aliases and maps, as a submission goes. */
+/* check_root_mail.c: where root's mail (cron's, for instance) would go: through aliases and maps, as a submission
+ * goes. */
 #include "config.h"
 #include "outpost/check/check.h"
 
@@ -18,7 +19,8 @@ struct following {
 
 bool check_is_local_name(const char *domain)
 {
-	static const char *const ends[] = {".localdomain", ".local", ".lan", ".internal", ".localhost", ".home", ".home.arpa"};
+	static const char *const ends[] = {".localdomain", ".local", ".lan",      ".internal",
+					   ".localhost",   ".home",  ".home.arpa"};
 	size_t n = strlen(domain);
 
 	if (!strchr(domain, '.'))
@@ -128,13 +130,15 @@ static void say_mend(struct context *c, struct following *f)
 	char name[100], file[100];
 	int other = leader(f);
 
-	snprintf(name, sizeof(name), "%.*s", f->lost[0] ? (int)strcspn(f->lost, "@") : 4, f->lost[0] ? f->lost : "root");
+	snprintf(name, sizeof(name), "%.*s", f->lost[0] ? (int)strcspn(f->lost, "@") : 4,
+		 f->lost[0] ? f->lost : "root");
 	alias_file(c, file, sizeof(file));
 	if (other >= 0 && !alias_helps(f, name))
 		snprintf(root->mend, sizeof(root->mend), "write into %s (%.150s): root@%.60s " YOU, leaders[other].name,
 			 conf_str(c->conf, leaders[other].param), conf_myorigin(c->conf));
 	else if (!f->rules.maps[MAP_ALIASES])
-		snprintf(root->mend, sizeof(root->mend), "alias_maps = hash:/etc/aliases, and in that file %s: " YOU, name);
+		snprintf(root->mend, sizeof(root->mend), "alias_maps = hash:/etc/aliases, and in that file %s: " YOU,
+			 name);
 	else if (!file[0] || has_alias(f, name))
 		snprintf(root->mend, sizeof(root->mend), "write into %s, in place of the line for %s: %s: " YOU,
 			 file[0] ? file : "alias_maps", name, name);
@@ -175,7 +179,8 @@ int check_root(struct context *c, struct check_root *root, struct error *err)
 	if (note.len)
 		snprintf(root->note, sizeof(root->note), "%.*s", (int)strcspn(buf_str(&note), "\n"), buf_str(&note));
 	else if (line)
-		snprintf(root->note, sizeof(root->note), "%.200s:%u: this line is not \"name: address\" and has no effect", path, line);
+		snprintf(root->note, sizeof(root->note),
+			 "%.200s:%u: this line is not \"name: address\" and has no effect", path, line);
 	rules_close(&f.rules);
 	buf_free(&note);
 	return rc < 0 ? -1 : 0;

@@ -20,7 +20,8 @@ static const struct {
 	const char *mend;
 } table[] = {
 	/* What providers say about accounts. */
-	{ANY, "5.7.139|SmtpClientAuthentication is disabled|5.7.30|basic authentication is disabled|basic authentication is not",
+	{ANY, "5.7.139|SmtpClientAuthentication is disabled|5.7.30|basic authentication is disabled|basic "
+	      "authentication is not",
 	 "this provider wants OAuth2 in place of a password:\n"
 	 "run `outpost login`, then\n"
 	 "smtp_sasl_password_maps = oauth2:/etc/outpost/oauth2"},
@@ -36,12 +37,14 @@ static const struct {
 	 "verify the sender's address or domain at the provider, or\n"
 	 "send as one that is verified:\n"
 	 "from_address = verified@example.com"},
-	{ANY, "5.7.60|SendAsDenied|not owned by user|not allowed to send|sender address rejected|sender not|from address|"
+	{ANY, "5.7.60|SendAsDenied|not owned by user|not allowed to send|sender address rejected|sender not|from "
+	      "address|"
 	    "permissions to send as|5.7.1 sender|does not match",
 	 "send as an address that this account may use:\n"
 	 "from_address = account@example.com"},
 	{ANY, "relay access denied|relaying denied|relay not permitted|authentication required|5.7.0 authenticat|"
-	    "530 5.7.1|authentication is required|requires authentication|must authenticate|must be authenticated|auth first",
+	    "530 5.7.1|authentication is required|requires authentication|must authenticate|must be "
+	    "authenticated|auth first",
 	 "the relay wants a login first:\n"
 	 "smtp_sasl_auth_enable = yes\n"
 	 "smtp_sasl_password_maps = hash:/etc/outpost/sasl_passwd"},
@@ -51,7 +54,8 @@ static const struct {
 
 	{REFUSAL, "greylist|graylist|said: 450 4.2.0|said: 451 4.7.1",
 	 "the relay asks to try later; outpost does so by itself"},
-	{REFUSAL, "user unknown|no such user|5.1.1 |5.1.10|mailbox unavailable|does not exist|recipient address rejected",
+	{REFUSAL, "user unknown|no such user|5.1.1 |5.1.10|mailbox unavailable|does not exist|recipient address "
+		  "rejected",
 	 "check the recipient's address"},
 
 	/* Logging in. */
@@ -148,7 +152,8 @@ static const struct {
 	{DOWN_LOCAL, "", "this machine has no way to the relay: check its network\n(`ip route`) and firewall"},
 	{DOWN_GREETING, "too many|limit|busy", "the relay is busy; outpost tries again by itself"},
 	{DOWN_BUSY, DELIVERY_ACCOUNT_CLOSED "|" DELIVERY_SENDING_STOPPED,
-	 "the provider lets this account send no more: ask there why;\nthe mail waits, and outpost tries again by itself"},
+	 "the provider lets this account send no more: ask there why;\nthe mail waits, and outpost tries again by "
+	 "itself"},
 	{DOWN_BUSY, "", "the relay asks to slow down; outpost tries again by itself"},
 	{REFUSAL, "said: 4", "the relay asks to try later; outpost does so by itself"},
 	{DOWN_GREETING, "", "is this a mail relay? relayhost = [{host}]:587 or [{host}]:465"},
@@ -202,9 +207,10 @@ int explain_kind(enum reason reason)
 	static const struct {
 		enum reason reason;
 		int kind;
-	} kinds[] = {{REASON_CONNECTION_LOST, DOWN_NETWORK}, {REASON_NETWORK_LOCAL, DOWN_LOCAL}, {REASON_DNS_FAILED, DOWN_DNS},
-		     {REASON_SESSION_REFUSED, DOWN_GREETING}, {REASON_TLS_FAILED, DOWN_TLS}, {REASON_LOGIN_FAILED, DOWN_AUTH},
-		     {REASON_CONFIG, DOWN_CONFIG}, {REASON_RELAY_BUSY, DOWN_BUSY}};
+	} kinds[] = {{REASON_CONNECTION_LOST, DOWN_NETWORK}, {REASON_NETWORK_LOCAL, DOWN_LOCAL},
+		     {REASON_DNS_FAILED, DOWN_DNS},          {REASON_SESSION_REFUSED, DOWN_GREETING},
+		     {REASON_TLS_FAILED, DOWN_TLS},          {REASON_LOGIN_FAILED, DOWN_AUTH},
+		     {REASON_CONFIG, DOWN_CONFIG},           {REASON_RELAY_BUSY, DOWN_BUSY}};
 
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
 		if (kinds[i].reason == reason)

@@ -55,7 +55,8 @@ static bool has_timer(const struct context *c)
 
 bool health_by_sender(struct context *c)
 {
-	return *conf_str(c->conf, P_sender_dependent_relayhost_maps) || conf_bool(c->conf, P_smtp_sender_dependent_authentication);
+	return *conf_str(c->conf, P_sender_dependent_relayhost_maps) ||
+	       conf_bool(c->conf, P_smtp_sender_dependent_authentication);
 }
 
 /* The key is the relay as written; where the login depends on the sender that follows, behind a blank. */

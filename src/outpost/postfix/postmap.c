@@ -1,6 +1,6 @@
 /*
- * postmap.c: postmap and postalias. Nothing is built: the file is read once to see that it can be, and a key is looked up as
- * the programs here would.
+ * postmap.c: postmap and postalias. Nothing is built: the file is read once to see that it can be, and a key is looked
+ * up as the programs here would.
  */
 #include "config.h"
 #include "outpost/postfix/postfix_names.h"
@@ -69,7 +69,8 @@ static int open_map(const struct kind *kind, const char *dir, const char *map, s
 }
 
 /* 1: found, and printed; 0: not there. Without a key the file is only read. */
-static int try_map(const struct kind *kind, const char *dir, const char *map, const char *key, bool with_key, struct error *err)
+static int try_map(const struct kind *kind, const char *dir, const char *map, const char *key, bool with_key,
+		   struct error *err)
 {
 	struct maps *maps = NULL;
 	struct conf *conf = NULL;
@@ -82,7 +83,8 @@ static int try_map(const struct kind *kind, const char *dir, const char *map, co
 	rc = open_map(kind, dir, map, &conf, &maps, err);
 	line = maps_bad_line(maps, &source);
 	if (line && !key)
-		fprintf(stderr, "%s: %s:%u: this line is not \"name: address\" and has no effect\n", kind->name, source, line);
+		fprintf(stderr, "%s: %s:%u: this line is not \"name: address\" and has no effect\n", kind->name, source,
+			line);
 	if (rc == 0)
 		rc = maps_get(maps, key ? key : kind->name, &value, err);
 	if (rc > 0 && key)
@@ -136,8 +138,9 @@ static int run(const struct kind *kind, struct context *c, int argc, char **argv
 		if (letter == 'q')
 			key = optarg;
 		if (letter == 'd' || letter == 'i' || letter == 's') {
-			fprintf(stderr, "%s: -%c is not needed here: the map is the text file itself; edit or read it\n", kind->name,
-				letter);
+			fprintf(stderr,
+				"%s: -%c is not needed here: the map is the text file itself; edit or read it\n",
+				kind->name, letter);
 			return EX_USAGE;
 		}
 		if (letter == '?')

@@ -14,15 +14,16 @@ static void put_progress(struct client *c, const struct flush *f)
 		 (unsigned long long)f->deferred, (unsigned long long)f->failed, (unsigned long long)left);
 }
 
-/* A flusher that was started for a flush may have sent all there was before it is asked: so it counts from its beginning on, and
- * a question that comes soon after gets these counts, too. */
+/* A flusher that was started for a flush may have sent all there was before it is asked: so it counts from its
+ * beginning on, and a question that comes soon after gets these counts, too. */
 void flush_expect(struct outpostd *d)
 {
 	if (d->once || door_is_managed(d))
 		d->flush.fresh = deadline_in_ms(FRESH_MS);
 }
 
-/* One that comes while another is under way is the same one, made longer: the first to ask gets the counts of all of it. */
+/* One that comes while another is under way is the same one, made longer: the first to ask gets the counts of all
+ * of it. */
 void flush_start(struct outpostd *d, enum flush_reach reach)
 {
 	struct flush *f = &d->flush;
@@ -95,10 +96,13 @@ static bool flush_end(struct client *c)
 	if (t.held)
 		snprintf(held, sizeof(held), ", %llu held", (unsigned long long)t.held);
 	if (t.queued == 0 && outside)
-		return question_ends(c, EX_TEMPFAIL, "%llu sent%s%s, but %zu submissions could not be taken into the queue: see the log",
+		return question_ends(c, EX_TEMPFAIL,
+				     "%llu sent%s%s, but %zu submissions could not be taken into the queue: "
+				     "see the log",
 				(unsigned long long)f->sent, failed, held, outside);
 	if (t.queued == 0)
-		return question_ends(c, EX_OK, "%llu sent%s%s, nothing is left to send", (unsigned long long)f->sent, failed, held);
+		return question_ends(c, EX_OK, "%llu sent%s%s, nothing is left to send", (unsigned long long)f->sent,
+				     failed, held);
 	reason = commit_stalled(c->d);
 	if (!reason)
 		reason = relays_reason(c->d, &code, dsn);
@@ -139,7 +143,8 @@ void flush_check(struct outpostd *d)
 
 	if (!f->on)
 		return;
-	/* What came in on the way (a bounce) may be due before what was looked at last: look once more without force. */
+	/* What came in on the way (a bounce) may be due before what was looked at last: look once more without
+	 * force. */
 	if (all_tried(d) && lanes_forced(d))
 		lanes_force(d, false);
 	if (all_tried(d)) {

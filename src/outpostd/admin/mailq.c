@@ -1,4 +1,5 @@
-/* mailq.c: the question "mailq [json | count]": listings in pages, so that neither a slow terminal nor a million messages hold anything. */
+/* mailq.c: the question "mailq [json | count]": listings in pages, so that neither a slow terminal nor a million
+ * messages hold anything. */
 #include "config.h"
 #include "outpostd/outpostd.h"
 

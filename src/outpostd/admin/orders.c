@@ -1,4 +1,5 @@
-/* orders.c: what the administrator's socket does and reports at once: messages held, released, retried, deleted; reload; status. */
+/* orders.c: what the administrator's socket does and reports at once: messages held, released, retried, deleted;
+ * reload; status. */
 #include "config.h"
 #include "outpostd/outpostd.h"
 
@@ -64,7 +65,8 @@ static bool delete_begin(struct client *c, char **args, int n)
 }
 
 const struct verb verb_hold = {.name = "hold", .admin = true, .min_args = 1, .max_args = 1, .begin = hold_begin};
-const struct verb verb_release = {.name = "release", .admin = true, .min_args = 1, .max_args = 1, .begin = release_begin};
+const struct verb verb_release =
+	{.name = "release", .admin = true, .min_args = 1, .max_args = 1, .begin = release_begin};
 const struct verb verb_retry = {.name = "retry", .admin = true, .min_args = 1, .max_args = 1, .begin = retry_begin};
 const struct verb verb_delete = {.name = "delete", .admin = true, .min_args = 1, .max_args = 1, .begin = delete_begin};
 
@@ -75,7 +77,8 @@ static bool reload_begin(struct client *c, char **args, int n)
 	(void)args, (void)n;
 	reload_now(c->d);
 	if (reload_error(c->d))
-		return question_ends(c, error_exit(reload_error(c->d)), "the configuration stays as it was: %s", reload_error(c->d)->text);
+		return question_ends(c, error_exit(reload_error(c->d)), "the configuration stays as it was: %s",
+				     reload_error(c->d)->text);
 	return question_ends(c, EX_OK, "the configuration was read again");
 }
 
@@ -90,8 +93,10 @@ static bool status_begin(struct client *c, char **args, int n)
 	int code = 0;
 
 	(void)args, (void)n;
-	buf_addf(&c->out, ">pid %d\n>agents %zu\n>active %zu\n>clients %zu\n>waiting %zu\n>stalled %d\n>once %d\n>door %s\n",
-		 (int)getpid(), agents_count(d), claims_count(d), clients_count(d), door_waiting(d), commit_stalled(d) != NULL, d->once,
+	buf_addf(&c->out,
+		 ">pid %d\n>agents %zu\n>active %zu\n>clients %zu\n>waiting %zu\n>stalled %d\n>once %d\n>door %s\n",
+		 (int)getpid(), agents_count(d), claims_count(d), clients_count(d), door_waiting(d),
+		 commit_stalled(d) != NULL, d->once,
 		 door_path(d));
 	if (reload_error(d))
 		buf_addf(&c->out, ">conf-error %s\n", reload_error(d)->text);

@@ -1,7 +1,7 @@
 /*
- * queue_run.c: the question "wake", a user's `sendmail -q`: what is due is tried now, and what waits as well. For root and the
- * queue's owner a relay that is down is tried too; but no user may make outpostd log in with a password that was refused. With a
- * letter and a text (-qRtext) only what fits falls due; the rest keeps its time.
+ * queue_run.c: the question "wake", a user's `sendmail -q`: what is due is tried now, and what waits as well. For
+ * root and the queue's owner a relay that is down is tried too; but no user may make outpostd log in with a
+ * password that was refused. With a letter and a text (-qRtext) only what fits falls due; the rest keeps its time.
  */
 #include "config.h"
 #include "outpostd/outpostd.h"

@@ -1,5 +1,5 @@
-/* agent_credential.c: the credential for an agent that asks for it. A program or a token endpoint may take seconds over it; nobody waits
- * meanwhile. */
+/* agent_credential.c: the credential for an agent that asks for it. A program or a token endpoint may take seconds
+ * over it; nobody waits meanwhile. */
 #include "config.h"
 #include "outpostd/outpostd.h"
 
@@ -65,7 +65,8 @@ void credential_give(struct agent *a)
 	credential_forget(a);
 	found = credentials_ask(a->d->credentials, &a->relay->at, a->relay->sender, &cr, &a->question, &err);
 	if (found == CREDENTIAL_NOT_YET) {
-		a->asking = (struct watch){.fd = credential_question_fd(a->question), .events = POLLIN, .ready = question_ready, .arg = a};
+		a->asking = (struct watch){.fd = credential_question_fd(a->question), .events = POLLIN,
+					   .ready = question_ready, .arg = a};
 		if (loop_add(&a->d->loop, &a->asking) == 0)
 			return;
 		credential_question_free(a->question);

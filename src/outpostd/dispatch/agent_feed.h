@@ -9,6 +9,7 @@ struct claim;
 
 int feed_begin(struct agent *a, struct claim *c, struct error *err);	/* START, and the whole body when it is small */
 void feed_body(struct claim *c);					/* GET: the body, from its beginning */
-int feed_more(struct agent *a, struct claim *c);			/* what fits of it now; again when there is room */
+/* what fits of it now; again when there is room */
+int feed_more(struct agent *a, struct claim *c);
 
 #endif

@@ -1,4 +1,5 @@
-/* agent_frames.h: what agents send. All of it is frames; an agent that breaks the grammar is killed and counts as dead. */
+/* agent_frames.h: what agents send. All of it is frames; an agent that breaks the grammar is killed and counts as
+ * dead. */
 #ifndef OUTPOSTD_AGENT_FRAMES_H
 #define OUTPOSTD_AGENT_FRAMES_H
 

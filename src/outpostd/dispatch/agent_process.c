@@ -20,8 +20,9 @@ enum {
 	AGENT_READ = 65536,
 	AGENT_IN_MAX = 4 << 20,
 	QUIT_MS = 10000,
-	/* How long an agent may say nothing. A name service takes 30 s over a name by its defaults (three servers, 5 s, twice), and there
-	 * are at most nine names (MX and their hosts): twice that. From then on twelve signs of life are missed. */
+	/* How long an agent may say nothing. A name service takes 30 s over a name by its defaults (three servers,
+	 * 5 s, twice), and there are at most nine names (MX and their hosts): twice that. From then on twelve signs
+	 * of life are missed. */
 	LOOK_UP_MS = 600 * 1000,
 	SILENT_MS = 12 * SIGN_OF_LIFE * 1000,
 	DOUBT_MS = 2 * SIGN_OF_LIFE * 1000,
@@ -207,7 +208,8 @@ static bool worn_out(const struct agent *a)
 
 bool agent_has_room(const struct agent *a)
 {
-	return a->state == AGENT_READY && a->outstanding < a->d->agents.window && a->out.len < AGENT_FEED && !worn_out(a);
+	return a->state == AGENT_READY && a->outstanding < a->d->agents.window && a->out.len < AGENT_FEED &&
+		!worn_out(a);
 }
 
 /* The claim is the agent's from here on, unless this fails. The caller flushes. */
@@ -300,7 +302,7 @@ static void agent_ready(void *arg, short revents)
 		shutdown_postpone(a->d);
 		a->doubt = 0;
 		if (!agent_take_frames(a)) {
-			agent_unread(a, "the delivery agent sent what is no frame of ours, or there is no memory to read it");
+			agent_unread(a, "the delivery agent sent no valid frame, or there is no memory to read it");
 			return;
 		}
 	} else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
@@ -337,17 +339,23 @@ static void say_silent(const struct agent *a, char *out, size_t size)
 	long long s = (long long)(clock_mono_ms() - a->heard) / 1000;
 
 	if (!a->alive)
-		snprintf(out, size, "outpost-smtp said nothing for %lld s while looking up %s, and was killed: the name service hangs (getent ahosts %s)",
+		snprintf(out, size,
+			 "outpost-smtp said nothing for %lld s while looking up %s, and was killed: the name service "
+			 "hangs (getent ahosts %s)",
 			 s, at->host, at->host);
 	else if (a->state == AGENT_STARTING)
-		snprintf(out, size, "outpost-smtp said nothing for %lld s while connecting to %s, and was killed: was it stopped, or does the "
-			 "file system of its certificates hang?", s, at->written);
+		snprintf(out, size,
+			 "outpost-smtp said nothing for %lld s while connecting to %s, and was killed: was it "
+			 "stopped, or does the file system of its certificates hang?",
+			 s, at->written);
 	else
-		snprintf(out, size, "outpost-smtp said nothing for %lld s while sending to %s, and was killed: was it stopped?", s, at->written);
+		snprintf(out, size,
+			 "outpost-smtp said nothing for %lld s while sending to %s, and was killed: was it stopped?",
+			 s, at->written);
 }
 
-/* Silent for longer than any agent that works. Where all of us were stopped for a while (a container, a debugger) it gets a moment to
- * say so; and what the disk kept us from reading counts as said. */
+/* Silent for longer than any agent that works. Where all of us were stopped for a while (a container, a debugger)
+ * it gets a moment to say so; and what the disk kept us from reading counts as said. */
 static void agent_silent(struct agent *a)
 {
 	char why[700];

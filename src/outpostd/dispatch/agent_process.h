@@ -1,6 +1,6 @@
 /*
- * agent_process.h: delivery agents, each one connection to a relay. They are started when mail is due, told the session, and then
- * kept a window of messages ahead of their verdicts.
+ * agent_process.h: delivery agents, each one connection to a relay. They are started when mail is due, told the
+ * session, and then kept a window of messages ahead of their verdicts.
  */
 #ifndef OUTPOSTD_AGENT_PROCESS_H
 #define OUTPOSTD_AGENT_PROCESS_H
@@ -47,7 +47,8 @@ struct agent {
 	unsigned used;			/* messages done over this connection */
 	bool alive;			/* its names are looked up: from here on it gives signs of life */
 	int64_t heard;			/* monotonic ms: when it last sent anything, or got something to do */
-	deadline doubt;			/* it has been silent for too long: until then it may still explain itself; 0: it has not */
+	/* it has been silent for too long: until then it may still explain itself; 0: it has not */
+	deadline doubt;
 	uint64_t reuse_limit;		/* messages; 0: any number */
 	deadline reuse_until;
 	deadline since, idle;

@@ -92,11 +92,13 @@ static int put_top(const struct queue_message *m, struct notice *s, struct error
 	mark += sizeof(word) - 1;
 	s->skip = (uint64_t)n;
 	s->part -= s->skip;
-	return buf_add(&s->head, mark, (size_t)(top + n - mark)) < 0 ? error_set(err, REASON_SYSTEM, "out of memory") : 0;
+	return buf_add(&s->head, mark, (size_t)(top + n - mark)) < 0 ?
+		error_set(err, REASON_SYSTEM, "out of memory") : 0;
 }
 
 static int write_text(struct outpostd *d, const struct queue_message *m, enum dsn_action action,
-		      const struct bounce_recipient *list, size_t n, struct notice *s, uint32_t *header, struct error *err)
+		      const struct bounce_recipient *list, size_t n, struct notice *s, uint32_t *header,
+		      struct error *err)
 {
 	struct dsn_recipient *rs = calloc(n, sizeof(*rs));
 	char from[600], boundary[25];
@@ -152,7 +154,8 @@ static void find_addressees(struct outpostd *d, const struct queue_message *m, s
 
 	buf_init(&note, 65536);
 	if (rewrite_recipient(&d->rules.r, m->sender, add_addressee, a, &note, &err) < 0)
-		log_line(LOG_WARN, "bounce", 0, "%s: the sender cannot be notified, its address is invalid: %s", m->id, err.text);
+		log_line(LOG_WARN, "bounce", 0, "%s: the sender cannot be notified, its address is invalid: %s",
+			 m->id, err.text);
 	buf_free(&note);
 	for (size_t i = 0; i < a->n; i++) {
 		a->r[i].original = m->sender;
@@ -179,7 +182,8 @@ static int put(struct outpostd *d, const struct queue_message *m, enum dsn_actio
 	       struct notice *s, uint32_t header, struct error *err)
 {
 	struct queue_new n = {
-		.uid = geteuid(), .user = "outpost", .sender = "", .body = text_8bit(s->head.data, s->head.len) ? '8' : m->body, .smtputf8 = m->smtputf8,
+		.uid = geteuid(), .user = "outpost", .sender = "", .smtputf8 = m->smtputf8,
+		.body = text_8bit(s->head.data, s->head.len) ? '8' : m->body,
 		.bounce = true, .header_size = header, .arrival = clock_us(d), .recipients = a->r, .nrecipients = a->n,
 		.size = s->head.len + s->part + s->tail.len,
 	};
@@ -193,8 +197,10 @@ static int put(struct outpostd *d, const struct queue_message *m, enum dsn_actio
 	return remember(d, m->id, id, action) < 0 ? error_set(err, REASON_SYSTEM, "out of memory") : 0;
 }
 
-/* A message that is damaged must not stop the verdict on it, and with that all mail: then what can't be read is left out. */
-static int put_what_is_there(struct outpostd *d, const struct queue_message *m, enum dsn_action action, struct addressees *a,
+/* A message that is damaged must not stop the verdict on it, and with that all mail: then what can't be read is
+ * left out. */
+static int put_what_is_there(struct outpostd *d, const struct queue_message *m, enum dsn_action action,
+			     struct addressees *a,
 			     struct notice *s, uint32_t header, struct error *err)
 {
 	int rc = put(d, m, action, a, s, header, err);

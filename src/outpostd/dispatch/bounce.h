@@ -1,7 +1,7 @@
 /*
- * bounce.h: notifications to senders: failure, delay, success where the relay cannot report it. A notification is put into the
- * queue by the same transaction that settles what it reports, so it is neither lost nor made twice. It comes from <>, and is itself
- * never followed by another: nothing can multiply.
+ * bounce.h: notifications to senders: failure, delay, success where the relay cannot report it. A notification is
+ * put into the queue by the same transaction that settles what it reports, so it is neither lost nor made twice. It
+ * comes from <>, and is itself never followed by another: nothing can multiply.
  */
 #ifndef OUTPOSTD_BOUNCE_H
 #define OUTPOSTD_BOUNCE_H

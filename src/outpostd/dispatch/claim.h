@@ -49,7 +49,8 @@ struct claims {
 	size_t n, cap;
 };
 
-struct claim *claim_new(struct outpostd *d, struct queue_message *m, enum claim_state state);	/* takes what m owns; NULL without memory */
+/* takes what m owns; NULL without memory */
+struct claim *claim_new(struct outpostd *d, struct queue_message *m, enum claim_state state);
 void claim_free(struct outpostd *d, struct claim *c);
 bool claim_known(const struct outpostd *d, int64_t row);
 size_t claims_count(const struct outpostd *d);

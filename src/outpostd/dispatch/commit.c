@@ -27,7 +27,8 @@ bool commit_counts(struct outpostd *d, struct error *err)
 	if (queue_in_place(d->queue, d->queue_dir, d->lock, err) == 0)
 		return true;
 	if (!d->commit.displaced)
-		log_line(LOG_FAIL, "outpostd", 0, "%s; nothing more is accepted or sent, and outpostd ends, to begin anew with what is there",
+		log_line(LOG_FAIL, "outpostd", 0,
+			 "%s; nothing more is accepted or sent, and outpostd ends, to begin anew with what is there",
 			 err->text);
 	d->commit.displaced = true;
 	shutdown_begin(d, DISPLACED_MS);
@@ -75,8 +76,9 @@ static void recovered(struct outpostd *d)
 	d->commit.failures = 0;
 }
 
-/* Whether it may go better: with what was kept back, and without whole messages that are to go back to their senders. On a disk that
- * the queue itself has filled one of these would else stop all mail, and with that what makes room. */
+/* Whether it may go better: with what was kept back, and without whole messages that are to go back to their
+ * senders. On a disk that the queue itself has filled one of these would else stop all mail, and with that what
+ * makes room. */
 static bool make_room(struct outpostd *d)
 {
 	bool room = !d->commit.tight;

@@ -1,7 +1,8 @@
 /*
- * commit.h: everything of a turn that waits for the disk goes into one transaction. Before the commit nothing is answered and
- * nothing is forgotten; after it the submissions are ours and the verdicts are facts. If the queue takes no commits, submitters
- * get 75, verdicts are kept and tried again, and nothing more is given to the relay until a commit succeeds.
+ * commit.h: everything of a turn that waits for the disk goes into one transaction. Before the commit nothing is
+ * answered and nothing is forgotten; after it the submissions are ours and the verdicts are facts. If the queue
+ * takes no commits, submitters get 75, verdicts are kept and tried again, and nothing more is given to the relay
+ * until a commit succeeds.
  */
 #ifndef OUTPOSTD_COMMIT_H
 #define OUTPOSTD_COMMIT_H
@@ -17,7 +18,8 @@ struct commit {
 	char reason[300];	/* why the queue takes no commits; "": it does */
 	deadline again;
 	unsigned failures;	/* in a row */
-	bool tight;		/* the last one failed: notifications are made without the whole original, however much of it was asked for */
+	/* the last one failed: notifications are made without the whole original, however much of it was asked for */
+	bool tight;
 	bool displaced;		/* the queue was removed or replaced: what is committed is lost */
 	deadline in_place;	/* until when that is not checked again */
 };

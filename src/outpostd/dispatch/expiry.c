@@ -24,8 +24,9 @@ bool expiry_under_way(const struct outpostd *d)
 /* The next page of messages that wait, oldest first. False: there are no more. */
 static bool examine_page(struct outpostd *d)
 {
-	int64_t now = clock_us(d), life = conf_seconds(d->conf, P_maximal_queue_lifetime),
-		bounces = conf_seconds(d->conf, P_bounce_queue_lifetime), warn = conf_seconds(d->conf, P_delay_warning_time);
+	int64_t now = clock_us(d), warn = conf_seconds(d->conf, P_delay_warning_time);
+	int64_t life = conf_seconds(d->conf, P_maximal_queue_lifetime);
+	int64_t bounces = conf_seconds(d->conf, P_bounce_queue_lifetime);
 	struct queue_filter f = {.states = "q"};
 	struct queue_row rows[AGE_PAGE];
 	struct error err = {0};

@@ -1,4 +1,5 @@
-/* expiry.h: after a relay was found down, the messages that wait for it are looked at for their age: warned of, or expired. */
+/* expiry.h: after a relay was found down, the messages that wait for it are looked at for their age: warned of, or
+ * expired. */
 #ifndef OUTPOSTD_EXPIRY_H
 #define OUTPOSTD_EXPIRY_H
 

@@ -1,4 +1,5 @@
-/* inflight_journal.c: a shared mapping that is never synced: it need not survive a power cut, and costs no system call. */
+/* inflight_journal.c: a shared mapping that is never synced: it need not survive a power cut, and costs no system
+ * call. */
 #include "config.h"
 #include "outpostd/outpostd.h"
 

@@ -48,7 +48,8 @@ static struct agent *with_room(struct outpostd *d, const struct relay *r)
 	struct agent *best = NULL;
 
 	for (struct agent *a = d->agents.first; a; a = a->next)
-		if ((!r || a->relay == r) && agent_has_room(a) && rate_allows(a->relay) && (!best || a->outstanding < best->outstanding))
+		if ((!r || a->relay == r) && agent_has_room(a) && rate_allows(a->relay) &&
+		    (!best || a->outstanding < best->outstanding))
 			best = a;
 	return best;
 }
@@ -60,7 +61,8 @@ static void start(struct outpostd *d, struct relay *r)
 
 	if (agent_start(d, r, &err) == 0)
 		return;
-	delivery_say_down(&down, error_exit(&err) == EX_CONFIG ? DOWN_CONFIG : DOWN_LOCAL, error_exit(&err), "4.3.5", "%s", err.text);
+	delivery_say_down(&down, error_exit(&err) == EX_CONFIG ? DOWN_CONFIG : DOWN_LOCAL, error_exit(&err), "4.3.5",
+			  "%s", err.text);
 	relay_went_down(d, r, &down, "");
 }
 
@@ -68,7 +70,8 @@ static void start(struct outpostd *d, struct relay *r)
 static void quit_idle(struct outpostd *d, const struct relay *r)
 {
 	for (struct agent *a = d->agents.first; a; a = a->next)
-		if (a->relay != r && a->state == AGENT_READY && !a->outstanding && strcmp(a->relay->at.written, r->at.written) == 0) {
+		if (a->relay != r && a->state == AGENT_READY && !a->outstanding &&
+		    strcmp(a->relay->at.written, r->at.written) == 0) {
 			agent_quit(a);
 			return;
 		}
@@ -113,8 +116,8 @@ static void note_pace(struct outpostd *d, const struct relay *r)
 	again_at(&d->schedule, clock_us(d) + (r->not_before - clock_mono_ms()) * 1000);
 }
 
-/* Gives m to an agent of the first relay of its route that can be tried. NO_ROOM: it goes when an agent has room; LATER: at a time that
- * was noted. */
+/* Gives m to an agent of the first relay of its route that can be tried. NO_ROOM: it goes when an agent has room;
+ * LATER: at a time that was noted. */
 enum placed { PLACED, NO_ROOM, LATER };
 static enum placed place(struct outpostd *d, struct queue_message *m)
 {

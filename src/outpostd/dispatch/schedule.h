@@ -1,6 +1,6 @@
 /*
- * schedule.h: gives due messages to agents. Work stops where no agent has room. An agent is started when something is due, its relay
- * may be tried, and either none is there or those that are there have been full for a while.
+ * schedule.h: gives due messages to agents. Work stops where no agent has room. An agent is started when something
+ * is due, its relay may be tried, and either none is there or those that are there have been full for a while.
  */
 #ifndef OUTPOSTD_SCHEDULE_H
 #define OUTPOSTD_SCHEDULE_H
@@ -16,7 +16,8 @@ struct outpostd;
 struct schedule {
 	bool skipped;		/* something was passed over for want of room */
 	bool paced;		/* something was passed over because of its relay's rate */
-	int64_t again;		/* wall us: when a relay for which something was passed over may be tried, or given more; INT64_MAX */
+	/* wall us: when a relay for which something was passed over may be tried, or given more; INT64_MAX */
+	int64_t again;
 };
 
 /* Something changed: look at everything again. */

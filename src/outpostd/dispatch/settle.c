@@ -1,4 +1,5 @@
-/* settle.c: a verdict that the sender is told about waits for the others of its message: one notification reports all of them. */
+/* settle.c: a verdict that the sender is told about waits for the others of its message: one notification reports
+ * all of them. */
 #include "config.h"
 #include "outpostd/outpostd.h"
 
@@ -51,7 +52,8 @@ static bool is_decided(const struct claim *c, size_t i)
 	return c->decided[i / 8] >> (i % 8) & 1;
 }
 
-/* How much of its lifetime a message has used: time in which only the administrator could have helped does not count. */
+/* How much of its lifetime a message has used: time in which only the administrator could have helped does not
+ * count. */
 static int64_t age_us(struct outpostd *d, const struct queue_message *m, int64_t now)
 {
 	return now - m->arrival - relays_paused_us(d, m->arrival, now);
@@ -120,7 +122,8 @@ static void over(struct outpostd *d, struct claim *c)
 }
 
 /* A verdict without its fate. */
-static struct verdict *decide(struct outpostd *d, struct claim *c, size_t i, const char *dsn, const char *text, const char *relay)
+static struct verdict *decide(struct outpostd *d, struct claim *c, size_t i, const char *dsn, const char *text,
+			      const char *relay)
 {
 	char *copy = strdup(text);
 	struct verdict *v = copy ? add_verdict(d) : NULL;
@@ -218,8 +221,9 @@ void settle_done(struct outpostd *d, struct claim *c, const struct delivery_done
 	finish(d, c);
 }
 
-/* What the agent had not begun is simply free again. What it had begun and left without a verdict is deferred by itself, so that a
- * message which kills agents cannot stop the others; and where the last byte may have been sent the log says what that means. */
+/* What the agent had not begun is simply free again. What it had begun and left without a verdict is deferred by
+ * itself, so that a message which kills agents cannot stop the others; and where the last byte may have been sent
+ * the log says what that means. */
 void settle_abandon(struct outpostd *d, struct agent *a, const struct delivery_down *why, bool died)
 {
 	struct claim *c;

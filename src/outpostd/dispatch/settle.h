@@ -1,7 +1,7 @@
 /*
- * settle.h: verdicts of agents become facts. They are gathered for a few milliseconds while more are to be expected, written
- * in one transaction with the bounces that follow from them, and logged when they are committed. Until then the claim stays, so
- * that no agent is offered the message again.
+ * settle.h: verdicts of agents become facts. They are gathered for a few milliseconds while more are to be
+ * expected, written in one transaction with the bounces that follow from them, and logged when they are committed.
+ * Until then the claim stays, so that no agent is offered the message again.
  */
 #ifndef OUTPOSTD_SETTLE_H
 #define OUTPOSTD_SETTLE_H

@@ -54,8 +54,8 @@ void lanes_again(struct outpostd *d, uint32_t uid)
 	d->lanes.due_known = false;
 }
 
-/* What outpost-drop took a while ago, or came when the clock was a little behind, is due before what this lane has come to: then the
- * lane begins again. */
+/* What outpost-drop took a while ago, or came when the clock was a little behind, is due before what this lane has
+ * come to: then the lane begins again. */
 void lanes_new_mail(struct outpostd *d, uint32_t uid, int64_t due)
 {
 	struct lanes *s = &d->lanes;
@@ -175,7 +175,8 @@ bool lanes_forced(const struct outpostd *d)
 
 /* ---- the next message */
 
-/* 1: *m is a message of this lane that is not under way; 0: none now; 2: none among many, and it goes on from there in the next turn; -1. */
+/* 1: *m is a message of this lane that is not under way; 0: none now; 2: none among many, and it goes on from there
+ * in the next turn; -1. */
 static int lane_next(struct outpostd *d, struct lane *l, int64_t now, struct queue_message *m, struct error *err)
 {
 	for (int passed = 0; passed < PASS_OVER; passed++) {

@@ -1,6 +1,6 @@
 /*
- * user_lanes.h: which message next. Each submitting user has a lane, a cursor through what is due of that user's, and the lanes
- * take turns, so that 50,000 messages of one job delay another user's by one message.
+ * user_lanes.h: which message next. Each submitting user has a lane, a cursor through what is due of that user's,
+ * and the lanes take turns, so that 50,000 messages of one job delay another user's by one message.
  */
 #ifndef OUTPOSTD_USER_LANES_H
 #define OUTPOSTD_USER_LANES_H
@@ -54,8 +54,8 @@ void lanes_free(struct outpostd *d);
 void lanes_look(struct outpostd *d);
 /* Whether the next look begins from the start, with all that was passed over. */
 bool lanes_begin_anew(const struct outpostd *d);
-/* The next message of the next user who has one; NULL: there is none, or the queue cannot be read. *undo is the cursor to put
- * back if the message is not taken. */
+/* The next message of the next user who has one; NULL: there is none, or the queue cannot be read. *undo is the
+ * cursor to put back if the message is not taken. */
 struct lane *lanes_next(struct outpostd *d, struct queue_message *m, struct queue_cursor *undo);
 bool lanes_dry(const struct outpostd *d);	/* all that was due at the last look was seen */
 /* Wall us: when something falls due that was not seen; 0: it is; INT64_MAX: never. */

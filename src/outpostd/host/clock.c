@@ -1,5 +1,5 @@
-/* clock.c: CLOCK_BOOTTIME tells how much time really went by. Of a step while outpostd did not run only impossible times bear witness:
- * those of the future, and of before 2026. */
+/* clock.c: CLOCK_BOOTTIME tells how much time really went by. Of a step while outpostd did not run only impossible
+ * times bear witness: those of the future, and of before 2026. */
 #include "config.h"
 #include "outpostd/outpostd.h"
 
@@ -40,14 +40,16 @@ bool clock_stepped(const struct outpostd *d)
 void clock_correct_queue(struct outpostd *d)
 {
 	int64_t now = clock_us(d), corrected;
-	int64_t min = conf_seconds(d->conf, P_minimal_backoff_time), max = conf_seconds(d->conf, P_maximal_backoff_time);
+	int64_t min = conf_seconds(d->conf, P_minimal_backoff_time);
+	int64_t max = conf_seconds(d->conf, P_maximal_backoff_time);
 	struct error err = {0};
 
-	corrected = queue_mend_times(d->queue, now, now + (max > min ? max : min) * 1000000, &err);
+	corrected = queue_correct_times(d->queue, now, now + (max > min ? max : min) * 1000000, &err);
 	if (corrected < 0)
 		log_line(LOG_WARN, "outpostd", 0, "the times of the queue could not be looked at: %s", err.text);
 	else if (corrected)
-		log_line(LOG_INFORMATION, "outpostd", 0, "%lld messages have times of a clock that was wrong: they count from now",
+		log_line(LOG_INFORMATION, "outpostd", 0,
+			 "%lld messages have times of a clock that was wrong: they count from now",
 			 (long long)corrected);
 }
 
@@ -69,11 +71,13 @@ void clock_check(struct outpostd *d)
 		if (!deadline_over(d->clock.report_again))
 			return;
 		d->clock.report_again = deadline_in_ms(60 * 1000);
-		log_line(LOG_WARN, "outpostd", 0, "the clock was stepped by %lld s, and the queue's times could not follow: %s",
+		log_line(LOG_WARN, "outpostd", 0,
+			 "the clock was stepped by %lld s, and the queue's times could not follow: %s",
 			 (long long)(by / 1000), err.text);
 		return;
 	}
-	log_line(LOG_INFORMATION, "outpostd", 0, "the clock was stepped by %lld s; the queue's times follow", (long long)(by / 1000));
+	log_line(LOG_INFORMATION, "outpostd", 0, "the clock was stepped by %lld s; the queue's times follow",
+		 (long long)(by / 1000));
 	d->clock.offset = offset;
 	relays_shift(d, before + 1000000, by * 1000);
 	clock_correct_queue(d);

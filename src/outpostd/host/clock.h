@@ -1,6 +1,6 @@
 /*
- * clock.h: a wall clock that is stepped. Times in the queue are wall times. A machine that boots in 1970 and learns the time later
- * has not waited for fifty years: the queue's times follow the step.
+ * clock.h: a wall clock that is stepped. Times in the queue are wall times. A machine that boots in 1970 and learns
+ * the time later has not waited for fifty years: the queue's times follow the step.
  */
 #ifndef OUTPOSTD_CLOCK_H
 #define OUTPOSTD_CLOCK_H

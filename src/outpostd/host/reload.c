@@ -45,7 +45,8 @@ void reload_log(struct outpostd *d)
 	d->reload.log_on_stderr = terminal;
 	log_open(terminal ? LOG_TO_STDERR : LOG_TO_SYSLOG, name, NULL);
 	if (*file)
-		log_line(LOG_WARN, "outpostd", 0, "cannot open maillog_file %s: %s; its lines go to %s", file, strerror(why),
+		log_line(LOG_WARN, "outpostd", 0, "cannot open maillog_file %s: %s; its lines go to %s", file,
+			 strerror(why),
 			 terminal ? "standard error" : "syslog");
 }
 
@@ -143,8 +144,8 @@ void reload_tick(struct outpostd *d)
 		reload_if_changed(d);
 }
 
-/* A few stat calls; not for each of a storm of submissions, but soon enough that a message which is sent after an edit of main.cf
- * never goes by the old one. What was changed since a check just now is seen when the next is due. */
+/* A few stat calls; not for each of a storm of submissions, but soon enough that a message which is sent after an
+ * edit of main.cf never goes by the old one. What was changed since a check just now is seen when the next is due. */
 void reload_if_changed(struct outpostd *d)
 {
 	int64_t now = clock_mono_ms();

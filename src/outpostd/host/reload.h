@@ -1,4 +1,5 @@
-/* reload.h: main.cf and the maps are read again on SIGHUP, and when they have changed, before a submission, a flush or a probe. */
+/* reload.h: main.cf and the maps are read again on SIGHUP, and when they have changed, before a submission, a flush
+ * or a probe. */
 #ifndef OUTPOSTD_RELOAD_H
 #define OUTPOSTD_RELOAD_H
 

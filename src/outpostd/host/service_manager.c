@@ -1,4 +1,5 @@
-/* service_manager.c: LISTEN_FDS, NOTIFY_SOCKET and WATCHDOG_USEC, as sd_listen_fds(3), sd_notify(3) and sd_watchdog_enabled(3) have them. */
+/* service_manager.c: LISTEN_FDS, NOTIFY_SOCKET and WATCHDOG_USEC, as sd_listen_fds(3), sd_notify(3) and
+ * sd_watchdog_enabled(3) have them. */
 #include "config.h"
 #include "outpostd/outpostd.h"
 

@@ -1,4 +1,5 @@
-/* service_manager.h: sockets that the service manager passes, readiness, watchdog. Without a service manager all of it does nothing. */
+/* service_manager.h: sockets that the service manager passes, readiness, watchdog. Without a service manager all of
+ * it does nothing. */
 #ifndef OUTPOSTD_SERVICE_MANAGER_H
 #define OUTPOSTD_SERVICE_MANAGER_H
 

@@ -86,8 +86,8 @@ static void serve_out(struct outpostd *d)
 	}
 }
 
-/* After the lock is freed there is one more look: files that arrived between the last look and the unlocking found nobody to wake, and
- * what clients brought meanwhile nobody has sent. */
+/* After the lock is freed there is one more look: files that arrived between the last look and the unlocking found
+ * nobody to wake, and what clients brought meanwhile nobody has sent. */
 bool shutdown_complete(struct outpostd *d)
 {
 	struct shutdown *s = &d->shutdown;
@@ -105,7 +105,8 @@ bool shutdown_complete(struct outpostd *d)
 	commit_turn(d);
 	door_hang_up(d);
 	if (settle_count(d))
-		log_line(LOG_FAIL, "qmgr", 0, "%zu verdicts could not be stored; these messages may be delivered twice", settle_count(d));
+		log_line(LOG_FAIL, "qmgr", 0,
+			 "%zu verdicts could not be stored; these messages may be delivered twice", settle_count(d));
 	journal_close(d);
 	outpostd_unlock(d);
 	again = d->once && !s->begun && (s->unsent || incoming_waits(d));

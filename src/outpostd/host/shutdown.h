@@ -1,6 +1,6 @@
 /*
- * shutdown.h: when outpostd ends. A flusher that was started for one errand ends when it has had nothing to do for a moment; one
- * whose door the service manager keeps, when nothing is queued for a long time (idle_time).
+ * shutdown.h: when outpostd ends. A flusher that was started for one errand ends when it has had nothing to do for
+ * a moment; one whose door the service manager keeps, when nothing is queued for a long time (idle_time).
  */
 #ifndef OUTPOSTD_SHUTDOWN_H
 #define OUTPOSTD_SHUTDOWN_H
@@ -30,8 +30,8 @@ void shutdown_note_mail(struct outpostd *d);	/* mail was accepted */
 bool shutdown_due(struct outpostd *d);
 deadline shutdown_deadline(const struct outpostd *d);
 
-/* Ends everything: the names go first, then clients that are connected are served, then the lock is freed. True: this process
- * has to start once more, since mail came that nobody would send. */
+/* Ends everything: the names go first, then clients that are connected are served, then the lock is freed. True:
+ * this process has to start once more, since mail came that nobody would send. */
 bool shutdown_complete(struct outpostd *d);
 bool shutdown_is_closed(const struct outpostd *d);
 

@@ -90,10 +90,12 @@ static bool read_answer(pid_t pid, int fd, int64_t ms, struct answer *a)
 static void warn_silent(const struct lookup *l)
 {
 	if (l->group)
-		log_line(LOG_WARN, "pickup", 0, "the user database does not say which group %s is (getent group %s): nobody waits for it",
+		log_line(LOG_WARN, "pickup", 0,
+			 "the user database does not say which group %s is (getent group %s): nobody waits for it",
 			 l->group, l->group);
 	else
-		log_line(LOG_WARN, "pickup", 0, "the user database does not say who uid %u is (getent passwd %u): nobody waits for it, "
+		log_line(LOG_WARN, "pickup", 0,
+			 "the user database does not say who uid %u is (getent passwd %u): nobody waits for it, "
 			 "mail is taken without a name", (unsigned)l->uid, (unsigned)l->uid);
 }
 
@@ -138,7 +140,8 @@ void user_of(struct outpostd *d, uid_t uid, struct user *out)
 		struct answer a;
 
 		ask(d, &(struct lookup){.uid = uid}, &a);
-		*e = (struct user){.uid = uid, .until = deadline_in_ms(a.failed ? FAILED_MS : KNOWN_MS), .known = a.known, .failed = a.failed};
+		*e = (struct user){.uid = uid, .known = a.known, .failed = a.failed,
+				   .until = deadline_in_ms(a.failed ? FAILED_MS : KNOWN_MS)};
 		if (a.known)
 			snprintf(e->name, sizeof(e->name), "%s", a.name);
 		else
@@ -186,7 +189,9 @@ static int gid_of(void *arg, const char *name, gid_t *gid)
 
 int user_named(struct outpostd *d, enum conf_param p, const struct user *who, const gid_t *groups, size_t ngroups)
 {
-	struct conf_user u = {.name = who->known ? who->name : NULL, .groups = groups, .ngroups = ngroups, .gid_of = gid_of, .arg = d};
+	struct conf_user u = {
+		.name = who->known ? who->name : NULL, .groups = groups, .ngroups = ngroups, .gid_of = gid_of, .arg = d,
+	};
 	int rc = conf_names_user(d->conf, p, &u);
 
 	return rc == 0 && who->failed ? -1 : rc;

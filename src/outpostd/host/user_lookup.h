@@ -1,7 +1,7 @@
 /*
- * user_lookup.h: who a uid is, and which groups parameters name. The user database may be on another machine, slow, or silent for ever:
- * a process of its own asks it, for which outpostd waits a moment and no longer, before a transaction begins, never within one, and
- * not again for a minute.
+ * user_lookup.h: who a uid is, and which groups parameters name. The user database may be on another machine, slow,
+ * or silent for ever: a process of its own asks it, for which outpostd waits a moment and no longer, before a
+ * transaction begins, never within one, and not again for a minute.
  */
 #ifndef OUTPOSTD_USER_LOOKUP_H
 #define OUTPOSTD_USER_LOOKUP_H
@@ -38,7 +38,8 @@ struct users {
 };
 
 void user_of(struct outpostd *d, uid_t uid, struct user *out);
-int user_groups(struct outpostd *d, uid_t uid, gid_t groups[USER_GROUPS]);	/* how many; -1: it cannot be known now */
+/* how many; -1: it cannot be known now */
+int user_groups(struct outpostd *d, uid_t uid, gid_t groups[USER_GROUPS]);
 /* Whether a parameter (authorized_..._users) names this user: conf_names_user, with the same caution. */
 int user_named(struct outpostd *d, enum conf_param p, const struct user *who, const gid_t *groups, size_t ngroups);
 

@@ -143,7 +143,8 @@ static int64_t later(struct outpostd *d)
 	return clock_us(d) + conf_seconds(d->conf, P_minimal_backoff_time) * 1000000;
 }
 
-int accept_submission(struct outpostd *d, const struct submission *s, uint64_t size, const struct user *who, int64_t arrival,
+int accept_submission(struct outpostd *d, const struct submission *s, uint64_t size, const struct user *who,
+		      int64_t arrival,
 		      queue_source source, void *arg, char id[QUEUE_ID], struct error *err)
 {
 	bool daemon = rewrite_is_mailer_daemon(&d->rules.r, s->sender);
@@ -171,7 +172,8 @@ int accept_submission(struct outpostd *d, const struct submission *s, uint64_t s
 
 /* ---- what was acknowledged, and cannot be sent */
 
-static int fail_some(struct outpostd *d, const struct queue_message *m, bool notify, const struct error *why, struct error *err)
+static int fail_some(struct outpostd *d, const struct queue_message *m, bool notify, const struct error *why,
+		     struct error *err)
 {
 	struct bounce_recipient *list = calloc(m->nrecipients, sizeof(*list));
 	const char *dsn = error_dsn(why);
@@ -189,7 +191,8 @@ static int fail_some(struct outpostd *d, const struct queue_message *m, bool not
 		rc = bounce_put(d, m, DSN_ACTION_FAILED, list, n, err);
 	for (size_t i = 0; i < m->nrecipients && rc == 0; i++)
 		rc = queue_settle(d->queue, &(struct queue_settle){
-			.row = m->row, .recipient = m->recipients[i].id, .fate = QUEUE_FAILED, .now = now, .counted = true,
+			.row = m->row, .recipient = m->recipients[i].id, .fate = QUEUE_FAILED, .now = now,
+			.counted = true,
 			.reason = why->reason, .dsn = dsn, .text = why->text, .relay = "none"}, &done, err);
 	free(list);
 	return rc;
@@ -221,12 +224,14 @@ static int list_as_submitted(const struct submission *s, struct list *l, struct 
 	return 0;
 }
 
-int accept_to_fail(struct outpostd *d, const struct submission *s, uint64_t size, const struct user *who, int64_t arrival,
+int accept_to_fail(struct outpostd *d, const struct submission *s, uint64_t size, const struct user *who,
+		   int64_t arrival,
 		   queue_source source, void *arg, const struct error *why, struct error *err)
 {
 	struct list l = {0};
 	struct queue_new n = {
-		.uid = who->uid, .user = who->name, .sender = s->sender, .envid = s->envid, .ret = s->ret, .body = s->body,
+		.uid = who->uid, .user = who->name, .sender = s->sender, .envid = s->envid, .ret = s->ret,
+		.body = s->body,
 		.smtputf8 = s->smtputf8, .size = size, .header_size = s->header_size, .arrival = arrival,
 	};
 	char id[QUEUE_ID], full[QUEUE_ID];
@@ -241,7 +246,8 @@ int accept_to_fail(struct outpostd *d, const struct submission *s, uint64_t size
 	list_free(&l);
 	if (rc != 0)
 		return rc < 0 ? -1 : 0; /* known already */
-	log_line(LOG_WARN, "pickup", 0, "%s: uid=%u from=<%s>: can't be sent: %s", id, (unsigned)who->uid, s->sender, why->text);
+	log_line(LOG_WARN, "pickup", 0, "%s: uid=%u from=<%s>: can't be sent: %s", id, (unsigned)who->uid, s->sender,
+		 why->text);
 	if (queue_find(d->queue, id, true, &row, full, err) != 1)
 		return error_set(err, REASON_TEMPORARY, "%s is not there", id);
 	return fail_all(d, row, why, err);

@@ -102,8 +102,8 @@ void clients_close_all(struct outpostd *d)
 		client_close(d->clients.first);
 }
 
-/* What fits goes; a question makes more when its last page is sent. A listing that is read as fast as it is made would be all that is
- * done: after a few pages it is the others' turn. */
+/* What fits goes; a question makes more when its last page is sent. A listing that is read as fast as it is made
+ * would be all that is done: after a few pages it is the others' turn. */
 void client_flush(struct client *c)
 {
 	for (int pages = 0;;) {
@@ -152,7 +152,8 @@ void client_refuse(struct client *c, const struct error *err)
 
 /* ---- a submission */
 
-/* Recipients are kept in memory until the last one is known: a client that only lists recipients must not get all of it. */
+/* Recipients are kept in memory until the last one is known: a client that only lists recipients must not get all
+ * of it. */
 static bool envelope_fits(const struct client *c)
 {
 	size_t own = 0, all = 0;
@@ -311,7 +312,8 @@ static void client_ready(void *arg, short revents)
 	struct client *c = arg;
 
 	if (c->complete)
-		loop_remove(&c->d->loop, &c->watch); /* gone before its answer: the submission counts, and can be asked for by its token */
+		/* gone before its answer: the submission counts, and can be asked for by its token */
+		loop_remove(&c->d->loop, &c->watch);
 	else if (revents & POLLOUT)
 		client_flush(c);
 	else

@@ -1,6 +1,6 @@
 /*
- * clients.h: whoever is connected to the door or to the administrator's socket. A client is read without blocking, into memory and then
- * into a file without a name, and only what the decoder calls complete goes near the queue.
+ * clients.h: whoever is connected to the door or to the administrator's socket. A client is read without blocking,
+ * into memory and then into a file without a name, and only what the decoder calls complete goes near the queue.
  */
 #ifndef OUTPOSTD_CLIENTS_H
 #define OUTPOSTD_CLIENTS_H

@@ -1,5 +1,5 @@
-/* corrupt.c: any user can have outpost-drop write submissions, as often as they like. Of users who may not submit no more is kept than
- * shows what goes on. */
+/* corrupt.c: any user can have outpost-drop write submissions, as often as they like. Of users who may not submit
+ * no more is kept than shows what goes on. */
 #include "config.h"
 #include "outpostd/outpostd.h"
 
@@ -62,7 +62,8 @@ static bool remove_excess(struct outpostd *d, const char *path, const struct err
 	if (error_exit(why) != EX_NOPERM || lstat(path, &st) < 0 || has_room(d, (uint64_t)st.st_size))
 		return false;
 	if (!d->corrupt.full)
-		log_line(LOG_FAIL, "pickup", 0, "corrupt/ is full: what is submitted by users whom authorized_submit_users does not name is "
+		log_line(LOG_FAIL, "pickup", 0,
+			 "corrupt/ is full: what is submitted by users whom authorized_submit_users does not name is "
 			 "removed until you have emptied it (%s)", why->text);
 	d->corrupt.full = true;
 	return unlink(path) == 0;
@@ -77,7 +78,8 @@ void corrupt_set_aside(struct outpostd *d, const char *name, const struct error 
 	if (remove_excess(d, from, why))
 		return;
 	if (rename(from, to) == 0) {
-		log_line(LOG_FAIL, "pickup", 0, INCOMING_DIR "/%s can't be taken in, moved to corrupt/: %s", name, why->text);
+		log_line(LOG_FAIL, "pickup", 0, INCOMING_DIR "/%s can't be taken in, moved to corrupt/: %s", name,
+			 why->text);
 		return;
 	}
 	snprintf(words, sizeof(words), "%s, and it can't be moved to corrupt/: %s", why->text, strerror(errno));

@@ -179,7 +179,8 @@ static void admin_ready(void *arg, short revents)
 	(void)revents;
 	if (fd < 0)
 		return;
-	if (sock_peer(fd, &uid, &gid, NULL) < 0 || (uid != 0 && uid != geteuid()) || client_new(d, fd, uid, gid, true) < 0)
+	if (sock_peer(fd, &uid, &gid, NULL) < 0 || (uid != 0 && uid != geteuid()) ||
+	    client_new(d, fd, uid, gid, true) < 0)
 		close(fd);
 }
 
@@ -195,7 +196,8 @@ static int raise_descriptors(struct door *door, struct error *err)
 	}
 	/* With fewer it would take connections and never get to answer them. */
 	if (r.rlim_cur < DESCRIPTORS_LEAST)
-		return error_set(err, REASON_SYSTEM, "the limit of open files (ulimit -n) is %llu, at least %d are needed",
+		return error_set(err, REASON_SYSTEM,
+				 "the limit of open files (ulimit -n) is %llu, at least %d are needed",
 				 (unsigned long long)r.rlim_cur, DESCRIPTORS_LEAST);
 	/* One user's line must not use up what the others need. */
 	door->per_uid = r.rlim_cur / 4 < WAITING_PER_UID ? r.rlim_cur / 4 : WAITING_PER_UID;
@@ -225,7 +227,8 @@ static int open_door(struct outpostd *d, struct error *err)
 		if (d->once && sock_managed(door->path))
 			return 0; /* an errand: clients that come meanwhile find the service manager */
 		if (sock_managed(door->path))
-			return error_set(err, REASON_UNAVAILABLE, "the service manager has the door %s (systemctl start outpost)",
+			return error_set(err, REASON_UNAVAILABLE,
+					 "the service manager has the door %s (systemctl start outpost)",
 					 door->path);
 		fd = sock_listen(door->path, 0666, err);
 		if (fd < 0 && d->once) {
@@ -273,8 +276,8 @@ static void stop_listening(struct outpostd *d, struct watch *w)
 	w->fd = -1;
 }
 
-/* The names go first: clients that come from now on find nobody and use the drop, and those that connected before are let in
- * and served. At a service manager's door they wait for the next outpostd. */
+/* The names go first: clients that come from now on find nobody and use the drop, and those that connected before
+ * are let in and served. At a service manager's door they wait for the next outpostd. */
 void door_unname(struct outpostd *d)
 {
 	struct door *door = &d->door;

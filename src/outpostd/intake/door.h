@@ -1,6 +1,7 @@
 /*
- * door.h: the listening sockets, and who is let in. Whoever may connect may submit; nobody may make another wait. A user has so many
- * clients served at a time; more wait in a line of that user's own, and those beyond are turned away with 75.
+ * door.h: the listening sockets, and who is let in. Whoever may connect may submit; nobody may make another wait. A
+ * user has so many clients served at a time; more wait in a line of that user's own, and those beyond are turned
+ * away with 75.
  */
 #ifndef OUTPOSTD_DOOR_H
 #define OUTPOSTD_DOOR_H

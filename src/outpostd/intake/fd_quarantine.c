@@ -1,9 +1,10 @@
 /*
- * fd_quarantine.c: a descriptor that is sent along with bytes is closed by the process that takes these bytes out of the
- * socket, or closes the socket with the bytes in it; and closing a stranger's file (FUSE, SO_LINGER) may take for ever. So
- * bytes are looked at first: the kernel reports when a descriptor hangs on them. Such a socket is given to a process that does
- * nothing but keep it, and may hang in its place. One such process keeps many, so that nobody makes us start one for each.
- * From Linux 6.16 on the kernel refuses descriptors at the sender (SO_PASSRIGHTS), and none of this is needed.
+ * fd_quarantine.c: a descriptor that is sent along with bytes is closed by the process that takes these bytes out
+ * of the socket, or closes the socket with the bytes in it; and closing a stranger's file (FUSE, SO_LINGER) may
+ * take for ever. So bytes are looked at first: the kernel reports when a descriptor hangs on them. Such a socket is
+ * given to a process that does nothing but keep it, and may hang in its place. One such process keeps many, so that
+ * nobody makes us start one for each. From Linux 6.16 on the kernel refuses descriptors at the sender
+ * (SO_PASSRIGHTS), and none of this is needed.
  */
 #include "config.h"
 #include "outpostd/outpostd.h"
@@ -46,8 +47,8 @@ ssize_t quarantine_read(int fd, void *p, size_t n)
 	return got > 0 ? recv(fd, p, (size_t)got, MSG_DONTWAIT) : got;
 }
 
-/* The keeper: given such sockets it keeps them open until it ends. It ends when we do, or when another takes its place; that
- * may take for ever. */
+/* The keeper: given such sockets it keeps them open until it ends. It ends when we do, or when another takes its
+ * place; that may take for ever. */
 static int start_keeper(int fd, struct error *err)
 {
 	static char *const argv[] = {(char *)(uintptr_t)"outpostd", (char *)(uintptr_t)"--keep-descriptors", NULL};
@@ -66,7 +67,8 @@ int quarantine_keep(void)
 	struct iovec v = {&byte, 1};
 
 	for (;;) {
-		struct msghdr m = {.msg_iov = &v, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)};
+		struct msghdr m =
+			{.msg_iov = &v, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)};
 		ssize_t n = recvmsg(0, &m, MSG_CMSG_CLOEXEC);
 
 		if (n == 0 || (n < 0 && errno != EINTR))
@@ -116,7 +118,8 @@ static void report(struct fd_quarantine *q, uid_t uid)
 		return;
 	q->reported = deadline_in_ms(REPORT_AGAIN_MS);
 	q->uid = uid;
-	log_line(LOG_WARN, "pickup", 0, "uid %u sent a file descriptor to the door; its connection is dropped", (unsigned)uid);
+	log_line(LOG_WARN, "pickup", 0, "uid %u sent a file descriptor to the door; its connection is dropped",
+		 (unsigned)uid);
 }
 
 /* If the keeper takes no more (it hangs with what it could not keep) there is another. Where even that fails the socket

@@ -1,4 +1,5 @@
-/* fd_quarantine.h: a stranger's socket, read and closed without ever closing a descriptor that the stranger sent along. */
+/* fd_quarantine.h: a stranger's socket, read and closed without ever closing a descriptor that the stranger sent
+ * along. */
 #ifndef OUTPOSTD_FD_QUARANTINE_H
 #define OUTPOSTD_FD_QUARANTINE_H
 

@@ -1,6 +1,7 @@
 /*
- * incoming.c: names sort as the mail came. A look at the directory keeps the oldest names of it, however many are there, and a turn
- * of the loop takes in a few: clients and agents are served in between. The next look goes on after the last name.
+ * incoming.c: names sort as the mail came. A look at the directory keeps the oldest names of it, however many are
+ * there, and a turn of the loop takes in a few: clients and agents are served in between. The next look goes on
+ * after the last name.
  */
 #include "config.h"
 #include "outpostd/outpostd.h"
@@ -54,8 +55,8 @@ static int make_dir(const struct outpostd *d, const char *name)
 	return io_make_dir(path);
 }
 
-/* The directory that has the name now, and the one above: where somebody removes incoming/ outpost-drop makes another. The same one
- * once more changes nothing. */
+/* The directory that has the name now, and the one above: where somebody removes incoming/ outpost-drop makes
+ * another. The same one once more changes nothing. */
 static int watch_dir(const struct outpostd *d, int fd)
 {
 	if (inotify_add_watch(fd, d->queue_dir, IN_CREATE | IN_MOVED_TO | IN_ONLYDIR) < 0)
@@ -121,7 +122,8 @@ static bool read_owner(struct outpostd *d, const char *name, uint32_t *uid)
 	char head[INCOMING_HEAD];
 	struct incoming in;
 	int fd = open_file(d, name);
-	bool good = fd >= 0 && io_pread_full(fd, head, sizeof(head), 0) == (ssize_t)sizeof(head) && incoming_get_head(head, &in) == 0;
+	bool good = fd >= 0 && io_pread_full(fd, head, sizeof(head), 0) == (ssize_t)sizeof(head) &&
+		incoming_get_head(head, &in) == 0;
 
 	if (fd >= 0)
 		close(fd);
@@ -168,9 +170,10 @@ static bool may_pass(int code)
 	return code == EX_TEMPFAIL || code == EX_IOERR || code == EX_OSERR || code == EX_CANTCREAT || code == 0;
 }
 
-/* Without a limit: the submission was acknowledged, so a message_size_limit that was lowered since, or that the drop, which
- * reads no configuration, did not know, must not send it to corrupt/. */
-static int take_decoded(struct outpostd *d, int fd, const struct incoming *in, const struct user *who, const struct submission *s,
+/* Without a limit: the submission was acknowledged, so a message_size_limit that was lowered since, or that the
+ * drop, which reads no configuration, did not know, must not send it to corrupt/. */
+static int take_decoded(struct outpostd *d, int fd, const struct incoming *in, const struct user *who,
+			const struct submission *s,
 			uint64_t size, struct error *err)
 {
 	struct incoming_body body = incoming_body_of(fd), again = body;
@@ -194,7 +197,8 @@ static int check_owner(const struct owner *o, uid_t uid, bool *aside, struct err
 	if (o->allowed)
 		return 0;
 	if (o->who.failed)
-		return error_set(err, REASON_TEMPORARY, "uid %u cannot be looked up for authorized_submit_users", (unsigned)uid);
+		return error_set(err, REASON_TEMPORARY, "uid %u cannot be looked up for authorized_submit_users",
+				 (unsigned)uid);
 	*aside = true;
 	return error_set(err, REASON_NOT_AUTHORIZED, "authorized_submit_users does not name uid %u", (unsigned)uid);
 }
@@ -289,7 +293,8 @@ static void remove_old(struct outpostd *d, const char *name)
 
 	if (lstat(path.s, &st) < 0 || clock_us(d) / 1000000 - st.st_mtime < LEFT_S || unlink(path.s) < 0)
 		return;
-	log_line(LOG_INFORMATION, "pickup", 0, INCOMING_DIR "/%s was never finished by its writer, and is removed", name);
+	log_line(LOG_INFORMATION, "pickup", 0, INCOMING_DIR "/%s was never finished by its writer, and is removed",
+		 name);
 }
 
 static void look(struct outpostd *d)

@@ -1,7 +1,7 @@
 /*
- * incoming.h: taking in what outpost-drop wrote while no door was open. A file's submission is acknowledged already, so it may be
- * lost in no way: COMMIT comes before unlink, and the token makes a second taking-in after a crash between the two find the
- * first one's id. What can never be taken moves to corrupt/.
+ * incoming.h: taking in what outpost-drop wrote while no door was open. A file's submission is acknowledged
+ * already, so it may be lost in no way: COMMIT comes before unlink, and the token makes a second taking-in after a
+ * crash between the two find the first one's id. What can never be taken moves to corrupt/.
  */
 #ifndef OUTPOSTD_INCOMING_H
 #define OUTPOSTD_INCOMING_H

@@ -31,8 +31,10 @@ static bool is_configured(struct outpostd *d)
 
 static int bind_loopback(int family)
 {
-	struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons(SMTP_PORT), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons(SMTP_PORT), .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+	struct sockaddr_in v4 =
+		{.sin_family = AF_INET, .sin_port = htons(SMTP_PORT), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct sockaddr_in6 v6 =
+		{.sin6_family = AF_INET6, .sin6_port = htons(SMTP_PORT), .sin6_addr = IN6ADDR_LOOPBACK_INIT};
 	const void *sa = family == AF_INET ? (const void *)&v4 : (const void *)&v6;
 	socklen_t size = family == AF_INET ? sizeof(v4) : sizeof(v6);
 	int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), on = 1;
@@ -78,8 +80,10 @@ static void get_sockets(struct listener *l)
 	}
 	l->socket[0].watch.fd = bind_loopback(AF_INET);
 	if (l->socket[0].watch.fd < 0)
-		log_line(LOG_WARN, "smtpd", 0, "cannot listen on 127.0.0.1:25: %s%s", strerror(errno), errno != EACCES ? "" :
-			 " (with systemd: systemctl enable --now outpost-loopback.socket; otherwise outpostd has to be started as root)");
+		log_line(LOG_WARN, "smtpd", 0, "cannot listen on 127.0.0.1:25: %s%s", strerror(errno),
+			 errno != EACCES ? "" :
+			 " (with systemd: systemctl enable --now outpost-loopback.socket; otherwise outpostd has to "
+			 "be started as root)");
 	l->socket[1].watch.fd = bind_loopback(AF_INET6);
 	l->ours = is_on(l);
 }
@@ -95,7 +99,8 @@ void listener_bind(struct outpostd *d)
 	if (is_configured(d))
 		get_sockets(l);
 	else if (l->given >= 0)
-		log_line(LOG_WARN, "smtpd", 0, "a socket for SMTP was passed, but inet_interfaces is not loopback-only");
+		log_line(LOG_WARN, "smtpd", 0,
+			 "a socket for SMTP was passed, but inet_interfaces is not loopback-only");
 }
 
 void listener_reload(struct outpostd *d)
@@ -106,7 +111,8 @@ void listener_reload(struct outpostd *d)
 		return;
 	if (is_on(l)) {
 		listener_close(d);
-		log_line(LOG_INFORMATION, "smtpd", 0, "SMTP on loopback ends: inet_interfaces is no longer loopback-only");
+		log_line(LOG_INFORMATION, "smtpd", 0,
+			 "SMTP on loopback ends: inet_interfaces is no longer loopback-only");
 		return;
 	}
 	get_sockets(l);
@@ -118,9 +124,12 @@ void listener_reload(struct outpostd *d)
 static pid_t start_session(struct outpostd *d, int fd, bool probe, struct error *err)
 {
 	char path[4096], conf[1024];
-	char *argv[] = {(char *)"sendmail", (char *)"-C", conf, (char *)"-bs", (char *)(probe ? "--sandbox-probe" : "--sandbox"), NULL};
+	char *argv[] = {(char *)"sendmail", (char *)"-C", conf, (char *)"-bs",
+			(char *)(probe ? "--sandbox-probe" : "--sandbox"), NULL};
 	const struct proc_fd fds[] = {{fd, 0}, {fd, 1}};
-	struct proc_spec spec = {.path = path, .argv = argv, .env = step_env(), .fds = fds, .nfds = probe ? 0 : 2, .session = true};
+	struct proc_spec spec = {
+		.path = path, .argv = argv, .env = step_env(), .fds = fds, .nfds = probe ? 0 : 2, .session = true,
+	};
 
 	snprintf(conf, sizeof(conf), "%s", d->conf_dir);
 	if (!io_program_path("sendmail", HELPERDIR, path, sizeof(path)))

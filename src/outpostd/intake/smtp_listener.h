@@ -1,9 +1,10 @@
 /*
- * smtp_listener.h: SMTP on the loopback interface, for programs that know no sendmail (inet_interfaces = loopback-only).
+ * smtp_listener.h: SMTP on the loopback interface, for programs that know no sendmail (inet_interfaces =
+ * loopback-only).
  *
- * Every connection is given to a `sendmail -bs` of its own, which enters a sandbox before its first byte and can do nothing
- * but submit mail at the door. Where the kernel has no sandbox the listener stays off. The sockets are bound while we are still
- * root, or come from the service manager under the name "smtp".
+ * Every connection is given to a `sendmail -bs` of its own, which enters a sandbox before its first byte and can do
+ * nothing but submit mail at the door. Where the kernel has no sandbox the listener stays off. The sockets are
+ * bound while we are still root, or come from the service manager under the name "smtp".
  */
 #ifndef OUTPOSTD_SMTP_LISTENER_H
 #define OUTPOSTD_SMTP_LISTENER_H

@@ -55,7 +55,8 @@ bool submissions_ready(const struct outpostd *d)
 	return d->submissions.ready != NULL;
 }
 
-/* Clients that were served together come back together: for as many as the last commit served, if that was just now, this one waits. */
+/* Clients that were served together come back together: for as many as the last commit served, if that was just
+ * now, this one waits. */
 static bool group_is_coming(const struct submissions *s, int64_t now)
 {
 	return s->n < s->group && now - s->grouped < GROUP_LASTS_MS && now - s->since < GROUP_MS;

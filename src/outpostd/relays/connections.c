@@ -1,4 +1,5 @@
-/* connections.c: a relay that refuses the n-th connection says how many it allows; less surely so if that one had served. */
+/* connections.c: a relay that refuses the n-th connection says how many it allows; less surely so if that one had
+ * served. */
 #include "config.h"
 #include "outpostd/outpostd.h"
 
@@ -103,17 +104,20 @@ static void learn_number(struct outpostd *d, const struct agent *a, const struct
 	if (!r->known.since)
 		r->known.since = clock_us(d) / 1000000;
 	relay_store_soon(d, r);
-	log_line(LOG_INFORMATION, "smtp", a->pid, "%s allows %u connection%s: %s", r->at.written, n, n == 1 ? "" : "s", why->text);
+	log_line(LOG_INFORMATION, "smtp", a->pid, "%s allows %u connection%s: %s", r->at.written, n,
+		 n == 1 ? "" : "s", why->text);
 }
 
 /* For a while no more than so many. */
-static void hold_back(struct outpostd *d, const struct agent *a, const struct delivery_down *why, unsigned n, enum conf_param pause)
+static void hold_back(struct outpostd *d, const struct agent *a, const struct delivery_down *why, unsigned n,
+		      enum conf_param pause)
 {
 	struct relay *r = a->relay;
 
 	r->fewer = n;
 	r->fewer_until = deadline_in_ms(conf_seconds(d->conf, pause) * 1000);
-	log_line(LOG_INFORMATION, "smtp", a->pid, "%s: %s; going on with %u connection%s", r->at.written, why->text, n, n == 1 ? "" : "s");
+	log_line(LOG_INFORMATION, "smtp", a->pid, "%s: %s; going on with %u connection%s", r->at.written, why->text,
+		 n, n == 1 ? "" : "s");
 }
 
 /* Agents of this relay in one of the states up to `last`. */
@@ -126,11 +130,13 @@ static unsigned count(const struct outpostd *d, const struct relay *r, enum agen
 	return n;
 }
 
-/* While others are let in, what keeps one more out is no trouble of the relay's: it, or a firewall, counts connections and says so by
- * refusing them, closing them, or "535 too many sessions". They need not have served: it may take its time over their first message. */
+/* While others are let in, what keeps one more out is no trouble of the relay's: it, or a firewall, counts
+ * connections and says so by refusing them, closing them, or "535 too many sessions". They need not have served: it
+ * may take its time over their first message. */
 bool connections_too_many(struct outpostd *d, const struct agent *a, const struct delivery_down *why)
 {
-	unsigned others = count(d, a->relay, AGENT_STARTING, AGENT_QUITTING), serving = count(d, a->relay, AGENT_READY, AGENT_READY);
+	unsigned others = count(d, a->relay, AGENT_STARTING, AGENT_QUITTING);
+	unsigned serving = count(d, a->relay, AGENT_READY, AGENT_READY);
 
 	if (why->kind == DOWN_BUSY && others) {
 		if (a->used)

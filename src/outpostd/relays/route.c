@@ -17,7 +17,8 @@ static void relay_key(const struct relayhost *at, const char *sender, char *key,
 	snprintf(key, size, "%.*s", (int)size - 1, whole);
 }
 
-static struct relay *add_new(struct outpostd *d, const struct relayhost *at, const char *sender, const char *key, struct error *err)
+static struct relay *add_new(struct outpostd *d, const struct relayhost *at, const char *sender, const char *key,
+			     struct error *err)
 {
 	struct relay *r = calloc(1, sizeof(*r));
 
@@ -68,12 +69,12 @@ static bool is_routed(const struct outpostd *d, const struct relay *r)
 /* All that is to be known of it stands in the queue. */
 static bool is_idle(const struct outpostd *d, const struct relay *r)
 {
-	return r->life == RELAY_UP && !r->agents && !r->dirty && sessions_are_fine(r) && rate_allows(r) && !is_routed(d, r) &&
-	       !expiry_is_of(d, r);
+	return r->life == RELAY_UP && !r->agents && !r->dirty && sessions_are_fine(r) && rate_allows(r) &&
+	       !is_routed(d, r) && !expiry_is_of(d, r);
 }
 
-/* Where senders have credentials of their own there may be any number of them: those that are idle are read again from the queue
- * when they are needed. */
+/* Where senders have credentials of their own there may be any number of them: those that are idle are read again
+ * from the queue when they are needed. */
 static void free_idle(struct outpostd *d)
 {
 	struct relay **p = &d->relays.first, *r;
@@ -101,7 +102,8 @@ void relays_free(struct outpostd *d)
 }
 
 /* owner: whose credential. */
-static int get_all(struct outpostd *d, const struct relayhost *at, int n, const char *owner, struct relay **list, struct error *err)
+static int get_all(struct outpostd *d, const struct relayhost *at, int n, const char *owner, struct relay **list,
+		   struct error *err)
 {
 	for (int i = 0; i < n; i++) {
 		list[i] = get(d, &at[i], owner, err);
@@ -158,7 +160,8 @@ static int recall(void *arg, const struct queue_relay *s)
 	struct relayhost at;
 	struct error ignored;
 
-	if (!strchr(s->nexthop, ' ') && (s->down_since || s->npauses) && relayhost_parse(d->conf, s->nexthop, &at, &ignored) == 0)
+	if (!strchr(s->nexthop, ' ') && (s->down_since || s->npauses) &&
+	    relayhost_parse(d->conf, s->nexthop, &at, &ignored) == 0)
 		get(d, &at, "", &ignored);
 	return 0;
 }
@@ -254,7 +257,8 @@ const struct error *relays_error(const struct outpostd *d)
 	return d->relays.error.reason ? &d->relays.error : NULL;
 }
 
-/* The relay that keeps mail from moving; one that only an earlier main.cf named keeps none. Where the sender decides, any may. */
+/* The relay that keeps mail from moving; one that only an earlier main.cf named keeps none. Where the sender
+ * decides, any may. */
 static const struct relay *in_the_way(struct outpostd *d)
 {
 	const struct relays *all = &d->relays;

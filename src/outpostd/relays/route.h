@@ -35,7 +35,8 @@ void relays_free(struct outpostd *d);
 
 /* The relays for a sender; how many, or -1. */
 int relays_for(struct outpostd *d, const char *sender, struct relay *list[RELAYS_MAX], struct error *err);
-bool relay_is_named(const struct outpostd *d, const struct relay *r);	/* by main.cf, or maybe for one of the senders */
+/* by main.cf, or maybe for one of the senders */
+bool relay_is_named(const struct outpostd *d, const struct relay *r);
 bool relay_is_first(const struct outpostd *d, const struct relay *r);	/* of main.cf's route */
 /* The sender decides about the relay, or about the login there: there may be relays that are not known yet. */
 bool relays_depend_on_sender(const struct outpostd *d);

@@ -39,8 +39,9 @@ bool sessions_are_fine(const struct relay *r)
 	return !recent_without_progress(r) && !r->renewed;
 }
 
-/* One more connection that brought nothing but "not now", or nothing. Whether the relay is to be logged in to once more all the same:
- * one message's fault it may be, and that waits now; but several in a row, soon after one another, are the relay's. */
+/* One more connection that brought nothing but "not now", or nothing. Whether the relay is to be logged in to once
+ * more all the same: one message's fault it may be, and that waits now; but several in a row, soon after one
+ * another, are the relay's. */
 static bool may_reconnect(struct relay *r)
 {
 	if (r->life != RELAY_PROBING)
@@ -49,8 +50,8 @@ static bool may_reconnect(struct relay *r)
 	return ++r->without_progress < WITHOUT_PROGRESS_MAX;
 }
 
-/* A connection that brought something to its end and was then lost, or lost count, does not show that the relay is down: the next will
- * find out. */
+/* A connection that brought something to its end and was then lost, or lost count, does not show that the relay is
+ * down: the next will find out. */
 static bool worth_another(struct relay *r, const struct agent *a, const struct delivery_down *why)
 {
 	if (why->kind == DOWN_MESSAGE)
@@ -91,8 +92,8 @@ void session_failed(struct outpostd *d, struct agent *a, const struct delivery_d
 	flush_retry_relay(d, r, a->since);
 }
 
-/* A session that ended in order, and yet brought nothing of its mail to an end, made no progress, unless outpostd ended it: a relay
- * that lets us in and closes would be logged in to as fast as it does. */
+/* A session that ended in order, and yet brought nothing of its mail to an end, made no progress, unless outpostd
+ * ended it: a relay that lets us in and closes would be logged in to as fast as it does. */
 void session_closed(struct outpostd *d, struct agent *a)
 {
 	bool had = a->outstanding || a->result != RESULT_NONE;

@@ -85,7 +85,8 @@ void relay_read(struct outpostd *d, struct relay *r)
 
 static int64_t pause_s(struct outpostd *d, const struct relay *r, const struct delivery_down *why)
 {
-	int64_t min = conf_seconds(d->conf, P_minimal_backoff_time), max = conf_seconds(d->conf, P_maximal_backoff_time);
+	int64_t min = conf_seconds(d->conf, P_minimal_backoff_time);
+	int64_t max = conf_seconds(d->conf, P_maximal_backoff_time);
 	unsigned n = r->row.failures;
 	uint32_t dice = 0;
 	int64_t s;
@@ -97,8 +98,9 @@ static int64_t pause_s(struct outpostd *d, const struct relay *r, const struct d
 			max = LOCAL_RETRY_S;
 		if (min > max)
 			min = max;
-	} else if (why->kind == DOWN_AUTH && why->code != EX_TEMPFAIL) { /* that: nothing could be asked for the credential */
-		min = max; /* providers lock accounts after repeated failures */
+	} else if (why->kind == DOWN_AUTH && why->code != EX_TEMPFAIL) {
+		/* Not for a credential that nothing could be asked for: providers lock accounts after failures. */
+		min = max;
 		max = min > AUTH_BACKOFF_MAX_S ? min : AUTH_BACKOFF_MAX_S;
 	}
 	s = queue_backoff_s(n, min, max, dice);

@@ -28,7 +28,8 @@ struct relay {
 	/* route.c: what it is */
 	struct relay *next;
 	struct relayhost at;
-	char sender[LIMIT_ADDRESS + 1];	/* sender-dependent authentication: whose credential, by credentials_owner; "" otherwise */
+	/* sender-dependent authentication: whose credential, by credentials_owner; "" otherwise */
+	char sender[LIMIT_ADDRESS + 1];
 	/* state.c */
 	enum relay_life life;
 	struct queue_relay row;		/* what the queue stores of it; not_before is rate.c's */
@@ -39,7 +40,8 @@ struct relay {
 	/* session_end.c */
 	unsigned without_progress;	/* connections in a row that made no progress (see enum agent_result), */
 	int64_t without_progress_at;	/* mono ms: the last of them */
-	bool renewed;			/* its credential was refused and asked for anew once since it last answered for a message */
+	/* its credential was refused and asked for anew once since it last answered for a message */
+	bool renewed;
 	/* connections.c */
 	unsigned agents;
 	deadline full_since;		/* when another agent may be started; NEVER while one has room */
@@ -61,8 +63,8 @@ int64_t relay_retry_at(const struct relay *r);	/* wall us; 0 when it is not down
 
 /* digest: of the credential that was tried. */
 void relay_went_down(struct outpostd *d, struct relay *r, const struct delivery_down *why, const char *digest);
-/* It let us in, and may be given mail. Its failures are forgotten when it has answered for a message: one that fails after each login
- * is tried at growing distances like any other. */
+/* It let us in, and may be given mail. Its failures are forgotten when it has answered for a message: one that
+ * fails after each login is tried at growing distances like any other. */
 void relay_came_up(struct outpostd *d, struct relay *r, const struct delivery_ready *ready);
 /* False: it is down, through another connection, which is newer than this answer. */
 bool relay_answered(struct outpostd *d, struct relay *r);
@@ -80,7 +82,8 @@ void relays_shift(struct outpostd *d, int64_t before, int64_t by_us);	/* the clo
 /* Time that does not count towards lifetimes. */
 int64_t relays_paused_us(struct outpostd *d, int64_t since, int64_t now);
 
-void relay_store_soon(struct outpostd *d, struct relay *r);	/* its row goes into the next commit, for which there is a reason now */
+/* its row goes into the next commit, for which there is a reason now */
+void relay_store_soon(struct outpostd *d, struct relay *r);
 void relay_store_later(struct relay *r);			/* it goes into one that comes anyhow */
 bool relays_wait_for_commit(const struct outpostd *d);
 int relays_store(struct outpostd *d, struct error *err);	/* inside the transaction */
