@@ -1,7 +1,7 @@
 # src/outpostd: the flusher.
 sbin_PROGRAMS += outpostd
 outpostd_SOURCES = \
-	src/outpostd/outpostd.h \
+	src/outpostd/outpostd.h src/outpostd/parts.h \
 	src/outpostd/main.c \
 	src/outpostd/loop.c src/outpostd/loop.h \
 	src/outpostd/log_lines.c src/outpostd/log_lines.h \

@@ -86,7 +86,7 @@ void event_relay_down(const struct relay *r, const struct delivery_down *why, in
 			 "%s is down, its mail waits, next attempt in %lld s: %s%s",
 			 r->at.written, (long long)wait_s, why->text,
 			 why->kind == DOWN_AUTH ?
-				" (mail is kept and will not expire; mend the password map and it is tried at once)" :
+				" (mail is kept and will not expire; fix the password map and it is retried at once)" :
 			 "");
 }
 

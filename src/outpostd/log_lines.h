@@ -2,15 +2,8 @@
 #ifndef OUTPOSTD_LOG_LINES_H
 #define OUTPOSTD_LOG_LINES_H
 
-#include <stdbool.h>
-#include <stdint.h>
-#include <sys/types.h>
-
-#include "delivery/delivery.h"
+#include "outpostd/parts.h"
 #include "mail/dsn.h"
-#include "queue/queue.h"
-
-struct relay;
 
 void event_pickup(const char *id, uid_t uid, const char *sender);
 void event_active(const struct queue_message *m, const char *sender);

@@ -18,15 +18,8 @@
 #ifndef OUTPOSTD_OUTPOSTD_H
 #define OUTPOSTD_OUTPOSTD_H
 
-#include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
 
-#include "base/buf.h"
-#include "base/deadline.h"
-#include "base/error.h"
-#include "base/limits.h"
-#include "conf/conf.h"
 #include "credentials/credentials.h"
 #include "outpostd/admin/flush.h"
 #include "outpostd/admin/questions.h"
@@ -60,13 +53,13 @@
 #include "outpostd/intake/submissions.h"
 #include "outpostd/log_lines.h"
 #include "outpostd/loop.h"
+#include "outpostd/parts.h"
 #include "outpostd/relays/connections.h"
 #include "outpostd/relays/pause.h"
 #include "outpostd/relays/rate.h"
 #include "outpostd/relays/route.h"
 #include "outpostd/relays/session_end.h"
 #include "outpostd/relays/state.h"
-#include "queue/queue.h"
 #include "rules/rules.h"
 
 struct outpostd {

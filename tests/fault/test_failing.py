@@ -194,7 +194,7 @@ class Life(Failing):
         after a second (a commit) has the time for it. Where nothing can succeed any more there is no such event."""
         accepted = sum(code == 0 for code in outcome.values())
         end = time.monotonic() + limit
-        while time.monotonic() < end and service.alive() and not self.log_lines(r" is down|queue can't be read|no mail can be sent"):
+        while time.monotonic() < end and service.alive() and not self.log_lines(r" is down|queue cannot be read|no mail can be sent"):
             if len(set(re.findall(r" ([0-9A-F]+): to=.* status=", self.log_text()))) >= accepted:
                 return
             time.sleep(0.01)

@@ -137,7 +137,7 @@ class Incoming(harness.SystemTest):
         done = self.sendmail("you@example.net", code=77)
         self.assertEqual(done.err, "sendmail: authorized_submit_users does not name you\n")
         self.start_outpostd()
-        self.wait_log("can't be taken in, moved to corrupt/: authorized_submit_users does not name uid %d" % os.getuid())
+        self.wait_log("cannot be taken in, moved to corrupt/: authorized_submit_users does not name uid %d" % os.getuid())
         self.assertEqual(len(os.listdir(os.path.join(self.queue_dir, "corrupt"))), 1)
         self.assertIn("set aside", self.outpost("status", code=None).out)
         self.assertEqual(self.rows("SELECT count(*) FROM message"), [(0,)])
@@ -476,7 +476,7 @@ class Incoming(harness.SystemTest):
         self.relay.wait_messages(1)
         self.assertEqual(service.wait(), 0)
         self.assertEqual(len(self.log_lines("version ")), 1)
-        self.assertTrue(self.log_lines("stays for now: .*can't be moved to corrupt/: "))
+        self.assertTrue(self.log_lines("stays for now: .*cannot be moved to corrupt/: "))
         self.assertEqual(len(os.listdir(self.incoming)), 2)
 
     def test_taken_is_taken(self):

@@ -190,7 +190,7 @@ class Routes(harness.SystemTest):
                 number, unit = wait.group(1).split()
                 seconds = float(number) * {"s": 1, "m": 60, "h": 3600}[unit[0]]
                 self.assertTrue(pause * 0.55 <= seconds <= pause * 1.5, wait.group(0))
-                self.assertFalse(self.log_lines("mend the password map"))
+                self.assertFalse(self.log_lines("fix the password map"))
                 connections = relay.counters()["connections"]
                 self.sendmail("you@example.net")
                 service.stop()

@@ -2,13 +2,7 @@
 #ifndef OUTPOSTD_FLUSH_H
 #define OUTPOSTD_FLUSH_H
 
-#include <stdbool.h>
-#include <stdint.h>
-
-#include "base/deadline.h"
-
-struct outpostd;
-struct relay;
+#include "outpostd/parts.h"
 
 enum flush_reach {
 	FLUSH_MAIL,		/* mail that waits; pauses of relays stand */

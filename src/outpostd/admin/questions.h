@@ -2,13 +2,7 @@
 #ifndef OUTPOSTD_QUESTIONS_H
 #define OUTPOSTD_QUESTIONS_H
 
-#include <stdbool.h>
-#include <stdint.h>
-
-#include "conf/conf.h"
-#include "queue/queue.h"
-
-struct client;
+#include "outpostd/parts.h"
 
 struct question {
 	const struct verb *verb;

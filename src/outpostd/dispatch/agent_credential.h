@@ -2,7 +2,7 @@
 #ifndef OUTPOSTD_AGENT_CREDENTIAL_H
 #define OUTPOSTD_AGENT_CREDENTIAL_H
 
-struct agent;
+#include "outpostd/parts.h"
 
 /* At once, or when the program or token endpoint that is asked for it has answered. */
 void credential_give(struct agent *a);

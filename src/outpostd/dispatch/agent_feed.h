@@ -2,10 +2,7 @@
 #ifndef OUTPOSTD_AGENT_FEED_H
 #define OUTPOSTD_AGENT_FEED_H
 
-#include "base/error.h"
-
-struct agent;
-struct claim;
+#include "outpostd/parts.h"
 
 int feed_begin(struct agent *a, struct claim *c, struct error *err);	/* START, and the whole body when it is small */
 void feed_body(struct claim *c);					/* GET: the body, from its beginning */

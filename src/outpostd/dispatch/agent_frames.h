@@ -3,9 +3,7 @@
 #ifndef OUTPOSTD_AGENT_FRAMES_H
 #define OUTPOSTD_AGENT_FRAMES_H
 
-#include <stdbool.h>
-
-struct agent;
+#include "outpostd/parts.h"
 
 /* Handles all whole frames in a->in. False: what is there is no frame, or there is no memory to read it. */
 bool agent_take_frames(struct agent *a);

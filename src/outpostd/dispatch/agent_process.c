@@ -162,7 +162,7 @@ static size_t send_some(struct agent *a)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
-			break; /* full: later. Gone: reading will tell */
+			break; /* full: later. Gone: reading shows it */
 		sent += (size_t)n;
 	}
 	return sent;
@@ -340,17 +340,17 @@ static void say_silent(const struct agent *a, char *out, size_t size)
 
 	if (!a->alive)
 		snprintf(out, size,
-			 "outpost-smtp said nothing for %lld s while looking up %s, and was killed: the name service "
+			 "outpost-smtp was silent for %lld s while looking up %s, and was killed: the name service "
 			 "hangs (getent ahosts %s)",
 			 s, at->host, at->host);
 	else if (a->state == AGENT_STARTING)
 		snprintf(out, size,
-			 "outpost-smtp said nothing for %lld s while connecting to %s, and was killed: was it "
+			 "outpost-smtp was silent for %lld s while connecting to %s, and was killed: was it "
 			 "stopped, or does the file system of its certificates hang?",
 			 s, at->written);
 	else
 		snprintf(out, size,
-			 "outpost-smtp said nothing for %lld s while sending to %s, and was killed: was it stopped?",
+			 "outpost-smtp was silent for %lld s while sending to %s, and was killed: was it stopped?",
 			 s, at->written);
 }
 
@@ -407,7 +407,7 @@ void agents_reap(struct outpostd *d)
 		listener_reaped(d, pid);
 		for (struct agent *a = d->agents.first; a; a = a->next)
 			if (a->pid == pid)
-				a->pid = 0; /* its socket tells the rest */
+				a->pid = 0; /* its socket shows the rest */
 	}
 }
 

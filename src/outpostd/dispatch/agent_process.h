@@ -1,25 +1,11 @@
 /*
- * agent_process.h: delivery agents, each one connection to a relay. They are started when mail is due, told the
+ * agent_process.h: delivery agents, each one connection to a relay. They are started when mail is due, given the
  * session, and then kept a window of messages ahead of their verdicts.
  */
 #ifndef OUTPOSTD_AGENT_PROCESS_H
 #define OUTPOSTD_AGENT_PROCESS_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <sys/types.h>
-
-#include "base/buf.h"
-#include "base/deadline.h"
-#include "base/error.h"
-#include "delivery/delivery.h"
-#include "outpostd/loop.h"
-
-struct claim;
-struct credential_question;
-struct outpostd;
-struct relay;
+#include "outpostd/parts.h"
 
 enum {
 	AGENT_OUT_MAX = 8 << 20,	/* frames not yet taken by an agent */

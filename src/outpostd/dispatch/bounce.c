@@ -86,7 +86,7 @@ static int put_top(const struct queue_message *m, struct notice *s, struct error
 	const char *mark = n > 0 ? memmem(top, (size_t)n, word, sizeof(word) - 1) : NULL;
 
 	if (!mark)
-		return 0;	/* what can't be read is seen by notice_read */
+		return 0;	/* what cannot be read is seen by notice_read */
 	buf_add(&s->head, top, (size_t)(mark - top));
 	buf_adds(&s->head, m->id);
 	mark += sizeof(word) - 1;
@@ -197,7 +197,7 @@ static int put(struct outpostd *d, const struct queue_message *m, enum dsn_actio
 	return remember(d, m->id, id, action) < 0 ? error_set(err, REASON_SYSTEM, "out of memory") : 0;
 }
 
-/* A message that is damaged must not stop the verdict on it, and with that all mail: then what can't be read is
+/* A message that is damaged must not stop the verdict on it, and with that all mail: then what cannot be read is
  * left out. */
 static int put_what_is_there(struct outpostd *d, const struct queue_message *m, enum dsn_action action,
 			     struct addressees *a,

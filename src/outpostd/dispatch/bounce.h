@@ -6,14 +6,8 @@
 #ifndef OUTPOSTD_BOUNCE_H
 #define OUTPOSTD_BOUNCE_H
 
-#include <stddef.h>
-#include <stdint.h>
-
-#include "base/error.h"
+#include "outpostd/parts.h"
 #include "mail/dsn.h"
-#include "queue/queue.h"
-
-struct outpostd;
 
 struct bounce_recipient {
 	const struct queue_recipient *r;

@@ -2,15 +2,7 @@
 #ifndef OUTPOSTD_CLAIM_H
 #define OUTPOSTD_CLAIM_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include "base/buf.h"
-#include "queue/queue.h"
-
-struct agent;
-struct outpostd;
+#include "outpostd/parts.h"
 
 enum { CLAIM_RECIPIENTS = 1000 };	/* of one message, at a time */
 

@@ -7,12 +7,7 @@
 #ifndef OUTPOSTD_COMMIT_H
 #define OUTPOSTD_COMMIT_H
 
-#include <stdbool.h>
-
-#include "base/deadline.h"
-#include "base/error.h"
-
-struct outpostd;
+#include "outpostd/parts.h"
 
 struct commit {
 	char reason[300];	/* why the queue takes no commits; "": it does */

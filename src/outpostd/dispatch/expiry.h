@@ -3,13 +3,7 @@
 #ifndef OUTPOSTD_EXPIRY_H
 #define OUTPOSTD_EXPIRY_H
 
-#include <stdbool.h>
-#include <stdint.h>
-
-#include "base/deadline.h"
-
-struct outpostd;
-struct relay;
+#include "outpostd/parts.h"
 
 struct expiry {
 	struct relay *relay;	/* NULL: none is under way */

@@ -6,10 +6,7 @@
 #ifndef OUTPOSTD_INFLIGHT_JOURNAL_H
 #define OUTPOSTD_INFLIGHT_JOURNAL_H
 
-#include "queue/queue.h"
-
-struct claim;
-struct outpostd;
+#include "outpostd/parts.h"
 
 struct journal {
 	char (*slots)[QUEUE_ID];

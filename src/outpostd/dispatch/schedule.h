@@ -5,13 +5,7 @@
 #ifndef OUTPOSTD_SCHEDULE_H
 #define OUTPOSTD_SCHEDULE_H
 
-#include <stdbool.h>
-#include <stdint.h>
-
-#include "base/deadline.h"
-
-struct claim;
-struct outpostd;
+#include "outpostd/parts.h"
 
 struct schedule {
 	bool skipped;		/* something was passed over for want of room */

@@ -1,4 +1,4 @@
-/* settle.c: a verdict that the sender is told about waits for the others of its message: one notification reports
+/* settle.c: a verdict that is reported to the sender waits for the others of its message: one notification reports
  * all of them. */
 #include "config.h"
 #include "outpostd/outpostd.h"
@@ -15,7 +15,7 @@ struct verdict {
 	size_t index;			/* of the recipient in the claim */
 	enum queue_fate fate;
 	bool expired, warn, relayed_dsn, bounced, message_done;
-	bool warning_only;		/* its relay is down: it was not tried, and its sender is told that it waits */
+	bool warning_only;		/* its relay is down: it was not tried; its sender is notified of the delay */
 	bool written;			/* in the transaction that is open */
 	int64_t now, next;
 	unsigned conn_use;

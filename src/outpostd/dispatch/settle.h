@@ -6,18 +6,7 @@
 #ifndef OUTPOSTD_SETTLE_H
 #define OUTPOSTD_SETTLE_H
 
-#include <stdbool.h>
-#include <stddef.h>
-
-#include "base/deadline.h"
-#include "base/error.h"
-#include "delivery/delivery.h"
-
-struct agent;
-struct claim;
-struct outpostd;
-struct relay;
-struct verdict;
+#include "outpostd/parts.h"
 
 struct settlement {
 	struct verdict *verdicts;

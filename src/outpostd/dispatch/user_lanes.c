@@ -83,7 +83,7 @@ static void cannot_read(struct outpostd *d, const struct error *err)
 	struct lanes *s = &d->lanes;
 
 	if (deadline_over(s->reported) || strcmp(s->trouble.text, err->text) != 0) {
-		log_line(LOG_FAIL, "qmgr", 0, "the queue can't be read: %s", err->text);
+		log_line(LOG_FAIL, "qmgr", 0, "the queue cannot be read: %s", err->text);
 		s->reported = deadline_in_ms(REPORT_AGAIN_MS);
 	}
 	error_set(&s->trouble, REASON_TEMPORARY, "%s", err->text);

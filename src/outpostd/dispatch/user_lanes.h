@@ -5,15 +5,7 @@
 #ifndef OUTPOSTD_USER_LANES_H
 #define OUTPOSTD_USER_LANES_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include "base/deadline.h"
-#include "base/error.h"
-#include "queue/queue.h"
-
-struct outpostd;
+#include "outpostd/parts.h"
 
 struct lane {
 	uint32_t uid;

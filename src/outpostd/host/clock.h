@@ -5,12 +5,7 @@
 #ifndef OUTPOSTD_CLOCK_H
 #define OUTPOSTD_CLOCK_H
 
-#include <stdbool.h>
-#include <stdint.h>
-
-#include "base/deadline.h"
-
-struct outpostd;
+#include "outpostd/parts.h"
 
 struct clock {
 	int64_t offset;		/* ms of the wall clock from CLOCK_BOOTTIME, */

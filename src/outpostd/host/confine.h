@@ -6,7 +6,7 @@
 #ifndef OUTPOSTD_CONFINE_H
 #define OUTPOSTD_CONFINE_H
 
-struct outpostd;
+#include "outpostd/parts.h"
 
 void confine(struct outpostd *d);
 

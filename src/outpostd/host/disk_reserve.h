@@ -7,11 +7,7 @@
 #ifndef OUTPOSTD_DISK_RESERVE_H
 #define OUTPOSTD_DISK_RESERVE_H
 
-#include <stdbool.h>
-
-#include "base/deadline.h"
-
-struct outpostd;
+#include "outpostd/parts.h"
 
 struct reserve {
 	bool ready;

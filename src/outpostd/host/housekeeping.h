@@ -2,9 +2,7 @@
 #ifndef OUTPOSTD_HOUSEKEEPING_H
 #define OUTPOSTD_HOUSEKEEPING_H
 
-#include "base/deadline.h"
-
-struct outpostd;
+#include "outpostd/parts.h"
 
 struct housekeeping {
 	deadline next;		/* 0: not known yet */

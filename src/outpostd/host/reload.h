@@ -3,13 +3,7 @@
 #ifndef OUTPOSTD_RELOAD_H
 #define OUTPOSTD_RELOAD_H
 
-#include <stdbool.h>
-#include <stdint.h>
-
-#include "base/deadline.h"
-#include "base/error.h"
-
-struct outpostd;
+#include "outpostd/parts.h"
 
 struct reload {
 	bool asked;		/* SIGHUP */

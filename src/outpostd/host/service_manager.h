@@ -3,11 +3,7 @@
 #ifndef OUTPOSTD_SERVICE_MANAGER_H
 #define OUTPOSTD_SERVICE_MANAGER_H
 
-#include <stdint.h>
-
-#include "base/deadline.h"
-
-struct outpostd;
+#include "outpostd/parts.h"
 
 struct watchdog {
 	deadline next;		/* 0: not known yet */

@@ -5,12 +5,7 @@
 #ifndef OUTPOSTD_SHUTDOWN_H
 #define OUTPOSTD_SHUTDOWN_H
 
-#include <stdbool.h>
-#include <stdint.h>
-
-#include "base/deadline.h"
-
-struct outpostd;
+#include "outpostd/parts.h"
 
 struct shutdown {
 	bool begun;

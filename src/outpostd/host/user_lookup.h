@@ -6,14 +6,7 @@
 #ifndef OUTPOSTD_USER_LOOKUP_H
 #define OUTPOSTD_USER_LOOKUP_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <sys/types.h>
-
-#include "base/deadline.h"
-#include "conf/conf.h"
-
-struct outpostd;
+#include "outpostd/parts.h"
 
 enum { USERS_KEPT = 64, GROUPS_KEPT = 16, USER_GROUPS = 256 };
 struct user {

@@ -246,7 +246,7 @@ int accept_to_fail(struct outpostd *d, const struct submission *s, uint64_t size
 	list_free(&l);
 	if (rc != 0)
 		return rc < 0 ? -1 : 0; /* known already */
-	log_line(LOG_WARN, "pickup", 0, "%s: uid=%u from=<%s>: can't be sent: %s", id, (unsigned)who->uid, s->sender,
+	log_line(LOG_WARN, "pickup", 0, "%s: uid=%u from=<%s>: cannot be sent: %s", id, (unsigned)who->uid, s->sender,
 		 why->text);
 	if (queue_find(d->queue, id, true, &row, full, err) != 1)
 		return error_set(err, REASON_TEMPORARY, "%s is not there", id);

@@ -2,15 +2,7 @@
 #ifndef OUTPOSTD_ACCEPT_H
 #define OUTPOSTD_ACCEPT_H
 
-#include <stddef.h>
-#include <stdint.h>
-
-#include "base/error.h"
-#include "queue/queue.h"
-#include "submission/submission.h"
-
-struct outpostd;
-struct user;
+#include "outpostd/parts.h"
 
 struct acceptance {
 	struct accepted *list;	/* in the transaction that is open */

@@ -1,27 +1,13 @@
 /*
- * clients.h: whoever is connected to the door or to the administrator's socket. A client is read without blocking,
+ * clients.h: connections to the door or to the administrator's socket. A client is read without blocking,
  * into memory and then into a file without a name, and only what the decoder calls complete goes near the queue.
  */
 #ifndef OUTPOSTD_CLIENTS_H
 #define OUTPOSTD_CLIENTS_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <sys/types.h>
-
-#include "base/buf.h"
-#include "base/deadline.h"
-#include "base/error.h"
+#include "outpostd/parts.h"
 #include "base/spill.h"
 #include "outpostd/host/user_lookup.h"
-#include "outpostd/loop.h"
-#include "queue/queue.h"
-#include "submission/submission.h"
-
-struct outpostd;
-struct question;
-struct verb;
 
 enum client_kind { CLIENT_NEW, CLIENT_SUBMITS, CLIENT_ASKS };
 

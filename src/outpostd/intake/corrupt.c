@@ -78,10 +78,10 @@ void corrupt_set_aside(struct outpostd *d, const char *name, const struct error 
 	if (remove_excess(d, from, why))
 		return;
 	if (rename(from, to) == 0) {
-		log_line(LOG_FAIL, "pickup", 0, INCOMING_DIR "/%s can't be taken in, moved to corrupt/: %s", name,
+		log_line(LOG_FAIL, "pickup", 0, INCOMING_DIR "/%s cannot be taken in, moved to corrupt/: %s", name,
 			 why->text);
 		return;
 	}
-	snprintf(words, sizeof(words), "%s, and it can't be moved to corrupt/: %s", why->text, strerror(errno));
+	snprintf(words, sizeof(words), "%s, and it cannot be moved to corrupt/: %s", why->text, strerror(errno));
 	incoming_leave(d, name, words);
 }

@@ -2,15 +2,9 @@
 #ifndef OUTPOSTD_CORRUPT_H
 #define OUTPOSTD_CORRUPT_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include "base/error.h"
+#include "outpostd/parts.h"
 
 #define CORRUPT_DIR "corrupt"
-
-struct outpostd;
 
 struct corrupt_dir {
 	size_t files;		/* in it, counted at the first that goes there after a look; 0: not yet */

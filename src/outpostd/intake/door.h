@@ -6,15 +6,7 @@
 #ifndef OUTPOSTD_DOOR_H
 #define OUTPOSTD_DOOR_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <sys/types.h>
-
-#include "base/deadline.h"
-#include "base/error.h"
-#include "outpostd/loop.h"
-
-struct outpostd;
+#include "outpostd/parts.h"
 
 struct door {
 	struct watch door, admin;

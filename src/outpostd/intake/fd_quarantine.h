@@ -3,11 +3,7 @@
 #ifndef OUTPOSTD_FD_QUARANTINE_H
 #define OUTPOSTD_FD_QUARANTINE_H
 
-#include <sys/types.h>
-
-#include "base/deadline.h"
-
-struct outpostd;
+#include "outpostd/parts.h"
 
 struct fd_quarantine {
 	int keeper;		/* the process that keeps sockets which must not be closed; -1: none yet */

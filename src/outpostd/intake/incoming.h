@@ -6,15 +6,8 @@
 #ifndef OUTPOSTD_INCOMING_H
 #define OUTPOSTD_INCOMING_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include "base/deadline.h"
-#include "outpostd/loop.h"
+#include "outpostd/parts.h"
 #include "submission/incoming.h"
-
-struct outpostd;
 
 typedef char incoming_file[INCOMING_NAME + sizeof(".msg")];
 struct incoming_dir {

@@ -9,12 +9,7 @@
 #ifndef OUTPOSTD_SMTP_LISTENER_H
 #define OUTPOSTD_SMTP_LISTENER_H
 
-#include <stdbool.h>
-#include <sys/types.h>
-
-#include "outpostd/loop.h"
-
-struct outpostd;
+#include "outpostd/parts.h"
 
 enum { LISTENER_SESSIONS = 20 };
 struct listener_socket {

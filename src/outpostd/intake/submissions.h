@@ -2,14 +2,7 @@
 #ifndef OUTPOSTD_SUBMISSIONS_H
 #define OUTPOSTD_SUBMISSIONS_H
 
-#include <stdbool.h>
-#include <stddef.h>
-
-#include "base/deadline.h"
-#include "base/error.h"
-
-struct client;
-struct outpostd;
+#include "outpostd/parts.h"
 
 struct submissions {
 	struct client *ready, **end;	/* in the order of their coming */

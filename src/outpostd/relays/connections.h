@@ -5,14 +5,7 @@
 #ifndef OUTPOSTD_CONNECTIONS_H
 #define OUTPOSTD_CONNECTIONS_H
 
-#include <stdbool.h>
-
-#include "base/deadline.h"
-#include "delivery/delivery.h"
-
-struct agent;
-struct outpostd;
-struct relay;
+#include "outpostd/parts.h"
 
 void connections_init(struct relay *r);		/* once its row is read */
 void connection_opened(struct relay *r);

@@ -2,9 +2,7 @@
 #ifndef OUTPOSTD_PAUSE_H
 #define OUTPOSTD_PAUSE_H
 
-#include <stdint.h>
-
-#include "queue/queue.h"
+#include "outpostd/parts.h"
 
 void pause_add(struct queue_relay *s, int64_t since, int64_t until);
 /* Moves those that began before. */

@@ -2,10 +2,7 @@
 #ifndef OUTPOSTD_RATE_H
 #define OUTPOSTD_RATE_H
 
-#include <stdbool.h>
-
-struct outpostd;
-struct relay;
+#include "outpostd/parts.h"
 
 /* From its row, so that a restart shortens no delay. */
 void rate_read(struct outpostd *d, struct relay *r);

@@ -2,20 +2,13 @@
 #ifndef OUTPOSTD_ROUTE_H
 #define OUTPOSTD_ROUTE_H
 
-#include <stdbool.h>
-#include <stddef.h>
-
-#include "base/deadline.h"
-#include "base/error.h"
+#include "outpostd/parts.h"
 
 enum {
 	RELAYS_MAX = 16,		/* in one route */
 	RELAYS_KEPT = 64,		/* in memory, before those that nobody needs are freed, */
 	RELAYS_CEILING = 1024,		/* and at most: more wait */
 };
-
-struct outpostd;
-struct relay;
 
 struct relays {
 	struct relay *first;		/* all that are known */

@@ -2,13 +2,7 @@
 #ifndef OUTPOSTD_SESSION_END_H
 #define OUTPOSTD_SESSION_END_H
 
-#include <stdbool.h>
-
-#include "delivery/delivery.h"
-
-struct agent;
-struct outpostd;
-struct relay;
+#include "outpostd/parts.h"
 
 /* A DOWN frame, or one that could not be started. */
 void session_failed(struct outpostd *d, struct agent *a, const struct delivery_down *why);

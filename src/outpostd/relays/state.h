@@ -6,15 +6,8 @@
 #ifndef OUTPOSTD_STATE_H
 #define OUTPOSTD_STATE_H
 
-#include <stdbool.h>
-
-#include "base/deadline.h"
-#include "conf/conf.h"
-#include "delivery/delivery.h"
+#include "outpostd/parts.h"
 #include "nexthop/nexthop.h"
-#include "queue/queue.h"
-
-struct outpostd;
 
 enum relay_life {
 	RELAY_UP,
