@@ -342,6 +342,17 @@ int delivery_get_ready(struct frame *f, struct delivery_ready *r)
 	return frame_end(f) ? 0 : -1;
 }
 
+/* A reason travels by its name; one that is not known here is an answer that was not understood. */
+static enum reason get_reason(struct frame *f)
+{
+	char name[64];
+	enum reason r;
+
+	frame_get_cstr(f, name, sizeof(name));
+	r = reason_find(name);
+	return name[0] && !r ? REASON_PROTOCOL : r;
+}
+
 int delivery_put_verdict(struct buf *out, const struct delivery_verdict *v)
 {
 	size_t mark = frame_begin(out, FROM_AGENT_VERDICT);
@@ -351,6 +362,7 @@ int delivery_put_verdict(struct buf *out, const struct delivery_verdict *v)
 	frame_u8(out, (uint8_t)v->fate);
 	frame_cstr(out, v->dsn);
 	frame_u32(out, (uint32_t)v->smtp_code);
+	frame_cstr(out, reason_name(v->reason));
 	frame_cstr(out, v->text);
 	frame_u8(out, v->relayed_dsn);
 	frame_finish(out, mark);
@@ -365,9 +377,11 @@ int delivery_get_verdict(struct frame *f, struct delivery_verdict *v)
 	v->fate = (enum delivery_fate)frame_get_u8(f);
 	frame_get_cstr(f, v->dsn, sizeof(v->dsn));
 	v->smtp_code = (int)frame_get_u32(f);
+	v->reason = get_reason(f);
 	frame_get_cstr(f, v->text, sizeof(v->text));
 	v->relayed_dsn = frame_get_u8(f) != 0;
-	if (!frame_end(f) || v->fate < FATE_SENT || v->fate > FATE_FAILED)
+	if (!frame_end(f) || v->fate < FATE_SENT || v->fate > FATE_FAILED ||
+	    (v->fate == FATE_SENT) != (v->reason == REASON_NONE))
 		return -1;
 	return v->smtp_code >= 0 && v->smtp_code < 1000 ? 0 : -1;
 }
@@ -396,7 +410,7 @@ int delivery_put_step(struct buf *out, const struct delivery_step *s)
 	size_t mark = frame_begin(out, FROM_AGENT_STEP);
 
 	frame_cstr(out, s->name);
-	frame_u8(out, s->ok);
+	frame_cstr(out, reason_name(s->reason));
 	frame_cstr(out, s->text);
 	frame_u32(out, s->ms);
 	frame_finish(out, mark);
@@ -407,7 +421,7 @@ int delivery_get_step(struct frame *f, struct delivery_step *s)
 {
 	memset(s, 0, sizeof(*s));
 	frame_get_cstr(f, s->name, sizeof(s->name));
-	s->ok = frame_get_u8(f) != 0;
+	s->reason = get_reason(f);
 	frame_get_cstr(f, s->text, sizeof(s->text));
 	s->ms = frame_get_u32(f);
 	return frame_end(f) ? 0 : -1;
@@ -417,10 +431,10 @@ int delivery_put_down(struct buf *out, const struct delivery_down *d)
 {
 	size_t mark = frame_begin(out, FROM_AGENT_DOWN);
 
-	frame_u8(out, (uint8_t)d->kind);
-	frame_u32(out, (uint32_t)d->code);
+	frame_cstr(out, reason_name(d->reason));
 	frame_cstr(out, d->dsn);
 	frame_cstr(out, d->text);
+	frame_cstr(out, d->name);
 	frame_cstr(out, d->host);
 	frame_cstr(out, d->address);
 	frame_u32(out, d->port);
@@ -433,38 +447,33 @@ int delivery_put_down(struct buf *out, const struct delivery_down *d)
 int delivery_get_down(struct frame *f, struct delivery_down *d)
 {
 	memset(d, 0, sizeof(*d));
-	d->kind = (enum delivery_down_kind)frame_get_u8(f);
-	d->code = (int)frame_get_u32(f);
+	d->reason = get_reason(f);
 	frame_get_cstr(f, d->dsn, sizeof(d->dsn));
 	frame_get_cstr(f, d->text, sizeof(d->text));
+	frame_get_cstr(f, d->name, sizeof(d->name));
 	frame_get_cstr(f, d->host, sizeof(d->host));
 	frame_get_cstr(f, d->address, sizeof(d->address));
 	d->port = frame_get_u32(f);
 	d->retry_after = frame_get_u32(f);
 	d->served = frame_get_u8(f) != 0;
-	if (!frame_end(f) || d->kind < DOWN_NETWORK || d->kind > DOWN_MESSAGE)
-		return -1;
-	return 0;
+	return frame_end(f) && d->reason ? 0 : -1;
 }
 
-int delivery_vsay_down(struct delivery_down *d, enum delivery_down_kind kind, int code, const char *dsn,
-		       const char *fmt, va_list ap)
+int delivery_vsay_down(struct delivery_down *d, enum reason why, const char *fmt, va_list ap)
 {
-	d->kind = kind;
-	d->code = code;
-	snprintf(d->dsn, sizeof(d->dsn), "%s", dsn);
+	d->reason = why;
+	snprintf(d->dsn, sizeof(d->dsn), "%s", reason_dsn(why));
 	vsnprintf(d->text, sizeof(d->text), fmt, ap);
 	text_clean(d->text);
 	return -1;
 }
 
-int delivery_say_down(struct delivery_down *d, enum delivery_down_kind kind, int code, const char *dsn, const char *fmt,
-		      ...)
+int delivery_say_down(struct delivery_down *d, enum reason why, const char *fmt, ...)
 {
 	va_list ap;
 
 	va_start(ap, fmt);
-	delivery_vsay_down(d, kind, code, dsn, fmt, ap);
+	delivery_vsay_down(d, why, fmt, ap);
 	va_end(ap);
 	return -1;
 }

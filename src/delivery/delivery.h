@@ -21,6 +21,7 @@
 #include "base/buf.h"
 #include "base/error.h"
 #include "base/frame.h"
+#include "base/reason.h"
 
 enum { DELIVERY_FD = 3 };
 
@@ -198,6 +199,7 @@ struct delivery_verdict {
 	enum delivery_fate fate;
 	char dsn[12];			/* "2.0.0", "4.2.1", ... */
 	int smtp_code;			/* 0: no reply stands behind it */
+	enum reason reason;		/* REASON_NONE: sent */
 	/* as in the log's parentheses: "250 2.0.0 Ok: queued as X", "host h[a] said: 550 ... (in reply to RCPT TO
 	 * command)" */
 	char text[2048];
@@ -217,41 +219,29 @@ int delivery_get_done(struct frame *f, struct delivery_done *d);
 
 struct delivery_step {
 	char name[32];			/* resolve connect greeting tls auth sender */
-	bool ok;
+	enum reason reason;		/* REASON_NONE: it succeeded */
 	char text[1024];		/* what was found, or the cause in words */
 	uint32_t ms;
 };
 int delivery_put_step(struct buf *out, const struct delivery_step *s);
 int delivery_get_step(struct frame *f, struct delivery_step *s);
 
-/* Why there is no session. The kind decides what outpostd does next. */
-enum delivery_down_kind {
-	DOWN_NETWORK = 1,	/* connect refused, timed out, reset, lost */
-	DOWN_LOCAL,		/* our own network: ENETUNREACH, EPERM, no resolver: not held against the relay */
-	DOWN_DNS,
-	DOWN_GREETING,		/* greeting, EHLO or STARTTLS refused, protocol nonsense */
-	DOWN_TLS,		/* handshake, verification */
-	DOWN_AUTH,		/* refused credentials, no mechanism in common, no credential */
-	DOWN_CONFIG,		/* something in main.cf can't be done: exit 78 for a flush */
-	DOWN_BUSY,		/* 421, 432, 450/451/454 4.7.x: slow down */
-	/* left by us in the middle of a message, which has its verdict: the relay has nothing to do with it */
-	DOWN_MESSAGE,
-};
+/* Why there is no session, or no longer. */
 struct delivery_down {
-	enum delivery_down_kind kind;
-	int code;		/* sysexits */
-	char dsn[12];
+	enum reason reason;	/* its class decides what the schedule does; REASON_NONE: not down */
+	char dsn[12];		/* the reason's, or the relay's own with 4 as its class: no message fails for it */
 	char text[1024];	/* complete sentence for log, mailq and status */
+	char name[256];		/* a name that the relay's certificate is for, where it is for another; or empty */
 	char host[256], address[64];
 	uint32_t port;		/* 0: never got that far */
 	uint32_t retry_after;	/* seconds the relay asked for; 0: nothing said */
 	bool served;		/* a transaction had been brought to its end on this connection */
 };
-/* Fills d but for where (host, address, port); the words are made printable. Returns -1. */
-int delivery_say_down(struct delivery_down *d, enum delivery_down_kind kind, int code, const char *dsn, const char *fmt,
-		      ...) __attribute__((format(printf, 5, 6)));
-int delivery_vsay_down(struct delivery_down *d, enum delivery_down_kind kind, int code, const char *dsn,
-		       const char *fmt, va_list ap) __attribute__((format(printf, 5, 0)));
+/* Fills in reason, dsn and text; the words are made printable. Returns -1. */
+int delivery_say_down(struct delivery_down *d, enum reason why, const char *fmt, ...) __attribute__((format(printf,
+													    3, 4)));
+int delivery_vsay_down(struct delivery_down *d, enum reason why, const char *fmt,
+		       va_list ap) __attribute__((format(printf, 3, 0)));
 int delivery_put_down(struct buf *out, const struct delivery_down *d);
 int delivery_get_down(struct frame *f, struct delivery_down *d);
 

@@ -77,7 +77,7 @@ class Reports(harness.SystemTest):
     def test_test_greylisted(self):
         self.configure(self.start_relay(dialogue='when rcpt do reply "450 4.2.0 <you@example.net>: Recipient address rejected: Greylisted"\n'))
         done = self.outpost("test", "you@example.net", code=75)
-        self.assertRegex(done.out, r"the relay asks to try later")
+        self.assertRegex(done.out, r"the relay asks to retry later")
         self.assertNotIn("check the recipient", done.out)
 
     def test_test_when_the_relay_was_down(self):

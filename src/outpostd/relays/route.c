@@ -290,7 +290,7 @@ const char *relays_reason(struct outpostd *d, int *code, char dsn[12])
 	r = in_the_way(d);
 	if (!r)
 		return NULL;
-	*code = r->code;
+	*code = reason_is_in_our_files(r->row.reason) ? EX_CONFIG : EX_TEMPFAIL;
 	snprintf(dsn, 12, "%s", r->row.dsn);
 	return r->row.text;
 }
