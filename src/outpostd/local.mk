@@ -11,6 +11,7 @@ outpostd_SOURCES = \
 	src/outpostd/intake/door.c src/outpostd/intake/door.h \
 	src/outpostd/intake/fd_quarantine.c src/outpostd/intake/fd_quarantine.h \
 	src/outpostd/intake/incoming.c src/outpostd/intake/incoming.h \
+	src/outpostd/intake/person_share.c src/outpostd/intake/person_share.h \
 	src/outpostd/intake/smtp_listener.c src/outpostd/intake/smtp_listener.h \
 	src/outpostd/intake/submissions.c src/outpostd/intake/submissions.h \
 	src/outpostd/dispatch/agents/agent_credential.c src/outpostd/dispatch/agents/agent_credential.h \
