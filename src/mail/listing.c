@@ -163,7 +163,9 @@ static void json_recipient(struct buf *out, const struct listing_recipient *r, b
 	text_json_member(out, "address", masked ? "(not shown)" : r->address);
 	if (r->reason && *r->reason)
 		text_json_member(out, "delay_reason", r->reason);
-	if (!masked && r->original && *r->original && strcmp(r->original, r->address) != 0)
+	if (r->why)
+		text_json_member(out, "reason", reason_name(r->why));
+	if (r->original && *r->original && strcmp(r->original, r->address) != 0)
 		text_json_member(out, "original", r->original);
 	if (r->dsn && *r->dsn)
 		text_json_member(out, "dsn", r->dsn);

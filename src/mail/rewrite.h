@@ -31,6 +31,7 @@ struct rewrite_rules {
 	const char *local_domains;
 	struct rewrite_map aliases;	/* alias_maps: key is the local part */
 	struct rewrite_map virtual;	/* virtual_alias_maps: key as in a canonical map, value a list as in aliases */
+	/* Reads a list. -1 with EX_TEMPFAIL ends the rewriting with *err; with anything else the list is left out. */
 	int (*include)(void *arg, const char *path, struct buf *text, struct error *err);
 	void *include_arg;
 	struct rewrite_map canonical, recipient_canonical, sender_canonical, generic;
@@ -46,9 +47,9 @@ struct rewrite_rules {
 };
 
 /* Expands one recipient as submitted: each result is given to `each`, which returns 0, or -1 (with words in *err, if it
- * likes). Loops and unreadable includes are told in *note (appended lines, for the log) and the address then goes to
- * myorigin unexpanded. -1 with *err for what can't be an address (EX_DATAERR 5.1.3), or a map that fails
- * (EX_TEMPFAIL). */
+ * likes). Loops and unreadable includes are told in *note (appended lines, for the log; of a list only path:line and
+ * what is wrong there) and the address then goes to myorigin unexpanded. -1 with *err for what can't be an address
+ * (EX_DATAERR 5.1.3), or a map or list that fails (EX_TEMPFAIL). */
 int rewrite_recipient(const struct rewrite_rules *r, const char *address,
 		      int (*each)(void *arg, const char *address), void *arg, struct buf *note, struct error *err);
 
