@@ -357,15 +357,15 @@ static const struct field step_fields[] = {
 LAYOUT(step, FROM_AGENT_STEP);
 
 static const struct field down_fields[] = {
-	ENUM(down, kind, DOWN_NETWORK, DOWN_MESSAGE), INT(down, code, INT32_MAX), TEXT(down, dsn), TEXT(down, text), TEXT(down, host),
-	TEXT(down, address), INT(down, port, UINT32_MAX), INT(down, retry_after, UINT32_MAX), BOOL(down, served),
+	ENUM(down, kind, DOWN_NETWORK, DOWN_MESSAGE), INT(down, code, INT32_MAX), TEXT(down, dsn), TEXT(down, text),
+	TEXT(down, host), TEXT(down, address), INT(down, port, UINT32_MAX), INT(down, retry_after, UINT32_MAX), BOOL(down, served),
 };
 LAYOUT(down, FROM_AGENT_DOWN);
 
 /* What else is in the struct is outpostd's own. */
 static const struct field known_fields[] = {
-	ENUM(known, flight, FLIGHT_UNKNOWN, FLIGHT_NO), BOOL(known, no_bdat), BOOL(known, no_rset), INT(known, window, UINT32_MAX),
-	INT(known, recipients, UINT32_MAX), INT(known, offers, UINT32_MAX),
+	ENUM(known, flight, FLIGHT_UNKNOWN, FLIGHT_NO), BOOL(known, no_bdat), BOOL(known, no_rset),
+	INT(known, window, UINT32_MAX), INT(known, recipients, UINT32_MAX), INT(known, offers, UINT32_MAX),
 };
 LAYOUT(known, FROM_AGENT_KNOWN);
 
