@@ -60,6 +60,7 @@ static int take_recipient(sqlite3_stmt *st, struct queue_message *m, int flags, 
 	r->notify = (unsigned)sqlite3_column_int(st, 4);
 	r->attempts = (unsigned)sqlite3_column_int(st, 5);
 	r->reason = db_reason(st, 6);
+	r->last = sqlite3_column_int64(st, 7);
 	r->delay_warned = flags & FLAG_WARNED;
 	if (!r->address || !r->original || (!r->orcpt && sqlite3_column_type(st, 3) != SQLITE_NULL))
 		return db_no_memory(err);

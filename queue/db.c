@@ -34,6 +34,7 @@ int db_fail(struct queue *q, struct error *err, const char *what)
 	int system = q->db ? sqlite3_system_errno(q->db) : 0;
 	const char *detail = q->db ? sqlite3_errmsg(q->db) : "out of memory";
 
+	q->full |= (rc & 0xFF) == SQLITE_FULL;
 	for (size_t i = 0; i < sizeof(meanings) / sizeof(meanings[0]); i++)
 		if (meanings[i].rc == (rc & 0xFF))
 			return error_set(err, meanings[i].reason, "%s: %s (%s%s%s)", what, meanings[i].text,

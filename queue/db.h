@@ -25,6 +25,7 @@ struct queue {
 	bool writer;
 	bool in_transaction, reading;		/* between queue_begin and queue_commit */
 	bool undone, careful;			/* see queue_again */
+	bool full;				/* the disk was, in this transaction */
 	struct {
 		dev_t dev;
 		ino_t ino;		/* 0: there is none */

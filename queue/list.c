@@ -345,6 +345,18 @@ int queue_totals(struct queue *q, struct queue_totals *t, struct error *err)
 	return 0;
 }
 
+int queue_sizes(struct queue *q, void (*each)(void *arg, uint32_t uid, uint64_t bytes), void *arg, struct error *err)
+{
+	sqlite3_stmt *st = db_bind(q, SQL_SIZES, err, "");
+	int rc;
+
+	if (!st)
+		return -1;
+	while ((rc = db_step(q, st, err)) > 0)
+		each(arg, (uint32_t)sqlite3_column_int64(st, 0), (uint64_t)sqlite3_column_int64(st, 1));
+	return rc;
+}
+
 /* The digits of an id, or of its beginning: how many, -1 for anything else. */
 static int digits(const char *id, uint64_t *value)
 {

@@ -13,7 +13,7 @@
 #include "base/io.h"
 #include "queue/schema_sql.h"
 
-enum { SQLITE_HEAD = 100, AT_APPLICATION = 68, PATH_SIZE = 4096 };
+enum { SQLITE_HEAD = 100, AT_APPLICATION = 68, PATH_SIZE = 4096, BUSY_MS = 5000 };
 
 /*
  * Opening changes nothing that is not ours. The head of the file is looked at before SQLite sees it: SQLite
@@ -74,7 +74,7 @@ static int open_database(struct queue *q, const char *path, int flags, struct er
 	sqlite3_db_config(q->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 	sqlite3_db_config(q->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
 	sqlite3_db_config(q->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
-	sqlite3_busy_timeout(q->db, 5000);
+	sqlite3_busy_timeout(q->db, BUSY_MS);
 	return 0;
 }
 
@@ -308,6 +308,17 @@ int queue_commit(struct queue *q, struct error *err)
 	return 0;
 }
 
+/* What a transaction wrote stays in the WAL when it is undone, and on a full disk this is what others need. As far as
+ * nobody reads there, and without waiting for that. */
+static void shrink_log(struct queue *q)
+{
+	struct error ignored;
+
+	sqlite3_busy_timeout(q->db, 0);
+	db_exec(q, "PRAGMA wal_checkpoint(TRUNCATE)", &ignored);
+	sqlite3_busy_timeout(q->db, BUSY_MS);
+}
+
 void queue_rollback(struct queue *q)
 {
 	struct error ignored;
@@ -317,4 +328,7 @@ void queue_rollback(struct queue *q)
 	q->in_transaction = false;
 	q->touched = 0;
 	q->user.id = q->relay.id = 0; /* they may have been added in what is undone */
+	if (q->full)
+		shrink_log(q);
+	q->full = false;
 }

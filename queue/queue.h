@@ -98,6 +98,7 @@ struct queue_recipient {
 	unsigned notify;
 	unsigned attempts;
 	enum reason reason;	/* of its last deferral */
+	int64_t last;		/* us: when that was; 0: not tried yet */
 	bool delay_warned;
 };
 
@@ -248,6 +249,8 @@ struct queue_totals {
 	uint64_t null_failed;			/* failed with <> sender */
 };
 int queue_totals(struct queue *q, struct queue_totals *t, struct error *err);
+/* What each submitter has in the queue, in bytes. Walks through all of it. */
+int queue_sizes(struct queue *q, void (*each)(void *arg, uint32_t uid, uint64_t bytes), void *arg, struct error *err);
 
 /* An id or an unambiguous prefix (exact: whole only) to a row: 1, 0 none, 2 ambiguous, -1. */
 int queue_find(struct queue *q, const char *id, bool exact, int64_t *row, char full[QUEUE_ID], struct error *err);

@@ -53,7 +53,7 @@ const char *const queue_sql[SQL_COUNT] = {
 		"SELECT " MESSAGE_COLUMNS " FROM message m LEFT JOIN word w ON w.id = m.user"
 		" WHERE m.id = ? AND m.state = 'q'",
 	[SQL_RECIPIENTS_DUE] =
-		"SELECT n, address, original, orcpt, notify, attempts, reason FROM recipient"
+		"SELECT n, address, original, orcpt, notify, attempts, reason, last FROM recipient"
 		" WHERE message = ? AND state = 'q' AND next <= ? ORDER BY n LIMIT ?",
 	[SQL_BODY] = "SELECT chunk, size, state FROM message WHERE id = ?",
 	[SQL_CHUNK] = "SELECT data FROM chunk WHERE id = ?",
@@ -107,6 +107,7 @@ const char *const queue_sql[SQL_COUNT] = {
 		" WHERE e.message = ? AND e.kind = 1 AND e.id > ? ORDER BY e.id LIMIT ?",
 	[SQL_TOTALS] = "SELECT state, messages, bytes, unasked FROM total",
 	[SQL_OLDEST] = "SELECT arrival FROM message INDEXED BY message_state WHERE state = 'q' ORDER BY id LIMIT 1",
+	[SQL_SIZES] = "SELECT uid, sum(size) FROM message WHERE state <> 'x' GROUP BY uid",
 	[SQL_FIND] = "SELECT id FROM message WHERE id >= ? AND id <= ? ORDER BY id LIMIT 2",
 	[SQL_EVENTS_OF] =
 		"SELECT e.id, e.time, e.message, e.kind, e.recipient, e.dsn, e.text, w.text, e.reason FROM event e"

@@ -15,7 +15,7 @@
 
 #include "base/io.h"
 
-enum { TIMER_SLACK_NS = 50000, CPUS_MAX = 8192, STACK = 8 << 20, OVERFLOW_UID = 65534 };
+enum { TIMER_SLACK_NS = 50000, CPUS_MAX = 8192, STACK = 8 << 20, OVERFLOW_UID = 65534, NICE_MAX = 10 };
 
 static const struct {
 	int which;
@@ -106,6 +106,11 @@ const char *inherited_limit(void)
 			return limits[i].name;
 	}
 	return NULL;
+}
+
+bool inherited_is_slow(void)
+{
+	return getpriority(PRIO_PROCESS, 0) > NICE_MAX || syscall(SYS_sched_getscheduler, 0) == SCHED_IDLE;
 }
 
 /* What a user owns who is not in this user namespace is shown as OVERFLOW_UID's: that is the machine's root. */

@@ -5,7 +5,8 @@
  * a user's shell), and a set-id program is started by users only. All of this survives fork and exec, set-id too:
  *
  *   timer slack, also a huge one             inherited_reset: 50 us; poll's time-outs would not fire
- *   nice, chrt, ionice                       inherited_reset: as far as rights allow (to lower a nice value takes root)
+ *   nice, chrt, ionice                       inherited_reset, as far as rights allow (to lower a nice value, or to
+ *                                            leave the policy idle, takes root); inherited_is_slow: what is left
  *   CPU affinity, memory policy              inherited_reset: every CPU and node
  *   oom_score_adj                            inherited_reset: 0, once the ids are wholly our own
  *   soft limits                              inherited_reset: raised to the hard ones; root raises these too
@@ -33,6 +34,10 @@ void inherited_reset(void);
 
 /* The name of a hard limit under which a flusher would settle some messages and then fail after sending; NULL: none. */
 const char *inherited_limit(void);
+
+/* Whether so low a priority is left (nice above 10, the policy idle) that the caller's other work could keep a flusher
+ * from ever running. */
+bool inherited_is_slow(void);
 
 /* Whether a control group that this process is in, or one above it, belongs to a user other than root and the
  * effective one, who could freeze or starve what runs there while it holds the queue. *owner is then this user. */

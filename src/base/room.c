@@ -54,7 +54,6 @@ int room_check(const struct room *r, uint64_t size, const struct room_held *held
 				 "the disk of the queue has no room for this message: it needs twice its size free");
 	if (h->bytes > r->free - r->kept || (r->kept_inodes && h->files > r->free_inodes - r->kept_inodes))
 		return error_set(err, REASON_STORAGE_FULL,
-				 "the disk of the queue is nearly full, and the rest is kept for users who have less "
-				 "in it");
+				 "the disk of the queue is nearly full, and the rest is for users who have less in it");
 	return 0;
 }

@@ -19,6 +19,7 @@ struct field {
 	size_t offset, size;
 	size_t width;		/* of a number, in bytes of the frame; 0: text */
 	uint64_t least, greatest;
+	bool is_reason;		/* travels by its name */
 };
 
 struct delivery_layout {
@@ -29,11 +30,12 @@ struct delivery_layout {
 
 #define AT(owner, member) \
 	#member, offsetof(struct delivery_##owner, member), sizeof(((struct delivery_##owner *)0)->member)
-#define TEXT(owner, member) {AT(owner, member), 0, 0, 0}
-#define BOOL(owner, member) {AT(owner, member), 1, 0, 1}
-#define ENUM(owner, member, first, last) {AT(owner, member), 1, first, last}
-#define INT(owner, member, greatest) {AT(owner, member), 4, 0, greatest}
-#define LONG(owner, member) {AT(owner, member), 8, 0, UINT64_MAX}
+#define TEXT(owner, member) {AT(owner, member), 0, 0, 0, false}
+#define BOOL(owner, member) {AT(owner, member), 1, 0, 1, false}
+#define ENUM(owner, member, first, last) {AT(owner, member), 1, first, last, false}
+#define INT(owner, member, greatest) {AT(owner, member), 4, 0, greatest, false}
+#define LONG(owner, member) {AT(owner, member), 8, 0, UINT64_MAX, false}
+#define REASON(owner, member, first) {AT(owner, member), 0, first, REASONS - 1, true}
 #define COUNT(fields) (sizeof(fields) / sizeof((fields)[0]))
 #define LAYOUT(owner, type) \
 	const struct delivery_layout delivery_##owner##_layout = { \
@@ -76,6 +78,8 @@ int delivery_put(struct buf *out, const struct delivery_layout *l, const void *f
 	for (const struct field *f = l->fields; f < l->fields + l->n; f++) {
 		if (f->width)
 			buf_add_be(out, load(from, f), f->width);
+		else if (f->is_reason)
+			frame_cstr(out, reason_name((enum reason)load(from, f)));
 		else
 			frame_cstr(out, (const char *)from + f->offset);
 	}
@@ -83,13 +87,24 @@ int delivery_put(struct buf *out, const struct delivery_layout *l, const void *f
 	return buf_ok(out) ? 0 : -1;
 }
 
+/* One that is not known here is an answer that was not understood. */
+static enum reason get_reason(struct frame *in)
+{
+	char name[64];
+	enum reason r;
+
+	frame_get_cstr(in, name, sizeof(name));
+	r = reason_find(name);
+	return name[0] && !r ? REASON_PROTOCOL : r;
+}
+
 int delivery_get(struct frame *in, const struct delivery_layout *l, void *to)
 {
 	memset(to, 0, l->size);
 	for (const struct field *f = l->fields; f < l->fields + l->n; f++) {
-		uint64_t number = f->width ? frame_get_be(in, f->width) : 0;
+		uint64_t number = f->width ? frame_get_be(in, f->width) : f->is_reason ? get_reason(in) : 0;
 
-		if (!f->width)
+		if (!f->width && !f->is_reason)
 			frame_get_cstr(in, (char *)to + f->offset, f->size);
 		else if (number >= f->least && number <= f->greatest)
 			store(to, f, number);
@@ -344,7 +359,8 @@ LAYOUT(ready, FROM_AGENT_READY);
 
 static const struct field verdict_fields[] = {
 	LONG(verdict, seq), LONG(verdict, recipient), ENUM(verdict, fate, FATE_SENT, FATE_FAILED), TEXT(verdict, dsn),
-	INT(verdict, smtp_code, 999), TEXT(verdict, text), BOOL(verdict, relayed_dsn),
+	INT(verdict, smtp_code, 999), REASON(verdict, reason, REASON_NONE), TEXT(verdict, text),
+	BOOL(verdict, relayed_dsn),
 };
 LAYOUT(verdict, FROM_AGENT_VERDICT);
 
@@ -352,13 +368,13 @@ static const struct field done_fields[] = {LONG(done, seq), LONG(done, connect_u
 LAYOUT(done, FROM_AGENT_DONE);
 
 static const struct field step_fields[] = {
-	TEXT(step, name), BOOL(step, ok), TEXT(step, text), INT(step, ms, UINT32_MAX),
+	TEXT(step, name), REASON(step, reason, REASON_NONE), TEXT(step, text), INT(step, ms, UINT32_MAX),
 };
 LAYOUT(step, FROM_AGENT_STEP);
 
 static const struct field down_fields[] = {
-	ENUM(down, kind, DOWN_NETWORK, DOWN_MESSAGE), INT(down, code, INT32_MAX), TEXT(down, dsn), TEXT(down, text),
-	TEXT(down, host), TEXT(down, address), INT(down, port, UINT32_MAX), INT(down, retry_after, UINT32_MAX), BOOL(down, served),
+	REASON(down, reason, REASON_NONE + 1), TEXT(down, dsn), TEXT(down, text), TEXT(down, name), TEXT(down, host),
+	TEXT(down, address), INT(down, port, UINT32_MAX), INT(down, retry_after, UINT32_MAX), BOOL(down, served),
 };
 LAYOUT(down, FROM_AGENT_DOWN);
 
@@ -369,26 +385,30 @@ static const struct field known_fields[] = {
 };
 LAYOUT(known, FROM_AGENT_KNOWN);
 
-int delivery_vsay_down(struct delivery_down *d, enum delivery_down_kind kind, int code, const char *dsn,
-		       const char *fmt, va_list ap)
+int delivery_vsay_down(struct delivery_down *d, enum reason why, const char *fmt, va_list ap)
 {
-	d->kind = kind;
-	d->code = code;
-	snprintf(d->dsn, sizeof(d->dsn), "%s", dsn);
+	d->reason = why;
+	snprintf(d->dsn, sizeof(d->dsn), "%s", reason_dsn(why));
 	vsnprintf(d->text, sizeof(d->text), fmt, ap);
 	text_clean(d->text);
 	return -1;
 }
 
-int delivery_say_down(struct delivery_down *d, enum delivery_down_kind kind, int code, const char *dsn, const char *fmt,
-		      ...)
+int delivery_say_down(struct delivery_down *d, enum reason why, const char *fmt, ...)
 {
 	va_list ap;
 
 	va_start(ap, fmt);
-	delivery_vsay_down(d, kind, code, dsn, fmt, ap);
+	delivery_vsay_down(d, why, fmt, ap);
 	va_end(ap);
 	return -1;
+}
+
+int delivery_get_verdict(struct frame *in, struct delivery_verdict *v)
+{
+	if (delivery_get(in, &delivery_verdict_layout, v) < 0)
+		return -1;
+	return (v->fate == FATE_SENT) == (v->reason == REASON_NONE) ? 0 : -1;
 }
 
 /* ---- KNOWN as words */

@@ -21,6 +21,7 @@
 #include "base/buf.h"
 #include "base/error.h"
 #include "base/frame.h"
+#include "base/reason.h"
 
 enum { DELIVERY_FD = 3 };
 
@@ -67,12 +68,14 @@ enum { SIGN_OF_LIFE = 10 };	/* s */
 struct delivery_layout;
 int delivery_put(struct buf *out, const struct delivery_layout *l, const void *from);
 int delivery_get(struct frame *in, const struct delivery_layout *l, void *to);
-#define DELIVERY_FRAME(name) \
+#define DELIVERY_PUT(name) \
 	extern const struct delivery_layout delivery_##name##_layout; \
 	static inline int delivery_put_##name(struct buf *out, const struct delivery_##name *from) \
 	{ \
 		return delivery_put(out, &delivery_##name##_layout, from); \
-	} \
+	}
+#define DELIVERY_FRAME(name) \
+	DELIVERY_PUT(name) \
 	static inline int delivery_get_##name(struct frame *in, struct delivery_##name *to) \
 	{ \
 		return delivery_get(in, &delivery_##name##_layout, to); \
@@ -213,12 +216,14 @@ struct delivery_verdict {
 	enum delivery_fate fate;
 	char dsn[12];			/* "2.0.0", "4.2.1", ... */
 	int smtp_code;			/* 0: no reply stands behind it */
+	enum reason reason;		/* REASON_NONE: sent */
 	/* as in the log's parentheses: "250 2.0.0 Ok: queued as X", "host h[a] said: 550 ... (in reply to RCPT TO
 	 * command)" */
 	char text[2048];
 	bool relayed_dsn;		/* the relay took over the DSN request */
 };
-DELIVERY_FRAME(verdict)
+DELIVERY_PUT(verdict)
+int delivery_get_verdict(struct frame *in, struct delivery_verdict *v);
 
 struct delivery_done {
 	uint64_t seq;
@@ -230,40 +235,28 @@ DELIVERY_FRAME(done)
 
 struct delivery_step {
 	char name[32];			/* resolve connect greeting tls auth sender */
-	bool ok;
+	enum reason reason;		/* REASON_NONE: it succeeded */
 	char text[1024];		/* what was found, or the cause in words */
 	uint32_t ms;
 };
 DELIVERY_FRAME(step)
 
-/* Why there is no session. The kind decides what outpostd does next. */
-enum delivery_down_kind {
-	DOWN_NETWORK = 1,	/* connect refused, timed out, reset, lost */
-	DOWN_LOCAL,		/* our own network: ENETUNREACH, EPERM, no resolver: not held against the relay */
-	DOWN_DNS,
-	DOWN_GREETING,		/* greeting, EHLO or STARTTLS refused, protocol nonsense */
-	DOWN_TLS,		/* handshake, verification */
-	DOWN_AUTH,		/* refused credentials, no mechanism in common, no credential */
-	DOWN_CONFIG,		/* something in main.cf can't be done: exit 78 for a flush */
-	DOWN_BUSY,		/* 421, 432, 450/451/454 4.7.x: slow down */
-	/* left by us in the middle of a message, which has its verdict: the relay has nothing to do with it */
-	DOWN_MESSAGE,
-};
+/* Why there is no session, or no longer. */
 struct delivery_down {
-	enum delivery_down_kind kind;
-	int code;		/* sysexits */
-	char dsn[12];
+	enum reason reason;	/* its class decides what the schedule does; REASON_NONE: not down */
+	char dsn[12];		/* the reason's, or the relay's own with 4 as its class: no message fails for it */
 	char text[1024];	/* complete sentence for log, mailq and status */
+	char name[256];		/* a name that the relay's certificate is for, where it is for another; or empty */
 	char host[256], address[64];
 	uint32_t port;		/* 0: never got that far */
 	uint32_t retry_after;	/* seconds the relay asked for; 0: nothing said */
 	bool served;		/* a transaction had been brought to its end on this connection */
 };
-/* Fills d but for where (host, address, port); the words are made printable. Returns -1. */
-int delivery_say_down(struct delivery_down *d, enum delivery_down_kind kind, int code, const char *dsn, const char *fmt,
-		      ...) __attribute__((format(printf, 5, 6)));
-int delivery_vsay_down(struct delivery_down *d, enum delivery_down_kind kind, int code, const char *dsn,
-		       const char *fmt, va_list ap) __attribute__((format(printf, 5, 0)));
+/* Fills in reason, dsn and text; the words are made printable. Returns -1. */
+int delivery_say_down(struct delivery_down *d, enum reason why, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+int delivery_vsay_down(struct delivery_down *d, enum reason why, const char *fmt, va_list ap)
+	__attribute__((format(printf, 3, 0)));
 DELIVERY_FRAME(down)
 
 #endif

@@ -119,8 +119,7 @@ static int check_size(struct file *f, size_t n, struct error *err)
 		return 0;
 	if (f->size > LIMIT_DROP_FILE)
 		return error_set(err, REASON_TOO_LARGE,
-				 "the message is too large for outpost-drop (more than %u MiB), and no outpostd "
-				 "listens",
+				 "too large for outpost-drop (more than %u MiB), and no outpostd listens",
 				 LIMIT_DROP_FILE >> 20);
 	return f->checked && f->size - f->checked < ROOM_STEP ? 0 : check_room(f, err);
 }

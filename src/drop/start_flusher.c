@@ -49,6 +49,8 @@ static bool is_unfit(const struct drop *d, char *why, size_t size)
 
 	if (limit)
 		snprintf(why, size, "under the lowered limit of %s", limit);
+	else if (!d->own && inherited_is_slow())
+		snprintf(why, size, "at the low priority of the caller (nice, chrt)");
 	else if (!d->own && inherited_cgroup(&owner))
 		snprintf(why, size, "in a control group of uid %u", (unsigned)owner);
 	else

@@ -15,7 +15,7 @@
 #include "base/step.h"
 #include "base/text.h"
 #include "outpost/command.h"
-#include "outpost/check/explain.h"
+#include "outpost/check/hint.h"
 #include "outpost/flusher/start_outpostd.h"
 #include "outpost/flusher/health.h"
 
@@ -126,9 +126,8 @@ static int say_mend(void *arg, const struct queue_relay *r)
 	if (!r->down_since || !health_uses_relay(c, r->nexthop))
 		return 0;
 	buf_init(&mend, 8192);
-	if (explain(&mend, explain_kind(r->reason), r->text,
-		    relayhost_parse(c->conf, r->nexthop, &relay, &ignored) == 0 ? &relay : NULL))
-		print_mend(&mend);
+	hint_add(&mend, r->reason, relayhost_parse(c->conf, r->nexthop, &relay, &ignored) == 0 ? &relay : NULL, NULL);
+	print_mend(&mend);
 	buf_free(&mend);
 	return 0;
 }

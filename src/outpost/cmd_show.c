@@ -10,7 +10,7 @@
 #include "outpost/flusher/active_deliveries.h"
 #include "outpost/command.h"
 #include "outpost/messages/print_history.h"
-#include "outpost/check/explain.h"
+#include "outpost/check/hint.h"
 #include "outpost/messages/print_text.h"
 #include "outpost/messages/print_row.h"
 #include "outpost/messages/select_messages.h"
@@ -60,8 +60,8 @@ static void print_recipient(const struct queue_row_recipient *r, const struct ac
 static void find_advice(struct buf *mend, const struct queue_row *row)
 {
 	for (size_t i = 0; i < row->nrecipients && mend->len == 0; i++)
-		if (row->recipients[i].state != 's' && row->recipients[i].text && *row->recipients[i].text)
-			explain(mend, 0, row->recipients[i].text, NULL);
+		if (row->recipients[i].state != 's')
+			hint_add(mend, row->recipients[i].reason, NULL, NULL);
 }
 
 static void print_advice(const struct buf *mend)
@@ -131,7 +131,7 @@ static int print_text(struct context *c, struct queue *q, int64_t row, const cha
 
 static int print_json(struct queue *q, struct queue_row *r, const struct active *a, struct error *err)
 {
-	struct row_style style = {true, active_has(a, r->id), false, a->reason, a->dsn};
+	struct row_style style = {true, active_has(a, r->id), false, a->reason, a->dsn, a->why};
 	struct buf out;
 	int rc;
 

@@ -8,7 +8,7 @@
 
 #include "base/text.h"
 #include "outpost/check/check.h"
-#include "outpost/check/explain.h"
+#include "outpost/check/hint.h"
 #include "outpost/flusher/health.h"
 
 enum { MARGIN = 13, NEXT_MARGIN = 9, US = 1000000, WORRY_S = 3600, EXPIRY_S = 14 * 86400 };
@@ -119,8 +119,7 @@ static void advise_relay(const struct health *s, const struct queue_relay *r, st
 	if (!is_down(s, r))
 		return;
 	buf_init(&mend, 8192);
-	explain(&mend, explain_kind(r->reason), r->text,
-		relayhost_parse(conf, r->nexthop, &parsed, &ignored) == 0 ? &parsed : NULL);
+	hint_add(&mend, r->reason, relayhost_parse(conf, r->nexthop, &parsed, &ignored) == 0 ? &parsed : NULL, NULL);
 	rest = (struct span){buf_str(&mend), mend.len};
 	while (span_word(&rest, "\n", &line)) {
 		say_next(n, "%.*s", (int)line.n, line.p);
@@ -187,8 +186,8 @@ static void json_relays(struct buf *b, const struct health *s)
 		if (is_down(s, r)) {
 			buf_addf(b, ", \"down_since\": %lld, \"next_try\": %lld", (long long)(r->down_since / US),
 				 (long long)(r->down_until / US));
-			text_json_member(b, "kind", reason_name(r->reason));
-			text_json_member(b, "reason", r->text);
+			text_json_member(b, "reason", reason_name(r->reason));
+			text_json_member(b, "text", r->text);
 		}
 		buf_addf(b, ", \"last_ok\": %lld, \"certificate_expires\": %lld}", (long long)(r->last_ok / US),
 			 (long long)r->cert_expires);

@@ -16,7 +16,7 @@
 #include "base/step.h"
 #include "base/text.h"
 #include "outpost/command.h"
-#include "outpost/check/explain.h"
+#include "outpost/check/hint.h"
 #include "outpost/check/check_report.h"
 #include "outpost/flusher/start_outpostd.h"
 #include "submission/submission.h"
@@ -134,7 +134,7 @@ static int64_t elapsed(const struct test *t)
 }
 
 /* A refusal or deferral, with what can be done about it. */
-static void say_reason(struct test *t, int code, const char *label, int kind, const char *text)
+static void say_reason(struct test *t, int code, const char *label, enum reason why, const char *text)
 {
 	struct relayhost relay;
 	struct error ignored;
@@ -142,8 +142,8 @@ static void say_reason(struct test *t, int code, const char *label, int kind, co
 	bool known = relayhost_list(t->c->conf, &relay, 1, &ignored) > 0;
 
 	buf_init(&mend, 8192);
-	explain(&mend, kind, text, known ? &relay : NULL);
-	report_fail(&t->r, code, label, elapsed(t), text, buf_str(&mend));
+	hint_add(&mend, why, known ? &relay : NULL, NULL);
+	report_fail(&t->r, why, label, elapsed(t), text, buf_str(&mend));
 	buf_free(&mend);
 	t->ended = true;
 	t->code = code;
@@ -157,9 +157,9 @@ static void take_event(struct test *t, const struct queue_event *e)
 		report_line(&t->r, REPORT_OK, "sent", elapsed(t), text, NULL);
 		t->ended = true;
 	} else if (strcmp(e->kind, "bounced") == 0 || strcmp(e->kind, "expired") == 0) {
-		say_reason(t, EX_UNAVAILABLE, "refused", 0, text);
+		say_reason(t, EX_UNAVAILABLE, "refused", e->reason, text);
 	} else if (strcmp(e->kind, "deferred") == 0) {
-		say_reason(t, EX_TEMPFAIL, "waits", 0, text);
+		say_reason(t, EX_TEMPFAIL, "waits", e->reason, text);
 	}
 }
 
@@ -192,7 +192,7 @@ static int look_at_relays(struct test *t, struct queue *q, struct error *err)
 	int rc = health_no_way(t->c, q, clock_wall_us(), &down, err);
 
 	if (rc == 1)
-		say_reason(t, EX_TEMPFAIL, "waits", explain_kind(down.reason), down.text);
+		say_reason(t, EX_TEMPFAIL, "waits", down.reason, down.text);
 	return rc < 0 ? -1 : 0;
 }
 

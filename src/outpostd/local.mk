@@ -11,12 +11,13 @@ outpostd_SOURCES = \
 	src/outpostd/intake/door.c src/outpostd/intake/door.h \
 	src/outpostd/intake/fd_quarantine.c src/outpostd/intake/fd_quarantine.h \
 	src/outpostd/intake/incoming.c src/outpostd/intake/incoming.h \
+	src/outpostd/intake/person_share.c src/outpostd/intake/person_share.h \
 	src/outpostd/intake/smtp_listener.c src/outpostd/intake/smtp_listener.h \
 	src/outpostd/intake/submissions.c src/outpostd/intake/submissions.h \
-	src/outpostd/dispatch/agent_credential.c src/outpostd/dispatch/agent_credential.h \
-	src/outpostd/dispatch/agent_feed.c src/outpostd/dispatch/agent_feed.h \
-	src/outpostd/dispatch/agent_frames.c src/outpostd/dispatch/agent_frames.h \
-	src/outpostd/dispatch/agent_process.c src/outpostd/dispatch/agent_process.h \
+	src/outpostd/dispatch/agents/agent_credential.c src/outpostd/dispatch/agents/agent_credential.h \
+	src/outpostd/dispatch/agents/agent_feed.c src/outpostd/dispatch/agents/agent_feed.h \
+	src/outpostd/dispatch/agents/agent_frames.c src/outpostd/dispatch/agents/agent_frames.h \
+	src/outpostd/dispatch/agents/agent_process.c src/outpostd/dispatch/agents/agent_process.h \
 	src/outpostd/dispatch/bounce.c src/outpostd/dispatch/bounce.h \
 	src/outpostd/dispatch/claim.c src/outpostd/dispatch/claim.h \
 	src/outpostd/dispatch/commit.c src/outpostd/dispatch/commit.h \

@@ -76,7 +76,7 @@ void event_twice(const char *id, pid_t pid, const char *relay, const char *why)
 
 void event_relay_down(const struct relay *r, const struct delivery_down *why, int64_t wait_s, bool again)
 {
-	bool loud = why->kind == DOWN_AUTH || why->kind == DOWN_CONFIG || why->kind == DOWN_TLS;
+	bool loud = reason_needs_admin(why->reason);
 
 	if (again)
 		log_line(LOG_INFORMATION, "qmgr", 0, "%s is down still, next attempt in %lld s: %s", r->at.written,
@@ -85,7 +85,7 @@ void event_relay_down(const struct relay *r, const struct delivery_down *why, in
 		log_line(loud ? LOG_FAIL : LOG_WARN, "qmgr", 0,
 			 "%s is down, its mail waits, next attempt in %lld s: %s%s",
 			 r->at.written, (long long)wait_s, why->text,
-			 why->kind == DOWN_AUTH ?
+			 reason_class(why->reason) == CLASS_LOGIN ?
 				" (mail is kept and will not expire; fix the password map and it is retried at once)" :
 			 "");
 }

@@ -300,6 +300,7 @@ static void free_all(struct outpostd *d)
 	settle_free(d);
 	bounces_free(d);
 	accept_free(d);
+	person_shares_free(d);
 	rules_close(&d->rules);
 	credentials_free(d->credentials);
 	conf_free(d->conf);
@@ -409,7 +410,7 @@ int main(int argc, char **argv)
 	}
 	proc_settle();
 	hold_hangups();
-	if (d.once || d.take_in)
+	if (!d.foreground || d.once || d.take_in)
 		inherited_reset(); /* started by a user's command; what a service manager sets stays */
 	make_absolute(&d);
 	if (!d.foreground && detach(&report) < 0) {

@@ -23,10 +23,10 @@
 #include "credentials/credentials.h"
 #include "outpostd/admin/flush.h"
 #include "outpostd/admin/questions.h"
-#include "outpostd/dispatch/agent_credential.h"
-#include "outpostd/dispatch/agent_feed.h"
-#include "outpostd/dispatch/agent_frames.h"
-#include "outpostd/dispatch/agent_process.h"
+#include "outpostd/dispatch/agents/agent_credential.h"
+#include "outpostd/dispatch/agents/agent_feed.h"
+#include "outpostd/dispatch/agents/agent_frames.h"
+#include "outpostd/dispatch/agents/agent_process.h"
 #include "outpostd/dispatch/bounce.h"
 #include "outpostd/dispatch/claim.h"
 #include "outpostd/dispatch/commit.h"
@@ -49,6 +49,7 @@
 #include "outpostd/intake/door.h"
 #include "outpostd/intake/fd_quarantine.h"
 #include "outpostd/intake/incoming.h"
+#include "outpostd/intake/person_share.h"
 #include "outpostd/intake/smtp_listener.h"
 #include "outpostd/intake/submissions.h"
 #include "outpostd/log_lines.h"
@@ -87,6 +88,7 @@ struct outpostd {
 	struct door door;
 	struct clients clients;
 	struct submissions submissions;
+	struct person_shares shares;
 	struct acceptance acceptance;
 	struct fd_quarantine quarantine;
 	struct incoming_dir incoming;

@@ -1,6 +1,5 @@
 #include "config.h"
 #include "smtp/agent.h"
-#include "smtp/slowdown.h"
 #include "base/limits.h"
 
 #include <errno.h>
@@ -79,7 +78,7 @@ int agent_wait(struct agent *a, deadline until)
 		n = poll(p, 2, deadline_poll(deadline_first(until, sign)));
 	while (n < 0 && errno == EINTR);
 	if (n < 0)
-		return agent_down(a, DOWN_LOCAL, EX_OSERR, "4.3.0", "poll: %s", strerror(errno));
+		return agent_down(a, REASON_SYSTEM, "poll: %s", strerror(errno));
 	if (n == 0)
 		return deadline_over(until) ? 0 : 1;
 	if ((p[0].revents & (POLLIN | POLLHUP | POLLERR)) && link_fill(&a->link) < 0)
@@ -100,15 +99,15 @@ const char *agent_peer(const struct agent *a)
 	return peer;
 }
 
-int agent_down(struct agent *a, enum delivery_down_kind kind, int code, const char *dsn, const char *fmt, ...)
+int agent_down(struct agent *a, enum reason why, const char *fmt, ...)
 {
 	struct delivery_down *d = &a->down;
 	va_list ap;
 
-	if (d->kind)
+	if (d->reason)
 		return -1;
 	va_start(ap, fmt);
-	delivery_vsay_down(d, kind, code, dsn, fmt, ap);
+	delivery_vsay_down(d, why, fmt, ap);
 	va_end(ap);
 	snprintf(d->host, sizeof(d->host), "%s", a->ready.host[0] ? a->ready.host : a->set.host);
 	snprintf(d->address, sizeof(d->address), "%s", a->ready.address);
@@ -116,20 +115,24 @@ int agent_down(struct agent *a, enum delivery_down_kind kind, int code, const ch
 	return -1;
 }
 
-int agent_refused(struct agent *a, enum delivery_down_kind kind, const char *dsn, const char *what)
+int agent_refused(struct agent *a, enum reply_stage stage, const char *what)
 {
-	enum delivery_down_kind seen = slowdown_asked(&a->reply, SLOWDOWN_SESSION) ? DOWN_BUSY : kind;
-	char code[12];
+	enum reason why = reply_reason(&a->reply, stage, a->authenticated);
+	enum reason_class c = reason_class(why);
 	struct buf words;
 
-	snprintf(code, sizeof(code), "%s", a->reply.dsn[0] ? a->reply.dsn : dsn);
-	code[0] = '4';	/* whatever the relay calls it: no message fails for it */
+	if (a->down.reason)
+		return -1;
+	if (c == CLASS_RECIPIENT || c == CLASS_MESSAGE)
+		why = REASON_RELAY_BUSY;	/* it ends the session, whomever it is about */
 	buf_init(&words, 1000);
 	reply_quote(&a->reply, &words, 700);
-	agent_down(a, seen, seen == DOWN_AUTH ? EX_NOPERM : EX_TEMPFAIL, code, "host %s said: %s (in reply to %s)",
-		   agent_peer(a), buf_str(&words), what);
-	a->down.retry_after = slowdown_seconds(&a->reply);
+	agent_down(a, why ? why : REASON_SMTP_PROTOCOL, "host %s said: %s (in reply to %s)", agent_peer(a),
+		   buf_str(&words), what);
 	buf_free(&words);
+	if (a->reply.dsn[0] && c != CLASS_LOGIN)
+		snprintf(a->down.dsn, sizeof(a->down.dsn), "4%s", a->reply.dsn + 1);
+	a->down.retry_after = reply_seconds(&a->reply);
 	return -1;
 }
 
@@ -154,15 +157,15 @@ void agent_transcript(struct agent *a, char direction, const char *p, size_t n)
 static int lost(struct agent *a, const char *what)
 {
 	if (a->ch.alert)
-		return agent_down(a, DOWN_TLS, EX_TEMPFAIL, "4.7.5", "TLS with %s failed: the relay refused it: %s%s",
-				  agent_peer(a), a->ch.trouble,
-				  a->set.certfile[0] ? ""
-						     : " (does it want a client certificate? then smtp_tls_cert_file)");
+		return agent_down(a, REASON_TLS_CLIENT_CERTIFICATE, "TLS with %s failed: the relay refused it: %s%s",
+				  agent_peer(a),
+				  a->ch.trouble, a->set.certfile[0] ? "" :
+					  " (does it want a client certificate? then smtp_tls_cert_file)");
 	if (a->ch.trouble[0])
-		return agent_down(a, DOWN_NETWORK, EX_TEMPFAIL, "4.4.2", "lost connection with %s while %s (%s)",
-				  agent_peer(a), what, a->ch.trouble);
-	return agent_down(a, DOWN_NETWORK, EX_TEMPFAIL, "4.4.2", "lost connection with %s while %s", agent_peer(a),
-			  what);
+		return agent_down(a, REASON_CONNECTION_LOST, "lost connection with %s while %s (%s)", agent_peer(a),
+				  what,
+				  a->ch.trouble);
+	return agent_down(a, REASON_CONNECTION_LOST, "lost connection with %s while %s", agent_peer(a), what);
 }
 
 static int wait_more(struct agent *a, deadline until, const char *what)
@@ -173,9 +176,9 @@ static int wait_more(struct agent *a, deadline until, const char *what)
 		return lost(a, what);
 	rc = agent_wait(a, until);
 	if (rc < 0)
-		return agent_down(a, DOWN_LOCAL, EX_TEMPFAIL, "4.3.0", "%s", "outpostd is gone");
+		return agent_down(a, REASON_TEMPORARY, "outpostd is gone");
 	if (rc == 0)
-		return agent_down(a, DOWN_NETWORK, EX_TEMPFAIL, "4.4.2", "conversation with %s timed out while %s",
+		return agent_down(a, REASON_CONNECTION_TIMEOUT, "conversation with %s timed out while %s",
 				  agent_peer(a), what);
 	return 0;
 }
@@ -193,14 +196,14 @@ int agent_reply(struct agent *a, int seconds, const char *what)
 		if (rc > 0)
 			break;
 		if (rc < 0)
-			return agent_down(a, DOWN_GREETING, EX_PROTOCOL, "4.5.0", "host %s sent %s while %s",
-					  agent_peer(a), a->reply.wrong, what);
+			return agent_down(a, REASON_SMTP_PROTOCOL, "host %s sent %s while %s", agent_peer(a),
+					  a->reply.wrong, what);
 		if (wait_more(a, until, what) < 0)
 			return -1;
 	}
 	agent_transcript(a, '<', buf_str(&a->reply.text), a->reply.text.len);
 	if (a->ch.in.len)
-		return agent_down(a, DOWN_GREETING, EX_PROTOCOL, "4.5.0", "host %s sent more than one reply while %s",
+		return agent_down(a, REASON_SMTP_PROTOCOL, "host %s sent more than one reply while %s",
 				  agent_peer(a), what);
 	return 0;
 }
@@ -212,8 +215,8 @@ static int unasked(struct agent *a, const char *what)
 		return -1;
 	if (a->reply.code == 421)
 		return 0;
-	return agent_down(a, DOWN_GREETING, EX_PROTOCOL, "4.5.0",
-			  "host %s answered a command that was never sent, while %s", agent_peer(a), what);
+	return agent_down(a, REASON_SMTP_PROTOCOL, "host %s answered a command that was never sent, while %s",
+			  agent_peer(a), what);
 }
 
 int agent_ask(struct agent *a, const char *line, const char *shown, int seconds, const char *what)
@@ -226,6 +229,6 @@ int agent_ask(struct agent *a, const char *line, const char *shown, int seconds,
 	buf_adds(&a->ch.out, line);
 	buf_adds(&a->ch.out, "\r\n");
 	if (!buf_ok(&a->ch.out))
-		return agent_down(a, DOWN_LOCAL, EX_OSERR, "4.3.0", "%s", "out of memory");
+		return agent_down(a, REASON_SYSTEM, "out of memory");
 	return agent_reply(a, seconds, what);
 }

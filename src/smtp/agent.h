@@ -14,6 +14,7 @@
 #include "smtp/channel.h"
 #include "smtp/ehlo.h"
 #include "smtp/link.h"
+#include "smtp/replies.h"
 #include "smtp/reply.h"
 #include "smtp/tls.h"
 
@@ -27,7 +28,7 @@ struct agent {
 	struct ehlo ehlo;
 	struct reply reply;		/* the last reply */
 	struct delivery_ready ready;
-	struct delivery_down down;	/* why there is no session; kind 0: not down */
+	struct delivery_down down;	/* why there is no session; REASON_NONE: not down */
 	int64_t started_us;		/* when the first connection was tried */
 	int64_t connect_us;		/* what is still to be told of c in delays=a/b/c/d */
 	bool authenticated;
@@ -53,11 +54,10 @@ int agent_reply(struct agent *a, int seconds, const char *what);
 int agent_ask(struct agent *a, const char *line, const char *shown, int seconds, const char *what);
 
 /* Fills a->down unless it is filled. Returns -1. */
-int agent_down(struct agent *a, enum delivery_down_kind kind, int code, const char *dsn, const char *fmt, ...)
-	__attribute__((format(printf, 5, 6)));
-/* The same for a refusal that stands in a->reply: "host h[a] said: ... (in reply to WHAT)". dsn and
- * kind are those given, or BUSY where the relay asks to slow down. */
-int agent_refused(struct agent *a, enum delivery_down_kind kind, const char *dsn, const char *what);
+int agent_down(struct agent *a, enum reason why, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+/* The same for a refusal that stands in a->reply, for the reason that replies.h finds in it:
+ * "host h[a] said: ... (in reply to WHAT)". */
+int agent_refused(struct agent *a, enum reply_stage stage, const char *what);
 
 /* "h[a]", static until the next call. */
 const char *agent_peer(const struct agent *a);

@@ -1,8 +1,6 @@
 #include "config.h"
 #include "smtp/transaction.h"
-#include "smtp/slowdown.h"
 #include "smtp/verdict.h"
-#include "smtp/wording.h"
 #include "base/step.h"
 
 #include <stdio.h>
@@ -75,8 +73,9 @@ void settle_broken(struct transfer *t)
 
 		if (x != speaking && !(x->last_byte && x->accepted + x->whole))
 			continue;
-		verdict_of_words(&v, t->a->down.dsn, "%.1200s%s", t->a->down.text,
+		verdict_of_words(&v, t->a->down.reason, "%.1200s%s", t->a->down.text,
 				 x->last_byte && !answered ? " -- message may be delivered twice" : "");
+		snprintf(v.dsn, sizeof(v.dsn), "%s", t->a->down.dsn);
 		settle_all(t, x, &v);
 	}
 }
@@ -108,15 +107,28 @@ static int out_of_step(struct transfer *t, const char *why)
 	revoke(t);
 	buf_init(&words, 500);
 	reply_quote(&t->a->reply, &words, 300);
-	agent_down(t->a, DOWN_GREETING, EX_PROTOCOL, "4.5.0", "host %s %s: %s", agent_peer(t->a), why, buf_str(&words));
+	agent_down(t->a, REASON_SMTP_PROTOCOL, "host %s %s: %s", agent_peer(t->a), why, buf_str(&words));
 	buf_free(&words);
 	return -1;
 }
 
-/* "421 ... timeout", "421 too many messages on this connection": the end of this connection, no reproach. */
-static bool ends_connection_only(const struct reply *r)
+static enum reply_stage stage_of(const struct awaited *w)
 {
-	if (wording_says(r, WORDS_CONNECTION))
+	return !w || w->command <= CMD_MAIL || w->command == CMD_PROOF ? STAGE_MAIL : w->command == CMD_RCPT ?
+		STAGE_RCPT : STAGE_DATA;
+}
+
+static enum reason why_refused(const struct transfer *t, enum reply_stage stage)
+{
+	return reply_reason(&t->a->reply, stage, t->a->authenticated);
+}
+
+/* "421 ... timeout", "421 too many messages on this connection": the end of this connection, no reproach. */
+static bool ends_connection_only(const struct transfer *t)
+{
+	const struct reply *r = &t->a->reply;
+
+	if (why_refused(t, STAGE_MAIL) == REASON_CONNECTION_SPENT)
 		return true;
 	return r->dsn[0] && strncmp(r->dsn, "4.7.", 4) != 0 && strncmp(r->dsn, "4.3.2", 5) != 0;
 }
@@ -133,19 +145,14 @@ static bool between(const struct awaited *w)
  * that. */
 static int closed(struct transfer *t, const struct awaited *w)
 {
-	bool in_order = t->closing == OPEN;
-
 	if (t->window.proof == PROOF_YES)
 		window_halve(&t->window);
-	if ((t->served || !w) && between(w) && ends_connection_only(&t->a->reply)) {
+	if ((t->served || !w) && between(w) && ends_connection_only(t)) {
 		t->closing = CLOSE_ORDERLY;
 		return -1;
 	}
 	t->refused = true;
-	agent_refused(t->a, DOWN_BUSY, "4.7.0", awaited_command(t));
-	if (in_order && wording_says(&t->a->reply, WORDS_ERRORS))
-		t->a->down.kind = DOWN_NETWORK;
-	return -1;
+	return agent_refused(t->a, stage_of(w), awaited_command(t));
 }
 
 /* 221 answers nothing but QUIT: the relay left, and what it was asked for it did not do. */
@@ -163,16 +170,14 @@ static int left(struct transfer *t)
 }
 
 /* The relay wants less of us, or refuses us rather than the message. What is in flight is still answered. */
-static void look_for_reproach(struct transfer *t, enum slowdown_stage stage, const char *what)
+static void look_for_reproach(struct transfer *t, enum reply_stage stage, const char *what)
 {
-	if (t->closing != OPEN)
+	enum reason why = why_refused(t, stage);
+
+	if (t->closing != OPEN || (!reason_needs_admin(why) && reason_class(why) != CLASS_SLOW))
 		return;
-	if (verdict_wants_login(t->a))
-		agent_refused(t->a, DOWN_AUTH, "4.7.0", what);
-	else if (slowdown_asked(&t->a->reply, stage))
-		agent_refused(t->a, DOWN_BUSY, "4.7.0", what);
-	if (t->a->down.kind)
-		t->closing = CLOSE_DOWN;
+	agent_refused(t->a, stage, what);
+	t->closing = CLOSE_DOWN;
 }
 
 /* ---- replies to each command */
@@ -206,7 +211,7 @@ static int on_rset(struct transfer *t, const struct awaited *w)
 {
 	if (reply_ok(&t->a->reply))
 		return 0;
-	if (t->a->reply.code / 100 == 4 && t->served && ends_connection_only(&t->a->reply))
+	if (t->a->reply.code / 100 == 4 && t->served && ends_connection_only(t))
 		return closed(t, w);
 	return keeps_the_last(t, w->tx, "refused RSET");
 }
@@ -217,11 +222,11 @@ static int on_mail(struct transfer *t, const struct awaited *w)
 
 	if (reply_ok(&t->a->reply))
 		return 0;
-	if ((t->a->reply.code == 503 && !verdict_wants_login(t->a)) || t->a->reply.code / 100 == 3)
+	if ((t->a->reply.code == 503 && !reason_needs_admin(why_refused(t, STAGE_MAIL))) || t->a->reply.code / 100 == 3)
 		return keeps_the_last(t, w->tx, "lost track of the session: in reply to MAIL FROM it said");
 	w->tx->mail_refused = true;
-	look_for_reproach(t, SLOWDOWN_MESSAGE, "MAIL FROM command");
-	verdict_of_reply(t->a, SLOWDOWN_MESSAGE, "MAIL FROM command", &v);
+	look_for_reproach(t, STAGE_MAIL, "MAIL FROM command");
+	verdict_of_reply(t->a, STAGE_MAIL, "MAIL FROM command", &v);
 	settle_all(t, w->tx, &v);
 	return 0;
 }
@@ -232,11 +237,12 @@ static bool too_many(const struct transfer *t, const struct tx *x)
 {
 	const struct reply *r = &t->a->reply;
 
+	enum reason why;
+
 	if ((r->code != 452 && r->code != 552) || !x->accepted)
 		return false;
-	if (!r->dsn[0])
-		return !wording_says(r, WORDS_MAILBOX);
-	return strcmp(r->dsn + 1, ".5.3") == 0 || wording_says(r, WORDS_RECIPIENTS);
+	why = why_refused(t, STAGE_RCPT);
+	return why == REASON_TOO_MANY_RECIPIENTS || (!r->dsn[0] && why != REASON_MAILBOX_FULL);
 }
 
 static void again_later(struct transfer *t, struct tx *x, size_t i)
@@ -270,8 +276,8 @@ static int on_rcpt(struct transfer *t, const struct awaited *w)
 		again_later(t, x, w->rcpt);
 		return 0;
 	}
-	look_for_reproach(t, SLOWDOWN_RECIPIENT, "RCPT TO command");
-	verdict_of_reply(t->a, SLOWDOWN_RECIPIENT, "RCPT TO command", &v);
+	look_for_reproach(t, STAGE_RCPT, "RCPT TO command");
+	verdict_of_reply(t->a, STAGE_RCPT, "RCPT TO command", &v);
 	settle_one(t, x, w->rcpt, &v);
 	return 0;
 }
@@ -289,8 +295,8 @@ static int on_data(struct transfer *t, const struct awaited *w)
 		return out_of_step(t, "answered DATA with");
 	if (!x->accepted)
 		return 0;
-	look_for_reproach(t, SLOWDOWN_MESSAGE, "DATA command");
-	verdict_of_reply(t->a, SLOWDOWN_MESSAGE, "DATA command", &v);
+	look_for_reproach(t, STAGE_DATA, "DATA command");
+	verdict_of_reply(t->a, STAGE_DATA, "DATA command", &v);
 	settle_accepted(t, x, &v);
 	x->accepted = 0;
 	return 0;
@@ -340,9 +346,9 @@ static int on_end(struct transfer *t, const struct awaited *w)
 		return out_of_step(t, "answered the end of data with");
 	if (knows_no_chunks(t, x))
 		return without_chunks(t, x);
-	verdict_of_reply(t->a, SLOWDOWN_MESSAGE, what, &v);
+	verdict_of_reply(t->a, STAGE_DATA, what, &v);
 	if (x->accepted && v.fate != FATE_SENT)
-		look_for_reproach(t, SLOWDOWN_MESSAGE, what);
+		look_for_reproach(t, STAGE_DATA, what);
 	if (x->body_open)
 		return too_early(t, x, &v);
 	if (!x->accepted)
@@ -451,8 +457,8 @@ int answer_take(struct transfer *t)
 			return 0;
 		if (rc < 0) {
 			revoke(t);
-			return agent_down(a, DOWN_GREETING, EX_PROTOCOL, "4.5.0", "host %s sent %s while %s",
-					  agent_peer(a), a->reply.wrong, awaited_words(t));
+			return agent_down(a, REASON_SMTP_PROTOCOL, "host %s sent %s while %s", agent_peer(a),
+					  a->reply.wrong, awaited_words(t));
 		}
 		if (take_one(t) < 0)
 			return -1;
@@ -486,9 +492,8 @@ int answer_lost(struct transfer *t)
 		t->closing = CLOSE_ORDERLY;
 		return -1;
 	}
-	return agent_down(a, DOWN_NETWORK, EX_TEMPFAIL, "4.4.2", "lost connection with %s while %s%s%s%s",
-			  agent_peer(a), awaited_words(t), a->ch.trouble[0] ? " (" : "", a->ch.trouble,
-			  a->ch.trouble[0] ? ")" : "");
+	return agent_down(a, REASON_CONNECTION_LOST, "lost connection with %s while %s%s%s%s", agent_peer(a),
+			  awaited_words(t), a->ch.trouble[0] ? " (" : "", a->ch.trouble, a->ch.trouble[0] ? ")" : "");
 }
 
 int answer_late(struct transfer *t)
@@ -500,6 +505,6 @@ int answer_late(struct transfer *t)
 		t->closing = CLOSE_ORDERLY;
 		return -1;
 	}
-	return agent_down(t->a, DOWN_NETWORK, EX_TEMPFAIL, "4.4.2", "conversation with %s timed out while %s",
-			  agent_peer(t->a), awaited_words(t));
+	return agent_down(t->a, REASON_CONNECTION_TIMEOUT, "conversation with %s timed out while %s", agent_peer(t->a),
+			  awaited_words(t));
 }

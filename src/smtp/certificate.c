@@ -295,29 +295,35 @@ static void say(const char *words, char *out, size_t size)
 /* The first that applies is told. */
 static const struct {
 	unsigned flag;
+	enum reason why;
 	void (*tell)(const struct chain *c, char *out, size_t size);
 	const char *words;
 } reasons[] = {
-	{GNUTLS_CERT_REVOKED, NULL, "its certificate, or one above it, was revoked"},
-	{GNUTLS_CERT_EXPIRED, say_expired, NULL},
-	{GNUTLS_CERT_NOT_ACTIVATED, say_early, NULL},
-	{GNUTLS_CERT_PURPOSE_MISMATCH, NULL,
-	 "its certificate is not made for servers (key purpose serverAuth is missing)"},
-	{GNUTLS_CERT_SIGNER_NOT_FOUND, say_unknown, NULL},
-	{GNUTLS_CERT_INSECURE_ALGORITHM, say_weak, NULL},
-	{GNUTLS_CERT_SIGNER_NOT_CA, NULL, "its certificate was signed by one that is no authority (CA:FALSE)"},
-	{GNUTLS_CERT_SIGNER_CONSTRAINTS_FAILURE, NULL,
+	{GNUTLS_CERT_REVOKED, REASON_TLS_CERTIFICATE, NULL, "its certificate, or one above it, was revoked"},
+	{GNUTLS_CERT_EXPIRED, REASON_TLS_EXPIRED, say_expired, NULL},
+	{GNUTLS_CERT_NOT_ACTIVATED, REASON_TLS_NOT_YET_VALID, say_early, NULL},
+	{GNUTLS_CERT_PURPOSE_MISMATCH, REASON_TLS_CERTIFICATE, NULL, "its certificate is not made for servers (key "
+								     "purpose serverAuth is missing)"},
+	{GNUTLS_CERT_SIGNER_NOT_FOUND, REASON_TLS_UNTRUSTED, say_unknown, NULL},
+	{GNUTLS_CERT_INSECURE_ALGORITHM, REASON_TLS_CERTIFICATE, say_weak, NULL},
+	{GNUTLS_CERT_SIGNER_NOT_CA, REASON_TLS_UNTRUSTED, NULL, "its certificate was signed by one that is no "
+								"authority (CA:FALSE)"},
+	{GNUTLS_CERT_SIGNER_CONSTRAINTS_FAILURE, REASON_TLS_CERTIFICATE, NULL,
 	 "its issuer may not issue certificates for this name or purpose (constraints)"},
-	{GNUTLS_CERT_SIGNATURE_FAILURE, NULL, "the signature of its certificate is wrong"},
-	{GNUTLS_CERT_UNKNOWN_CRIT_EXTENSIONS, NULL, "its certificate has a critical extension that is not understood"},
-	{GNUTLS_CERT_REVOCATION_DATA_SUPERSEDED, NULL, "the revocation list (CRL) here is out of date"},
-	{GNUTLS_CERT_REVOCATION_DATA_ISSUED_IN_FUTURE, NULL, "the revocation list (CRL) here is from the future"},
-	{GNUTLS_CERT_MISSING_OCSP_STATUS, NULL, "its certificate demands an OCSP response that the relay did not send"},
-	{GNUTLS_CERT_INVALID_OCSP_STATUS, NULL, "the OCSP response it sent is invalid"},
+	{GNUTLS_CERT_SIGNATURE_FAILURE, REASON_TLS_CERTIFICATE, NULL, "the signature of its certificate is wrong"},
+	{GNUTLS_CERT_UNKNOWN_CRIT_EXTENSIONS, REASON_TLS_CERTIFICATE, NULL,
+	 "its certificate has a critical extension that is not understood"},
+	{GNUTLS_CERT_REVOCATION_DATA_SUPERSEDED, REASON_TLS_CERTIFICATE, NULL,
+	 "the revocation list (CRL) here is out of date"},
+	{GNUTLS_CERT_REVOCATION_DATA_ISSUED_IN_FUTURE, REASON_TLS_CERTIFICATE, NULL,
+	 "the revocation list (CRL) here is from the future"},
+	{GNUTLS_CERT_MISSING_OCSP_STATUS, REASON_TLS_CERTIFICATE, NULL,
+	 "its certificate demands an OCSP response that the relay did not send"},
+	{GNUTLS_CERT_INVALID_OCSP_STATUS, REASON_TLS_CERTIFICATE, NULL, "the OCSP response it sent is invalid"},
 };
 
-void cert_explain(gnutls_session_t session, gnutls_x509_crt_t leaf, unsigned status, int authorities,
-		  char *out, size_t size)
+enum reason cert_explain(gnutls_session_t session, gnutls_x509_crt_t leaf, unsigned status, int authorities,
+			 char *out, size_t size)
 {
 	struct chain c = {.leaf = leaf, .authorities = authorities};
 
@@ -331,9 +337,10 @@ void cert_explain(gnutls_session_t session, gnutls_x509_crt_t leaf, unsigned sta
 			reasons[i].tell(&c, out, size);
 		else
 			say(reasons[i].words, out, size);
-		return;
+		return reasons[i].why;
 	}
 	say("its certificate is invalid", out, size);
+	return REASON_TLS_CERTIFICATE;
 }
 
 void cert_signature_words(gnutls_session_t s, char *out, size_t size)

@@ -10,6 +10,7 @@
 #include <gnutls/gnutls.h>
 #include <gnutls/x509.h>
 
+#include "base/reason.h"
 #include "base/text.h"
 
 enum { CERT_NAMES = 1024 };	/* authorities sign for several hundred */
@@ -40,8 +41,8 @@ void cert_fingerprint(gnutls_x509_crt_t leaf, const char *digest, char *out, siz
 bool cert_pinned(gnutls_x509_crt_t leaf, const char *digest, const char *list);
 void cert_date(int64_t seconds, char *out, size_t size);	/* "2026-01-31", UTC */
 
-/* Why the chain that the relay showed was not accepted, in words. */
-void cert_explain(gnutls_session_t session, gnutls_x509_crt_t leaf, unsigned status, int authorities,
+/* Why the chain that the relay showed was not accepted; out: in words. */
+enum reason cert_explain(gnutls_session_t session, gnutls_x509_crt_t leaf, unsigned status, int authorities,
 		  char *out, size_t size);
 
 /* " server-signature RSA-PSS (2048 bits) server-digest SHA256", or nothing. */

@@ -46,6 +46,14 @@ static const char *advice(struct race *r, int why)
 	return "";
 }
 
+static enum reason reason_of(const struct race *r)
+{
+	if (r->all_local)
+		return REASON_NETWORK_LOCAL;
+	return r->last_errno == ECONNREFUSED ? REASON_CONNECT_REFUSED :
+	       r->last_errno == ETIMEDOUT ? REASON_CONNECT_TIMEOUT : REASON_CONNECT_FAILED;
+}
+
 static void failed(struct race *r, size_t i, int why)
 {
 	const struct endpoint *p = &r->e->list[i];
@@ -176,16 +184,15 @@ static int run(struct race *r)
 		while (start_next(r))
 			;
 		if (!r->running)
-			return agent_down(a, r->all_local ? DOWN_LOCAL : DOWN_NETWORK, EX_TEMPFAIL, "4.4.1",
-					  "connect to %s:%u: %s%s", agent_peer(a), r->e->port, strerror(r->last_errno),
-					  advice(r, r->last_errno));
+			return agent_down(a, reason_of(r), "connect to %s:%u: %s%s", agent_peer(a), r->e->port,
+					  strerror(r->last_errno), advice(r, r->last_errno));
 		if (trust_load(&a->trust, &a->set, &err) < 0)
-			return agent_down(a, DOWN_CONFIG, error_exit(&err), "4.3.5", "%s", err.text);
+			return agent_down(a, err.reason, "%s", err.text);
 		sign = agent_sign(a);
 		if (link_flush(&a->link) < 0)
-			return agent_down(a, DOWN_LOCAL, EX_TEMPFAIL, "4.3.0", "%s", "outpostd is gone");
+			return agent_down(a, REASON_TEMPORARY, "outpostd is gone");
 		if (poll(r->fd, r->e->n, deadline_poll(deadline_first(soonest(r), sign))) < 0 && errno != EINTR)
-			return agent_down(a, DOWN_LOCAL, EX_OSERR, "4.3.0", "poll: %s", strerror(errno));
+			return agent_down(a, REASON_SYSTEM, "poll: %s", strerror(errno));
 		winner = look(r);
 		if (winner >= 0)
 			return won(r, (size_t)winner);

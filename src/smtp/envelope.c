@@ -84,16 +84,17 @@ static int check_address(const char *spec, const struct ehlo *e, const char *pee
 	int rc = 0;
 
 	if (spec[0] && (address_check(spec, &err) < 0 || breaks_out(spec))) {
-		verdict_of_words(v, "5.1.3", "bad address syntax: %s", spec);
+		verdict_of_words(v, REASON_BAD_ADDRESS, "bad address syntax: %s", spec);
 		return -1;
 	}
 	buf_init(&b, LIMIT_ADDRESS * 4);
 	if (put_address(&b, spec, e) < 0) {
 		if (b.starved)
-			verdict_of_words(v, "4.3.0", "out of memory");
+			verdict_of_words(v, REASON_SYSTEM, "out of memory");
 		else
-			verdict_of_words(v, "5.6.7", "host %s does not offer SMTPUTF8, which the address %s needs",
-					 peer, spec);
+			verdict_of_words(v, REASON_NEEDS_SMTPUTF8,
+					 "host %s does not offer SMTPUTF8, which the address %s needs", peer,
+					 spec);
 		rc = -1;
 	}
 	buf_free(&b);
@@ -163,15 +164,14 @@ static int check_recoding(const struct message *m, const struct ehlo *e, const c
 
 void envelope_unencodable(struct delivery_verdict *v, const char *peer)
 {
-	verdict_of_words(v, "5.6.3",
-			 "host %s does not offer 8BITMIME, and re-encoding would break what is signed in the message",
-			 peer);
+	verdict_of_words(v, REASON_NEEDS_8BITMIME, "host %s does not offer 8BITMIME, and re-encoding would break "
+						   "what is signed in the message", peer);
 }
 
 int envelope_check(const struct message *m, const struct ehlo *e, const char *peer, struct delivery_verdict *v)
 {
 	if (e->size_limit && wire_estimate(&m->m) > e->size_limit) {
-		verdict_of_words(v, "5.3.4", "message size %llu exceeds size limit %llu of server %s",
+		verdict_of_words(v, REASON_TOO_LARGE, "message size %llu exceeds size limit %llu of server %s",
 				 (unsigned long long)wire_estimate(&m->m), (unsigned long long)e->size_limit, peer);
 		return -1;
 	}
@@ -185,7 +185,7 @@ int envelope_check_recipient(const struct delivery_recipient *r, const struct eh
 {
 	if (r->address[0])
 		return check_address(r->address, e, peer, v);
-	verdict_of_words(v, "5.1.3", "empty recipient address");
+	verdict_of_words(v, REASON_BAD_ADDRESS, "empty recipient address");
 	return -1;
 }
 

@@ -41,6 +41,8 @@ void link_wipe_secret(struct link *l)
 {
 	buf_wipe(&l->secret);
 	buf_wipe(&l->user);
+	l->have_secret = false;	/* the next login asks again */
+	l->no_secret.reason = REASON_NONE;
 	if (l->in.data)
 		explicit_bzero(l->in.data + l->in.len, l->in.cap - l->in.len);
 }
@@ -320,9 +322,9 @@ void link_log(struct link *l, enum log_level level, const char *fmt, ...)
 	frame_finish(&l->out, mark);
 }
 
-void link_step(struct link *l, const char *name, bool ok, int64_t ms, const char *fmt, ...)
+void link_step(struct link *l, const char *name, enum reason why, int64_t ms, const char *fmt, ...)
 {
-	struct delivery_step s = {.ok = ok, .ms = (uint32_t)ms};
+	struct delivery_step s = {.reason = why, .ms = (uint32_t)ms};
 	va_list ap;
 
 	snprintf(s.name, sizeof(s.name), "%s", name);

@@ -63,7 +63,7 @@ int link_flush(struct link *l);
 void link_say(struct link *l, uint8_t type);
 void link_seq(struct link *l, uint8_t type, uint64_t seq);
 void link_log(struct link *l, enum log_level level, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
-void link_step(struct link *l, const char *name, bool ok, int64_t ms, const char *fmt, ...)
+void link_step(struct link *l, const char *name, enum reason why, int64_t ms, const char *fmt, ...)
 	__attribute__((format(printf, 5, 6)));
 void link_get(struct link *l, struct message *m);
 void link_verdict(struct link *l, const struct delivery_verdict *v);

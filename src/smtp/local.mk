@@ -18,13 +18,11 @@ libsmtp_a_SOURCES = \
 	src/smtp/sandboxing.c src/smtp/sandboxing.h \
 	src/smtp/sasl.c src/smtp/sasl.h \
 	src/smtp/session.c src/smtp/session.h \
-	src/smtp/slowdown.c src/smtp/slowdown.h \
 	src/smtp/tls.c src/smtp/tls.h \
 	src/smtp/transaction.c src/smtp/transaction.h \
 	src/smtp/transfer.c src/smtp/transfer.h \
 	src/smtp/verdict.c src/smtp/verdict.h \
-	src/smtp/window.c src/smtp/window.h \
-	src/smtp/wording.c src/smtp/wording.h
+	src/smtp/window.c src/smtp/window.h
 libsmtp_a_CPPFLAGS = $(AM_CPPFLAGS) $(GNUTLS_CFLAGS) $(GSASL_CFLAGS) $(IDN2_CFLAGS)
 
 SMTP_LIBS = libsmtp.a libmail.a libdelivery.a libbase.a \

@@ -42,8 +42,8 @@ static int read_session(struct agent *a)
 
 	while (!a->link.have_session)
 		if (agent_wait(a, until) <= 0 && !a->link.have_session)
-			return agent_down(a, DOWN_LOCAL, EX_PROTOCOL, "4.3.0", "%s",
-					  a->link.broken.reason ? a->link.broken.text : "no session was given");
+			return agent_down(a, REASON_PROTOCOL, "%s", a->link.broken.reason ? a->link.broken.text :
+					  "no session was given");
 	complete(&a->set);
 	return 0;
 }
@@ -61,7 +61,8 @@ static int look_up(struct agent *a, struct endpoints *e)
 	buf_init(&list, 900);
 	for (size_t i = 0; i < e->n; i++)
 		buf_addf(&list, "%s%s[%s]", i ? ", " : "", e->list[i].host, e->list[i].address);
-	link_step(&a->link, "resolve", rc == 0, clock_mono_ms() - since, "%s", rc ? a->down.text : buf_str(&list));
+	link_step(&a->link, "resolve", a->down.reason, clock_mono_ms() - since, "%s", rc ? a->down.text :
+		  buf_str(&list));
 	buf_free(&list);
 	return rc;
 }
@@ -80,7 +81,7 @@ static int work(struct agent *a)
 	if (read_session(a) < 0)
 		return -1;
 	if (resolve_ascii(a->set.host, sizeof(a->set.host)) < 0)
-		return agent_down(a, DOWN_CONFIG, EX_CONFIG, "4.3.5", "relayhost: %s is no host name", a->set.host);
+		return agent_down(a, REASON_CONFIG, "relayhost: %s is no host name", a->set.host);
 	agent_sandbox_files(&a->set);
 	if (look_up(a, &e) < 0)
 		return -1;

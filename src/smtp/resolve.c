@@ -83,18 +83,19 @@ static int by_preference(const void *a, const void *b)
 
 static int dns_down(struct delivery_down *d, const char *host, const char *type, int why)
 {
+	enum reason failed = strcmp(type, "MX") == 0 ? REASON_DNS_MX_FAILED : REASON_DNS_FAILED;
+
 	switch (why) {
 	case HOST_NOT_FOUND:
-		return delivery_say_down(d, DOWN_DNS, EX_NOHOST, "4.4.4",
-					 "host %s not found: the name does not exist (check relayhost in main.cf)",
-					 host);
+		return delivery_say_down(d, REASON_DNS_NOT_FOUND, "host %s not found: the name does not exist (check "
+								  "relayhost in main.cf)",
+			    host);
 	case TRY_AGAIN:
-		return delivery_say_down(d, DOWN_DNS, EX_TEMPFAIL, "4.4.3",
-					 "host %s: no answer from the name server (type %s), try again later", host,
-					 type);
+		return delivery_say_down(d, failed, "host %s: no answer from the name server (type %s), try again "
+						    "later",
+			    host, type);
 	default:
-		return delivery_say_down(d, DOWN_DNS, EX_TEMPFAIL, "4.4.3", "host %s: the name server failed (type %s)",
-					 host, type);
+		return delivery_say_down(d, failed, "host %s: the name server failed (type %s)", host, type);
 	}
 }
 
@@ -135,9 +136,9 @@ static int look_up_mx(const char *domain, struct mx *list, struct delivery_down 
 		len = (int)sizeof(answer);
 	n = parse_mx(answer, len, list);
 	if (n == 1 && !list[0].host[0])
-		return delivery_say_down(d, DOWN_CONFIG, EX_CONFIG, "4.4.4",
-					 "%s says that it accepts no mail (null MX): write the relay as [host]:port",
-					 domain);
+		return delivery_say_down(d, REASON_DNS_NO_MX, "%s says that it accepts no mail (null MX): write the "
+							      "relay as [host]:port",
+			    domain);
 	return (int)n;
 }
 
@@ -188,18 +189,17 @@ static int resolver_down(struct delivery_down *d, const char *host, const char *
 #if defined(EAI_NODATA) && defined(EAI_ADDRFAMILY)
 	case EAI_NODATA:
 	case EAI_ADDRFAMILY:
-		return delivery_say_down(d, DOWN_DNS, EX_NOHOST, "4.4.4",
-					 "host %s has no address that inet_protocols = %s allows", host, protocols);
+		return delivery_say_down(d, REASON_DNS_NOT_FOUND, "host %s has no address that inet_protocols = %s "
+								  "allows", host,
+					 protocols);
 #endif
 	case EAI_AGAIN:
 		return dns_down(d, host, "A", TRY_AGAIN);
 	case EAI_SYSTEM:
 	case EAI_MEMORY:
-		return delivery_say_down(d, DOWN_LOCAL, EX_OSERR, "4.3.0", "looking up host %s: %s", host,
-					 gai_strerror(rc));
+		return delivery_say_down(d, REASON_SYSTEM, "looking up host %s: %s", host, gai_strerror(rc));
 	default:
-		return delivery_say_down(d, DOWN_DNS, EX_TEMPFAIL, "4.4.3", "looking up host %s: %s", host,
-					 gai_strerror(rc));
+		return delivery_say_down(d, REASON_DNS_FAILED, "looking up host %s: %s", host, gai_strerror(rc));
 	}
 }
 
@@ -251,9 +251,9 @@ int resolve(const struct delivery_session *s, struct endpoints *e, struct delive
 
 	memset(e, 0, sizeof(*e));
 	if (!s->host[0])
-		return delivery_say_down(d, DOWN_CONFIG, EX_CONFIG, "4.3.5", "no relayhost is set in main.cf");
+		return delivery_say_down(d, REASON_CONFIG, "no relayhost is set in main.cf");
 	if (find_port(s->port[0] ? s->port : "587", &e->port) < 0)
-		return delivery_say_down(d, DOWN_CONFIG, EX_CONFIG, "4.3.5", "relayhost: unknown port \"%s\"", s->port);
+		return delivery_say_down(d, REASON_CONFIG, "relayhost: unknown port \"%s\"", s->port);
 	if (s->mx && !resolve_is_address(s->host) && !is_localhost(s->host)) {
 		n = look_up_mx(s->host, list, d);
 		if (n < 0)
@@ -261,10 +261,10 @@ int resolve(const struct delivery_session *s, struct endpoints *e, struct delive
 	}
 	rc = n ? look_up_exchangers(s, list, n, e, d) : look_up_host(s, s->host, 0, e, d);
 	if (rc == 0 && !e->n)
-		return delivery_say_down(d, DOWN_CONFIG, EX_CONFIG, "4.4.4",
-					 "host %s has no address that inet_protocols = %s allows", s->host,
-					 s->inet_protocols);
+		return delivery_say_down(d, REASON_CONFIG, "host %s has no address that inet_protocols = %s allows",
+					 s->host,
+			    s->inet_protocols);
 	if (rc == 0)
-		d->kind = 0;
+		d->reason = REASON_NONE;
 	return rc;
 }

@@ -26,7 +26,8 @@ struct exchange {
 	Gsasl_session *session;
 	bool over;			/* our side is content: only now a 235 counts */
 	bool answered;			/* by hand: the response was given */
-	char wrong[200];		/* why we gave up */
+	enum reason why;		/* we gave up */
+	char wrong[200];		/* the same in words, or what the relay said in between */
 };
 
 /* ---- what libgsasl asks for */
@@ -85,10 +86,11 @@ static int answer(Gsasl *lib, Gsasl_session *session, Gsasl_property prop)
 
 /* ---- one step: what the relay said (decoded) in, what to answer (clear) out */
 
-static int give_up(struct exchange *x, const char *why)
+static int give_up(struct exchange *x, enum reason why, const char *words)
 {
+	x->why = why;
 	if (!x->wrong[0])
-		snprintf(x->wrong, sizeof(x->wrong), "%s", why);
+		snprintf(x->wrong, sizeof(x->wrong), "%s", words);
 	return -1;
 }
 
@@ -105,7 +107,7 @@ static int check_iterations(struct exchange *x, const struct buf *in)
 			continue;
 		if (text_u64((struct span){part.p + 2, part.n - 2}, ITERATIONS_MAX, &n) && n > 0)
 			return 0;
-		return give_up(x, "the relay asks for an absurd number of SCRAM iterations");
+		return give_up(x, REASON_LOGIN_UNPROVEN, "the relay asks for an absurd number of SCRAM iterations");
 	}
 	return 0;
 }
@@ -120,12 +122,12 @@ static int step_lib(struct exchange *x, const struct buf *in, struct buf *out)
 		return -1;
 	rc = gsasl_step(x->session, buf_str(in), in->len, &answered, &n);
 	if (rc == GSASL_SASLPREP_ERROR)
-		return give_up(x, "user name or password can't be prepared by SASLprep (is it UTF-8, without control "
-				  "characters?)");
+		return give_up(x, REASON_LOGIN_UNPREPARED, "user name or password can't be prepared by SASLprep "
+			       "(is it UTF-8, without control characters?)");
+	if (rc == GSASL_AUTHENTICATION_ERROR)
+		return give_up(x, REASON_LOGIN_UNPROVEN, "the relay could not prove that it knows the password");
 	if (rc != GSASL_OK && rc != GSASL_NEEDS_MORE)
-		return give_up(x, rc == GSASL_AUTHENTICATION_ERROR
-					  ? "the relay could not prove that it knows the password"
-					  : gsasl_strerror(rc));
+		return give_up(x, REASON_LOGIN_FAILED, gsasl_strerror(rc));
 	if (rc == GSASL_OK)
 		x->over = true;
 	if (answered) {
@@ -133,7 +135,7 @@ static int step_lib(struct exchange *x, const struct buf *in, struct buf *out)
 		explicit_bzero(answered, n);
 		gsasl_free(answered);
 	}
-	return buf_ok(out) ? 0 : give_up(x, "the response is too long");
+	return buf_ok(out) ? 0 : give_up(x, REASON_CREDENTIAL_CONFIG, "the response is too long");
 }
 
 /* A saslname (RFC 5801 section 4). */
@@ -168,7 +170,7 @@ static int step_token(struct exchange *x, const struct buf *in, struct buf *out)
 	if (!x->answered) {
 		token_response(x, out);
 		x->answered = x->over = true;
-		return buf_ok(out) ? 0 : give_up(x, "the token is too long");
+		return buf_ok(out) ? 0 : give_up(x, REASON_CREDENTIAL_CONFIG, "the token is too long");
 	}
 	if (!x->wrong[0]) {
 		struct buf words;
@@ -205,7 +207,7 @@ static int send_line(struct exchange *x, const char *prefix, const struct buf *c
 	if (buf_ok(&line))
 		rc = agent_ask(x->a, buf_str(&line), shown, x->a->set.t_helo, PHASE);
 	else
-		agent_down(x->a, DOWN_AUTH, EX_CONFIG, "4.7.0", "%s", "the credential is too long to be sent");
+		agent_down(x->a, REASON_CREDENTIAL_CONFIG, "the credential is too long to be sent");
 	buf_wipe(&line);
 	channel_wipe(&x->a->ch);
 	return rc;
@@ -243,7 +245,9 @@ static int challenge(struct exchange *x, struct buf *in)
 		if (x->m->first && !x->answered)
 			return 0;
 		/* LOGIN: whatever the prompt, its order is fixed */
-		return strcmp(x->m->name, "LOGIN") == 0 ? 0 : give_up(x, "the relay's challenge is not Base64");
+		if (strcmp(x->m->name, "LOGIN") == 0)
+			return 0;
+		return give_up(x, REASON_LOGIN_FAILED, "the relay's challenge is not Base64");
 	}
 	return 0;
 }
@@ -254,8 +258,7 @@ static int cancel(struct exchange *x)
 
 	if (agent_ask(a, "*", NULL, a->set.t_helo, PHASE) < 0)
 		return -1;
-	return agent_down(a, DOWN_AUTH, EX_NOPERM, "4.7.8", "SASL authentication with %s failed: %s: %s", agent_peer(a),
-			  x->m->name, x->wrong);
+	return agent_down(a, x->why, "SASL authentication with %s failed: %s: %s", agent_peer(a), x->m->name, x->wrong);
 }
 
 static int converse(struct exchange *x, struct buf *in, struct buf *out)
@@ -264,8 +267,8 @@ static int converse(struct exchange *x, struct buf *in, struct buf *out)
 	bool held;
 
 	if (x->m->first && step(x, in, out) < 0)
-		return agent_down(a, DOWN_AUTH, EX_NOPERM, "4.7.8", "SASL authentication with %s failed: %s: %s",
-				  agent_peer(a), x->m->name, x->wrong);
+		return agent_down(a, x->why, "SASL authentication with %s failed: %s: %s", agent_peer(a), x->m->name,
+				  x->wrong);
 	if (send_auth(x, out, &held) < 0)
 		return -1;
 	for (int round = 0; a->reply.code == 334 && round < ROUNDS; round++) {
@@ -283,55 +286,18 @@ static int converse(struct exchange *x, struct buf *in, struct buf *out)
 
 /* ---- the verdict on the login */
 
-static const struct {
-	int code;
-	const char *dsn;
-	const char *word;	/* in the text, where the codes alone don't tell; NULL: any */
-	const char *advice;
-} meanings[] = {
-	{534, "5.7.9", NULL, "the provider wants an application password (or OAuth2), not the account's own password"},
-	{0, "5.7.9", "pplication-specific", "the provider wants an application password, not the account's own "
-					    "password"},
-	{0, "5.7.139", NULL, "password login (basic authentication) is switched off there: use OAuth2 (outpost "
-			     "login), or have it switched on"},
-	{0, "5.7.30", NULL, "password login (basic authentication) is switched off there: use OAuth2 (outpost login)"},
-	{0, "5.7.3", NULL, "password login may be switched off there, or the password is wrong"},
-	{0, NULL, "locked", "the account is locked: unlock it at the provider"},
-	{0, NULL, "disabled", "the account, or logging in to it this way, is switched off at the provider"},
-	{0, NULL, "suspended", "the account is suspended at the provider"},
-	{538, NULL, NULL, "the relay wants encryption for this mechanism"},
-	{535, NULL, NULL, "user name or password is wrong: see the relay's line in the password map"},
-};
-
-const char *sasl_advice(const struct reply *r)
-{
-	for (size_t i = 0; i < sizeof(meanings) / sizeof(meanings[0]); i++) {
-		if (meanings[i].code && meanings[i].code != r->code)
-			continue;
-		if (meanings[i].dsn && strcmp(meanings[i].dsn, r->dsn) != 0)
-			continue;
-		if (meanings[i].word && !strcasestr(buf_str(&r->text), meanings[i].word))
-			continue;
-		if (r->code / 100 == 5)
-			return meanings[i].advice;
-	}
-	return "";
-}
-
 static int refused(struct exchange *x)
 {
 	struct agent *a = x->a;
-	const char *advice = sasl_advice(&a->reply);
+	enum reason why = reply_reason(&a->reply, STAGE_LOGIN, false);
 	struct buf words;
 
-	/* What checks passwords there is out of order: ours was not judged, and nobody here has to mend it. */
-	if (a->reply.code / 100 == 4)
-		return agent_refused(a, DOWN_GREETING, "4.7.0", "AUTH");
+	if (reason_class(why) != CLASS_LOGIN)
+		return agent_refused(a, STAGE_LOGIN, "AUTH");
 	buf_init(&words, 1000);
 	reply_quote(&a->reply, &words, 500);
-	agent_down(a, DOWN_AUTH, EX_NOPERM, "4.7.8", "SASL authentication failed; server %s said: %s%s%s%s%s%s",
-		   agent_peer(a), buf_str(&words), x->wrong[0] ? " (" : "", x->wrong, x->wrong[0] ? ")" : "",
-		   advice[0] ? "; " : "", advice);
+	agent_down(a, why, "SASL authentication failed; server %s said: %s%s%s%s; %s", agent_peer(a), buf_str(&words),
+		   x->wrong[0] ? " (" : "", x->wrong, x->wrong[0] ? ")" : "", reason_text(why));
 	buf_free(&words);
 	return -1;
 }
@@ -343,9 +309,8 @@ static int conclude(struct exchange *x)
 	if (a->reply.code != 235)
 		return refused(x);
 	if (!x->over)
-		return agent_down(a, DOWN_AUTH, EX_PROTOCOL, "4.7.8",
-				  "SASL authentication with %s failed: it accepted the login before "
-				  "the %s exchange was over, without proving that it knows the password",
+		return agent_down(a, REASON_LOGIN_UNPROVEN, "SASL authentication with %s failed: it accepted the "
+				  "login before the %s exchange was over, without proving that it knows the password",
 				  agent_peer(a), x->m->name);
 	snprintf(a->ready.mechanism, sizeof(a->ready.mechanism), "%s", x->m->name);
 	a->authenticated = true;
@@ -392,7 +357,7 @@ static int try(struct agent *a, const struct mechanism *m)
 	buf_init(&in, LIMIT_REPLY_LINE);
 	buf_init(&out, SASL_LINE);
 	if (begin(&x) < 0)
-		rc = agent_down(a, DOWN_LOCAL, EX_SOFTWARE, "4.3.0", "libgsasl cannot do %s", m->name);
+		rc = agent_down(a, REASON_INTERNAL, "libgsasl cannot do %s", m->name);
 	else
 		rc = converse(&x, &in, &out);
 	if (rc == 0)
@@ -415,6 +380,14 @@ static void need_secret(struct agent *a)
 	frame_finish(&a->link.out, mark);
 }
 
+/* Whatever kept the credential from us, it is the login that waits for it. */
+static enum reason no_credential(const struct error *e)
+{
+	if (reason_class(e->reason) == CLASS_LOGIN)
+		return e->reason;
+	return error_exit(e) == EX_TEMPFAIL ? REASON_CREDENTIAL_UNAVAILABLE : REASON_CREDENTIAL_CONFIG;
+}
+
 static int get_secret(struct agent *a)
 {
 	deadline until = deadline_in_ms((int64_t)a->set.t_secret * 1000);
@@ -426,17 +399,16 @@ static int get_secret(struct agent *a)
 		int rc = agent_wait(a, until);
 
 		if (rc < 0)
-			return agent_down(a, DOWN_LOCAL, EX_TEMPFAIL, "4.3.0", "%s", "outpostd is gone");
+			return agent_down(a, REASON_TEMPORARY, "outpostd is gone");
 		if (rc == 0)
-			return agent_down(a, DOWN_AUTH, EX_TEMPFAIL, "4.7.0", "no credential came within %d seconds",
+			return agent_down(a, REASON_CREDENTIAL_UNAVAILABLE, "no credential came within %d seconds",
 					  a->set.t_secret);
 		if (a->ch.eof || a->ch.in.len)
-			return agent_reply(a, 1, PHASE) < 0
-				       ? -1
-				       : agent_refused(a, DOWN_GREETING, "4.5.0", "nothing: no command was sent");
+			return agent_reply(a, 1, PHASE) < 0 ? -1 :
+			       agent_refused(a, STAGE_GREETING, "nothing: no command was sent");
 	}
 	if (a->link.no_secret.reason)
-		return agent_down(a, DOWN_AUTH, error_exit(&a->link.no_secret), "4.7.8", "%s", a->link.no_secret.text);
+		return agent_down(a, no_credential(&a->link.no_secret), "%s", a->link.no_secret.text);
 	return 0;
 }
 
@@ -445,12 +417,11 @@ static int allowed(struct agent *a)
 	if (tls_login_allowed(a))
 		return 0;
 	if (!a->ch.tls)
-		return agent_down(a, DOWN_TLS, EX_CONFIG, "4.7.4", "the password is not sent to %s without TLS "
-			"(which it does not "
-				  "offer, or smtp_tls_security_level = none forbids); smtp_sasl_auth_without_tls = "
-				  "yes sends it "
+		return agent_down(a, REASON_TLS_PASSWORD_REFUSED, "the password is not sent to %s without TLS (which "
+				  "it does not offer, or smtp_tls_security_level = none forbids); "
+				  "smtp_sasl_auth_without_tls = yes sends it "
 				  "for everyone to read", agent_peer(a));
-	return agent_down(a, DOWN_TLS, EX_CONFIG, "4.7.5", "the password is not sent to %s: it is not verified",
+	return agent_down(a, REASON_TLS_CERTIFICATE, "the password is not sent to %s: it is not verified",
 			  agent_peer(a));
 }
 
@@ -458,8 +429,8 @@ static int offered(struct agent *a)
 {
 	if (a->ehlo.auth[0])
 		return 0;
-	return agent_down(a, DOWN_AUTH, EX_CONFIG, "4.7.0",
-			  "%s offers no login (AUTH)%s; if it wants none, set smtp_sasl_auth_enable = no",
+	return agent_down(a, REASON_LOGIN_NOT_OFFERED, "%s offers no login (AUTH)%s; if it wants none, set "
+			  "smtp_sasl_auth_enable = no",
 			  agent_peer(a), a->ch.tls ? "" : " on a connection without TLS");
 }
 
@@ -516,8 +487,9 @@ static int choose_and_try(struct agent *a)
 			return -1;
 		}
 		if (!m)
-			return agent_down(a, DOWN_AUTH, EX_CONFIG, "4.7.0",
-					  "no login mechanism in common with %s: it offers %s", agent_peer(a), why);
+			return agent_down(a, q.unprepared ? REASON_LOGIN_UNPREPARED : REASON_LOGIN_NO_MECHANISM,
+					  "no login mechanism in common with %s: it offers %s",
+					  agent_peer(a), why);
 		if (m->secret != 'C' && !a->link.have_secret) {	/* EXTERNAL was refused */
 			if (get_secret(a) < 0) {
 				a->down = last;
@@ -534,7 +506,8 @@ static int choose_and_try(struct agent *a)
 			return 0;
 		/* 504: it does not do what it offered. Nothing was held against the password yet; nor was it by a
 		 * refused certificate. */
-		if ((a->reply.code != 504 && m->secret != 'C') || a->down.kind != DOWN_AUTH || a->ch.eof)
+		if ((a->reply.code != 504 && m->secret != 'C') || reason_class(a->down.reason) != CLASS_LOGIN ||
+		    a->ch.eof)
 			return -1;
 		snprintf(refused_so_far + n, sizeof(refused_so_far) - n, "%s ", m->name);
 		last = a->down;

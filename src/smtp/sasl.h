@@ -10,7 +10,4 @@
 /* 0: logged in, a->ready.mechanism says how; -1: a->down. */
 int sasl_login(struct agent *a);
 
-/* Words for what providers mean by refusing a login; "" when nothing is known. Pure. */
-const char *sasl_advice(const struct reply *r);
-
 #endif

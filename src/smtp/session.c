@@ -14,14 +14,16 @@ static int greeting(struct agent *a)
 {
 	if (agent_reply(a, a->set.t_helo, "receiving the initial server greeting") < 0) {
 		/* The commonest mistake: a port that speaks TLS from the start. */
-		if (!a->ch.tls && a->down.kind == DOWN_NETWORK && strstr(a->down.text, "timed out"))
-			strncat(a->down.text, " (does this port speak TLS from the start, as 465 does? then "
-					      "smtp_tls_wrappermode = yes)",
-				sizeof(a->down.text) - strlen(a->down.text) - 1);
+		if (a->ch.tls || a->down.reason != REASON_CONNECTION_TIMEOUT)
+			return -1;
+		a->down.reason = REASON_GREETING_TIMEOUT;
+		strncat(a->down.text, " (does this port speak TLS from the start, as 465 does? then "
+				      "smtp_tls_wrappermode = yes)",
+			sizeof(a->down.text) - strlen(a->down.text) - 1);
 		return -1;
 	}
 	if (a->reply.code != 220)
-		return agent_refused(a, DOWN_GREETING, "4.5.0", "the connection");
+		return agent_refused(a, STAGE_GREETING, "the connection");
 	return 0;
 }
 
@@ -43,12 +45,12 @@ static int hello(struct agent *a)
 		return 0;
 	}
 	if (!helo_will_do(a))
-		return agent_refused(a, DOWN_GREETING, "4.5.0", "EHLO command");
+		return agent_refused(a, STAGE_HELO, "EHLO command");
 	snprintf(line, sizeof(line), "HELO %s", name);
 	if (agent_ask(a, line, NULL, a->set.t_helo, "performing the HELO handshake") < 0)
 		return -1;
 	memset(&a->ehlo, 0, sizeof(a->ehlo));
-	return reply_ok(&a->reply) ? 0 : agent_refused(a, DOWN_GREETING, "4.5.0", "HELO command");
+	return reply_ok(&a->reply) ? 0 : agent_refused(a, STAGE_HELO, "HELO command");
 }
 
 /* Nothing that came before TLS is kept: neither bytes, nor what EHLO said. */
@@ -57,18 +59,16 @@ static int forget(struct agent *a)
 	memset(&a->ehlo, 0, sizeof(a->ehlo));
 	if (!a->ch.in.len)
 		return 0;
-	return agent_down(a, DOWN_TLS, EX_PROTOCOL, "4.7.0",
-			  "host %s sent plain text behind its answer to STARTTLS: an attack, or a "
-			  "broken relay",
-			  agent_peer(a));
+	return agent_down(a, REASON_TLS_INJECTION, "host %s sent plain text behind its answer to STARTTLS: an "
+						   "attack, or a "
+			  "broken relay", agent_peer(a));
 }
 
 static int not_offered(struct agent *a)
 {
 	if (!tls_required(&a->set))
 		return 0;
-	return agent_down(a, DOWN_TLS, EX_CONFIG, "4.7.4", "TLS is required, but was not offered by host "
-							   "%s%s", agent_peer(a),
+	return agent_down(a, REASON_TLS_NOT_OFFERED, "TLS is required, but was not offered by host %s%s", agent_peer(a),
 			  a->ready.port == 465 ? "" : " (does somebody in between strip STARTTLS? is it port 465 "
 						      "that speaks TLS?)");
 }
@@ -84,7 +84,7 @@ static int starttls(struct agent *a)
 	if (a->reply.code != 220 && !tls_required(&a->set) && a->reply.code != 421)
 		return 0;
 	if (a->reply.code != 220)
-		return agent_refused(a, DOWN_GREETING, "4.7.4", "STARTTLS command");
+		return agent_refused(a, STAGE_STARTTLS, "STARTTLS command");
 	if (forget(a) < 0 || tls_start(a) < 0)
 		return -1;
 	return hello(a);
@@ -152,10 +152,10 @@ static const struct phase {
 	{"auth", login, say_login, false, false},
 };
 
-static void told(struct agent *a, const char *step, bool ok, int64_t since, const char *text)
+static void told(struct agent *a, const char *step, enum reason why, int64_t since, const char *text)
 {
 	if (a->set.check_only)
-		link_step(&a->link, step, ok, clock_mono_ms() - since, "%s", text);
+		link_step(&a->link, step, why, clock_mono_ms() - since, "%s", text);
 }
 
 static int run_phase(struct agent *a, const struct phase *p)
@@ -166,11 +166,11 @@ static int run_phase(struct agent *a, const struct phase *p)
 	if ((p->only_implicit && !a->set.implicit_tls) || (p->only_explicit && a->set.implicit_tls))
 		return 0;
 	if (p->run(a) < 0) {
-		told(a, p->step, false, since, a->down.text);
+		told(a, p->step, a->down.reason, since, a->down.text);
 		return -1;
 	}
 	p->say(a, text, sizeof(text));
-	told(a, p->step, true, since, text);
+	told(a, p->step, REASON_NONE, since, text);
 	return 0;
 }
 
@@ -180,21 +180,24 @@ static int connect_step(struct agent *a, struct endpoints *e)
 	char text[400];
 
 	if (dial(a, e) < 0) {
-		told(a, "connect", false, since, a->down.text);
+		told(a, "connect", a->down.reason, since, a->down.text);
 		return -1;
 	}
 	snprintf(text, sizeof(text), "%s:%u", agent_peer(a), a->ready.port);
-	told(a, "connect", true, since, text);
+	told(a, "connect", REASON_NONE, since, text);
 	return 0;
 }
 
 /* ---- one endpoint after the other */
 
-/* A refused login, or something that main.cf must mend, is no better at the next address. */
+/* A refused login, or something that main.cf must fix before anything is connected, is no better at the next
+ * address. */
 static bool next_may_help(const struct agent *a, const struct endpoints *e)
 {
-	return dial_more(e) && a->down.kind != DOWN_AUTH && a->down.kind != DOWN_CONFIG && a->down.kind != DOWN_LOCAL &&
-	       !a->set.check_only;
+	enum reason_class c = reason_class(a->down.reason);
+
+	return dial_more(e) && c != CLASS_LOGIN && c != CLASS_LOCAL && (c != CLASS_ADMIN || a->ch.fd >= 0) &&
+		!a->set.check_only;
 }
 
 static void start_over(struct agent *a)
@@ -211,7 +214,7 @@ static void start_over(struct agent *a)
 /* Level may: a relay whose TLS fails is tried again without, where no password is at stake. */
 static bool plain_will_do(struct agent *a)
 {
-	if (a->down.kind != DOWN_TLS || a->set.tls_level != TLS_MAY || a->set.implicit_tls || a->set.auth)
+	if (!tls_caused(a->down.reason) || a->set.tls_level != TLS_MAY || a->set.implicit_tls || a->set.auth)
 		return false;
 	link_log(&a->link, LOG_INFORMATION, "%s; trying without TLS", a->down.text);
 	a->set.tls_level = TLS_NONE;
@@ -284,7 +287,7 @@ int session_check_sender(struct agent *a)
 		return -1;
 	buf_init(&words, 1000);
 	reply_quote(&a->reply, &words, 600);
-	told(a, "sender", reply_ok(&a->reply), since, buf_str(&words));
+	told(a, "sender", reply_reason(&a->reply, STAGE_MAIL, a->authenticated), since, buf_str(&words));
 	buf_free(&words);
 	return agent_ask(a, "RSET", NULL, a->set.t_rset, "sending RSET");
 }

@@ -38,7 +38,7 @@ static bool wants_strength(const struct delivery_session *s)
 
 /* A file that is no use: its parameter, and what is wrong; `words` where it can be read, and its contents are no
  * good. */
-static int no_use(struct error *err, const char *param, const char *path, const char *words)
+static int no_use(struct error *err, enum reason why, const char *param, const char *path, const char *words)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	struct stat st;
@@ -49,7 +49,7 @@ static int no_use(struct error *err, const char *param, const char *path, const 
 		words = strerror(EISDIR);
 	if (fd >= 0)
 		close(fd);
-	return error_set(err, REASON_CONFIG, "%s = %s: %s", param, path, words);
+	return error_set(err, why, "%s = %s: %s", param, path, words);
 }
 
 /* GnuTLS finds nothing in a directory that is not there, and says no more. */
@@ -58,11 +58,11 @@ static int load_directory(struct trust *t, const char *path, struct error *err)
 	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC), rc;
 
 	if (fd < 0)
-		return error_set(err, REASON_CONFIG, "smtp_tls_CApath = %s: %s", path, strerror(errno));
+		return error_set(err, REASON_TLS_CA_FILE, "smtp_tls_CApath = %s: %s", path, strerror(errno));
 	close(fd);
 	rc = gnutls_certificate_set_x509_trust_dir(t->cred, path, GNUTLS_X509_FMT_PEM);
 	if (rc < 0)
-		return error_set(err, REASON_CONFIG, "smtp_tls_CApath = %s: %s", path, gnutls_strerror(rc));
+		return error_set(err, REASON_TLS_CA_FILE, "smtp_tls_CApath = %s: %s", path, gnutls_strerror(rc));
 	t->authorities += rc;
 	return 0;
 }
@@ -74,7 +74,7 @@ static int load_authorities(struct trust *t, const struct delivery_session *s, s
 	if (s->cafile[0]) {
 		rc = gnutls_certificate_set_x509_trust_file(t->cred, s->cafile, GNUTLS_X509_FMT_PEM);
 		if (rc <= 0)
-			return no_use(err, "smtp_tls_CAfile", s->cafile,
+			return no_use(err, REASON_TLS_CA_FILE, "smtp_tls_CAfile", s->cafile,
 				      rc ? gnutls_strerror(rc) : "no certificate in it");
 		t->authorities += rc;
 	}
@@ -91,7 +91,8 @@ static int load_crl(struct trust *t, const struct delivery_session *s, struct er
 {
 	if (!s->crlfile[0] || gnutls_certificate_set_x509_crl_file(t->cred, s->crlfile, GNUTLS_X509_FMT_PEM) > 0)
 		return 0;
-	return no_use(err, "smtp_tls_CRLfile", s->crlfile, "no revocation list in it (PEM is wanted)");
+	return no_use(err, REASON_TLS_CONFIG, "smtp_tls_CRLfile", s->crlfile,
+		      "no revocation list in it (PEM is wanted)");
 }
 
 static bool holds(const char *path, const char *mark)
@@ -115,10 +116,11 @@ static int load_own(struct trust *t, const struct delivery_session *s, struct er
 	if (rc >= 0)
 		return 0;
 	if (!holds(s->certfile, "CERTIFICATE-----"))
-		return no_use(err, "smtp_tls_cert_file", s->certfile, "no certificate in it (PEM is wanted)");
+		return no_use(err, REASON_TLS_CONFIG, "smtp_tls_cert_file", s->certfile,
+			      "no certificate in it (PEM is wanted)");
 	if (!holds(key, "PRIVATE KEY-----"))
-		return no_use(err, "smtp_tls_key_file", key, "no private key in it (PEM is wanted)");
-	return no_use(err, "smtp_tls_key_file", key, rc == GNUTLS_E_CERTIFICATE_KEY_MISMATCH ?
+		return no_use(err, REASON_TLS_CONFIG, "smtp_tls_key_file", key, "no private key in it (PEM is wanted)");
+	return no_use(err, REASON_TLS_CONFIG, "smtp_tls_key_file", key, rc == GNUTLS_E_CERTIFICATE_KEY_MISMATCH ?
 		      "not the key of the certificate in smtp_tls_cert_file" : gnutls_strerror(rc));
 }
 
@@ -132,7 +134,7 @@ static int load_priority(struct trust *t, const struct delivery_session *s, stru
 	snprintf(wanted, sizeof(wanted), "%s:%%PROFILE_MEDIUM", s->priority[0] ? s->priority : PRIORITY);
 	rc = gnutls_priority_init(&t->priority, wanted, &at);
 	if (rc < 0)
-		return error_set(err, REASON_CONFIG, "TLS protocols and ciphers: \"%s\" is not understood (%s)", at,
+		return error_set(err, REASON_TLS_CONFIG, "TLS protocols and ciphers: \"%s\" is not understood (%s)", at,
 				 gnutls_strerror(rc));
 	return 0;
 }
@@ -210,6 +212,7 @@ static void look_at_names(struct agent *a, gnutls_x509_crt_t leaf)
 
 	cert_names(leaf, &names);
 	cert_names_print(&names, a->cert.names, sizeof(a->cert.names));
+	snprintf(a->cert.name, sizeof(a->cert.name), "%.*s", (int)strcspn(a->cert.names, ", "), a->cert.names);
 	a->cert.named = match_list(a, &names, false);
 	a->cert.named_login = match_list(a, &names, true);
 	if (a->cert.named && (a->cert.named_login || !login_wants_proof(&a->set)))
@@ -229,12 +232,13 @@ static void look_at_chain(struct agent *a, gnutls_session_t session, gnutls_x509
 	a->cert.trusted = rc == 0 && status == 0;
 	if (a->cert.trusted)
 		return;
+	a->cert.why = REASON_TLS_CERTIFICATE;
 	if (rc < 0)
 		snprintf(a->cert.chain_problem, sizeof(a->cert.chain_problem), "its certificate cannot be checked: %s",
 			 gnutls_strerror(rc));
 	else
-		cert_explain(session, leaf, status, a->trust.authorities, a->cert.chain_problem,
-			     sizeof(a->cert.chain_problem));
+		a->cert.why = cert_explain(session, leaf, status, a->trust.authorities, a->cert.chain_problem,
+					   sizeof(a->cert.chain_problem));
 }
 
 static void look_at_certificate(struct agent *a, gnutls_session_t session)
@@ -304,19 +308,25 @@ static int verify(gnutls_session_t session)
 
 /* ---- words */
 
-static void reason(const struct agent *a, char *out, size_t size)
+static enum reason why_unverified(const struct agent *a, char *out, size_t size)
 {
 	const struct peer_certificate *c = &a->cert;
 
-	if (!c->shown)
+	if (!c->shown) {
 		snprintf(out, size, "it showed no certificate");
-	else if (a->set.tls_level == TLS_FINGERPRINT)
-		snprintf(out, size, "its certificate's fingerprint is %s, not one of smtp_tls_fingerprint_cert_match",
-			 c->fingerprint);
-	else if (c->chain_problem[0] && c->name_problem[0])
-		snprintf(out, size, "%s; and the %s", c->chain_problem, c->name_problem);
-	else
-		snprintf(out, size, "%s", c->chain_problem[0] ? c->chain_problem : c->name_problem);
+		return REASON_TLS_CERTIFICATE;
+	}
+	if (a->set.tls_level == TLS_FINGERPRINT) {
+		snprintf(out, size, "its certificate's fingerprint is %s, not one of "
+			 "smtp_tls_fingerprint_cert_match", c->fingerprint);
+		return REASON_TLS_FINGERPRINT;
+	}
+	if (!c->chain_problem[0]) {
+		snprintf(out, size, "%s", c->name_problem);
+		return REASON_TLS_NAME_MISMATCH;
+	}
+	snprintf(out, size, "%s%s%s", c->chain_problem, c->name_problem[0] ? "; and the " : "", c->name_problem);
+	return c->why;
 }
 
 /* What to write so that the mail goes: the name is mended in relayhost, trust in main.cf. */
@@ -340,12 +350,13 @@ static void remedy(const struct agent *a, char *out, size_t size)
 
 static int unverified(struct agent *a)
 {
-	char why[820], what[420];
+	char words[820], what[420];
+	enum reason why = why_unverified(a, words, sizeof(words));
 
-	reason(a, why, sizeof(why));
 	remedy(a, what, sizeof(what));
-	return agent_down(a, DOWN_TLS, EX_CONFIG, "4.7.5", "Server certificate of %s not verified: %.560s%s",
-			  agent_peer(a), why, what);
+	agent_down(a, why, "Server certificate of %s not verified: %.560s%s", agent_peer(a), words, what);
+	snprintf(a->down.name, sizeof(a->down.name), "%s", a->cert.name);
+	return -1;
 }
 
 static const char *other_port(const struct agent *a)
@@ -382,13 +393,10 @@ static int too_old(struct agent *a)
 	const char *version = old_version(a);
 
 	if (version)
-		return agent_down(a, DOWN_TLS, EX_CONFIG, "4.7.5", "TLS with %s failed: the relay speaks nothing "
-			"newer than %s, and "
-				  "smtp_tls_protocols and smtp_tls_mandatory_protocols want newer (by default TLS "
-				  "1.2 or 1.3); have the "
-				  "relay updated", agent_peer(a), version);
-	return agent_down(a, DOWN_TLS, EX_CONFIG, "4.7.5", "TLS with %s failed: the relay takes none of the versions "
-							   "that "
+		return agent_down(a, REASON_TLS_TOO_OLD, "TLS with %s failed: the relay speaks nothing newer than "
+				  "%s, and smtp_tls_protocols and smtp_tls_mandatory_protocols want newer (by default "
+				  "TLS 1.2 or 1.3); have the relay updated", agent_peer(a), version);
+	return agent_down(a, REASON_TLS_TOO_OLD, "TLS with %s failed: the relay takes none of the versions that "
 			  "smtp_tls_protocols and smtp_tls_mandatory_protocols allow (by default TLS 1.2 and 1.3); "
 			  "have the relay "
 			  "updated", agent_peer(a));
@@ -401,6 +409,38 @@ static bool is_too_old(struct agent *a, gnutls_session_t session, int rc)
 	return rc == GNUTLS_E_UNSUPPORTED_VERSION_PACKET && old_version(a);
 }
 
+/* An alert about the certificate that we showed, or did not. */
+static enum reason refusal(gnutls_session_t session)
+{
+	switch (gnutls_alert_get(session)) {
+	case GNUTLS_A_BAD_CERTIFICATE:
+	case GNUTLS_A_UNSUPPORTED_CERTIFICATE:
+	case GNUTLS_A_CERTIFICATE_REVOKED:
+	case GNUTLS_A_CERTIFICATE_EXPIRED:
+	case GNUTLS_A_CERTIFICATE_UNKNOWN:
+	case GNUTLS_A_CERTIFICATE_REQUIRED:
+	case GNUTLS_A_UNKNOWN_CA:
+	case GNUTLS_A_ACCESS_DENIED:
+		return REASON_TLS_CLIENT_CERTIFICATE;
+	default:
+		return REASON_TLS_FAILED;
+	}
+}
+
+bool tls_caused(enum reason why)
+{
+	switch (why) {
+	case REASON_TLS_FAILED:
+	case REASON_TLS_NOT_TLS:
+	case REASON_TLS_TOO_OLD:
+	case REASON_TLS_INJECTION:
+	case REASON_TLS_CLIENT_CERTIFICATE:
+		return true;
+	default:
+		return false;
+	}
+}
+
 static int handshake_failed(struct agent *a, gnutls_session_t session, int rc)
 {
 	if (rc == GNUTLS_E_CERTIFICATE_ERROR || rc == GNUTLS_E_CERTIFICATE_VERIFICATION_ERROR)
@@ -408,22 +448,20 @@ static int handshake_failed(struct agent *a, gnutls_session_t session, int rc)
 	if (is_too_old(a, session, rc))
 		return too_old(a);
 	if (rc == GNUTLS_E_FATAL_ALERT_RECEIVED)
-		return agent_down(a, DOWN_TLS, EX_TEMPFAIL, "4.7.5", "TLS with %s failed: the relay refused it: %s",
-				  agent_peer(a), gnutls_alert_get_name(gnutls_alert_get(session)));
+		return agent_down(a, refusal(session), "TLS with %s failed: the relay refused it: %s", agent_peer(a),
+				  gnutls_alert_get_name(gnutls_alert_get(session)));
 	if (rc == GNUTLS_E_PREMATURE_TERMINATION || a->ch.eof)
-		return agent_down(a, DOWN_TLS, EX_TEMPFAIL, "4.7.5",
-				  "TLS with %s failed: the relay closed the connection%s", agent_peer(a),
-				  other_port(a));
+		return agent_down(a, REASON_TLS_FAILED, "TLS with %s failed: the relay closed the connection%s",
+				  agent_peer(a), other_port(a));
 	if (rc == GNUTLS_E_UNEXPECTED_PACKET_LENGTH || rc == GNUTLS_E_UNSUPPORTED_VERSION_PACKET ||
 	    rc == GNUTLS_E_UNEXPECTED_PACKET || rc == GNUTLS_E_RECORD_OVERFLOW)
-		return agent_down(a, DOWN_TLS, EX_CONFIG, "4.7.5",
-				  "TLS with %s failed: what the relay sent is not TLS%s", agent_peer(a), other_port(a));
+		return agent_down(a, REASON_TLS_NOT_TLS, "TLS with %s failed: what the relay sent is not TLS%s",
+				  agent_peer(a), other_port(a));
 	if (rc == GNUTLS_E_DH_PRIME_UNACCEPTABLE)
-		return agent_down(a, DOWN_TLS, EX_TEMPFAIL, "4.7.5",
-				  "TLS with %s failed: its Diffie-Hellman group has fewer than %d bits", agent_peer(a),
-				  DH_BITS);
-	return agent_down(a, DOWN_TLS, EX_TEMPFAIL, "4.7.5", "TLS with %s failed: %s", agent_peer(a),
-			  gnutls_strerror(rc));
+		return agent_down(a, REASON_TLS_FAILED, "TLS with %s failed: its Diffie-Hellman group has fewer than "
+				  "%d bits",
+				  agent_peer(a), DH_BITS);
+	return agent_down(a, REASON_TLS_FAILED, "TLS with %s failed: %s", agent_peer(a), gnutls_strerror(rc));
 }
 
 /* As Postfix prints it. */
@@ -524,9 +562,9 @@ static int shake(struct agent *a, gnutls_session_t s)
 		}
 		waited = rc == GNUTLS_E_AGAIN ? agent_wait(a, until) : 1;
 		if (waited < 0)
-			return agent_down(a, DOWN_LOCAL, EX_TEMPFAIL, "4.3.0", "%s", "outpostd is gone");
+			return agent_down(a, REASON_TEMPORARY, "outpostd is gone");
 		if (waited == 0 || deadline_over(until))	/* also where warnings come without end */
-			return agent_down(a, DOWN_TLS, EX_TEMPFAIL, "4.7.5", "TLS with %s timed out%s", agent_peer(a),
+			return agent_down(a, REASON_TLS_FAILED, "TLS with %s timed out%s", agent_peer(a),
 					  other_port(a));
 		if (a->ch.eof)
 			return handshake_failed(a, s, GNUTLS_E_PREMATURE_TERMINATION);
@@ -539,7 +577,7 @@ int tls_start(struct agent *a)
 	gnutls_session_t s = a->trust.cred ? new_session(a) : NULL;
 
 	if (!s)
-		return agent_down(a, DOWN_LOCAL, EX_OSERR, "4.3.0", "%s", "TLS cannot be set up: out of memory?");
+		return agent_down(a, REASON_SYSTEM, "TLS cannot be set up: out of memory?");
 	a->ch.tls = s;
 	a->ch.shaking = true;
 	a->hello_version = 0;

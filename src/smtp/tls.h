@@ -37,9 +37,11 @@ struct peer_certificate {
 	bool named_login;	/* the name written as relayhost: what a password needs */
 	bool pinned;		/* its fingerprint is one of those written down */
 	int64_t expires;	/* of the leaf; 0: none */
+	enum reason why;	/* it is not trusted */
 	char chain_problem[400];/* in words, or empty */
 	char name_problem[400];
 	char names[300];	/* the names it has */
+	char name[256];		/* the first of them */
 	char fingerprint[200];	/* SHA-256 or whatever digest is configured, of the leaf */
 	char subject[200];
 };
@@ -48,6 +50,9 @@ struct peer_certificate {
 bool tls_required(const struct delivery_session *s);
 /* Whether a password may follow: verified, or an opt-out. */
 bool tls_login_allowed(const struct agent *a);
+
+/* Whether TLS itself failed, so that a connection without it may do where none is required. */
+bool tls_caused(enum reason why);
 
 /* Whether nobody but the relay written down would read it. */
 bool tls_login_verified(const struct agent *a);

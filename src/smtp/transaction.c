@@ -38,7 +38,7 @@ static int grow(struct transfer *t)
 	struct awaited *queue = calloc(room, sizeof(*queue));
 
 	if (!queue)
-		return agent_down(t->a, DOWN_LOCAL, EX_OSERR, "4.3.0", "%s", "out of memory");
+		return agent_down(t->a, REASON_SYSTEM, "out of memory");
 	for (size_t i = 0; i < t->count; i++)
 		queue[i] = t->queue[(t->head + i) % t->room];
 	free(t->queue);
@@ -276,9 +276,9 @@ static bool body_failed(struct transfer *t, struct tx *x, const char *why)
 {
 	struct delivery_verdict v;
 
-	verdict_of_words(&v, "4.3.0", "queue read error: %.300s", why);
+	verdict_of_words(&v, REASON_QUEUE_READ, "queue read error: %.300s", why);
 	settle_all(t, x, &v);
-	agent_down(t->a, DOWN_MESSAGE, EX_IOERR, "4.3.0", "queue read error: %.300s", why);
+	agent_down(t->a, REASON_QUEUE_READ, "queue read error: %.300s", why);
 	return false;
 }
 
@@ -289,8 +289,7 @@ static bool body_unencodable(struct transfer *t, struct tx *x)
 
 	envelope_unencodable(&v, agent_peer(t->a));
 	settle_all(t, x, &v);
-	agent_down(t->a, DOWN_MESSAGE, EX_DATAERR, "4.3.0", "%s",
-		   "left in the middle of a message that has no 7-bit form");
+	agent_down(t->a, REASON_NO_SEVEN_BIT, "left in the middle of a message that has no 7-bit form");
 	return false;
 }
 
@@ -305,7 +304,7 @@ static bool write_stream(struct transfer *t, struct tx *x)
 	if (!n && !m->complete)
 		return false;
 	if (put_wire(x, &t->a->ch.out, buf_str(&m->body) + from, n) < 0) {
-		agent_down(t->a, DOWN_LOCAL, EX_OSERR, "4.3.0", "%s", "out of memory");
+		agent_down(t->a, REASON_SYSTEM, "out of memory");
 		return false;
 	}
 	if (x->recode && recode_broken(x->recode))
@@ -318,7 +317,7 @@ static bool write_stream(struct transfer *t, struct tx *x)
 	if (x->taken != m->m.size)
 		return body_failed(t, x, "its size is not what it should be");
 	if (end_wire(x, &t->a->ch.out) < 0) {
-		agent_down(t->a, DOWN_LOCAL, EX_OSERR, "4.3.0", "%s", "out of memory");
+		agent_down(t->a, REASON_SYSTEM, "out of memory");
 		return false;
 	}
 	if (m->large)
@@ -432,7 +431,7 @@ static int start_tx(struct transfer *t, struct message *m)
 	struct tx *x = new_tx(t, m);
 
 	if (!x)
-		return agent_down(t->a, DOWN_LOCAL, EX_OSERR, "4.3.0", "%s", "out of memory");
+		return agent_down(t->a, REASON_SYSTEM, "out of memory");
 	if (!x->nrcpt) {
 		free_tx(x);
 		return 0;
@@ -440,7 +439,7 @@ static int start_tx(struct transfer *t, struct message *m)
 	x->chunk = chunk_will_do(t, m);
 	if (x->chunk && prepare_chunk(x) < 0) {
 		free_tx(x);
-		return agent_down(t->a, DOWN_LOCAL, EX_OSERR, "4.3.0", "%s", "out of memory");
+		return agent_down(t->a, REASON_SYSTEM, "out of memory");
 	}
 	x->whole = x->chunk && window_open(&t->window, t->ntx, t->in_flight, x->body.len);
 	append_tx(t, x);
@@ -570,7 +569,7 @@ static int write_proof(struct transfer *t)
 		buf_adds(out, "QUIT\r\n");
 	buf_adds(out, "RSET\r\n");
 	t->window.proof = PROOF_ASKED;
-	return buf_ok(out) ? 0 : agent_down(t->a, DOWN_LOCAL, EX_OSERR, "4.3.0", "%s", "out of memory");
+	return buf_ok(out) ? 0 : agent_down(t->a, REASON_SYSTEM, "out of memory");
 }
 
 /* ---- feeding */
@@ -602,8 +601,8 @@ static int ready(struct transfer *t, struct message *m)
 	if ((!m->large && !m->complete) || m->abandoned)
 		return 0;
 	if (m->failed || (!m->large && m->body.len != m->m.size)) {
-		verdict_of_words(&v, "4.3.0", "queue read error: %.300s",
-				 m->failed ? m->failure : "its size is not what it should be");
+		verdict_of_words(&v, REASON_QUEUE_READ, "queue read error: %.300s", m->failed ? m->failure :
+				 "its size is not what it should be");
 		settle_message(t, m, &v);
 		return -1;
 	}
@@ -677,10 +676,10 @@ int transaction_feed(struct transfer *t)
 	while (more && t->a->ch.out.len < CHANNEL_FULL && !t->a->ch.eof) {
 		if (feed_step(t, &more) < 0)
 			return -1;
-		if (t->a->down.kind && t->closing != CLOSE_DOWN)
+		if (t->a->down.reason && t->closing != CLOSE_DOWN)
 			return -1;
 		if (!buf_ok(&t->a->ch.out))	/* a command that was left out would shift all replies by one */
-			return agent_down(t->a, DOWN_LOCAL, EX_OSERR, "4.3.0", "%s", "out of memory");
+			return agent_down(t->a, REASON_SYSTEM, "out of memory");
 	}
 	return 0;
 }

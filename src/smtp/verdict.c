@@ -1,35 +1,30 @@
 #include "config.h"
 #include "smtp/verdict.h"
-#include "smtp/wording.h"
 #include "base/limits.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-static enum delivery_fate fate_of(char class)
+static enum delivery_fate fate_of(const struct reply *r, enum reason why)
 {
-	return class == '2' ? FATE_SENT : class == '4' ? FATE_DEFERRED : FATE_FAILED;
+	return reply_ok(r) ? FATE_SENT : reply_fails(r, why) ? FATE_FAILED : FATE_DEFERRED;
 }
 
-void verdict_of_reply(const struct agent *a, enum slowdown_stage stage, const char *what, struct delivery_verdict *v)
+void verdict_of_reply(const struct agent *a, enum reply_stage stage, const char *what, struct delivery_verdict *v)
 {
 	const struct reply *r = &a->reply;
-	bool login = verdict_wants_login(a), ours = login || slowdown_limit(r, stage);
-	char class = (char)('0' + r->code / 100);
+	enum reason why = reply_reason(r, stage, a->authenticated);
+	const char *dsn;
 	struct buf words;
 
 	memset(v, 0, sizeof(*v));
-	v->fate = ours ? FATE_DEFERRED : fate_of(class);
+	v->reason = why;
+	v->fate = fate_of(r, why);
 	v->smtp_code = r->code;
-	if (login || (ours && !r->dsn[0]))
-		snprintf(v->dsn, sizeof(v->dsn), "4.7.0");
-	else if (ours)
-		snprintf(v->dsn, sizeof(v->dsn), "4%s", r->dsn + 1);
-	else if (r->dsn[0])
-		snprintf(v->dsn, sizeof(v->dsn), "%s", r->dsn);
-	else
-		snprintf(v->dsn, sizeof(v->dsn), "%c.0.0", class);
+	dsn = r->dsn[0] && reason_class(why) != CLASS_LOGIN ? r->dsn : why ? reason_dsn(why) : "2.0.0";
+	snprintf(v->dsn, sizeof(v->dsn), "%c%s", v->fate == FATE_SENT ? '2' : v->fate == FATE_DEFERRED ? '4' : '5',
+		 dsn + 1);
 	buf_init(&words, LIMIT_REPLY_TEXT);
 	reply_quote(r, &words, 1400);
 	if (v->fate == FATE_SENT)
@@ -40,38 +35,17 @@ void verdict_of_reply(const struct agent *a, enum slowdown_stage stage, const ch
 	buf_free(&words);
 }
 
-void verdict_of_words(struct delivery_verdict *v, const char *dsn, const char *fmt, ...)
+void verdict_of_words(struct delivery_verdict *v, enum reason why, const char *fmt, ...)
 {
+	const char *dsn = reason_dsn(why);
 	va_list ap;
 
 	memset(v, 0, sizeof(*v));
-	v->fate = fate_of(dsn[0]);
+	v->reason = why;
+	v->fate = dsn[0] == '4' ? FATE_DEFERRED : FATE_FAILED;
 	snprintf(v->dsn, sizeof(v->dsn), "%s", dsn);
 	va_start(ap, fmt);
 	vsnprintf(v->text, sizeof(v->text), fmt, ap);
 	va_end(ap);
 	text_clean(v->text);
-}
-
-bool verdict_is_login(const struct reply *r)
-{
-	switch (r->code) {
-	case 530:
-	case 534:
-	case 535:
-	case 538:
-		return true;
-	case 550:
-		return strcmp(r->dsn, "5.7.30") == 0;
-	default:
-		return false;
-	}
-}
-
-bool verdict_wants_login(const struct agent *a)
-{
-	const struct reply *r = &a->reply;
-	bool refused = r->code == 503 || (r->code >= 550 && r->code <= 554);
-
-	return verdict_is_login(r) || (!a->authenticated && refused && wording_says(r, WORDS_LOGIN));
 }

@@ -1,9 +1,8 @@
 /* Replies: any cut of the bytes gives the same replies, and whatever is made of one is printable and bounded. */
 #include "config.h"
 #include "smtp/ehlo.h"
+#include "smtp/replies.h"
 #include "smtp/reply.h"
-#include "smtp/sasl.h"
-#include "smtp/slowdown.h"
 #include "base/limits.h"
 
 #include <stdint.h>
@@ -32,9 +31,9 @@ static void look(const struct reply *r)
 	buf_free(&quoted);
 	ehlo_parse(r, &e);
 	must(strlen(e.auth) < sizeof(e.auth) && strlen(e.words) < sizeof(e.words));
-	slowdown_asked(r, SLOWDOWN_MESSAGE);
-	must(slowdown_seconds(r) <= 86400);
-	sasl_advice(r);
+	for (unsigned stage = STAGE_GREETING; stage <= STAGE_DATA; stage <<= 1)
+		must((reply_reason(r, (enum reply_stage)stage, false) != REASON_NONE) == (r->code >= 400));
+	must(reply_seconds(r) <= 86400);
 }
 
 /* Feeds the bytes in pieces; the codes that came of it, and how it ended, as a number. */

@@ -182,13 +182,12 @@ static void on_verdict(struct frame *f)
 
 static void on_down(struct frame *f)
 {
-	static const char *const kinds[] = {"?",   "network", "local",  "dns",  "greeting",
-					    "tls", "auth",    "config", "busy", "message"};
 	struct delivery_down d;
 
 	if (delivery_get_down(f, &d) < 0)
 		die("bad DOWN");
-	printf("down %s %s (%s) code=%d retry=%u\n", kinds[d.kind], d.dsn, d.text, d.code, d.retry_after);
+	printf("down %s %s (%s) code=%d retry=%u\n", reason_name(d.reason), d.dsn, d.text, reason_exit(d.reason),
+	       d.retry_after);
 	over = true;
 }
 
@@ -220,7 +219,7 @@ static void on_step(struct frame *f)
 
 	if (delivery_get_step(f, &s) < 0)
 		die("bad STEP");
-	printf("step %s %s (%s)\n", s.name, s.ok ? "ok" : "FAILED", s.text);
+	printf("step %s %s (%s)\n", s.name, s.reason ? "FAILED" : "ok", s.text);
 }
 
 static void on_done(struct frame *f)

@@ -116,6 +116,9 @@ class DropCase(harness.SystemTest):
             self.skipTest("set-id programs can only be installed by root")
         if harness.ASAN:
             self.skipTest("a sanitizer's run-time does not bear set-id rights and low limits")
+        # Whoever runs the tests under nice(1) is no part of them.
+        self.addCleanup(os.setpriority, os.PRIO_PROCESS, 0, os.getpriority(os.PRIO_PROCESS, 0))
+        os.setpriority(os.PRIO_PROCESS, 0, 0)
         shutil.rmtree(self.spool, ignore_errors=True)
         os.mkdir(self.spool, 0o700)
         os.chown(self.spool, OWNER, OWNER)

@@ -87,6 +87,17 @@ class Inherited(DropCase):
                 self.once()
                 os.unlink(self.report)
 
+    def test_lowest_priorities(self):
+        """Only root can take them back, and a busy machine would never let such a flusher run."""
+        for argv in (["nice", "-n", "19"], ["chrt", "-i", "0"]):
+            self.assertIn("at the low priority of the caller", self.drop(None, *argv[1:], self.built, prog=argv[0]).text)
+            p = self.drop(b"", *argv[1:], self.built, "wake", prog=argv[0], code=os.EX_UNAVAILABLE)
+            self.assertIn("at the low priority of the caller", p.text)
+            self.assertFalse(os.path.exists(self.report))
+            self.drop(None, *argv[1:], self.built, prog=argv[0], uid=0)
+            self.once()
+            os.unlink(self.report)
+
     def test_control_group(self):
         """Whoever may freeze the group that a flusher was born in could stop everybody's mail."""
         for place in ("/sys/fs/cgroup/freezer", "/sys/fs/cgroup/unified", "/sys/fs/cgroup"):

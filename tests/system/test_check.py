@@ -124,7 +124,7 @@ class Check(harness.SystemTest):
         self.configure(self.start_relay(), smtp_sasl_password_maps="hash:/nonexistent/sasl_passwd")
         done = self.check("--offline")
         self.assertNotEqual(done.returncode, 0)
-        self.names(done, r"/nonexistent/sasl_passwd", r"no such file|does not exist", r"--> +make that file, or write the path")
+        self.names(done, r"/nonexistent/sasl_passwd", r"no such file|does not exist", r"--> +create that file, or write the path")
 
     def test_password_map_readable_by_everybody(self):
         self.configure(self.start_relay())
@@ -212,7 +212,7 @@ class Check(harness.SystemTest):
         self.names(done, r"FAIL auth", re.escape(reply.split(" ", 2)[1]), *patterns)
 
     def test_gmail_wants_an_app_password(self):
-        self.answers_auth("535 5.7.8 Username and Password not accepted. Learn more at https://support.google.com/mail/ BadCredentials",
+        self.answers_auth("535 5.7.8 Username and Password not accepted. Learn more at https://support.google.com/mail/?p=BadCredentials - gsmtp",
                           r"myaccount\.google\.com/apppasswords")
 
     def test_application_specific_password(self):
@@ -225,7 +225,7 @@ class Check(harness.SystemTest):
 
     def refuses_sender(self, reply, *patterns):
         self.configure(self.start_relay(dialogue='when mail do reply "%s"\n' % reply, name="relay%d" % abs(hash(reply))))
-        done = self.outpost("test", "you@example.net", code=69)
+        done = self.outpost("test", "you@example.net", code=75)
         done.flat = re.sub(r"\s+", " ", done.out)
         self.names(done, re.escape(reply.split(" ", 2)[1]), *patterns)
 

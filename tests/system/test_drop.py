@@ -109,7 +109,7 @@ class Drop(DropCase):
             f.write("relayhost = [127.0.0.1]:9\nqueue_directory = %s\ndoor_socket = %s/door\nmyorigin = example.com\n"
                     "alias_maps =\nmaillog_file = %s/log\n" % (cls.spool, cls.rundir, cls.spool))
         cls.compile(target, "src/sendmail", sorted(n for n in os.listdir(os.path.join(SRC, "src/sendmail")) if n.endswith(".c")),
-                    ["rules", "mail", "submission", "control", "conf", "base"])
+                    ["rules", "mail", "submission", "control", "conf", "maps", "base"])
         return target
 
     def with_outpostd(self, script):

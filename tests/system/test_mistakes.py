@@ -113,6 +113,20 @@ class Mistakes(machine.Machine):
         self.holds("test", tested, (*names, *mends))
         self.end(relay)
 
+    def message_waits(self, relay, names, mends):
+        """The relay refuses the message for what main.cf can fix: it waits, and test, log, show and queue say why."""
+        self.type("echo hello | sendmail -odq you@example.net")
+        self.assertRegex(self.type("outpost flush", code=75).out, "1 deferred")
+        self.no_flusher()
+        waiting = self.said("outpost queue")
+        self.holds("queue", waiting, names)
+        id = re.search(r"([0-9A-F]{10,})", waiting).group(1)
+        self.holds("show", self.said("outpost show " + id), (*names, *mends))
+        self.holds("outpost log", self.said("outpost log"), names)
+        self.holds("the log", self.log_text(), (r"status=deferred \(.*" + names[0],))
+        self.holds("test", self.type("outpost test you@example.net", code=75).flat, (*names, *mends))
+        self.end(relay)
+
     def end(self, relay=None):
         self.no_flusher()
         if relay:
@@ -265,7 +279,7 @@ class Mistakes(machine.Machine):
                       "554 5.7.1 <root@example.com>: Sender address rejected",
                       "554 Message rejected: Email address is not verified. The following identities failed the check"):
             self.configure()
-            self.refused(self.new_relay(dialogue=with_reply("mail arg~@example.com", reply)), [re.escape(" ".join(reply.split()[1:3]))], [r"from_address = "])
+            self.message_waits(self.new_relay(dialogue=with_reply("mail arg~@example.com", reply)), [re.escape(" ".join(reply.split()[1:3]))], [r"from_address = "])
 
     def mistake_11_no_alias_for_root(self):
         relay = self.new_relay()

@@ -77,7 +77,7 @@ class Reports(harness.SystemTest):
     def test_test_greylisted(self):
         self.configure(self.start_relay(dialogue='when rcpt do reply "450 4.2.0 <you@example.net>: Recipient address rejected: Greylisted"\n'))
         done = self.outpost("test", "you@example.net", code=75)
-        self.assertRegex(done.out, r"the relay asks to try later")
+        self.assertRegex(done.out, r"the relay asks to retry later")
         self.assertNotIn("check the recipient", done.out)
 
     def test_test_when_the_relay_was_down(self):
@@ -196,7 +196,7 @@ class Reports(harness.SystemTest):
         self.assertIn('outpost_messages{state="queued"} 1\n', out)
         self.assertIn('outpost_recipients_total{result="sent"} 0\n', out)
         for line in out.splitlines():
-            self.assertRegex(line, r'^(# (TYPE|UNIT|HELP|EOF)|[a-z_]+(\{[a-z]+="[^"]*"\})? -?\d+$)')
+            self.assertRegex(line, r'^(# (TYPE|UNIT|HELP|EOF)|[a-z_]+(\{[a-z]+="[^"]*"(,[a-z]+="[^"]*")*\})? -?\d+$)')
 
     def test_metrics_are_openmetrics(self):
         """Families in one piece, TYPE, UNIT and HELP once each before the samples, names by type and unit, EOF last."""

@@ -222,7 +222,7 @@ class Routes(harness.SystemTest):
                     self.sendmail("-odq", "you@example.net")
                 service = self.start_outpostd()
                 self.outpost("flush")
-                self.wait_log("going on with 1 connection$", count=n + 1)
+                self.wait_log("going on with 1 connection$|allows 1 connection:", count=n + 1)
                 self.assertEqual(relay.count(), 30)
                 self.sendmail("you@example.net")
                 relay.wait_messages(31)

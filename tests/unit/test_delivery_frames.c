@@ -170,9 +170,10 @@ static void cut_frames_are_refused(void **state)
 
 static void verdict_and_down_come_back(void **state)
 {
-	struct delivery_verdict v = {.seq = 3, .recipient = -9, .fate = FATE_FAILED, .dsn = "5.1.1", .smtp_code = 550,
+	struct delivery_verdict v = {.seq = 3, .recipient = -9, .fate = FATE_FAILED, .dsn = "5.1.1",
+				     .smtp_code = 550, .reason = REASON_RECIPIENT_UNKNOWN,
 				     .text = "no such user"}, v2;
-	static struct delivery_down d = {.kind = DOWN_BUSY, .code = 75, .dsn = "4.7.0", .text = "later", .port = 587,
+	static struct delivery_down d = {.reason = REASON_RELAY_BUSY, .dsn = "4.7.0", .text = "later", .port = 587,
 				  .retry_after = 60, .served = true}, d2;
 	static struct delivery_ready r = {.host = "h", .address = "::1", .port = 465, .tls = true, .cert_expires = 5,
 				   .size_limit = 1 << 30}, r2;
@@ -185,12 +186,14 @@ static void verdict_and_down_come_back(void **state)
 	f = only_frame(&b, FROM_AGENT_VERDICT);
 	assert_int_equal(delivery_get_verdict(&f, &v2), 0);
 	assert_int_equal(v2.recipient, -9);
+	assert_int_equal(v2.reason, REASON_RECIPIENT_UNKNOWN);
 	assert_string_equal(v2.text, "no such user");
 	buf_reset(&b);
 	delivery_put_down(&b, &d);
 	f = only_frame(&b, FROM_AGENT_DOWN);
 	assert_int_equal(delivery_get_down(&f, &d2), 0);
 	assert_int_equal(d2.retry_after, 60);
+	assert_int_equal(d2.reason, REASON_RELAY_BUSY);
 	assert_true(d2.served);
 	buf_reset(&b);
 	delivery_put_ready(&b, &r);
@@ -274,8 +277,8 @@ static void down_is_said(void **state)
 	static struct delivery_down d;
 
 	(void)state;
-	assert_int_equal(delivery_say_down(&d, DOWN_DNS, 68, "4.4.4", "%s\n\x1b", "who?"), -1);
-	assert_true(d.kind == DOWN_DNS && d.code == 68);
+	assert_int_equal(delivery_say_down(&d, REASON_DNS_NOT_FOUND, "%s\n\x1b", "who?"), -1);
+	assert_int_equal(d.reason, REASON_DNS_NOT_FOUND);
 	assert_string_equal(d.dsn, "4.4.4");
 	assert_null(strpbrk(d.text, "\n\x1b"));
 }

@@ -23,7 +23,7 @@
 #include "conf/conf.h"
 #include "nexthop/nexthop.h"
 #include "nexthop/tls_policy.h"
-#include "outpost/check/explain.h"
+#include "outpost/check/hint.h"
 #include "outpost/flusher/health.h"
 #include "rules/rules.h"
 
@@ -45,7 +45,7 @@ static bool load(struct context *c, struct report *r)
 		       "smtp_tls_security_level = secure";
 	else if (error_exit(&err) == EX_NOPERM && geteuid() != 0)
 		mend = "run this as root";
-	report_fail(r, error_exit(&err), "main.cf", -1, err.text, mend);
+	report_fail(r, err.reason, "main.cf", -1, err.text, mend);
 	return false;
 }
 
@@ -59,7 +59,7 @@ static void mend_modes(struct context *c, struct report *r, const struct stat *q
 		return;
 	buf_init(&said, 64 << 10);
 	if (credentials_fix_modes(c->conf, queue->st_gid, &said, &err) < 0)
-		report_fail(r, error_exit(&err), "file modes", -1, err.text, NULL);
+		report_fail(r, err.reason, "file modes", -1, err.text, NULL);
 	rest = (struct span){buf_str(&said), said.len};
 	while (span_word(&rest, "\n", &line))
 		report_linef(r, REPORT_NOTE, "file modes", NULL, "%.*s", (int)line.n, line.p);
@@ -87,7 +87,8 @@ static bool queue_directory(struct context *c, struct report *r, struct stat *st
 		return true;
 	}
 	snprintf(mend, sizeof(mend), "install -d -m 700 -o %s -g %s %s %s/incoming", owner, owner, dir, dir);
-	report_failf(r, EX_CANTCREAT, "queue", mend, "queue directory %s: %s", dir, strerror(errno ? errno : ENOTDIR));
+	report_failf(r, REASON_CANNOT_CREATE, "queue", mend, "queue directory %s: %s", dir,
+		     strerror(errno ? errno : ENOTDIR));
 	return false;
 }
 
@@ -98,7 +99,7 @@ static void fail_foreign(struct report *r, uid_t uid, const char *owner)
 	char mend[PATH_MAX + 200];
 
 	snprintf(mend, sizeof(mend), "chown -R %s:%s " QUEUEDIR, owner, owner);
-	report_failf(r, EX_CONFIG, "queue", mend,
+	report_failf(r, REASON_CONFIG, "queue", mend,
 		     "queue directory " QUEUEDIR " belongs to %s, not to %s: no mail can be submitted",
 		     p ? p->pw_name : "a user that is not there", owner);
 }
@@ -152,10 +153,10 @@ bool check_as_root(struct context *c, struct report *r)
 	mend_modes(c, r, &st);
 	foreign_sendmail(c, r);
 	if (context_become(c, &err) < 0)
-		report_fail(r, error_exit(&err), "rights", -1, err.text,
+		report_fail(r, err.reason, "rights", -1, err.text,
 			    error_exit(&err) == EX_NOPERM ? "run this as root" : NULL);
 	else if (credentials_conf_readable(c->conf, &err) < 0)
-		report_fail(r, error_exit(&err), "main.cf", -1, err.text, NULL);
+		report_fail(r, err.reason, "main.cf", -1, err.text, NULL);
 	else
 		return true;
 	return false;
@@ -255,7 +256,7 @@ static void readable(struct report *r, const char *label, const char *path, bool
 		report_linef(r, REPORT_WARN, label, mend,
 			     "%s: no such file here; this system's own CA certificates are used", path);
 	} else if (*path && access(path, directory ? R_OK | X_OK : R_OK) < 0) {
-		report_failf(r, EX_CONFIG, label, mend, "%s: %s", path, strerror(errno));
+		report_failf(r, REASON_CONFIG, label, mend, "%s: %s", path, strerror(errno));
 	}
 }
 
@@ -277,11 +278,11 @@ static size_t relay_lines(struct context *c, struct report *r, struct relayhost 
 	int n = relayhost_list(c->conf, relays, max, &err);
 
 	if (n < 0)
-		report_fail(r, error_exit(&err), "relayhost", -1, err.text, NULL);
+		report_fail(r, err.reason, "relayhost", -1, err.text, NULL);
 	if (n == 0 && conf_is_set(c->conf, P_sender_dependent_relayhost_maps))
 		report_line(r, REPORT_NOTE, "relayhost", -1, "only sender_dependent_relayhost_maps names relays", NULL);
 	else if (n == 0)
-		report_fail(r, EX_CONFIG, "relayhost", -1, "relayhost is not set: there is nobody to hand mail to",
+		report_fail(r, REASON_CONFIG, "relayhost", -1, "relayhost is not set: there is nobody to hand mail to",
 			    "relayhost = [smtp.example.com]:587");
 	for (int i = 0; i < n; i++)
 		relay_line(r, &relays[i]);
@@ -326,11 +327,10 @@ static void credential(struct context *c, struct report *r, const struct relayho
 	if (rc == 1)
 		credential_found(r, &cr);
 	buf_init(&mend, 8192);
-	if (rc <= 0 && error_exit(&err) == EX_CONFIG)
-		explain(&mend, DOWN_AUTH, err.text, relay);
-	if (rc <= 0)
-		report_fail(r, err.reason ? error_exit(&err) : EX_CONFIG, "password map", -1, err.text,
-			    mend.len ? buf_str(&mend) : NULL);
+	if (rc <= 0) {
+		hint_add(&mend, err.reason, relay, NULL);
+		report_fail(r, err.reason, "password map", -1, err.text, buf_str(&mend));
+	}
 	buf_free(&mend);
 	credential_wipe(&cr);
 }
@@ -345,7 +345,7 @@ static void login(struct context *c, struct report *r, const struct relayhost *r
 		report_line(r, REPORT_OK, "login", -1,
 			    "by the certificate in smtp_tls_cert_file (EXTERNAL); no password map", NULL);
 	else if (on && !map)
-		report_fail(r, EX_CONFIG, "login", -1,
+		report_fail(r, REASON_CONFIG, "login", -1,
 			    "smtp_sasl_auth_enable = yes, but no smtp_sasl_password_maps says with what",
 			    "smtp_sasl_password_maps = hash:" SYSCONFDIR "/sasl_passwd");
 	for (size_t i = 0; on && map && i < n; i++)
@@ -359,7 +359,7 @@ static void aliases(struct context *c, struct report *r)
 	struct rules all;
 
 	if (rules_open(c->conf, &all, &err) < 0) { /* outpostd can't do without one of them */
-		report_fail(r, EX_CONFIG, "maps", -1, err.text, NULL);
+		report_fail(r, REASON_CONFIG, "maps", -1, err.text, NULL);
 		return;
 	}
 	rules_close(&all);
@@ -405,7 +405,7 @@ static bool is_whole(struct context *c, struct report *r, struct queue *q, const
 	}
 	if (queue_check(q, true, &err) == 0)
 		return true;
-	report_fail(r, error_exit(&err), "queue", -1, err.text,
+	report_fail(r, err.reason, "queue", -1, err.text,
 		    "recover what can be read: see \"Recovering a damaged queue\"\nin outpost-queue(7)");
 	return false;
 }
@@ -440,12 +440,12 @@ static void queue_state(struct context *c, struct report *r)
 	if (c->own && access(dir, F_OK) < 0)
 		return;
 	if (access(dir, W_OK | X_OK) < 0) {
-		report_failf(r, EX_CANTCREAT, "queue", NULL, "queue directory %s is not writable: %s", dir,
+		report_failf(r, REASON_CANNOT_CREATE, "queue", NULL, "queue directory %s is not writable: %s", dir,
 			     strerror(errno));
 		return;
 	}
 	if (fs_check(dir, &err) < 0 || context_read_queue(c, &q, &err) < 0) {
-		report_fail(r, error_exit(&err), "queue", -1, err.text, NULL);
+		report_fail(r, err.reason, "queue", -1, err.text, NULL);
 		return;
 	}
 	whole = !q || is_whole(c, r, q, dir);

@@ -16,7 +16,7 @@
 #include "base/log.h"
 #include "delivery/delivery.h"
 #include "nexthop/nexthop.h"
-#include "outpost/check/explain.h"
+#include "outpost/check/hint.h"
 
 enum { PATIENCE_MS = 5 * 60 * 1000, IN_MAX = LIMIT_FRAME * 4 };
 
@@ -92,13 +92,14 @@ static int give_secret(struct live *l, struct error *err)
 	return send_all(l, &b, err);
 }
 
-static void print_mended(struct live *l, int code, const char *label, int64_t ms, int kind, const char *text)
+static void print_mended(struct live *l, enum reason why, const char *label, int64_t ms, const char *text,
+			 const char *name)
 {
 	struct buf mend;
 
 	buf_init(&mend, 8192);
-	explain(&mend, kind, text, l->relay);
-	report_fail(l->r, code, label, ms, text, buf_str(&mend));
+	hint_add(&mend, why, l->relay, name);
+	report_fail(l->r, why, label, ms, text, buf_str(&mend));
 	buf_free(&mend);
 }
 
@@ -110,23 +111,23 @@ static void take_sender(struct live *l, const struct delivery_step *s)
 
 	snprintf(text, sizeof(text), "%s: %s", l->how->sender, s->text);
 	if (!l->how->guessed) {
-		print_mended(l, EX_UNAVAILABLE, "sender", s->ms, 0, text);
+		print_mended(l, s->reason, "sender", s->ms, text, NULL);
 		return;
 	}
 	buf_init(&mend, 8192);
-	explain(&mend, 0, text, l->relay);
+	hint_add(&mend, s->reason, l->relay, NULL);
 	report_line(l->r, REPORT_WARN, "sender", s->ms, text, buf_str(&mend));
 	buf_free(&mend);
 }
 
-/* A failed step is printed with the DOWN that follows it: only that knows kind and exit status. */
+/* A failed step is printed with the DOWN that follows it, which knows more. */
 static void take_step(struct live *l, struct frame *f)
 {
 	struct delivery_step s;
 
 	if (delivery_get_step(f, &s) < 0)
 		return;
-	if (s.ok) {
+	if (!s.reason) {
 		report_line(l->r, REPORT_OK, s.name, s.ms, s.text, NULL);
 		return;
 	}
@@ -145,7 +146,7 @@ static void take_down(struct live *l, struct frame *f)
 	l->ended = true;
 	if (delivery_get_down(f, &d) < 0)
 		return;
-	print_mended(l, d.code, l->failed ? l->said : "relay", -1, d.kind, d.text);
+	print_mended(l, d.reason, l->failed ? l->said : "relay", -1, d.text, d.name);
 }
 
 static void expiry(struct live *l, const struct delivery_ready *ready)
@@ -272,6 +273,6 @@ bool check_live(struct context *c, struct report *r, const struct relayhost *rel
 			;
 	}
 	if (rc < 0)
-		print_mended(&l, error_exit(&err), "agent", -1, DOWN_CONFIG, err.text);
+		print_mended(&l, err.reason, "agent", -1, err.text, NULL);
 	return l.good && r->failures == failures;
 }

@@ -63,7 +63,7 @@ static void print_text(const struct report *r, enum report_level level, const ch
 	fflush(stdout);
 }
 
-static void print_json(const struct report *r, enum report_level level, const char *label, int64_t ms,
+static void print_json(const struct report *r, enum report_level level, enum reason why, const char *label, int64_t ms,
 		       const char *text, const char *mend)
 {
 	struct buf b;
@@ -74,6 +74,8 @@ static void print_json(const struct report *r, enum report_level level, const ch
 	buf_addf(&b, ", \"result\": \"%s\"", level == REPORT_FAIL ? "fail" : levels[level].word);
 	if (ms >= 0)
 		buf_addf(&b, ", \"ms\": %lld", (long long)ms);
+	if (why)
+		text_json_member(&b, "reason", reason_name(why));
 	text_json_member(&b, "text", text);
 	if (mend && *mend)
 		text_json_member(&b, "mend", mend);
@@ -83,22 +85,29 @@ static void print_json(const struct report *r, enum report_level level, const ch
 	buf_free(&b);
 }
 
-void report_line(struct report *r, enum report_level level, const char *label, int64_t ms, const char *text,
-		 const char *mend)
+static void report(struct report *r, enum report_level level, enum reason why, const char *label, int64_t ms,
+		   const char *text,
+		   const char *mend)
 {
 	r->warnings += level == REPORT_WARN;
 	r->failures += level == REPORT_FAIL;
 	if (r->json)
-		print_json(r, level, label, ms, text, mend);
+		print_json(r, level, why, label, ms, text, mend);
 	else
 		print_text(r, level, label, ms, text, mend);
 }
 
-void report_fail(struct report *r, int code, const char *label, int64_t ms, const char *text, const char *mend)
+void report_line(struct report *r, enum report_level level, const char *label, int64_t ms, const char *text,
+		 const char *mend)
+{
+	report(r, level, REASON_NONE, label, ms, text, mend);
+}
+
+void report_fail(struct report *r, enum reason why, const char *label, int64_t ms, const char *text, const char *mend)
 {
 	if (r->code == 0)
-		r->code = code ? code : EX_SOFTWARE;
-	report_line(r, REPORT_FAIL, label, ms, text, mend);
+		r->code = why ? reason_exit(why) : EX_SOFTWARE;
+	report(r, REPORT_FAIL, why, label, ms, text, mend);
 }
 
 void report_linef(struct report *r, enum report_level level, const char *label, const char *mend, const char *fmt, ...)
@@ -112,7 +121,7 @@ void report_linef(struct report *r, enum report_level level, const char *label, 
 	report_line(r, level, label, -1, text, mend);
 }
 
-void report_failf(struct report *r, int code, const char *label, const char *mend, const char *fmt, ...)
+void report_failf(struct report *r, enum reason why, const char *label, const char *mend, const char *fmt, ...)
 {
 	char text[TEXT_MAX];
 	va_list ap;
@@ -120,5 +129,5 @@ void report_failf(struct report *r, int code, const char *label, const char *men
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	report_fail(r, code, label, -1, text, mend);
+	report_fail(r, why, label, -1, text, mend);
 }

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "base/buf.h"
+#include "base/reason.h"
 
 enum report_level { REPORT_OK, REPORT_NOTE, REPORT_WARN, REPORT_FAIL };
 
@@ -23,11 +24,11 @@ void report_section(struct report *r, const char *section, const char *title);
  * ms < 0: no time. */
 void report_line(struct report *r, enum report_level level, const char *label, int64_t ms, const char *text,
 		 const char *mend);
-/* The same for a failure with its exit status: the first one's is kept in r->code. */
-void report_fail(struct report *r, int code, const char *label, int64_t ms, const char *text, const char *mend);
+/* The same for a failure and its reason: the exit status of the first is kept in r->code. */
+void report_fail(struct report *r, enum reason why, const char *label, int64_t ms, const char *text, const char *mend);
 void report_linef(struct report *r, enum report_level level, const char *label, const char *mend, const char *fmt, ...)
 	__attribute__((format(printf, 5, 6)));
-void report_failf(struct report *r, int code, const char *label, const char *mend, const char *fmt, ...)
+void report_failf(struct report *r, enum reason why, const char *label, const char *mend, const char *fmt, ...)
 	__attribute__((format(printf, 5, 6)));
 
 #endif

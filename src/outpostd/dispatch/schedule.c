@@ -61,8 +61,7 @@ static void start(struct outpostd *d, struct relay *r)
 
 	if (agent_start(d, r, &err) == 0)
 		return;
-	delivery_say_down(&down, error_exit(&err) == EX_CONFIG ? DOWN_CONFIG : DOWN_LOCAL, error_exit(&err), "4.3.5",
-			  "%s", err.text);
+	delivery_say_down(&down, err.reason, "%s", err.text);
 	relay_went_down(d, r, &down, "");
 }
 

@@ -8,7 +8,7 @@
 
 #include "base/array.h"
 
-enum { SETTLE_MAX = 128, GATHER_MS = 5, ATTEMPTS_BEFORE_EXPIRY = 5 };
+enum { SETTLE_MAX = 128, GATHER_MS = 5, ATTEMPTS_BEFORE_EXPIRY = 5, UNCLEAR_ATTEMPTS = 3, UNCLEAR_S = 3600 };
 
 struct verdict {
 	struct claim *claim;
@@ -17,6 +17,7 @@ struct verdict {
 	bool expired, warn, relayed_dsn, bounced, message_done;
 	bool warning_only;		/* its relay is down: it was not tried; its sender is notified of the delay */
 	bool written;			/* in the transaction that is open */
+	enum reason reason;		/* REASON_NONE: sent */
 	int64_t now, next;
 	unsigned conn_use;
 	pid_t pid;
@@ -84,6 +85,26 @@ static void defer(struct outpostd *d, struct verdict *v)
 	v->warn = warn > 0 && !r->delay_warned && age_us(d, m, v->now) > warn * 1000000;
 }
 
+/* A refusal for no clear reason may be about us. Once it was repeated for an hour, and other mail went through
+ * between the last two, it is about the message. */
+static bool is_unclear_no_more(const struct outpostd *d, const struct verdict *v)
+{
+	const struct queue_message *m = &v->claim->m;
+	const struct queue_recipient *r = &m->recipients[v->index];
+	const struct agent *a = v->claim->agent;
+
+	return v->fate == QUEUE_DEFERRED && v->reason == REASON_UNCLEAR_REFUSAL && r->reason == v->reason &&
+	       r->attempts + 1 >= UNCLEAR_ATTEMPTS && clock_us(d) - m->arrival >= (int64_t)UNCLEAR_S * 1000000 && a &&
+	       a->relay->last_sent > r->last;
+}
+
+static void give_up(struct verdict *v)
+{
+	v->fate = QUEUE_FAILED;
+	v->reason = REASON_REFUSED;
+	v->dsn[0] = '5';
+}
+
 static bool wants(const struct verdict *v, unsigned bit)
 {
 	unsigned notify = v->claim->m.recipients[v->index].notify;
@@ -122,8 +143,8 @@ static void over(struct outpostd *d, struct claim *c)
 }
 
 /* A verdict without its fate. */
-static struct verdict *decide(struct outpostd *d, struct claim *c, size_t i, const char *dsn, const char *text,
-			      const char *relay)
+static struct verdict *decide(struct outpostd *d, struct claim *c, size_t i, enum reason why, const char *dsn,
+			      const char *text, const char *relay)
 {
 	char *copy = strdup(text);
 	struct verdict *v = copy ? add_verdict(d) : NULL;
@@ -135,6 +156,7 @@ static struct verdict *decide(struct outpostd *d, struct claim *c, size_t i, con
 	v->text = copy;
 	v->claim = c;
 	v->index = i;
+	v->reason = why;
 	v->now = clock_us(d);
 	snprintf(v->dsn, sizeof(v->dsn), "%s", dsn);
 	snprintf(v->relay, sizeof(v->relay), "%s", relay);
@@ -156,7 +178,9 @@ static unsigned outcome_of(const struct verdict *v)
 static void set_fate(struct outpostd *d, struct verdict *v, enum queue_fate fate)
 {
 	v->fate = fate;
-	if (fate == QUEUE_DEFERRED)
+	if (is_unclear_no_more(d, v))
+		give_up(v);
+	else if (fate == QUEUE_DEFERRED)
 		defer(d, v);
 	v->claim->outcome |= outcome_of(v);
 	if (is_withheld(v)) {
@@ -166,10 +190,10 @@ static void set_fate(struct outpostd *d, struct verdict *v, enum queue_fate fate
 }
 
 /* All recipients without verdict. */
-static void defer_rest(struct outpostd *d, struct claim *c, const char *text, const char *relay)
+static void defer_rest(struct outpostd *d, struct claim *c, enum reason why, const char *text, const char *relay)
 {
 	for (size_t i = 0; i < c->m.nrecipients; i++) {
-		struct verdict *v = is_decided(c, i) ? NULL : decide(d, c, i, "4.3.0", text, relay);
+		struct verdict *v = is_decided(c, i) ? NULL : decide(d, c, i, why, "4.3.0", text, relay);
 
 		if (v)
 			set_fate(d, v, QUEUE_DEFERRED);
@@ -195,7 +219,7 @@ int settle_verdict(struct outpostd *d, struct agent *a, struct claim *c, const s
 		found = true;
 		if (is_decided(c, i))
 			continue;
-		v = decide(d, c, i, said->dsn, said->text, a->where);
+		v = decide(d, c, i, said->reason, said->dsn, said->text, a->where);
 		if (!v)
 			return -1;
 		v->relayed_dsn = said->relayed_dsn;
@@ -232,7 +256,7 @@ void settle_abandon(struct outpostd *d, struct agent *a, const struct delivery_d
 		if (c->state == CLAIM_LAST_BYTE && c->undecided)
 			event_twice(c->m.id, a->pid, a->where, why->text);
 		if (died && c->state >= CLAIM_BEGUN)
-			defer_rest(d, c, why->text, a->where);
+			defer_rest(d, c, why->reason, why->text, a->where);
 		over(d, c);
 		finish(d, c);
 	}
@@ -240,7 +264,7 @@ void settle_abandon(struct outpostd *d, struct agent *a, const struct delivery_d
 
 void settle_unreadable(struct outpostd *d, struct claim *c, const struct error *err)
 {
-	defer_rest(d, c, err->text, "none");
+	defer_rest(d, c, err->reason, err->text, "none");
 	over(d, c);
 	finish(d, c);
 }
@@ -255,7 +279,7 @@ static void age_recipient(struct outpostd *d, struct claim *c, size_t i, const s
 
 	if (!old && !(warn > 0 && !to->delay_warned && age_us(d, &c->m, now) > warn * 1000000))
 		return;
-	v = decide(d, c, i, r->row.dsn, r->row.text, "none");
+	v = decide(d, c, i, r->row.reason, r->row.dsn, r->row.text, "none");
 	if (!v)
 		return;
 	v->expired = old;
@@ -334,7 +358,8 @@ static int write_one(struct outpostd *d, struct verdict *v, struct error *err)
 	const struct queue_message *m = &v->claim->m;
 	struct queue_settle row = {
 		.row = m->row, .recipient = m->recipients[v->index].id, .fate = v->fate, .now = v->now,
-		.next_attempt = v->next, .counted = true, .dsn = v->dsn, .text = v->text, .relay = v->relay,
+		.next_attempt = v->next, .counted = true, .reason = v->reason, .dsn = v->dsn, .text = v->text,
+		.relay = v->relay,
 	};
 
 	if (v->warning_only)

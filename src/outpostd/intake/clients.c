@@ -7,16 +7,17 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "base/room.h"
 #include "control/control.h"
 
 enum {
 	READ_AT_ONCE = 65536,		/* bytes taken from a client */
 	PAGES_AT_ONCE = 4,		/* of a listing */
 	ENVELOPE_SMALL = 256 << 10,	/* unfinished envelopes in memory: one like this always finds room, */
-	ENVELOPES_PER_UID = 80 << 20,	/* larger ones while all of a user's, */
+	ENVELOPES_PER_PERSON = 80 << 20, /* larger ones while all of a person's, */
 	ENVELOPES_IN_ALL = 160 << 20,	/* and all of all users', are not more */
 	STALL_MS = 30 * 1000,		/* without a byte */
-	CROWDED_MS = 2 * 1000,		/* the same while others of that user wait */
+	CROWDED_MS = 2 * 1000,		/* the same while others of that person wait */
 	SENDING_MS = 10,
 };
 
@@ -27,12 +28,12 @@ size_t clients_count(const struct outpostd *d)
 	return d->clients.n;
 }
 
-size_t clients_of(const struct outpostd *d, uid_t uid)
+size_t clients_of(const struct outpostd *d, uid_t person)
 {
 	size_t n = 0;
 
 	for (const struct client *c = d->clients.first; c; c = c->next)
-		n += c->uid == uid && !c->admin;
+		n += c->person == person && !c->admin;
 	return n;
 }
 
@@ -53,6 +54,7 @@ int client_new(struct outpostd *d, int fd, uid_t uid, gid_t gid, bool admin)
 	c->d = d;
 	c->uid = uid;
 	c->gid = gid;
+	c->person = person_of_uid(d, uid);
 	c->admin = admin;
 	c->watch = (struct watch){.fd = fd, .events = POLLIN, .ready = client_ready, .arg = c};
 	c->heard = clock_mono_ms();
@@ -164,12 +166,12 @@ static bool envelope_fits(const struct client *c)
 		size_t n = o->decoder ? submission_decoder_memory(o->decoder) : 0;
 
 		all += n;
-		own += o->uid == c->uid ? n : 0;
+		own += o->person == c->person ? n : 0;
 	}
-	return own <= ENVELOPES_PER_UID && all <= ENVELOPES_IN_ALL;
+	return own <= ENVELOPES_PER_PERSON && all <= ENVELOPES_IN_ALL;
 }
 
-/* All unfinished submissions of one user count. */
+/* All unfinished submissions of one person count. */
 static bool bytes_fit(const struct client *c)
 {
 	uint64_t n = 0;
@@ -177,9 +179,20 @@ static bool bytes_fit(const struct client *c)
 	if (c->body.fd < 0)
 		return true;
 	for (const struct client *o = c->d->clients.first; o; o = o->next)
-		if (o->uid == c->uid)
+		if (o->person == c->person)
 			n += spill_size(&o->body);
 	return n <= (uint64_t)conf_int(c->d->conf, P_door_byte_limit_per_user);
+}
+
+/* Once for each ROOM_STEP bytes, and at the end of what is larger. */
+static int check_room(struct client *c, bool complete, struct error *err)
+{
+	uint64_t size = spill_size(&c->body);
+
+	if (size < c->room_at && !(complete && size > ROOM_STEP))
+		return 0;
+	c->room_at = size + ROOM_STEP;
+	return c->uid == 0 ? 0 : person_has_room(c->d, c->person, size, err);
 }
 
 static void client_decode(struct client *c, const char *p, size_t n)
@@ -187,7 +200,9 @@ static void client_decode(struct client *c, const char *p, size_t n)
 	struct error err = {0};
 	enum submission_state state = submission_decode(c->decoder, p, n, &err);
 
-	if (state == SUBMISSION_MORE && !bytes_fit(c))
+	if (state != SUBMISSION_REFUSED && check_room(c, state == SUBMISSION_COMPLETE, &err) < 0)
+		;
+	else if (state == SUBMISSION_MORE && !bytes_fit(c))
 		error_set(&err, REASON_LIMIT, "too many bytes of this user at a time (door_byte_limit_per_user)");
 	else if (state == SUBMISSION_MORE && !envelope_fits(c))
 		error_set(&err, REASON_LIMIT, "too many recipients in unfinished submissions at a time");
@@ -341,7 +356,7 @@ static deadline client_deadline(const struct client *c)
 		return DEADLINE_NEVER;
 	if (c->question)
 		return stall;
-	if (door_has_waiting(c->d, c->uid))
+	if (door_has_waiting(c->d, c->person))
 		stall = deadline_first(stall, c->heard + CROWDED_MS);
 	return deadline_first(stall, c->whole);
 }

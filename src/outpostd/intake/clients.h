@@ -21,6 +21,8 @@ struct client {
 	bool closing;			/* when all of `out` is sent */
 	uid_t uid;
 	gid_t gid;
+	uid_t person;			/* whose the uid is */
+	uint64_t room_at;		/* so many bytes later the free space is looked at */
 	deadline stall, whole;
 	int64_t heard;			/* monotonic ms of its last bytes */
 	struct buf in, out;
@@ -29,7 +31,7 @@ struct client {
 	struct user who;		/* of a submission */
 	/* submissions.c */
 	struct client *ready;		/* the next whose submission is complete */
-	bool complete;
+	bool complete, put;		/* put: into the transaction of this turn */
 	uint64_t offset;		/* of the body, while it is put into the queue */
 	char id[QUEUE_ID];		/* what the commit will answer */
 	struct error refusal;		/* REASON_NONE: none */
@@ -50,7 +52,7 @@ void client_answer(struct client *c, enum reason reason, const char *text);
 void client_refuse(struct client *c, const struct error *err);
 
 size_t clients_count(const struct outpostd *d);
-size_t clients_of(const struct outpostd *d, uid_t uid);		/* at the door */
+size_t clients_of(const struct outpostd *d, uid_t person);	/* at the door */
 /* Whether one that is still sending was heard of just now. */
 bool clients_are_sending(const struct outpostd *d, int64_t now);
 /* Calls `what` for each that waits for an answer to this verb; it may close the client. */

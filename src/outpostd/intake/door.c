@@ -17,7 +17,7 @@ enum {
 	TURN_MS = 20,
 	ACCEPT_AT_ONCE = 64,		/* new connections in one turn */
 	ACCEPT_RETRY_MS = 100,
-	WAITING_PER_UID = 1024,
+	WAITING_PER_PERSON = 1024,
 	DESCRIPTORS_WANTED = 8192,
 	DESCRIPTORS_LEAST = 64,
 };
@@ -25,7 +25,7 @@ enum {
 struct waiting {
 	struct waiting *next;
 	int fd;
-	uid_t uid;
+	uid_t uid, person;
 	gid_t gid;
 };
 
@@ -56,18 +56,18 @@ size_t door_waiting(const struct outpostd *d)
 
 /* ---- the line */
 
-static size_t waiting_of(const struct door *door, uid_t uid)
+static size_t waiting_of(const struct door *door, uid_t person)
 {
 	size_t n = 0;
 
 	for (const struct waiting *w = door->waiting; w; w = w->next)
-		n += w->uid == uid;
+		n += w->person == person;
 	return n;
 }
 
-bool door_has_waiting(const struct outpostd *d, uid_t uid)
+bool door_has_waiting(const struct outpostd *d, uid_t person)
 {
-	return waiting_of(&d->door, uid) > 0;
+	return waiting_of(&d->door, person) > 0;
 }
 
 static void turn_away(struct outpostd *d, int fd, uid_t uid)
@@ -79,16 +79,18 @@ static void turn_away(struct outpostd *d, int fd, uid_t uid)
 	quarantine_close(d, fd, uid);
 }
 
-static int wait_in_line(struct door *door, int fd, uid_t uid, gid_t gid)
+static int wait_in_line(struct outpostd *d, int fd, uid_t uid, gid_t gid)
 {
+	struct door *door = &d->door;
+	uid_t person = person_of_uid(d, uid);
 	struct waiting **p = &door->waiting, *w;
 
-	if (waiting_of(door, uid) >= door->per_uid)
+	if (waiting_of(door, person) >= door->per_person)
 		return -1;
 	w = malloc(sizeof(*w));
 	if (!w)
 		return -1;
-	*w = (struct waiting){NULL, fd, uid, gid};
+	*w = (struct waiting){NULL, fd, uid, person, gid};
 	while (*p)
 		p = &(*p)->next;
 	*p = w;
@@ -96,22 +98,22 @@ static int wait_in_line(struct door *door, int fd, uid_t uid, gid_t gid)
 	return 0;
 }
 
-/* One user's share is never all of it: others find a place even when it is used up. */
-static bool may_serve(struct outpostd *d, uid_t uid)
+/* One person's share is never all of it: others find a place even when it is used up. */
+static bool may_serve(struct outpostd *d, uid_t person)
 {
 	size_t all = (size_t)conf_int(d->conf, P_door_connection_limit);
 	size_t each = (size_t)conf_int(d->conf, P_door_connection_limit_per_user);
 
 	if (each > all / 2)
 		each = all > 1 ? all / 2 : 1;
-	return clients_count(d) < all && clients_of(d, uid) < each;
+	return clients_count(d) < all && clients_of(d, person) < each;
 }
 
 static void welcome(struct outpostd *d, int fd, uid_t uid, gid_t gid)
 {
-	bool full = !may_serve(d, uid);
+	bool full = !may_serve(d, person_of_uid(d, uid));
 
-	if (full && wait_in_line(&d->door, fd, uid, gid) == 0)
+	if (full && wait_in_line(d, fd, uid, gid) == 0)
 		return;
 	if (full || client_new(d, fd, uid, gid, false) < 0)
 		turn_away(d, fd, uid);
@@ -124,7 +126,7 @@ static void serve_waiting(struct outpostd *d)
 	while (*p) {
 		struct waiting *w = *p;
 
-		if (!may_serve(d, w->uid)) {
+		if (!may_serve(d, w->person)) {
 			p = &w->next;
 			continue;
 		}
@@ -199,8 +201,8 @@ static int raise_descriptors(struct door *door, struct error *err)
 		return error_set(err, REASON_SYSTEM,
 				 "the limit of open files (ulimit -n) is %llu, at least %d are needed",
 				 (unsigned long long)r.rlim_cur, DESCRIPTORS_LEAST);
-	/* One user's line must not use up what the others need. */
-	door->per_uid = r.rlim_cur / 4 < WAITING_PER_UID ? r.rlim_cur / 4 : WAITING_PER_UID;
+	/* One person's line must not use up what the others need. */
+	door->per_person = r.rlim_cur / 4 < WAITING_PER_PERSON ? r.rlim_cur / 4 : WAITING_PER_PERSON;
 	return 0;
 }
 

@@ -1,6 +1,6 @@
 /*
  * door.h: the listening sockets, and who is let in. Whoever may connect may submit; nobody may make another wait. A
- * user has so many clients served at a time; more wait in a line of that user's own, and those beyond are turned
+ * person has so many clients served at a time; more wait in a line of that person's own, and those beyond are turned
  * away with 75.
  */
 #ifndef OUTPOSTD_DOOR_H
@@ -11,7 +11,7 @@
 struct door {
 	struct watch door, admin;
 	struct waiting *waiting;	/* accepted, not looked at yet */
-	size_t nwaiting, per_uid;
+	size_t nwaiting, per_person;
 	deadline accept_retry_at;	/* no descriptors: accept again then */
 	bool ours;			/* we made the door's socket (and remove it) */
 	bool managed;			/* the service manager passed it */
@@ -29,7 +29,7 @@ void door_close(struct outpostd *d);
 void door_hang_up(struct outpostd *d);		/* all clients go */
 deadline door_deadline(struct outpostd *d);
 void door_tick(struct outpostd *d);
-bool door_has_waiting(const struct outpostd *d, uid_t uid);
+bool door_has_waiting(const struct outpostd *d, uid_t person);
 size_t door_waiting(const struct outpostd *d);
 bool door_is_managed(const struct outpostd *d);
 bool door_is_quiet(const struct outpostd *d);	/* no client is served or waits */

@@ -18,9 +18,11 @@
 #include "base/array.h"
 #include "base/io.h"
 #include "base/log.h"
+#include "base/room.h"
 #include "base/step.h"
 
-enum { TAKE_AT_ONCE = 64, KEPT_MAX = 4096, AGAIN_MS = 5000, AGAIN_MAX_MS = 3600 * 1000, LEFT_S = 86400 };
+enum { TAKE_AT_ONCE = 64, KEPT_MAX = 4096, AGAIN_MS = 5000, AGAIN_MAX_MS = 3600 * 1000, LEFT_S = 86400,
+       LARGE = 1 << 20, FAILURES_MAX = 8 };
 
 /* Long enough for any queue_directory that fits, and a name of incoming/. */
 struct path {
@@ -246,8 +248,6 @@ static bool take_one(struct outpostd *d, const char *name, const struct owner *o
 
 static void remove_taken(struct outpostd *d, const char *name)
 {
-	if (!*name)
-		return;
 	STEP("incoming-unlink");
 	if (unlink(path_of(d, name).s) == 0)
 		return;
@@ -259,7 +259,17 @@ static void remove_taken(struct outpostd *d, const char *name)
 
 static int by_name(const void *a, const void *b)
 {
-	return strcmp(a, b);
+	const struct incoming_entry *one = a, *other = b;
+
+	return strcmp(one->name, other->name);
+}
+
+/* The large ones last: each has a transaction of its own, and waits alone if it fails. */
+static int by_size(const void *a, const void *b)
+{
+	const struct incoming_entry *one = a, *other = b;
+
+	return one->large != other->large ? one->large - other->large : by_name(a, b);
 }
 
 static void keep_oldest(struct incoming_dir *in)
@@ -268,12 +278,12 @@ static void keep_oldest(struct incoming_dir *in)
 	if (in->n <= KEPT_MAX)
 		return;
 	in->n = KEPT_MAX;
-	memcpy(in->last, in->names[in->n - 1], sizeof(in->last));
+	memcpy(in->last, in->names[in->n - 1].name, sizeof(in->last));
 }
 
 static int keep(struct incoming_dir *in, const char *name)
 {
-	incoming_file *names;
+	struct incoming_entry *names;
 
 	if (in->n == 2 * (size_t)KEPT_MAX)
 		keep_oldest(in);
@@ -281,7 +291,9 @@ static int keep(struct incoming_dir *in, const char *name)
 	if (!names)
 		return -1;
 	in->names = names;
-	memcpy(in->names[in->n++], name, sizeof(in->names[0]));
+	names = &in->names[in->n++];
+	memcpy(names->name, name, sizeof(names->name));
+	names->large = false;
 	return 0;
 }
 
@@ -295,6 +307,16 @@ static void remove_old(struct outpostd *d, const char *name)
 		return;
 	log_line(LOG_INFORMATION, "pickup", 0, INCOMING_DIR "/%s was never finished by its writer, and is removed",
 		 name);
+}
+
+static void put_large_last(struct outpostd *d)
+{
+	struct incoming_dir *in = &d->incoming;
+	struct stat st;
+
+	for (size_t i = 0; i < in->n; i++)
+		in->names[i].large = lstat(path_of(d, in->names[i].name).s, &st) == 0 && st.st_size >= LARGE;
+	qsort(in->names, in->n, sizeof(in->names[0]), by_size);
 }
 
 static void look(struct outpostd *d)
@@ -326,32 +348,59 @@ static void look(struct outpostd *d)
 	}
 	if (dir)
 		closedir(dir);
-	if (in->n)
+	if (in->n) {
 		keep_oldest(in);
+		put_large_last(d);
+	}
 }
 
 static void forget(struct incoming_dir *in)
 {
 	free(in->names);
 	in->names = NULL;
-	in->n = in->next = in->cap = 0;
+	in->n = in->next = in->cap = in->alone = 0;
 }
 
 /* ---- one transaction of at most TAKE_AT_ONCE files */
 
-static int take_some(struct outpostd *d, struct error *err)
+/* Of a file that is on this disk already its size is needed twice more. */
+static bool has_room(struct outpostd *d, const char *name)
+{
+	struct error ignored;
+	struct room r;
+	struct stat st;
+
+	if (lstat(path_of(d, name).s, &st) < 0 || room_look_at(d->queue_dir, &r, &ignored) < 0 ||
+	    r.free / 2 >= (uint64_t)st.st_size)
+		return true;
+	incoming_leave(d, name, "the disk has no room for it");
+	return false;
+}
+
+static size_t batch_end(const struct incoming_dir *in)
+{
+	size_t end = in->next + 1;
+
+	if (in->alone || in->names[in->next].large)
+		return end;
+	while (end < in->n && end - in->next < TAKE_AT_ONCE && !in->names[end].large)
+		end++;
+	return end;
+}
+
+static int take_batch(struct outpostd *d, size_t end, struct error *err)
 {
 	struct incoming_dir *in = &d->incoming;
-	size_t first = in->next, end = first + TAKE_AT_ONCE < in->n ? first + TAKE_AT_ONCE : in->n;
 	struct owner owners[TAKE_AT_ONCE];
+	bool taken[TAKE_AT_ONCE];
+	size_t first = in->next;
 
 	for (size_t i = first; i < end; i++)
-		look_up_owner(d, in->names[i], owners, i - first);
+		look_up_owner(d, in->names[i].name, owners, i - first);
 	if (queue_begin(d->queue, err) < 0)
 		return -1;
 	for (size_t i = first; i < end; i++)
-		if (!take_one(d, in->names[i], &owners[i - first]))
-			in->names[i][0] = '\0';
+		taken[i - first] = take_one(d, in->names[i].name, &owners[i - first]);
 	STEP("incoming-commit");
 	if (queue_commit(d->queue, err) < 0) {
 		queue_rollback(d->queue);
@@ -363,9 +412,67 @@ static int take_some(struct outpostd *d, struct error *err)
 	accept_committed(d);
 	bounce_committed(d);
 	for (size_t i = first; i < end; i++)
-		remove_taken(d, in->names[i]);
-	in->next = end;
+		if (taken[i - first])
+			remove_taken(d, in->names[i].name);
 	return 0;
+}
+
+static void go_on(struct incoming_dir *in, size_t next)
+{
+	in->alone -= in->alone ? 1 : 0;
+	in->next = next;
+}
+
+/* The rest waits as well. */
+static void give_up(struct outpostd *d, const struct error *why)
+{
+	struct incoming_dir *in = &d->incoming;
+
+	log_line(LOG_FAIL, "pickup", 0, "cannot take " INCOMING_DIR "/ in: %s", why->text);
+	in->next = in->n;
+	in->last[0] = '\0';
+	in->look = false;
+	in->stays = incoming_count(d);
+}
+
+/* Of several files one may be the reason: they are taken one by one then, and only the one that fails alone waits.
+ * Where one after the other fails it is not the files. */
+static void batch_failed(struct outpostd *d, size_t end, const struct error *why)
+{
+	struct incoming_dir *in = &d->incoming;
+
+	accept_forget(d);
+	bounce_forget(d);
+	if (commit_displaced(d)) {
+		give_up(d, why);
+	} else if (queue_again(d->queue)) {
+		/* the same once more, with more care */
+	} else if (end - in->next > 1) {
+		in->alone = end - in->next;
+	} else if (++in->failures < FAILURES_MAX) {
+		incoming_leave(d, in->names[in->next].name, why->text);
+		go_on(in, end);
+	} else {
+		in->failures = 0;
+		give_up(d, why);
+	}
+}
+
+static void take_some(struct outpostd *d)
+{
+	struct incoming_dir *in = &d->incoming;
+	size_t end = batch_end(in), stays = in->stays;
+	struct error err = {0};
+
+	if (in->names[in->next].large && !has_room(d, in->names[in->next].name)) {
+		go_on(in, end);
+	} else if (take_batch(d, end, &err) == 0) {
+		in->failures = 0;
+		go_on(in, end);
+	} else {
+		in->stays = stays;
+		batch_failed(d, end, &err);
+	}
 }
 
 bool incoming_busy(const struct outpostd *d)
@@ -380,22 +487,6 @@ deadline incoming_deadline(struct outpostd *d)
 	return commit_stalled(d) ? DEADLINE_NEVER : incoming_busy(d) ? clock_mono_ms() : d->incoming.again;
 }
 
-/* The queue took none of them: the rest waits as well. */
-static void give_up(struct outpostd *d, const struct error *why)
-{
-	struct incoming_dir *in = &d->incoming;
-
-	accept_forget(d);
-	bounce_forget(d);
-	in->next = in->n;
-	in->last[0] = '\0';
-	in->look = queue_again(d->queue); /* one file was the reason: in the next turn it fails alone */
-	if (in->look)
-		return;
-	log_line(LOG_FAIL, "pickup", 0, "cannot take " INCOMING_DIR "/ in: %s", why->text);
-	in->stays = incoming_count(d);
-}
-
 static void plan_retry(struct incoming_dir *in)
 {
 	int64_t pause = in->pause ? in->pause * 2 : AGAIN_MS;
@@ -407,7 +498,6 @@ static void plan_retry(struct incoming_dir *in)
 void incoming_tick(struct outpostd *d)
 {
 	struct incoming_dir *in = &d->incoming;
-	struct error err = {0};
 
 	if (deadline_over(in->again))
 		in->look = true;
@@ -415,8 +505,8 @@ void incoming_tick(struct outpostd *d)
 		return;
 	if (in->next == in->n)
 		look(d);
-	if (in->next < in->n && take_some(d, &err) < 0)
-		give_up(d, &err);
+	if (in->next < in->n)
+		take_some(d);
 	if (in->next == in->n)
 		forget(in);
 	if (!incoming_busy(d))

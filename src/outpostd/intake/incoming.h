@@ -10,12 +10,18 @@
 #include "submission/incoming.h"
 
 typedef char incoming_file[INCOMING_NAME + sizeof(".msg")];
+struct incoming_entry {
+	incoming_file name;
+	bool large;
+};
 struct incoming_dir {
 	struct watch watch;		/* of the directory; fd -1: none */
 	bool look;			/* something may be there */
-	incoming_file *names;		/* the oldest at the last look, from `next` on not yet taken */
+	struct incoming_entry *names;	/* the oldest at the last look, large ones last; from `next` on not yet taken */
 	size_t n, cap, next;
 	incoming_file last;		/* the last look left younger ones out than this; "" when it did not */
+	size_t alone;			/* so many are taken one by one, as a transaction of several failed */
+	size_t failures;		/* of transactions in a row */
 	size_t stays;			/* could not be taken for now, */
 	deadline again;			/* and are tried again then */
 	int64_t pause;			/* ms, between such tries */

@@ -10,6 +10,7 @@ enum {
 	GROUP_MS = 4,		/* and for as many as the last one served, */
 	GROUP_MAX = 8,		/* or so many, */
 	GROUP_LASTS_MS = 30,	/* if that was no longer ago */
+	LARGE = 1 << 20,	/* bytes: one like this has a transaction of its own, after the others */
 };
 
 void submission_complete(struct client *c)
@@ -17,7 +18,7 @@ void submission_complete(struct client *c)
 	struct submissions *s = &c->d->submissions;
 
 	STEP("door-complete");
-	c->complete = true;
+	c->complete = c->put = true;
 	c->ready = NULL;
 	if (!s->ready)
 		s->end = &s->ready;
@@ -82,6 +83,19 @@ static long read_body(void *arg, char *p, size_t n, struct error *err)
 	return got;
 }
 
+/* Those that are not large, else the first: on a full disk a large one would undo what the others wrote. */
+static void choose(struct submissions *all)
+{
+	size_t n = 0;
+
+	for (struct client *c = all->ready; c; c = c->ready) {
+		c->put = spill_size(&c->body) < LARGE;
+		n += c->put;
+	}
+	if (!n && all->ready)
+		all->ready->put = true;
+}
+
 void submissions_write(struct outpostd *d)
 {
 	struct submissions *all = &d->submissions;
@@ -91,10 +105,13 @@ void submissions_write(struct outpostd *d)
 		all->group = all->n < GROUP_MAX ? all->n : GROUP_MAX;
 		all->grouped = clock_mono_ms();
 	}
+	choose(all);
 	for (struct client *c = all->ready; c; c = c->ready) {
 		uint64_t size;
 		const struct submission *s = submission_envelope(c->decoder, &size);
 
+		if (!c->put)
+			continue;
 		c->refusal.reason = REASON_NONE;
 		c->offset = 0;
 		if (accept_submission(d, s, size, &c->who, now, read_body, c, c->id, &c->refusal) == 0)
@@ -106,13 +123,19 @@ void submissions_write(struct outpostd *d)
 	}
 }
 
-static struct client *take_ready(struct submissions *s)
+/* The next of those that were put, or would have been. After the last of them it is the turn of the others. */
+static struct client *take_put(struct submissions *s)
 {
-	struct client *c = s->ready;
+	for (struct client **p = &s->ready; *p; p = &(*p)->ready)
+		if ((*p)->put) {
+			struct client *c = *p;
 
-	if (c)
-		unlink_at(s, &s->ready);
-	return c;
+			unlink_at(s, p);
+			return c;
+		}
+	for (struct client *c = s->ready; c; c = c->ready)
+		c->put = true;
+	return NULL;
 }
 
 void submissions_committed(struct outpostd *d)
@@ -120,11 +143,12 @@ void submissions_committed(struct outpostd *d)
 	char text[64];
 	struct client *c;
 
-	while ((c = take_ready(&d->submissions)) != NULL) {
+	while ((c = take_put(&d->submissions)) != NULL) {
 		if (c->refusal.reason) {
 			client_refuse(c, &c->refusal);
 			continue;
 		}
+		person_adds(d, c->person, spill_size(&c->body));
 		STEP("door-answer");
 		snprintf(text, sizeof(text), SUBMISSION_QUEUED "%s", c->id);
 		client_answer(c, REASON_NONE, text);
@@ -135,7 +159,7 @@ void submissions_forget(struct outpostd *d)
 {
 	struct client *c;
 
-	while ((c = take_ready(&d->submissions)) != NULL)
+	while ((c = take_put(&d->submissions)) != NULL)
 		client_close(c);
 }
 
@@ -143,6 +167,6 @@ void submissions_failed(struct outpostd *d, const struct error *why)
 {
 	struct client *c;
 
-	while ((c = take_ready(&d->submissions)) != NULL)
+	while ((c = take_put(&d->submissions)) != NULL)
 		client_refuse(c, c->refusal.reason ? &c->refusal : why);
 }

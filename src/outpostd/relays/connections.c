@@ -138,16 +138,17 @@ bool connections_too_many(struct outpostd *d, const struct agent *a, const struc
 	unsigned others = count(d, a->relay, AGENT_STARTING, AGENT_QUITTING);
 	unsigned serving = count(d, a->relay, AGENT_READY, AGENT_READY);
 
-	if (why->kind == DOWN_BUSY && others) {
+	if (reason_class(why->reason) == CLASS_SLOW && others) {
 		if (a->used)
 			hold_back(d, a, why, others, P_maximal_backoff_time);
 		else
 			learn_number(d, a, why, others);
 		return true;
 	}
-	if (!serving || a->where[0] || why->kind == DOWN_CONFIG)
+	if (!serving || a->where[0] || reason_is_in_our_files(why->reason))
 		return false;
-	hold_back(d, a, why, serving, why->kind == DOWN_AUTH ? P_maximal_backoff_time : P_minimal_backoff_time);
+	hold_back(d, a, why, serving, reason_class(why->reason) == CLASS_LOGIN ? P_maximal_backoff_time :
+		  P_minimal_backoff_time);
 	return true;
 }
 

@@ -17,9 +17,19 @@ static void answered(struct outpostd *d, struct relay *r)
 		r->renewed = false;
 }
 
-void session_answered(struct outpostd *d, struct agent *a, bool final)
+/* The relay's word on the message itself, whether or not we take a refusal as final: it is up, and asks for nothing. */
+static bool is_final(const struct delivery_verdict *v)
 {
-	if (!final) {
+	enum reason_class c = reason_class(v->reason);
+
+	return v->fate == FATE_SENT || (v->smtp_code / 100 == 5 && (c == CLASS_RECIPIENT || c == CLASS_MESSAGE));
+}
+
+void session_answered(struct outpostd *d, struct agent *a, const struct delivery_verdict *v)
+{
+	if (v->fate == FATE_SENT)
+		a->relay->last_sent = clock_us(d);
+	if (!is_final(v)) {
 		if (a->result == RESULT_NONE)
 			a->result = RESULT_DEFERRED;
 		return;
@@ -54,13 +64,11 @@ static bool may_reconnect(struct relay *r)
  * down: the next will find out. */
 static bool worth_another(struct relay *r, const struct agent *a, const struct delivery_down *why)
 {
-	if (why->kind == DOWN_MESSAGE)
+	if (reason_class(why->reason) == CLASS_MESSAGE)
 		return true;
-	if (why->kind != DOWN_NETWORK && why->kind != DOWN_GREETING)
+	if (reason_class(why->reason) != CLASS_NETWORK)
 		return false;
-	if (why->served && a->result == RESULT_PROGRESS)
-		return true;
-	return (why->served || (why->kind == DOWN_NETWORK && a->used > 0)) && may_reconnect(r);
+	return (why->served && a->result == RESULT_PROGRESS) || ((why->served || a->used > 0) && may_reconnect(r));
 }
 
 /* A token may have been withdrawn, a password that a program keeps may have changed: a new one is tried once. */
@@ -68,7 +76,8 @@ static bool renew_credential(struct outpostd *d, struct agent *a, const struct d
 {
 	struct relay *r = a->relay;
 
-	if (why->kind != DOWN_AUTH || !a->kind || r->renewed || !credentials_refused(d->credentials, a->kind))
+	if (reason_class(why->reason) != CLASS_LOGIN || !a->kind || r->renewed ||
+	    !credentials_refused(d->credentials, a->kind))
 		return false;
 	r->renewed = true;
 	log_line(LOG_INFORMATION, "smtp", a->pid, "%s: %s; asking for a new credential", r->at.written, why->text);
@@ -105,7 +114,7 @@ void session_closed(struct outpostd *d, struct agent *a)
 			answered(d, r);
 		return;
 	}
-	delivery_say_down(&down, DOWN_NETWORK, EX_TEMPFAIL, "4.4.2", a->result == RESULT_DEFERRED ?
+	delivery_say_down(&down, REASON_CONNECTION_LOST, a->result == RESULT_DEFERRED ?
 			  "%s refuses all mail for now, and closes the connection" :
 			  "%s lets us in and closes the connection before any mail is sent", a->where);
 	relay_went_down(d, r, &down, "");

@@ -26,28 +26,6 @@ static enum relay_life move(struct relay *r, enum relay_event event)
 	return before;
 }
 
-static const struct {
-	enum delivery_down_kind kind;
-	enum reason reason;
-} kinds[] = {
-	{DOWN_NETWORK, REASON_CONNECTION_LOST},
-	{DOWN_LOCAL, REASON_NETWORK_LOCAL},
-	{DOWN_DNS, REASON_DNS_FAILED},
-	{DOWN_GREETING, REASON_SESSION_REFUSED},
-	{DOWN_TLS, REASON_TLS_FAILED},
-	{DOWN_AUTH, REASON_LOGIN_FAILED},
-	{DOWN_CONFIG, REASON_CONFIG},
-	{DOWN_BUSY, REASON_RELAY_BUSY},
-};
-
-static enum reason down_reason(enum delivery_down_kind kind)
-{
-	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
-		if (kinds[i].kind == kind)
-			return kinds[i].reason;
-	return REASON_CONNECTION_LOST;
-}
-
 bool relay_is_down(const struct relay *r)
 {
 	return r->life >= RELAY_DOWN;
@@ -78,7 +56,6 @@ void relay_read(struct outpostd *d, struct relay *r)
 {
 	correct_times(d, &r->row);
 	r->life = !r->row.down_until ? RELAY_UP : reason_needs_admin(r->row.reason) ? RELAY_DOWN_ADMIN : RELAY_DOWN;
-	r->code = r->row.reason == REASON_CONFIG ? EX_CONFIG : EX_TEMPFAIL;
 }
 
 /* ---- up and down */
@@ -92,37 +69,43 @@ static int64_t pause_s(struct outpostd *d, const struct relay *r, const struct d
 	int64_t s;
 
 	random_bytes(&dice, sizeof(dice));
-	if (why->kind == DOWN_LOCAL) {
+	if (reason_class(why->reason) == CLASS_LOCAL) {
 		/* Trouble of our own network is not held against the relay: retry soon. */
 		if (max > LOCAL_RETRY_S)
 			max = LOCAL_RETRY_S;
 		if (min > max)
 			min = max;
-	} else if (why->kind == DOWN_AUTH && why->code != EX_TEMPFAIL) {
-		/* Not for a credential that nothing could be asked for: providers lock accounts after failures. */
-		min = max;
+	} else if (reason_class(why->reason) == CLASS_LOGIN &&
+		   reason_exit(why->reason) != EX_TEMPFAIL) { /* that: nothing could be asked for the credential */
+		min = max; /* providers lock accounts after repeated failures */
 		max = min > AUTH_BACKOFF_MAX_S ? min : AUTH_BACKOFF_MAX_S;
 	}
 	s = queue_backoff_s(n, min, max, dice);
 	return s < why->retry_after ? why->retry_after : s;
 }
 
-/* 78 only for what is wrong in our own files: a certificate or a refusal is the relay's word. */
-static int exit_code(const struct delivery_down *why)
+bool reason_is_in_our_files(enum reason why)
 {
-	return why->kind == DOWN_CONFIG || (why->kind == DOWN_AUTH && why->code == EX_CONFIG) ? EX_CONFIG : EX_TEMPFAIL;
+	switch (why) {
+	case REASON_CONFIG:
+	case REASON_TLS_CONFIG:
+	case REASON_TLS_CA_FILE:
+	case REASON_DNS_NO_MX:
+		return true;
+	default:
+		return reason_class(why) == CLASS_LOGIN && reason_exit(why) == EX_CONFIG;
+	}
 }
 
-static void set_reason(struct relay *r, enum reason reason, const struct delivery_down *why, const char *digest)
+static void set_reason(struct relay *r, const struct delivery_down *why, const char *digest)
 {
 	struct queue_relay *s = &r->row;
 
-	s->reason = reason;
+	s->reason = why->reason;
 	snprintf(s->dsn, sizeof(s->dsn), "%s", why->dsn);
 	snprintf(s->text, sizeof(s->text), "%s", why->text);
-	if (why->kind == DOWN_AUTH)
+	if (reason_class(why->reason) == CLASS_LOGIN)
 		snprintf(s->auth_digest, sizeof(s->auth_digest), "%s", digest);
-	r->code = exit_code(why);
 }
 
 static void clear_reason(struct relay *r)
@@ -137,13 +120,12 @@ static void clear_reason(struct relay *r)
 void relay_went_down(struct outpostd *d, struct relay *r, const struct delivery_down *why, const char *digest)
 {
 	struct queue_relay *s = &r->row;
-	enum reason reason = down_reason(why->kind);
-	bool same = s->reason == reason && strcmp(s->text, why->text) == 0;
-	enum relay_life before = move(r, reason_needs_admin(reason) ? FAILS_ADMIN : FAILS);
+	bool same = s->reason == why->reason && strcmp(s->text, why->text) == 0;
+	enum relay_life before = move(r, reason_needs_admin(why->reason) ? FAILS_ADMIN : FAILS);
 	int64_t now = clock_us(d), wait;
 
 	/* A pause that did not count ends where another kind of trouble begins. */
-	if (before == RELAY_DOWN_ADMIN && s->reason != reason) {
+	if (before == RELAY_DOWN_ADMIN && s->reason != why->reason) {
 		pause_add(s, s->down_since, now);
 		s->down_since = 0;
 	}
@@ -152,7 +134,7 @@ void relay_went_down(struct outpostd *d, struct relay *r, const struct delivery_
 	s->failures++;
 	wait = pause_s(d, r, why);
 	s->down_until = now + wait * 1000000;
-	set_reason(r, reason, why, digest);
+	set_reason(r, why, digest);
 	event_relay_down(r, why, wait, before != RELAY_UP && same && r->announced);
 	r->announced = true;
 	relay_store_soon(d, r);

@@ -28,11 +28,11 @@ struct relay {
 	struct queue_relay row;		/* what the queue stores of it; not_before is rate.c's */
 	bool dirty;			/* row is not stored yet */
 	bool announced;			/* the loud line was logged */
-	int code;			/* sysexits of why it is down */
 	int64_t down_before;		/* wall us: probing: it was down since then */
 	/* session_end.c */
 	unsigned without_progress;	/* connections in a row that made no progress (see enum agent_result), */
 	int64_t without_progress_at;	/* mono ms: the last of them */
+	int64_t last_sent;		/* wall us: it accepted a message; 0: not since outpostd started */
 	/* its credential was refused and asked for anew once since it last answered for a message */
 	bool renewed;
 	/* connections.c */
@@ -53,6 +53,10 @@ void relay_read(struct outpostd *d, struct relay *r);
 bool relay_is_down(const struct relay *r);
 bool relay_may_try(const struct outpostd *d, const struct relay *r);
 int64_t relay_retry_at(const struct relay *r);	/* wall us; 0 when it is not down */
+
+/* Whether main.cf, or a file that it names, is what stands in the way: a flush exits with 78 then. A certificate or
+ * a refusal is the relay's word. */
+bool reason_is_in_our_files(enum reason why);
 
 /* digest: of the credential that was tried. */
 void relay_went_down(struct outpostd *d, struct relay *r, const struct delivery_down *why, const char *digest);

@@ -63,7 +63,7 @@ static void agent_lost(struct agent *a, const char *why)
 
 	if (a->state != AGENT_OVER) {
 		log_line(LOG_FAIL, "smtp", a->pid, "%s", why);
-		delivery_say_down(&down, DOWN_LOCAL, EX_SOFTWARE, "4.3.0", "%s", why);
+		delivery_say_down(&down, REASON_CRASHED, "%s", why);
 		settle_abandon(a->d, a, &down, true);
 		if (a->used == 0)
 			relay_went_down(a->d, a->relay, &down, "");
@@ -77,7 +77,7 @@ static void agent_stopped(struct agent *a)
 	struct delivery_down down = {0};
 
 	if (a->state != AGENT_OVER) {
-		delivery_say_down(&down, DOWN_LOCAL, EX_TEMPFAIL, "4.3.0", "%s", "outpostd was stopped");
+		delivery_say_down(&down, REASON_TEMPORARY, "outpostd was stopped");
 		settle_abandon(a->d, a, &down, false);
 	}
 	agent_end(a);

@@ -82,7 +82,7 @@ static bool on_verdict(struct agent *a, struct frame *f)
 		return false;
 	STEP("verdict");
 	if (v.smtp_code)
-		session_answered(a->d, a, v.fate != FATE_DEFERRED);
+		session_answered(a->d, a, &v);
 	return settle_verdict(a->d, a, claim_of(a, v.seq), &v) == 0;
 }
 

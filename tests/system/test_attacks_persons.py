@@ -1,0 +1,90 @@
+"""Attacks: limits per user where a person has many uids. Mallory has subordinate uids, as every account has on most systems, and processes
+under each; gained: all places at the door, or of the drop, and nobody else's mail is taken."""
+import subprocess
+import time
+
+import attack
+import harness
+
+SUBUIDS = range(200000, 200008)
+
+
+class Persons(attack.Attack):
+    def setUp(self):
+        super().setUp()
+        for name in ("subuid", "subgid"):
+            self.write("/etc/" + name, "mallory:200000:65536\nbob:265536:65536\n")
+        self.site()
+
+    def hold(self, uid, n, after=b"OUTPOST1"):
+        """n connections to the door as this user, each with the beginning of a submission; held until the test is over."""
+        code = ("import socket,sys,time\n"
+                "held=[]\n"
+                "for _ in range(%d):\n"
+                "    s=socket.socket(socket.AF_UNIX); s.connect('/run/outpost/door'); s.send(%r); held.append(s)\n"
+                "print('held', flush=True)\n"
+                "while True:\n"
+                "    time.sleep(1)\n"
+                "    for s in held:\n"
+                "        try: s.send(b'K')\n"
+                "        except OSError: pass\n" % (n, after))
+        process = self.popen("/usr/bin/python3", "-c", code, uid=uid, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        self.assertEqual(process.stdout.readline(), b"held\n")
+
+    def test_all_places_of_the_door(self):
+        self.outpostd()
+        for uid in SUBUIDS:
+            self.hold(uid, 50)
+        self.fair(self.latencies(10))
+
+    def test_a_person_is_one(self):
+        """Subordinate uids share the places of the account that they belong to; another's are another's."""
+        self.outpostd()
+        self.own = 0
+        self.own = self.served()
+        for uid in SUBUIDS:
+            self.hold(uid, 20)
+        harness.wait_for("a person to have no more than a user's places", lambda: 0 < self.served() <= 50)
+        self.fair(self.latencies(5))
+
+    def served(self):
+        """How many connections outpostd has open: its sockets but for those that it always has."""
+        return sum(name.startswith("socket:") for name in harness.open_files(self.daemon.pid)) - self.own
+
+    def test_processes_of_the_drop(self):
+        """Each is a process of outpost's, and has a file and memory."""
+        drops = []
+        for _ in range(300):
+            process = self.popen(attack.HELPERS + "/outpost-drop", stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
+            process.stdin.write(b"OUTPOST1")
+            process.stdin.flush()
+            drops.append(process)
+        begin = time.monotonic()
+        self.drop(attack.submission(), uid=attack.BOB)
+        self.assertLess(time.monotonic() - begin, 3 * harness.PATIENCE)
+        harness.wait_for("a person to have few of them", lambda: self.alive(drops) <= 64, 5)
+        harness.wait_for("those who say nothing to be gone", lambda: self.alive(drops) == 0, 20)
+
+    def alive(self, processes):
+        return sum(p.poll() is None for p in processes)
+
+    def test_slow_drops(self):
+        """A byte now and then keeps none of them for long, when others wait for a place."""
+        drops = [self.popen(attack.HELPERS + "/outpost-drop", uid=uid, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
+                 for uid in SUBUIDS for _ in range(40)]
+        end = time.monotonic() + 30 * harness.PATIENCE
+        taken = False
+        while time.monotonic() < end and not taken:
+            for p in drops:
+                try:
+                    p.stdin.write(b"O")
+                    p.stdin.flush()
+                except OSError:
+                    pass
+            taken = self.drop(attack.submission(), uid=attack.BOB, code=None).returncode == 0 and self.alive(drops) <= 64
+            time.sleep(1)
+        self.assertTrue(taken, "%d of Mallory's are still there" % self.alive(drops))
+
+
+if __name__ == "__main__":
+    harness.main()
