@@ -101,7 +101,7 @@ static int open_file(struct walk *w, const char *name, const struct stat *st, st
 				 "the path (namei -l shows whom it belongs to)", w->path);
 	w->fd = openat(w->dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	if (w->fd < 0 || fstat(w->fd, &opened) < 0)
-		return error_sys(err, errno == EACCES ? REASON_PERMISSION : REASON_NO_INPUT, "cannot open %s", w->path);
+		return error_sys(err, io_reason_of_open(), "cannot open %s", w->path);
 	if (opened.st_dev != st->st_dev || opened.st_ino != st->st_ino)
 		return error_set(err, REASON_TEMPORARY, "%s was exchanged while it was opened", w->path);
 	return 0;
@@ -155,8 +155,7 @@ static int walk_all(struct walk *w, struct error *err)
 		if (fd < 0 && errno == ENOENT && !w->opens)
 			return w->shared ? refuse(w, name, "is missing, in a directory that others write to", err) : 0;
 		if (fd < 0)
-			return error_sys(err, errno == EACCES ? REASON_PERMISSION : REASON_NO_INPUT,
-					 "cannot open %s", w->path);
+			return error_sys(err, io_reason_of_open(), "%s: cannot open %s", w->path, name);
 		rc = take(w, fd, name, last, err);
 		if (rc <= 0)
 			close(fd);

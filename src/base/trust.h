@@ -24,7 +24,7 @@ int trust_walk(const char *path, uid_t *uid, gid_t *gid, struct error *err);
 
 /*
  * Opens for reading a regular file in which nothing is a secret from those who might have led us to it: either root and
- * this process's user alone control the path, or everybody may read the file and pass every directory that was passed.
+ * this process's user alone control the path, or everybody may read the file and pass every directory on the way.
  * What is opened is what was looked at. A descriptor, or -1: REASON_PERMISSION where neither holds. May block as long as
  * the file system does.
  */

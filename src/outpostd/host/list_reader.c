@@ -83,7 +83,8 @@ static void over(struct list_file *f, bool silent)
 	f->silent = silent;
 	f->until = deadline_in_ms(silent ? SILENT_MS : KEEP_MS);
 	if (silent)
-		log_line(LOG_WARN, "cleanup", 0, "%s: the file system does not answer; mail to this list waits", f->path);
+		log_line(LOG_WARN, "cleanup", 0, "%s: the file system does not answer; mail to this list waits",
+			 f->path);
 	submissions_lists_read(f->d);
 	incoming_lists_read(f->d);
 }
@@ -179,12 +180,13 @@ static size_t readers(const struct lists *l)
 	return n;
 }
 
-/* A text that was sent, or why not: what is refused today may be in order tomorrow. */
+/* A text that was sent, or why not: what is refused today may be in order tomorrow. Only what is not there, or is no
+ * list, will not be. */
 static int take_sent(const struct list_file *f, struct buf *text, struct error *err)
 {
 	if (trust_receive(&f->sent, text, err) == 0)
 		return 0;
-	if (err->reason == REASON_PERMISSION || err->reason == REASON_IO)
+	if (err->reason != REASON_NO_INPUT && err->reason != REASON_DATA)
 		err->reason = REASON_TEMPORARY;
 	return -1;
 }

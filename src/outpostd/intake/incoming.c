@@ -21,8 +21,17 @@
 #include "base/room.h"
 #include "base/step.h"
 
-enum { TAKE_AT_ONCE = 64, SLICE_MS = 50, TURN_MS = 20, KEPT_MAX = 4096, AGAIN_MS = 5000, AGAIN_MAX_MS = 3600 * 1000, LEFT_S = 86400,
-       LARGE = 1 << 20, FAILURES_MAX = 8 };
+enum {
+	TAKE_AT_ONCE = 64,
+	SLICE_MS = 50,			/* of a turn, for reading and rewriting */
+	TURN_MS = 20,
+	KEPT_MAX = 4096,
+	AGAIN_MS = 5000,
+	AGAIN_MAX_MS = 3600 * 1000,
+	LEFT_S = 86400,
+	LARGE = 1 << 20,
+	FAILURES_MAX = 8,
+};
 
 /* Long enough for any queue_directory that fits, and a name of incoming/. */
 struct path {
