@@ -42,4 +42,5 @@ check-systemd: deb relay$(EXEEXT) mkcert$(EXEEXT)
 PHONY += deb clean-deb check-debian check-systemd
 EXTRA_DIST += tests/systemd/run tests/systemd/inside
 
-EXTRA_DIST += docs/relays.md docs/microsoft365.md docs/moving.md docs/fleet.md docs/containers.md packaging/container/Dockerfile
+EXTRA_DIST += docs/relays.md docs/microsoft365.md docs/moving.md docs/fleet.md docs/containers.md docs/security.md \
+	packaging/container/Dockerfile

@@ -175,8 +175,7 @@ static int read_to_end(int fd, const char *path, struct buf *out, struct error *
 	}
 }
 
-/* What is short here and now says nothing about the file. */
-static enum reason reason_of_open(void)
+enum reason io_reason_of_open(void)
 {
 	if (errno == EMFILE || errno == ENFILE || errno == ENOMEM)
 		return REASON_SYSTEM;
@@ -190,7 +189,7 @@ int io_read_file(const char *path, bool nofollow, struct buf *out, struct stat *
 	int rc;
 
 	if (fd < 0)
-		return error_sys(err, reason_of_open(), "cannot open %s", path);
+		return error_sys(err, io_reason_of_open(), "cannot open %s", path);
 	if (fstat(fd, &mine) < 0)
 		rc = error_sys(err, REASON_IO, "cannot stat %s", path);
 	else if (!S_ISREG(mine.st_mode))

@@ -36,6 +36,9 @@ ssize_t io_read(int fd, void *p, size_t n);
 ssize_t io_read_full(int fd, void *p, size_t n);
 ssize_t io_pread_full(int fd, void *p, size_t n, uint64_t at);
 
+/* By errno, why a file could not be opened. What is short here and now (descriptors) says nothing about the file. */
+enum reason io_reason_of_open(void);
+
 /* Reads a whole regular file (opened with O_NOFOLLOW if nofollow) into out, up to out's ceiling; fills
  * *st if st is not NULL. The error text names the path: no such file, not regular, too large, ... */
 int io_read_file(const char *path, bool nofollow, struct buf *out, struct stat *st, struct error *err);

@@ -54,24 +54,6 @@ bool span_word(struct span *rest, const char *seps, struct span *word)
 	return true;
 }
 
-static bool holds(const char *text, struct span word)
-{
-	for (; *text; text++)
-		if (strncasecmp(text, word.p, word.n) == 0)
-			return true;
-	return false;
-}
-
-bool text_has_word(const char *text, const char *words)
-{
-	struct span rest = span_of(words), word;
-
-	while (span_word(&rest, "|", &word))
-		if (holds(text, word))
-			return true;
-	return false;
-}
-
 size_t span_lines(struct span s)
 {
 	const char *end = s.p + s.n;

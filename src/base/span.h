@@ -31,8 +31,4 @@ char ascii_lower(char c);
 bool ascii_case_equal(const char *a, const char *b);
 bool ascii_case_prefix(const char *s, const char *prefix);
 
-/* Whether one of the words (separated by '|', each may hold blanks) stands somewhere in text, without regard to
- * case. */
-bool text_has_word(const char *text, const char *words);
-
 #endif

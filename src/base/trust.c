@@ -122,7 +122,7 @@ static int walk_all(struct walk *w, struct error *err)
 		if (fd < 0 && errno == ENOENT)
 			return w->shared ? refuse(w, name, "is missing, in a directory that others write to", err) : 0;
 		if (fd < 0)
-			return error_sys(err, REASON_NO_INPUT, "%s: cannot open %s", w->path, name);
+			return error_sys(err, io_reason_of_open(), "%s: cannot open %s", w->path, name);
 		rc = take(w, fd, name, last, err);
 		if (rc <= 0)
 			close(fd);

@@ -163,6 +163,8 @@ static void json_recipient(struct buf *out, const struct listing_recipient *r, b
 	text_json_member(out, "address", masked ? "(not shown)" : r->address);
 	if (r->reason && *r->reason)
 		text_json_member(out, "delay_reason", r->reason);
+	if (r->why && !masked)
+		text_json_member(out, "reason", reason_name(r->why));
 	if (!masked && r->original && *r->original && strcmp(r->original, r->address) != 0)
 		text_json_member(out, "original", r->original);
 	if (r->dsn && *r->dsn)

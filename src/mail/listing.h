@@ -10,11 +10,13 @@
 #include <stdint.h>
 
 #include "base/buf.h"
+#include "base/reason.h"
 
 struct listing_recipient {
 	const char *address;
 	const char *original;
-	const char *reason;	/* NULL: none */
+	const char *reason;	/* in words; NULL: none */
+	enum reason why;	/* REASON_NONE: none */
 	const char *dsn;	/* NULL: none */
 	char state;		/* q h f s */
 	unsigned attempts;

@@ -21,10 +21,10 @@ static void family(struct buf *b, const char *type, const char *name, const char
 	buf_addf(b, "# HELP %s %s\n", name, help);
 }
 
-/* name{label="of"}: backslash, quote and newline are escaped (OpenMetrics, "escaped-string"). */
-static void sample(struct buf *b, const char *name, const char *label, const char *of, int64_t value)
+/* label="of": backslash, quote and newline are escaped (OpenMetrics, "escaped-string"). */
+static void put_label(struct buf *b, const char *label, const char *of)
 {
-	buf_addf(b, "%s{%s=\"", name, label);
+	buf_addf(b, "%s=\"", label);
 	for (; *of; of++) {
 		if (*of == '\\' || *of == '"')
 			buf_addc(b, '\\');
@@ -33,7 +33,14 @@ static void sample(struct buf *b, const char *name, const char *label, const cha
 		else
 			buf_addc(b, *of);
 	}
-	buf_addf(b, "\"} %lld\n", (long long)value);
+	buf_addc(b, '"');
+}
+
+static void sample(struct buf *b, const char *name, const char *label, const char *of, int64_t value)
+{
+	buf_addf(b, "%s{", name);
+	put_label(b, label, of);
+	buf_addf(b, "} %lld\n", (long long)value);
 }
 
 static void gauge(struct buf *b, const char *name, const char *unit, const char *help, uint64_t value)
@@ -94,6 +101,22 @@ static void relay_families(struct buf *b, const struct health *s)
 	}
 }
 
+static void down_family(struct buf *b, const struct health *s)
+{
+	static const char name[] = "outpost_relay_down";
+
+	family(b, "gauge", name, NULL, "Relays that are down, by the reason (see outpost(8)).");
+	for (size_t i = 0; i < s->nrelays; i++) {
+		if (!s->relays[i].down_since)
+			continue;
+		buf_addf(b, "%s{", name);
+		put_label(b, "relay", s->relays[i].nexthop);
+		buf_addc(b, ',');
+		put_label(b, "reason", reason_name(s->relays[i].reason));
+		buf_adds(b, "} 1\n");
+	}
+}
+
 static int write_metrics(struct context *c, const struct buf *b, struct error *err)
 {
 	const char *path = option_value(c, "output");
@@ -124,6 +147,7 @@ static int run(struct context *c)
 		queue_families(&b, s);
 		recipient_family(&b, s);
 		relay_families(&b, s);
+		down_family(&b, s);
 		buf_adds(&b, "# EOF\n");
 		rc = buf_ok(&b) ? write_metrics(c, &b, &err) : error_set(&err, REASON_SYSTEM, "no memory");
 	}

@@ -42,7 +42,8 @@ struct listing {
 /* Prints a row and frees it. */
 static int print_row(struct queue *q, struct listing *l, struct queue_row *r, struct error *err)
 {
-	struct row_style style = {l->json, active_has(&l->active, r->id), l->color, l->active.reason, l->active.dsn};
+	struct row_style style = {l->json,	     active_has(&l->active, r->id), l->color, l->active.reason,
+				  l->active.dsn, l->active.why};
 	int rc = 0;
 
 	if (!l->json && !l->count && l->totals.messages == 0)

@@ -131,7 +131,7 @@ static int print_text(struct context *c, struct queue *q, int64_t row, const cha
 
 static int print_json(struct queue *q, struct queue_row *r, const struct active *a, struct error *err)
 {
-	struct row_style style = {true, active_has(a, r->id), false, a->reason, a->dsn};
+	struct row_style style = {true, active_has(a, r->id), false, a->reason, a->dsn, a->why};
 	struct buf out;
 	int rc;
 

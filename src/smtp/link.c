@@ -41,6 +41,8 @@ void link_wipe_secret(struct link *l)
 {
 	buf_wipe(&l->secret);
 	buf_wipe(&l->user);
+	l->have_secret = false;	/* the next login asks again */
+	l->no_secret.reason = REASON_NONE;
 	if (l->in.data)
 		explicit_bzero(l->in.data + l->in.len, l->in.cap - l->in.len);
 }

@@ -9,6 +9,7 @@ does what Mallory would do, and looks at what Mallory got, or at how Bob's mail 
 
 All of it in namespaces of the test's own (machine.py), which needs root; nobody in it but root has a right."""
 import os
+import re
 import struct
 import subprocess
 import sys
@@ -22,6 +23,12 @@ ALICE, BOB, MALLORY = machine.ALICE, 64997, 64996
 HELPERS = machine.HELPERS
 SECRET = "open-sesame-4711"
 LETTER = b"Subject: hello\n\nhello\n"
+SUBUIDS = range(200000, 200008)        # of Mallory's, where the system is Holding
+# What a terminal may take for a command: controls, U+0080 to U+009F as UTF-8 and as bytes.
+CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f]".encode() + b"|\xc2[\x80-\x9f]|(?<![\xc2-\xf4\x80-\xbf])[\x80-\x9f]")
+# As administrators write them, to hide where mail was born and what a project is called.
+CHECKS = ("/^Received: .*\\(from ([a-z]+)@localhost\\).*by (.*) with ESMTP/ REPLACE Received: by $2\n"
+          "/(project|secret)-[0-9]+-(alpha|beta)/ REPLACE X-Found: yes\n/^X-Originating-IP:/ IGNORE\n")
 
 
 def record(kind, payload=b""):
@@ -35,6 +42,12 @@ def submission(body=LETTER, recipients=(b"you@example.net",), sender=b"s@example
     out += record(b"B", b"7") + record(b"X", struct.pack(">I", body.find(b"\n\n") + 2))
     out += b"".join(record(b"M", body[i:i + 65536]) for i in range(0, len(body), 65536))
     return out + record(b"Z", struct.pack(">Q", len(body)))
+
+
+def long_header(n, field):
+    """A message of about n bytes, all of it header, in fields of this size that nearly fit the checks."""
+    line = b"Received: " + b"(from me@localhost) secret-1-by " * (field // 32) + b"\n"
+    return b"Subject: x\n" + line * (n // len(line)) + b"\nx\n"
 
 
 class Attack(machine.Machine):
@@ -201,3 +214,25 @@ class Attack(machine.Machine):
         words = self.type("stat -f -c '%s' /var/spool/outpost" % ("%d %c" if inodes else "%a %b")).out.split()
         return int(words[0]) / int(words[1])
 
+
+class Holding(Attack):
+    def setUp(self):
+        super().setUp()
+        for name in ("subuid", "subgid"):
+            self.write("/etc/" + name, "mallory:200000:65536\nbob:265536:65536\n")
+        self.site()
+
+    def hold(self, uid, n, after=b"OUTPOST1"):
+        """n connections to the door as this user, each with the beginning of a submission; held until the test is over."""
+        code = ("import socket,sys,time\n"
+                "held=[]\n"
+                "for _ in range(%d):\n"
+                "    s=socket.socket(socket.AF_UNIX); s.connect('/run/outpost/door'); s.send(%r); held.append(s)\n"
+                "print('held', flush=True)\n"
+                "while True:\n"
+                "    time.sleep(1)\n"
+                "    for s in held:\n"
+                "        try: s.send(b'K')\n"
+                "        except OSError: pass\n" % (n, after))
+        process = self.popen("/usr/bin/python3", "-c", code, uid=uid, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        self.assertEqual(process.stdout.readline(), b"held\n")

@@ -2,6 +2,7 @@
 that the table had not seen when they were written (tests/data/replies_invented.json)."""
 import json
 import os
+import re
 import subprocess
 import unittest
 
@@ -101,6 +102,18 @@ class Corpus(unittest.TestCase):
         banned, sender = judge([{"stage": "mail", "reply": "550 5.7.606 Access denied, banned sending IP [192.0.2.1]"},
                                 {"stage": "mail", "reply": "550 5.7.60 no"}])
         self.assertEqual((banned[1], sender[1]), ("client-blocked", "sender-refused"))
+
+
+class Documentation(unittest.TestCase):
+    def test_outpost_8_lists_all_reasons(self):
+        """Name, class and meaning, in the order of reasons.def."""
+        with open(os.path.join(harness.SRC, "src", "base", "reasons.def"), encoding="utf-8") as f:
+            text = f.read()
+        rows = re.findall(r'REASON\(\w+, "([^"]+)", (\w+), EX_\w+, "[^"]+",\s*"([^"]*)"', text)
+        self.assertEqual(len(rows), text.count("\nREASON("))
+        with open(os.path.join(harness.SRC, "man", "outpost.8"), encoding="utf-8") as f:
+            listed = re.findall(r"(?m)^\.It Cm (\S+) Ta (\w+) Ta (.*)$", f.read())
+        self.assertEqual(listed, [(name, kind.lower(), meaning) for name, kind, meaning in rows])
 
 
 if __name__ == "__main__":

@@ -181,7 +181,7 @@ class Reports(harness.SystemTest):
         self.assertIn('outpost_messages{state="queued"} 1\n', out)
         self.assertIn('outpost_recipients_total{result="sent"} 0\n', out)
         for line in out.splitlines():
-            self.assertRegex(line, r'^(# (TYPE|UNIT|HELP|EOF)|[a-z_]+(\{[a-z]+="[^"]*"\})? -?\d+$)')
+            self.assertRegex(line, r'^(# (TYPE|UNIT|HELP|EOF)|[a-z_]+(\{[a-z]+="[^"]*"(,[a-z]+="[^"]*")*\})? -?\d+$)')
 
     def test_metrics_are_openmetrics(self):
         """Families in one piece, TYPE, UNIT and HELP once each before the samples, names by type and unit, EOF last."""

@@ -61,9 +61,11 @@ static void test_bounce(void **state)
 static void test_listing(void **state)
 {
 	const struct listing_recipient to[] = {
-		{"a@x.example", "a@x.example", "connect to mx:587: timed out", "4.4.1", 'q', 2, 5000000},
-		{"b@x.example", "root", "connect to mx:587: timed out", "4.4.1", 'q', 2, 5000000},
-		{"c@x.example", "c@x.example", NULL, NULL, 'q', 0, 0},
+		{"a@x.example", "a@x.example", "connect to mx:587: timed out", REASON_CONNECT_TIMEOUT, "4.4.1",
+		 'q', 2, 5000000},
+		{"b@x.example", "root", "connect to mx:587: timed out", REASON_CONNECT_TIMEOUT, "4.4.1",
+		 'q', 2, 5000000},
+		{"c@x.example", "c@x.example", NULL, REASON_NONE, NULL, 'q', 0, 0},
 	};
 	struct listing_row row = {.id = "4ABCDEF", .active = true, .size = 1234, .arrival = 1794823200000000,
 				  .sender = "",
@@ -95,7 +97,8 @@ static void test_listing(void **state)
 		"\"message_size\": 1234, "
 		"\"forced_expire\": false, \"sender\": \"MAILER-DAEMON\", \"uid\": 7, \"recipients\": [{\"address\": "
 		"\"a@x.example\", "
-		"\"delay_reason\": \"connect to mx:587: timed out\", \"dsn\": \"4.4.1\", \"state\": \"queued\", "
+		"\"delay_reason\": \"connect to mx:587: timed out\", \"reason\": \"connect-timeout\", "
+		"\"dsn\": \"4.4.1\", \"state\": \"queued\", "
 		"\"attempts\": 2, "
 		"\"next_attempt\": 5}]}\n");
 	buf_reset(&out);

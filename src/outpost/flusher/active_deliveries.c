@@ -47,9 +47,13 @@ static int take_status(void *arg, char prefix, const char *p, size_t n)
 {
 	struct span line = {p, prefix == '>' ? n : 0};
 	struct active *a = arg;
+	char name[64] = "";
 
 	take_word(line, "relay-error ", a->reason, sizeof(a->reason));
 	take_word(line, "relay-dsn ", a->dsn, sizeof(a->dsn));
+	take_word(line, "relay-reason ", name, sizeof(name));
+	if (name[0])
+		a->why = reason_find(name);
 	return 0;
 }
 
@@ -61,8 +65,9 @@ static bool ask(const char *path, const char *word, struct active *out, int (*li
 	return control_ask(path, &word, 1, &sink, deadline_in_ms(PATIENCE_MS), &answer, &err) == EX_OK;
 }
 
-static void take_reason(struct active *out, const char *text, const char *dsn)
+static void take_reason(struct active *out, enum reason why, const char *text, const char *dsn)
 {
+	out->why = why;
 	snprintf(out->reason, sizeof(out->reason), "%s", text);
 	snprintf(out->dsn, sizeof(out->dsn), "%s", dsn);
 }
@@ -75,9 +80,9 @@ static void ask_oneself(struct context *c, struct queue *q, struct active *out)
 	struct error err = {0};
 
 	if (relayhost_route(c->conf, relays, HEALTH_RELAYS, &err) < 0)
-		take_reason(out, err.text, error_dsn(&err));
+		take_reason(out, err.reason, err.text, error_dsn(&err));
 	else if (q && health_no_way(c, q, 0, &down, &err) == 1)
-		take_reason(out, down.text, down.dsn);
+		take_reason(out, down.reason, down.text, down.dsn);
 }
 
 void active_ask(struct context *c, struct queue *q, struct active *out)

@@ -11,6 +11,7 @@ struct active {
 	size_t n;
 	char reason[1024];	/* why mail waits that has no reason of its own; empty: nothing known */
 	char dsn[12];
+	enum reason why;
 };
 
 /* Asks the flusher; context_become comes first. Without one nothing is being delivered, which is no error. */

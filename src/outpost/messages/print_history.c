@@ -54,6 +54,7 @@ static void print_json(const struct queue_event *e)
 	member(&b, "recipient", e->recipient);
 	member(&b, "relay", e->relay);
 	member(&b, "dsn", e->dsn);
+	member(&b, "reason", reason_name(e->reason));
 	member(&b, "text", e->text);
 	buf_adds(&b, "}\n");
 	fwrite(buf_str(&b), 1, b.len, stdout);

@@ -60,7 +60,8 @@ static void print_piece(struct buf *out, const struct queue_row *r, bool continu
 			continue;
 		to[row.nrecipients++] = (struct listing_recipient){
 			.address = from->address, .original = from->original, .dsn = own ? from->dsn : style->dsn,
-			.reason = own ? from->text : style->reason, .state = from->state,
+			.reason = own ? from->text : style->reason, .why = own ? from->reason : style->why,
+			.state = from->state,
 			.attempts = from->attempts, .next_attempt = from->next_attempt};
 	}
 	if (!continued)

@@ -12,7 +12,9 @@ struct row_style {
 	bool json;
 	bool active;	/* it is being delivered now */
 	bool color;	/* the first line in the colour of its state */
-	const char *reason, *dsn;	/* of recipients that wait and have none; NULL or empty: none */
+	/* of recipients that wait and have none; NULL or empty: none */
+	const char *reason, *dsn;
+	enum reason why;
 };
 /* All of it to standard output, through out, which is written when much has come together: a row may have more
  * recipients than anybody wants to hold. */

@@ -86,7 +86,7 @@ static bool flush_end(struct client *c)
 	char failed[80] = "", held[80] = "", dsn[12];
 	const char *reason;
 	size_t outside = incoming_count(c->d);
-	int code = 0;
+	enum reason why = REASON_NONE;
 
 	put_progress(c, f);
 	if (queue_totals(c->d->queue, &t, &err) < 0)
@@ -105,8 +105,9 @@ static bool flush_end(struct client *c)
 				     failed, held);
 	reason = commit_stalled(c->d);
 	if (!reason)
-		reason = relays_reason(c->d, &code, dsn);
-	return question_ends(c, code == EX_CONFIG ? EX_CONFIG : EX_TEMPFAIL, "%llu sent%s%s, %llu deferred%s%s",
+		reason = relays_reason(c->d, &why, dsn);
+	return question_ends(c, reason_is_in_our_files(why) ? EX_CONFIG : EX_TEMPFAIL,
+			     "%llu sent%s%s, %llu deferred%s%s",
 			(unsigned long long)f->sent, failed, held, (unsigned long long)t.queued, reason ? ": " : "",
 			reason ? reason : "");
 }

@@ -41,8 +41,8 @@ static void put_piece(struct client *c, const struct queue_row *r, bool continue
 		.masked = !c->question->all && r->uid != c->uid, .continued = continued,
 	};
 	char dsn[12] = "";
-	int code;
-	const char *reason = relays_reason(c->d, &code, dsn);
+	enum reason waits = REASON_NONE;
+	const char *reason = relays_reason(c->d, &waits, dsn);
 
 	if (!list)
 		return;
@@ -54,6 +54,7 @@ static void put_piece(struct client *c, const struct queue_row *r, bool continue
 		list[row.nrecipients++] = (struct listing_recipient){
 			.address = r->recipients[i].address, .original = r->recipients[i].original,
 			.reason = shown_reason(&row, r->recipients[i].text, why),
+			.why = r->recipients[i].reason ? r->recipients[i].reason : why ? waits : REASON_NONE,
 			.dsn = r->recipients[i].dsn ? r->recipients[i].dsn : why ? dsn : NULL,
 			.state = r->recipients[i].state, .attempts = r->recipients[i].attempts,
 			.next_attempt = r->recipients[i].next_attempt,

@@ -84,13 +84,14 @@ static bool reload_begin(struct client *c, char **args, int n)
 
 const struct verb verb_reload = {.name = "reload", .admin = true, .begin = reload_begin};
 
-/* Lines "NAME VALUE": pid, agents, active, stalled, once, conf-error, relay-error, relay-dsn, door. */
+/* Lines "NAME VALUE": pid, agents, active, stalled, once, conf-error, relay-error, relay-dsn, relay-reason,
+ * door. */
 static bool status_begin(struct client *c, char **args, int n)
 {
 	struct outpostd *d = c->d;
 	const char *reason;
 	char dsn[12];
-	int code = 0;
+	enum reason why;
 
 	(void)args, (void)n;
 	buf_addf(&c->out,
@@ -100,9 +101,9 @@ static bool status_begin(struct client *c, char **args, int n)
 		 door_path(d));
 	if (reload_error(d))
 		buf_addf(&c->out, ">conf-error %s\n", reload_error(d)->text);
-	reason = relays_reason(d, &code, dsn);
+	reason = relays_reason(d, &why, dsn);
 	if (reason)
-		buf_addf(&c->out, ">relay-error %s\n>relay-dsn %s\n", reason, dsn);
+		buf_addf(&c->out, ">relay-error %s\n>relay-dsn %s\n>relay-reason %s\n", reason, dsn, reason_name(why));
 	return question_ends(c, EX_OK, "at work");
 }
 

@@ -275,7 +275,7 @@ static const struct relay *in_the_way(struct outpostd *d)
 	return all->nroute ? all->route[0] : NULL;
 }
 
-const char *relays_reason(struct outpostd *d, int *code, char dsn[12])
+const char *relays_reason(struct outpostd *d, enum reason *why, char dsn[12])
 {
 	const struct error *trouble = lanes_trouble(d); /* then no relay is asked at all */
 	const struct relay *r;
@@ -283,14 +283,14 @@ const char *relays_reason(struct outpostd *d, int *code, char dsn[12])
 	if (!trouble)
 		trouble = relays_error(d);
 	if (trouble) {
-		*code = error_exit(trouble);
+		*why = trouble->reason;
 		snprintf(dsn, 12, "%s", error_dsn(trouble));
 		return trouble->text;
 	}
 	r = in_the_way(d);
 	if (!r)
 		return NULL;
-	*code = reason_is_in_our_files(r->row.reason) ? EX_CONFIG : EX_TEMPFAIL;
+	*why = r->row.reason;
 	snprintf(dsn, 12, "%s", r->row.dsn);
 	return r->row.text;
 }

@@ -37,7 +37,7 @@ bool relays_usable(struct outpostd *d);		/* any may be tried now */
 /* When a relay may be tried again, another agent started, or another message given; only times that are to come. */
 deadline relays_deadline(struct outpostd *d);
 const struct error *relays_error(const struct outpostd *d);	/* why there is no route, or NULL */
-/* Why nothing moves, or NULL. */
-const char *relays_reason(struct outpostd *d, int *code, char dsn[12]);
+/* Why nothing moves, in words, or NULL. */
+const char *relays_reason(struct outpostd *d, enum reason *why, char dsn[12]);
 
 #endif
