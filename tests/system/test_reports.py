@@ -42,7 +42,7 @@ class Reports(harness.SystemTest):
             self.configure(relay, **changes)
             done = self.outpost("status", code=78)
             self.assertRegex(done.out, r"relay +.*relayhost")
-            self.assertRegex(done.out, r"next +nothing can be sent before main\.cf is mended")
+            self.assertRegex(done.out, r"next +nothing can be sent before main\.cf is fixed")
             self.outpost("status", "--quiet", code=78)
             self.assertEqual(json.loads(self.outpost("status", "--json", code=78).out)["health"], 78)
 
