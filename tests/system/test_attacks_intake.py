@@ -47,5 +47,27 @@ class Intake(attack.Attack):
         self.mail("root@example.net", uid=0)
 
 
+class Turns(attack.Attack):
+    def queued(self, name):
+        """A submission that waits for a queue run."""
+        data = attack.submission(recipients=(name.encode() + b"@example.net",))
+        at = data.index(b"X\0\0\0\4") + 9
+        return data[:at] + attack.record(b"Q") + data[at:]
+
+    def test_many_uids_of_one_person(self):
+        """Each has mail; of those who take turns it is one."""
+        self.write("/etc/subuid", "mallory:200000:65536\n")
+        self.site(smtp_destination_concurrency_limit="1")
+        for uid in range(200000, 200030):
+            self.incoming([self.queued("m%d" % i) for i in range(4)], uid=uid)
+        self.incoming([self.queued("bob%d" % i) for i in range(10)], uid=attack.BOB)
+        self.outpostd()
+        harness.wait_for("all to be taken in", lambda: len(self.log_lines("pickup.*from=")) == 130, 20)
+        self.mail("-q", uid=0, input=b"")
+        messages = self.relay_service.wait_messages(130, timeout=60)
+        last = max(i for i, m in enumerate(messages) if m.recipients[0].startswith("bob"))
+        self.assertLess(last, 40)
+
+
 if __name__ == "__main__":
     harness.main()

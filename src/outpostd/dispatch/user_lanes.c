@@ -18,16 +18,28 @@ static struct lane *lane_of(struct lanes *s, uint32_t uid)
 	return NULL;
 }
 
-static struct lane *lane_add(struct lanes *s, uint32_t uid)
+/* A new lane does not give its person another message in this round. */
+static struct lane *lane_add(struct outpostd *d, uint32_t uid)
 {
+	struct lanes *s = &d->lanes;
 	struct lane *list = array_room(s->list, s->n, &s->cap, sizeof(*list));
+	struct lane new = {.uid = uid, .person = person_of_uid(d, uid)};
 
 	if (!list)
 		return NULL;
 	s->list = list;
-	list += s->n++;
-	*list = (struct lane){.uid = uid};
-	return list;
+	for (size_t i = 0; i < s->n && !new.round; i++)
+		if (list[i].person == new.person)
+			new.round = list[i].round;
+	list[s->n] = new;
+	return &list[s->n++];
+}
+
+static void note_round(struct lanes *s, uid_t person)
+{
+	for (size_t i = 0; i < s->n; i++)
+		if (s->list[i].person == person)
+			s->list[i].round = s->round;
 }
 
 void lanes_reset(struct outpostd *d)
@@ -63,7 +75,7 @@ void lanes_new_mail(struct outpostd *d, uint32_t uid, int64_t due)
 
 	s->due_known = false;
 	if (!l) {
-		s->look |= !lane_add(s, uid);
+		s->look |= !lane_add(d, uid);
 		return;
 	}
 	l->dry = false;
@@ -120,7 +132,7 @@ void lanes_look(struct outpostd *d)
 	s->looked = now;
 	while ((rc = queue_next_user(d->queue, after, now, s->force, &uid, &err)) == 1) {
 		if (!lane_of(s, uid))
-			lane_add(s, uid);
+			lane_add(d, uid);
 		after = uid;
 	}
 	if (rc < 0)
@@ -196,27 +208,25 @@ bool lanes_begin_anew(const struct outpostd *d)
 	return d->lanes.look;
 }
 
-struct lane *lanes_next(struct outpostd *d, struct queue_message *m, struct queue_cursor *undo)
+/* The next message of a person that gave none in this round. */
+static struct lane *next_in_round(struct outpostd *d, struct queue_message *m, struct queue_cursor *undo)
 {
 	struct lanes *s = &d->lanes;
 	int64_t now = clock_us(d);
 	struct error err = {0};
 
-	if (s->look) {
-		s->n = 0;
-		s->look = false;
-		lanes_look(d);
-	}
 	for (size_t tried = 0; tried < s->n; tried++) {
 		struct lane *l = &s->list[s->turn++ % s->n];
 		int rc;
 
-		if (l->dry)
+		if (l->dry || l->round == s->round)
 			continue;
 		*undo = l->cursor;
 		rc = lane_next(d, l, now, m, &err);
-		if (rc == 1)
+		if (rc == 1) {
+			note_round(s, l->person);
 			return l;
+		}
 		if (rc == 2)
 			continue;
 		l->dry = true;
@@ -225,6 +235,23 @@ struct lane *lanes_next(struct outpostd *d, struct queue_message *m, struct queu
 			cannot_read(d, &err);
 	}
 	return NULL;
+}
+
+struct lane *lanes_next(struct outpostd *d, struct queue_message *m, struct queue_cursor *undo)
+{
+	struct lanes *s = &d->lanes;
+	struct lane *l;
+
+	if (s->look) {
+		s->n = 0;
+		s->look = false;
+		lanes_look(d);
+	}
+	l = s->round ? next_in_round(d, m, undo) : NULL;
+	if (l)
+		return l;
+	s->turn = ++s->round;
+	return next_in_round(d, m, undo);
 }
 
 bool lanes_dry(const struct outpostd *d)

@@ -1,6 +1,7 @@
 /*
  * user_lanes.h: which message next. Each submitting user has a lane, a cursor through what is due of that user's,
- * and the lanes take turns, so that 50,000 messages of one job delay another user's by one message.
+ * and persons take turns, and the lanes of a person, so that 50,000 messages of one job, or of 50,000 subordinate uids,
+ * delay another user's by one message.
  */
 #ifndef OUTPOSTD_USER_LANES_H
 #define OUTPOSTD_USER_LANES_H
@@ -9,6 +10,8 @@
 
 struct lane {
 	uint32_t uid;
+	uid_t person;
+	size_t round;		/* in which its person gave a message */
 	struct queue_cursor cursor;
 	bool dry;
 	int64_t dried;		/* wall us: all of it that was due then was seen */
@@ -16,6 +19,7 @@ struct lane {
 struct lanes {
 	struct lane *list;
 	size_t n, cap, turn;
+	size_t round;		/* in each a person gives one message, and each begins a lane later */
 	bool look;		/* lanes have to be looked up again */
 	bool force;		/* everything is due (a flush), */
 	int64_t *tried;		/* but for these rows, deferred in this flush */
