@@ -24,7 +24,7 @@ static bool next_line(struct span *rest, bool in_setting, struct line *l)
 		return false;
 	nl = memchr(rest->p, '\n', rest->n);
 	l->all = (struct span){rest->p, nl ? (size_t)(nl + 1 - rest->p) : rest->n};
-	*rest = (struct span){rest->p + l->all.n, rest->n - l->all.n};
+	*rest = span_from(*rest, l->all.n);
 	visible = span_trim(l->all);
 	l->blank = !visible.n || visible.p[0] == '#';
 	l->continues = !l->blank && in_setting && ascii_space(l->all.p[0]);
@@ -34,16 +34,14 @@ static bool next_line(struct span *rest, bool in_setting, struct line *l)
 /* Whether s is "name =", comment signs before it allowed if comment. */
 static bool sets(struct span s, const char *name, bool comment)
 {
-	size_t n = strlen(name);
-
 	s = span_trim(lines_without_mark(s));
 	if (comment && (!s.n || s.p[0] != '#'))
 		return false;
 	while (comment && s.n && (s.p[0] == '#' || ascii_space(s.p[0])))
-		s = (struct span){s.p + 1, s.n - 1};
-	if (s.n <= n || memcmp(s.p, name, n) != 0)
+		s = span_from(s, 1);
+	if (!span_take(&s, name))
 		return false;
-	s = span_trim((struct span){s.p + n, s.n - n});
+	s = span_trim(s);
 	return s.n && s.p[0] == '=';
 }
 

@@ -49,10 +49,8 @@ static int expand_name(struct conf *c, struct span name, struct buf *out, int de
 	struct buf room;
 	int rc = 0;
 
-	if (name.n >= sizeof(key))
+	if (!span_copy(name, key, sizeof(key)))
 		return error_set(err, REASON_CONFIG, "a name after $ is too long");
-	memcpy(key, name.p, name.n);
-	key[name.n] = '\0';
 	if (depth >= LIMIT_CONF_DEPTH)
 		return error_set(err, REASON_CONFIG, "$%s refers to itself in the end", key);
 	buf_init(&room, LIMIT_CONF_FILE);
@@ -85,10 +83,10 @@ static bool take_braced(struct span *s, struct span *inner)
 	long n;
 
 	while (s->n && ascii_space(s->p[0]))
-		*s = (struct span){s->p + 1, s->n - 1};
+		*s = span_from(*s, 1);
 	if (!s->n || s->p[0] != '{')
 		return false;
-	n = closing((struct span){s->p + 1, s->n - 1}, '{', '}');
+	n = closing(span_from(*s, 1), '{', '}');
 	if (n < 0)
 		return false;
 	*inner = (struct span){s->p + 1, (size_t)n};
@@ -99,10 +97,10 @@ static bool take_braced(struct span *s, struct span *inner)
 static bool take_byte(struct span *s, char b)
 {
 	while (s->n && ascii_space(s->p[0]))
-		*s = (struct span){s->p + 1, s->n - 1};
+		*s = span_from(*s, 1);
 	if (!s->n || s->p[0] != b)
 		return false;
-	*s = (struct span){s->p + 1, s->n - 1};
+	*s = span_from(*s, 1);
 	return true;
 }
 
@@ -148,7 +146,7 @@ static int expand_braced(struct conf *c, struct span s, struct buf *out, int dep
 	buf_init(&value, LIMIT_CONF_FILE);
 	rc = expand_name(c, (struct span){s.p, n}, &value, depth, err);
 	if (rc == 0)
-		rc = choose(c, (struct span){s.p + n, s.n - n}, value.len > 0, out, depth, err);
+		rc = choose(c, span_from(s, n), value.len > 0, out, depth, err);
 	buf_wipe(&value);
 	return rc;
 }
@@ -165,7 +163,7 @@ static int expand_dollar(struct conf *c, struct span s, size_t *used, struct buf
 		return buf_addc(out, '$');
 	}
 	if (rest.n && (rest.p[0] == '{' || rest.p[0] == '(')) {
-		end = closing((struct span){rest.p + 1, rest.n - 1}, rest.p[0], rest.p[0] == '{' ? '}' : ')');
+		end = closing(span_from(rest, 1), rest.p[0], rest.p[0] == '{' ? '}' : ')');
 		if (end < 0)
 			return error_set(err, REASON_CONFIG, "a $%c is not closed", rest.p[0]);
 		*used = (size_t)end + 3;
@@ -189,12 +187,12 @@ static int expand(struct conf *c, struct span s, struct buf *out, int depth, str
 		size_t used = 0;
 
 		buf_add(out, s.p, plain);
-		s = (struct span){s.p + plain, s.n - plain};
+		s = span_from(s, plain);
 		if (!s.n)
 			break;
 		if (expand_dollar(c, s, &used, out, depth, err) < 0)
 			return buf_ok(out) ? -1 : error_set(err, REASON_CONFIG, "a value grows too large");
-		s = (struct span){s.p + used, s.n - used};
+		s = span_from(s, used);
 	}
 	if (!buf_ok(out))
 		return error_set(err, REASON_CONFIG, "a value grows too large");

@@ -75,7 +75,7 @@ static const char *first_line(struct conf *c, const char *path, struct buf *room
 		buf_free(&text);
 		return "$myhostname";
 	}
-	rest = (struct span){buf_str(&text), text.len};
+	rest = buf_span(&text);
 	while (span_word(&rest, "\r\n", &line)) {
 		line = span_trim(line);
 		if (line.n && line.p[0] != '#' && !memchr(line.p, '$', line.n)) {

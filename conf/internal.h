@@ -33,12 +33,12 @@ struct conf {
 	char *path;			/* DIR/main.cf */
 	uid_t writer;			/* who but root can write it; 0: nobody */
 	struct conf_entry *entries;
-	size_t nentries;
+	size_t nentries, entries_room;
 	char *values[CONF_PARAMS];	/* expanded, made when first asked for */
 	char **old;			/* values that conf_set replaced: callers may still hold them */
-	size_t nold;
+	size_t nold, old_room;
 	struct conf_file *files;
-	size_t nfiles;
+	size_t nfiles, files_room;
 	struct conf_unused *unused;
 	size_t nunused;
 	struct buf notes;		/* one sentence a line */

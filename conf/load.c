@@ -5,6 +5,7 @@
  */
 #include "config.h"
 #include "conf/internal.h"
+#include "base/array.h"
 #include "base/io.h"
 #include "base/limits.h"
 #include "base/lines.h"
@@ -98,14 +99,11 @@ int conf_watch(struct conf *c, const char *path, struct error *err)
 	for (size_t i = 0; i < c->nfiles; i++)
 		if (strcmp(c->files[i].path, path) == 0)
 			return 0;
-	more = realloc(c->files, (c->nfiles + 1) * sizeof(*more));
-	if (!more)
-		return error_set(err, REASON_SYSTEM, "out of memory");
-	c->files = more;
-	f = &more[c->nfiles];
-	memset(f, 0, sizeof(*f));
-	f->path = strdup(path);
-	if (!f->path)
+	more = array_room(c->files, c->nfiles, &c->files_room, sizeof(*more));
+	if (more)
+		c->files = more;
+	f = more ? &more[c->nfiles] : NULL;
+	if (!f || !(f->path = strdup(path)))
 		return error_set(err, REASON_SYSTEM, "out of memory");
 	f->missing = stat(path, &f->st) < 0;
 	c->nfiles++;
@@ -134,20 +132,16 @@ static struct conf *conf_new(const char *dir, struct error *err)
 	}
 	buf_init(&c->notes, LIMIT_CONF_NOTES);
 	c->dir = realpath(dir, NULL);
-	if (!c->dir && strlen(dir) >= PATH_MAX) {
-		error_set(err, REASON_CONFIG, "the name of the configuration directory is too long");
-		conf_free(c);
-		return NULL;
-	}
 	if (!c->dir)
 		c->dir = strdup(dir);
-	if (!c->dir || asprintf(&c->path, "%s/main.cf", c->dir) < 0) {
+	if (strlen(dir) >= PATH_MAX)
+		error_set(err, REASON_CONFIG, "the name of the configuration directory is too long");
+	else if (c->dir && asprintf(&c->path, "%s/main.cf", c->dir) >= 0)
+		return c;
+	else
 		error_set(err, REASON_SYSTEM, "out of memory");
-		c->path = NULL;
-		conf_free(c);
-		return NULL;
-	}
-	return c;
+	conf_free(c);
+	return NULL;
 }
 
 static void wipe(char *text)
@@ -183,26 +177,20 @@ void conf_free(struct conf *c)
 
 static int add_entry(struct conf *c, struct span name, struct span value, unsigned line, struct error *err)
 {
-	struct conf_entry *more = realloc(c->entries, (c->nentries + 1) * sizeof(*more));
-	struct conf_entry *e;
+	struct conf_entry *more = array_room(c->entries, c->nentries, &c->entries_room, sizeof(*more)), e;
 
-	if (!more)
-		return error_set(err, REASON_SYSTEM, "out of memory");
-	c->entries = more;
-	e = &more[c->nentries];
-	e->name = span_dup(name);
-	e->raw = span_dup(value);
-	e->line = line;
-	e->referred = false;
-	if (!e->name || !e->raw) {
-		free(e->name);
-		free(e->raw);
-		if (!memchr(name.p, '\0', name.n) && !memchr(value.p, '\0', value.n))
-			return error_set(err, REASON_SYSTEM, "out of memory");
+	if (more)
+		c->entries = more;
+	if (memchr(value.p, '\0', value.n))
 		return error_set(err, REASON_CONFIG, "%s:%u: a NUL byte", c->path, line);
+	e = (struct conf_entry){.name = span_dup(name), .raw = span_dup(value), .line = line};
+	if (!more || !e.name || !e.raw) {
+		free(e.name);
+		free(e.raw);
+		return error_set(err, REASON_SYSTEM, "out of memory");
 	}
-	e->param = conf_find(e->name);
-	c->nentries++;
+	e.param = conf_find(e.name);
+	c->entries[c->nentries++] = e;
 	return 0;
 }
 
@@ -227,17 +215,12 @@ static int bad_line(const struct conf *c, struct span text, unsigned line, struc
 static int take_line(void *arg, struct span text, unsigned line, struct error *err)
 {
 	struct conf *c = arg;
-	const char *eq = memchr(text.p, '=', text.n);
 	struct span name, value;
 	const struct conf_entry *now, *before = NULL;
 
-	if (!eq)
+	if (!span_cut(text, '=', &name, &value) || !is_name(span_trim(name)))
 		return bad_line(c, text, line, err);
-	name = span_trim((struct span){text.p, (size_t)(eq - text.p)});
-	value = span_trim((struct span){eq + 1, text.n - (size_t)(eq + 1 - text.p)});
-	if (!is_name(name))
-		return bad_line(c, text, line, err);
-	if (add_entry(c, name, value, line, err) < 0)
+	if (add_entry(c, span_trim(name), span_trim(value), line, err) < 0)
 		return -1;
 	now = &c->entries[c->nentries - 1];
 	if (now->param >= 0 && now->param != P_smtp_sasl_password_maps && around(now->raw))
@@ -254,20 +237,15 @@ static int take_line(void *arg, struct span text, unsigned line, struct error *e
 /* A pasted line with a blank in front silently becomes part of the line above: say so when it looks like that. */
 static void look_at_indented(void *arg, struct span text, unsigned line, bool continues)
 {
-	const char *eq = memchr(text.p, '=', text.n);
+	struct span word, value;
 	struct conf *c = arg;
 	char name[128];
-	struct span word;
 
 	if (!continues)
 		conf_note(c, "%s:%u: begins with a blank, but there is no line that it could continue", c->path, line);
-	if (!eq || !continues)
+	if (!continues || !span_cut(text, '=', &word, &value) || !is_name(span_trim(word)) ||
+	    !span_copy(span_trim(word), name, sizeof(name)))
 		return;
-	word = span_trim((struct span){text.p, (size_t)(eq - text.p)});
-	if (!is_name(word) || word.n >= sizeof(name))
-		return;
-	memcpy(name, word.p, word.n);
-	name[word.n] = '\0';
 	if (conf_find(name) >= 0 || conf_postfix_knows(name))
 		conf_note(c, "%s:%u: begins with a blank and so continues the line above; to set %s remove the blank",
 			  c->path, line, name);
@@ -376,7 +354,7 @@ static int load_into(struct conf *c, struct error *err)
 	if (rc == 0)
 		rc = io_read_file(c->path, false, &text, &st, err);
 	if (rc == 0)
-		rc = parse(c, (struct span){buf_str(&text), text.len}, err);
+		rc = parse(c, buf_span(&text), err);
 	buf_wipe(&text);
 	if (rc == 0)
 		rc = check_all(c, err);
@@ -449,11 +427,11 @@ const char *conf_notes(const struct conf *c)
 static int forget_values(struct conf *c)
 {
 	for (int p = 0; p < CONF_PARAMS; p++) {
-		char **more;
+		char **more = NULL;
 
 		if (!c->values[p])
 			continue;
-		more = realloc(c->old, (c->nold + 1) * sizeof(*more));
+		more = array_room(c->old, c->nold, &c->old_room, sizeof(*more));
 		if (!more)
 			return -1;
 		c->old = more;

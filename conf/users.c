@@ -46,11 +46,9 @@ int conf_names_user(struct conf *c, enum conf_param p, const struct conf_user *w
 
 		if (span_is(word, "static:anyone"))
 			return 1;
-		word = (struct span){word.p + not, word.n - not};
-		if (word.n >= sizeof(name))
+		word = span_from(word, not);
+		if (!span_copy(word, name, sizeof(name)))
 			continue;
-		memcpy(name, word.p, word.n);
-		name[word.n] = '\0';
 		rc = fits(who, name);
 		if (rc)
 			return rc < 0 ? -1 : !not;

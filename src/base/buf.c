@@ -172,3 +172,8 @@ const char *buf_str(const struct buf *b)
 {
 	return b->data ? b->data : "";
 }
+
+struct span buf_span(const struct buf *b)
+{
+	return (struct span){buf_str(b), b->len};
+}

@@ -14,6 +14,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/span.h"
+
 struct buf {
 	char *data;
 	size_t len;
@@ -58,5 +60,6 @@ void buf_cut(struct buf *b, size_t n);
 
 /* The contents as a C string; "" when nothing was ever added. Valid until the next change. */
 const char *buf_str(const struct buf *b);
+struct span buf_span(const struct buf *b);
 
 #endif

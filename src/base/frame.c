@@ -85,7 +85,7 @@ static const unsigned char *frame_take(struct frame *f, size_t n)
 	return p;
 }
 
-static uint64_t frame_get(struct frame *f, size_t n)
+uint64_t frame_get_be(struct frame *f, size_t n)
 {
 	const unsigned char *p = frame_take(f, n);
 
@@ -94,22 +94,22 @@ static uint64_t frame_get(struct frame *f, size_t n)
 
 uint8_t frame_get_u8(struct frame *f)
 {
-	return (uint8_t)frame_get(f, 1);
+	return (uint8_t)frame_get_be(f, 1);
 }
 
 uint32_t frame_get_u32(struct frame *f)
 {
-	return (uint32_t)frame_get(f, 4);
+	return (uint32_t)frame_get_be(f, 4);
 }
 
 uint64_t frame_get_u64(struct frame *f)
 {
-	return frame_get(f, 8);
+	return frame_get_be(f, 8);
 }
 
 int64_t frame_get_i64(struct frame *f)
 {
-	return (int64_t)frame_get(f, 8);
+	return (int64_t)frame_get_be(f, 8);
 }
 
 struct span frame_get_str(struct frame *f)
@@ -122,15 +122,8 @@ struct span frame_get_str(struct frame *f)
 
 void frame_get_cstr(struct frame *f, char *out, size_t size)
 {
-	struct span s = frame_get_str(f);
-
-	out[0] = '\0';
-	if (s.n >= size || memchr(s.p, '\0', s.n)) {
+	if (!span_copy(frame_get_str(f), out, size))
 		f->bad = true;
-		return;
-	}
-	memcpy(out, s.p, s.n);
-	out[s.n] = '\0';
 }
 
 bool frame_end(const struct frame *f)

@@ -37,6 +37,7 @@ struct frame {
  * needed; -1: its length is above LIMIT_FRAME. in must stay untouched while f is read. */
 int frame_parse(struct span in, struct frame *f, size_t *used);
 
+uint64_t frame_get_be(struct frame *f, size_t n);	/* a number of n bytes, at most 8 */
 uint8_t frame_get_u8(struct frame *f);
 uint32_t frame_get_u32(struct frame *f);
 uint64_t frame_get_u64(struct frame *f);

@@ -8,7 +8,7 @@ struct span lines_without_mark(struct span text)
 	static const char mark[] = "\xef\xbb\xbf";
 
 	if (text.n >= 3 && memcmp(text.p, mark, 3) == 0)
-		text = (struct span){text.p + 3, text.n - 3};
+		text = span_from(text, 3);
 	return text;
 }
 
@@ -25,7 +25,7 @@ static int give(const struct line_reader *r, const struct buf *logical, unsigned
 {
 	if (!buf_ok(logical))
 		return error_set(err, REASON_SYSTEM, "out of memory");
-	return number ? r->line(r->arg, (struct span){buf_str(logical), logical->len}, number, err) : 0;
+	return number ? r->line(r->arg, buf_span(logical), number, err) : 0;
 }
 
 int lines_each(struct span text, const struct line_reader *r, struct error *err)
@@ -66,7 +66,7 @@ bool list_next(struct span *rest, struct span *element)
 	size_t n = 0;
 
 	while (rest->n && (ascii_space(rest->p[0]) || rest->p[0] == ','))
-		*rest = (struct span){rest->p + 1, rest->n - 1};
+		*rest = span_from(*rest, 1);
 	if (!rest->n)
 		return false;
 	for (; n < rest->n; n++) {
@@ -80,7 +80,7 @@ bool list_next(struct span *rest, struct span *element)
 			break;
 	}
 	*element = (struct span){rest->p, n};
-	*rest = (struct span){rest->p + n, rest->n - n};
+	*rest = span_from(*rest, n);
 	return true;
 }
 

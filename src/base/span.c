@@ -66,6 +66,50 @@ size_t span_lines(struct span s)
 	return lines;
 }
 
+struct span span_from(struct span s, size_t n)
+{
+	return (struct span){s.p + n, s.n - n};
+}
+
+static bool take(struct span *s, const char *prefix, bool (*same)(struct span, const char *))
+{
+	size_t n = strlen(prefix);
+
+	if (s->n < n || !same((struct span){s->p, n}, prefix))
+		return false;
+	*s = span_from(*s, n);
+	return true;
+}
+
+bool span_take(struct span *s, const char *prefix)
+{
+	return take(s, prefix, span_is);
+}
+
+bool span_takecase(struct span *s, const char *prefix)
+{
+	return take(s, prefix, span_iscase);
+}
+
+bool span_cut(struct span s, char at, struct span *before, struct span *after)
+{
+	const char *found = memchr(s.p, at, s.n);
+
+	*before = (struct span){s.p, found ? (size_t)(found - s.p) : s.n};
+	*after = found ? span_from(s, before->n + 1) : (struct span){"", 0};
+	return found;
+}
+
+bool span_copy(struct span s, char *out, size_t size)
+{
+	out[0] = '\0';
+	if (s.n >= size || memchr(s.p, '\0', s.n))
+		return false;
+	memcpy(out, s.p, s.n);
+	out[s.n] = '\0';
+	return true;
+}
+
 char *span_dup(struct span s)
 {
 	char *copy;

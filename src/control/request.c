@@ -75,13 +75,11 @@ bad:
 
 int control_get_request(const char *line, size_t n, char **words, size_t max)
 {
-	static const size_t magic = sizeof(CONTROL_MAGIC) - 1;
-	struct span rest, w;
+	struct span rest = {line, n}, w;
 	int count = 0;
 
-	if (n < magic || memcmp(line, CONTROL_MAGIC, magic) != 0)
+	if (!span_take(&rest, CONTROL_MAGIC))
 		return -1;
-	rest = (struct span){line + magic, n - magic};
 	while (span_word(&rest, " ", &w)) {
 		char *word = (size_t)count < max ? get_word(w) : NULL;
 

@@ -76,15 +76,10 @@ static int take_grant(struct reader *r, struct span value, unsigned line, struct
 static int take_setting(struct reader *r, struct span name, struct span value, unsigned line, struct error *err)
 {
 	for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++) {
-		char *to = (char *)r->o + settings[i].offset;
-
 		if (!span_is(name, settings[i].name))
 			continue;
-		if (value.n >= settings[i].size || memchr(value.p, '\0', value.n))
-			return bad(r->o, line, err, "the value is too long");
-		memcpy(to, value.p, value.n);
-		to[value.n] = '\0';
-		return 0;
+		return span_copy(value, (char *)r->o + settings[i].offset, settings[i].size)
+			       ? 0 : bad(r->o, line, err, "the value is too long");
 	}
 	return bad(r->o, line, err,
 		   "the name is none of preset user grant client_id client_secret tenant scope token_endpoint "
@@ -94,14 +89,13 @@ static int take_setting(struct reader *r, struct span name, struct span value, u
 
 static int take_line(void *arg, struct span text, unsigned line, struct error *err)
 {
-	const char *eq = memchr(text.p, '=', text.n);
 	struct reader *r = arg;
 	struct span name, value;
 
-	if (!eq)
+	if (!span_cut(text, '=', &name, &value))
 		return bad(r->o, line, err, "name = value is wanted");
-	name = span_trim((struct span){text.p, (size_t)(eq - text.p)});
-	value = span_trim((struct span){eq + 1, text.n - (size_t)(eq + 1 - text.p)});
+	name = span_trim(name);
+	value = span_trim(value);
 	if (span_is(name, "preset"))
 		return take_preset(r, value, line, err);
 	if (span_is(name, "grant"))
@@ -167,7 +161,7 @@ int oauth2_load(const char *path, struct oauth2 *o, struct error *err)
 	buf_init(&text, LIMIT_CONF_FILE);
 	rc = io_read_file(path, false, &text, NULL, err);
 	if (rc == 0)
-		rc = lines_each((struct span){buf_str(&text), text.len},
+		rc = lines_each(buf_span(&text),
 				&(struct line_reader){.line = take_line, .arg = &r}, err);
 	buf_wipe(&text);
 	if (rc == 0 && r.preset)

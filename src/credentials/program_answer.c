@@ -31,20 +31,14 @@ static bool fill(struct credential *cr, char kind, struct span user, struct span
 /* The password may hold anything, colons too. */
 static bool split_at_colon(struct span text, struct span *user, struct span *password)
 {
-	const char *colon = memchr(text.p, ':', text.n);
-
-	if (!colon || colon == text.p)
-		return false;
-	*user = (struct span){text.p, (size_t)(colon - text.p)};
-	*password = (struct span){colon + 1, text.n - user->n - 1};
-	return true;
+	return text.n && text.p[0] != ':' && span_cut(text, ':', user, password);
 }
 
 int credential_parse_entry(const struct buf *value, const char *key, struct credential *cr, struct error *err)
 {
 	struct span user, password;
 
-	if (!split_at_colon((struct span){buf_str(value), value->len}, &user, &password))
+	if (!split_at_colon(buf_span(value), &user, &password))
 		return error_set(err, REASON_CREDENTIAL_CONFIG, "the password map's entry for %s is not user:password",
 				 key);
 	if (!fill(cr, 'P', user, password))
@@ -59,14 +53,13 @@ struct attribute {
 
 static bool take_attribute(struct span line, const struct attribute *a, size_t n)
 {
-	for (size_t i = 0; i < n; i++) {
-		size_t len = strlen(a[i].name);
+	struct span name, value;
 
-		if (line.n > len && memcmp(line.p, a[i].name, len) == 0 && line.p[len] == '=') {
-			*a[i].value = (struct span){line.p + len + 1, line.n - len - 1};
+	for (size_t i = 0; span_cut(line, '=', &name, &value) && i < n; i++)
+		if (span_is(name, a[i].name)) {
+			*a[i].value = value;
 			return true;
 		}
-	}
 	return false;
 }
 

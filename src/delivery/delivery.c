@@ -1,5 +1,6 @@
 #include "config.h"
 #include "delivery/delivery.h"
+#include "base/array.h"
 #include "base/limits.h"
 #include "base/text.h"
 
@@ -11,114 +12,163 @@
 /* One START stays well below LIMIT_FRAME; a longer list of recipients is cut into several. */
 enum { START_FULL = LIMIT_FRAME / 2, PAIRS_MAX = 128 };
 
-/* ---- SESSION: the table is the grammar. */
-
-enum field_type { F_TEXT, F_BOOL, F_INT, F_LEVEL };
+/* ---- frames that are a struct: one table of its fields for both directions */
 
 struct field {
-	const char *key;
-	enum field_type type;
+	const char *name;
 	size_t offset, size;
+	size_t width;		/* of a number, in bytes of the frame; 0: text */
+	uint64_t least, greatest;
+	bool is_reason;		/* travels by its name */
 };
 
-#define TEXT(name)                                                                                                     \
-	{                                                                                                              \
-#name, F_TEXT, offsetof(struct delivery_session, name), sizeof(((struct delivery_session *)0)->name)   \
-	}
-#define BOOL(name) {#name, F_BOOL, offsetof(struct delivery_session, name), sizeof(bool)}
-#define INT(name) {#name, F_INT, offsetof(struct delivery_session, name), sizeof(int)}
-#define LEVEL(name) {#name, F_LEVEL, offsetof(struct delivery_session, name), sizeof(enum tls_level)}
-
-static const struct field session_fields[] = {
-	TEXT(host), TEXT(port), BOOL(mx), BOOL(implicit_tls),
-	LEVEL(tls_level), TEXT(cafile), TEXT(capath), BOOL(append_default_ca), TEXT(crlfile),
-	TEXT(certfile), TEXT(keyfile), TEXT(fingerprints), TEXT(fingerprint_digest), TEXT(match),
-	TEXT(priority), INT(tls_loglevel),
-	BOOL(auth), BOOL(auth_unverified), BOOL(auth_without_tls), TEXT(mechanism_filter),
-	TEXT(security_options), TEXT(tls_security_options),
-	TEXT(helo), TEXT(inet_protocols), TEXT(address_preference), TEXT(bind4), TEXT(bind6),
-	INT(t_connect), INT(t_helo), INT(t_starttls), INT(t_mail), INT(t_rcpt), INT(t_data_init),
-	INT(t_data_xfer), INT(t_data_done), INT(t_rset), INT(t_quit), INT(t_secret),
-	INT(recipient_limit), INT(pipeline_window), TEXT(known),
-	BOOL(check_only), TEXT(check_sender), BOOL(transcript),
+struct delivery_layout {
+	enum delivery_frame type;
+	const struct field *fields;
+	size_t n, size;
 };
 
-enum { FIELDS = sizeof(session_fields) / sizeof(session_fields[0]) };
+#define AT(owner, member) \
+	#member, offsetof(struct delivery_##owner, member), sizeof(((struct delivery_##owner *)0)->member)
+#define TEXT(owner, member) {AT(owner, member), 0, 0, 0, false}
+#define BOOL(owner, member) {AT(owner, member), 1, 0, 1, false}
+#define ENUM(owner, member, first, last) {AT(owner, member), 1, first, last, false}
+#define INT(owner, member, greatest) {AT(owner, member), 4, 0, greatest, false}
+#define LONG(owner, member) {AT(owner, member), 8, 0, UINT64_MAX, false}
+#define REASON(owner, member, first) {AT(owner, member), 0, first, REASONS - 1, true}
+#define COUNT(fields) (sizeof(fields) / sizeof((fields)[0]))
+#define LAYOUT(owner, type) \
+	const struct delivery_layout delivery_##owner##_layout = { \
+		type, owner##_fields, COUNT(owner##_fields), sizeof(struct delivery_##owner)}
 
-static const void *at(const struct delivery_session *s, const struct field *f)
+static uint64_t load(const void *from, const struct field *f)
 {
-	return (const char *)s + f->offset;
-}
+	const void *at = (const char *)from + f->offset;
 
-static void put_field(struct buf *out, const struct delivery_session *s, const struct field *f)
-{
-	char number[16];
-
-	frame_cstr(out, f->key);
-	switch (f->type) {
-	case F_TEXT:
-		frame_cstr(out, at(s, f));
-		break;
-	case F_BOOL:
-		frame_cstr(out, *(const bool *)at(s, f) ? "1" : "0");
-		break;
-	case F_INT:
-		snprintf(number, sizeof(number), "%d", *(const int *)at(s, f));
-		frame_cstr(out, number);
-		break;
-	case F_LEVEL:
-		snprintf(number, sizeof(number), "%d", (int)*(const enum tls_level *)at(s, f));
-		frame_cstr(out, number);
-		break;
+	switch (f->size) {
+	case 1:
+		return *(const uint8_t *)at;
+	case 4:
+		return *(const uint32_t *)at;
+	default:
+		return *(const uint64_t *)at;
 	}
 }
 
-int delivery_put_session(struct buf *out, const struct delivery_session *s)
+static void store(void *to, const struct field *f, uint64_t number)
 {
-	size_t mark = frame_begin(out, TO_AGENT_SESSION);
+	void *at = (char *)to + f->offset;
 
-	frame_u32(out, FIELDS);
-	for (size_t i = 0; i < FIELDS; i++)
-		put_field(out, s, &session_fields[i]);
+	switch (f->size) {
+	case 1:
+		*(uint8_t *)at = (uint8_t)number;
+		break;
+	case 4:
+		*(uint32_t *)at = (uint32_t)number;
+		break;
+	default:
+		*(uint64_t *)at = number;
+	}
+}
+
+int delivery_put(struct buf *out, const struct delivery_layout *l, const void *from)
+{
+	size_t mark = frame_begin(out, (uint8_t)l->type);
+
+	for (const struct field *f = l->fields; f < l->fields + l->n; f++) {
+		if (f->width)
+			buf_add_be(out, load(from, f), f->width);
+		else if (f->is_reason)
+			frame_cstr(out, reason_name((enum reason)load(from, f)));
+		else
+			frame_cstr(out, (const char *)from + f->offset);
+	}
 	frame_finish(out, mark);
 	return buf_ok(out) ? 0 : -1;
 }
 
-static int get_field(struct delivery_session *s, const struct field *f, struct span value)
+/* One that is not known here is an answer that was not understood. */
+static enum reason get_reason(struct frame *in)
 {
-	char *to = (char *)s + f->offset;
+	char name[64];
+	enum reason r;
+
+	frame_get_cstr(in, name, sizeof(name));
+	r = reason_find(name);
+	return name[0] && !r ? REASON_PROTOCOL : r;
+}
+
+int delivery_get(struct frame *in, const struct delivery_layout *l, void *to)
+{
+	memset(to, 0, l->size);
+	for (const struct field *f = l->fields; f < l->fields + l->n; f++) {
+		uint64_t number = f->width ? frame_get_be(in, f->width) : f->is_reason ? get_reason(in) : 0;
+
+		if (!f->width && !f->is_reason)
+			frame_get_cstr(in, (char *)to + f->offset, f->size);
+		else if (number >= f->least && number <= f->greatest)
+			store(to, f, number);
+		else
+			in->bad = true;
+	}
+	return frame_end(in) ? 0 : -1;
+}
+
+/* ---- SESSION: names and values, so that an agent can say which one it does not know. */
+
+#define SESSION_TEXT(member) TEXT(session, member)
+#define SESSION_BOOL(member) BOOL(session, member)
+#define SESSION_INT(member) INT(session, member, INT32_MAX)
+
+static const struct field session_fields[] = {
+	SESSION_TEXT(host), SESSION_TEXT(port), SESSION_BOOL(mx), SESSION_BOOL(implicit_tls),
+	INT(session, tls_level, TLS_NONE), SESSION_TEXT(cafile), SESSION_TEXT(capath), SESSION_BOOL(append_default_ca),
+	SESSION_TEXT(crlfile), SESSION_TEXT(certfile), SESSION_TEXT(keyfile), SESSION_TEXT(fingerprints),
+	SESSION_TEXT(fingerprint_digest), SESSION_TEXT(match), SESSION_TEXT(priority), SESSION_INT(tls_loglevel),
+	SESSION_BOOL(auth), SESSION_BOOL(auth_unverified), SESSION_BOOL(auth_without_tls),
+	SESSION_TEXT(mechanism_filter), SESSION_TEXT(security_options), SESSION_TEXT(tls_security_options),
+	SESSION_TEXT(helo), SESSION_TEXT(inet_protocols), SESSION_TEXT(address_preference), SESSION_TEXT(bind4),
+	SESSION_TEXT(bind6),
+	SESSION_INT(t_connect), SESSION_INT(t_helo), SESSION_INT(t_starttls), SESSION_INT(t_mail), SESSION_INT(t_rcpt),
+	SESSION_INT(t_data_init), SESSION_INT(t_data_xfer), SESSION_INT(t_data_done), SESSION_INT(t_rset),
+	SESSION_INT(t_quit), SESSION_INT(t_secret),
+	SESSION_INT(recipient_limit), SESSION_INT(pipeline_window), SESSION_TEXT(known),
+	SESSION_BOOL(check_only), SESSION_TEXT(check_sender), SESSION_BOOL(transcript),
+};
+
+enum { FIELDS = COUNT(session_fields) };
+
+int delivery_put_session(struct buf *out, const struct delivery_session *s)
+{
+	size_t mark = frame_begin(out, TO_AGENT_SESSION);
+	char number[24];
+
+	frame_u32(out, FIELDS);
+	for (const struct field *f = session_fields; f < session_fields + FIELDS; f++) {
+		snprintf(number, sizeof(number), "%llu", f->width ? (unsigned long long)load(s, f) : 0);
+		frame_cstr(out, f->name);
+		frame_cstr(out, f->width ? number : (const char *)s + f->offset);
+	}
+	frame_finish(out, mark);
+	return buf_ok(out) ? 0 : -1;
+}
+
+static bool take_setting(struct delivery_session *s, const struct field *f, struct span value)
+{
 	uint64_t number;
 
-	switch (f->type) {
-	case F_TEXT:
-		if (value.n >= f->size || memchr(value.p, '\0', value.n))
-			return -1;
-		memcpy(to, value.p, value.n);
-		to[value.n] = '\0';
-		return 0;
-	case F_BOOL:
-		if (!span_is(value, "0") && !span_is(value, "1"))
-			return -1;
-		*(bool *)to = span_is(value, "1");
-		return 0;
-	case F_INT:
-		if (!text_u64(value, INT32_MAX, &number))
-			return -1;
-		*(int *)(void *)to = (int)number;
-		return 0;
-	case F_LEVEL:
-		if (!text_u64(value, TLS_NONE, &number))
-			return -1;
-		*(enum tls_level *)(void *)to = (enum tls_level)number;
-		return 0;
-	}
-	return -1;
+	if (!f->width)
+		return span_copy(value, (char *)s + f->offset, f->size);
+	if (!text_u64(value, f->greatest, &number))
+		return false;
+	store(s, f, number);
+	return true;
 }
 
 static const struct field *find_field(struct span key)
 {
 	for (size_t i = 0; i < FIELDS; i++)
-		if (span_is(key, session_fields[i].key))
+		if (span_is(key, session_fields[i].name))
 			return &session_fields[i];
 	return NULL;
 }
@@ -139,9 +189,9 @@ int delivery_get_session(struct frame *f, struct delivery_session *s, struct err
 		if (!field)
 			return error_set(err, REASON_PROTOCOL, "unknown session setting \"%.*s\"",
 					 (int)(key.n > 40 ? 40 : key.n), key.p);
-		if (get_field(s, field, value) < 0)
+		if (!take_setting(s, field, value))
 			return error_set(err, REASON_CONFIG, "the value of %s does not fit or is malformed",
-					 field->key);
+					 field->name);
 	}
 	if (!frame_end(f))
 		return error_set(err, REASON_PROTOCOL, "malformed session frame");
@@ -220,20 +270,14 @@ static void free_const(const char *s)
 	free((void *)(uintptr_t)s);
 }
 
-/* Grows by doubling: n is a power of two whenever the array is full. */
 static struct delivery_recipient *add_recipient(struct delivery_message *m)
 {
 	struct delivery_recipient *list = (void *)(uintptr_t)m->recipients;
 	size_t n = m->nrecipients;
 
-	if (n >= LIMIT_RECIPIENTS)
+	if (n >= LIMIT_RECIPIENTS || !(list = array_room(list, n, &m->room, sizeof(*list))))
 		return NULL;
-	if ((n & (n - 1)) == 0) {
-		list = reallocarray(list, n ? n * 2 : 1, sizeof(*list));
-		if (!list)
-			return NULL;
-		m->recipients = list;
-	}
+	m->recipients = list;
 	m->nrecipients++;
 	list[n] = (struct delivery_recipient){0};
 	return &list[n];
@@ -304,160 +348,42 @@ void delivery_free_message(struct delivery_message *m)
 	memset(m, 0, sizeof(*m));
 }
 
-/* ---- READY, VERDICT, DOWN */
+/* ---- READY, VERDICT, DONE, STEP, DOWN, KNOWN */
 
-int delivery_put_ready(struct buf *out, const struct delivery_ready *r)
-{
-	size_t mark = frame_begin(out, FROM_AGENT_READY);
+static const struct field ready_fields[] = {
+	TEXT(ready, host), TEXT(ready, address), INT(ready, port, UINT32_MAX), BOOL(ready, tls), BOOL(ready, verified),
+	TEXT(ready, tls_summary), LONG(ready, cert_expires), TEXT(ready, mechanism), TEXT(ready, extensions),
+	LONG(ready, size_limit), LONG(ready, connect_us),
+};
+LAYOUT(ready, FROM_AGENT_READY);
 
-	frame_cstr(out, r->host);
-	frame_cstr(out, r->address);
-	frame_u32(out, r->port);
-	frame_u8(out, r->tls);
-	frame_u8(out, r->verified);
-	frame_cstr(out, r->tls_summary);
-	frame_i64(out, r->cert_expires);
-	frame_cstr(out, r->mechanism);
-	frame_cstr(out, r->extensions);
-	frame_u64(out, r->size_limit);
-	frame_i64(out, r->connect_us);
-	frame_finish(out, mark);
-	return buf_ok(out) ? 0 : -1;
-}
+static const struct field verdict_fields[] = {
+	LONG(verdict, seq), LONG(verdict, recipient), ENUM(verdict, fate, FATE_SENT, FATE_FAILED), TEXT(verdict, dsn),
+	INT(verdict, smtp_code, 999), REASON(verdict, reason, REASON_NONE), TEXT(verdict, text),
+	BOOL(verdict, relayed_dsn),
+};
+LAYOUT(verdict, FROM_AGENT_VERDICT);
 
-int delivery_get_ready(struct frame *f, struct delivery_ready *r)
-{
-	memset(r, 0, sizeof(*r));
-	frame_get_cstr(f, r->host, sizeof(r->host));
-	frame_get_cstr(f, r->address, sizeof(r->address));
-	r->port = frame_get_u32(f);
-	r->tls = frame_get_u8(f) != 0;
-	r->verified = frame_get_u8(f) != 0;
-	frame_get_cstr(f, r->tls_summary, sizeof(r->tls_summary));
-	r->cert_expires = frame_get_i64(f);
-	frame_get_cstr(f, r->mechanism, sizeof(r->mechanism));
-	frame_get_cstr(f, r->extensions, sizeof(r->extensions));
-	r->size_limit = frame_get_u64(f);
-	r->connect_us = frame_get_i64(f);
-	return frame_end(f) ? 0 : -1;
-}
+static const struct field done_fields[] = {LONG(done, seq), LONG(done, connect_us), LONG(done, transfer_us)};
+LAYOUT(done, FROM_AGENT_DONE);
 
-/* A reason travels by its name; one that is not known here is an answer that was not understood. */
-static enum reason get_reason(struct frame *f)
-{
-	char name[64];
-	enum reason r;
+static const struct field step_fields[] = {
+	TEXT(step, name), REASON(step, reason, REASON_NONE), TEXT(step, text), INT(step, ms, UINT32_MAX),
+};
+LAYOUT(step, FROM_AGENT_STEP);
 
-	frame_get_cstr(f, name, sizeof(name));
-	r = reason_find(name);
-	return name[0] && !r ? REASON_PROTOCOL : r;
-}
+static const struct field down_fields[] = {
+	REASON(down, reason, REASON_NONE + 1), TEXT(down, dsn), TEXT(down, text), TEXT(down, name), TEXT(down, host),
+	TEXT(down, address), INT(down, port, UINT32_MAX), INT(down, retry_after, UINT32_MAX), BOOL(down, served),
+};
+LAYOUT(down, FROM_AGENT_DOWN);
 
-int delivery_put_verdict(struct buf *out, const struct delivery_verdict *v)
-{
-	size_t mark = frame_begin(out, FROM_AGENT_VERDICT);
-
-	frame_u64(out, v->seq);
-	frame_i64(out, v->recipient);
-	frame_u8(out, (uint8_t)v->fate);
-	frame_cstr(out, v->dsn);
-	frame_u32(out, (uint32_t)v->smtp_code);
-	frame_cstr(out, reason_name(v->reason));
-	frame_cstr(out, v->text);
-	frame_u8(out, v->relayed_dsn);
-	frame_finish(out, mark);
-	return buf_ok(out) ? 0 : -1;
-}
-
-int delivery_get_verdict(struct frame *f, struct delivery_verdict *v)
-{
-	memset(v, 0, sizeof(*v));
-	v->seq = frame_get_u64(f);
-	v->recipient = frame_get_i64(f);
-	v->fate = (enum delivery_fate)frame_get_u8(f);
-	frame_get_cstr(f, v->dsn, sizeof(v->dsn));
-	v->smtp_code = (int)frame_get_u32(f);
-	v->reason = get_reason(f);
-	frame_get_cstr(f, v->text, sizeof(v->text));
-	v->relayed_dsn = frame_get_u8(f) != 0;
-	if (!frame_end(f) || v->fate < FATE_SENT || v->fate > FATE_FAILED ||
-	    (v->fate == FATE_SENT) != (v->reason == REASON_NONE))
-		return -1;
-	return v->smtp_code >= 0 && v->smtp_code < 1000 ? 0 : -1;
-}
-
-int delivery_put_done(struct buf *out, const struct delivery_done *d)
-{
-	size_t mark = frame_begin(out, FROM_AGENT_DONE);
-
-	frame_u64(out, d->seq);
-	frame_i64(out, d->connect_us);
-	frame_i64(out, d->transfer_us);
-	frame_finish(out, mark);
-	return buf_ok(out) ? 0 : -1;
-}
-
-int delivery_get_done(struct frame *f, struct delivery_done *d)
-{
-	d->seq = frame_get_u64(f);
-	d->connect_us = frame_get_i64(f);
-	d->transfer_us = frame_get_i64(f);
-	return frame_end(f) ? 0 : -1;
-}
-
-int delivery_put_step(struct buf *out, const struct delivery_step *s)
-{
-	size_t mark = frame_begin(out, FROM_AGENT_STEP);
-
-	frame_cstr(out, s->name);
-	frame_cstr(out, reason_name(s->reason));
-	frame_cstr(out, s->text);
-	frame_u32(out, s->ms);
-	frame_finish(out, mark);
-	return buf_ok(out) ? 0 : -1;
-}
-
-int delivery_get_step(struct frame *f, struct delivery_step *s)
-{
-	memset(s, 0, sizeof(*s));
-	frame_get_cstr(f, s->name, sizeof(s->name));
-	s->reason = get_reason(f);
-	frame_get_cstr(f, s->text, sizeof(s->text));
-	s->ms = frame_get_u32(f);
-	return frame_end(f) ? 0 : -1;
-}
-
-int delivery_put_down(struct buf *out, const struct delivery_down *d)
-{
-	size_t mark = frame_begin(out, FROM_AGENT_DOWN);
-
-	frame_cstr(out, reason_name(d->reason));
-	frame_cstr(out, d->dsn);
-	frame_cstr(out, d->text);
-	frame_cstr(out, d->name);
-	frame_cstr(out, d->host);
-	frame_cstr(out, d->address);
-	frame_u32(out, d->port);
-	frame_u32(out, d->retry_after);
-	frame_u8(out, d->served);
-	frame_finish(out, mark);
-	return buf_ok(out) ? 0 : -1;
-}
-
-int delivery_get_down(struct frame *f, struct delivery_down *d)
-{
-	memset(d, 0, sizeof(*d));
-	d->reason = get_reason(f);
-	frame_get_cstr(f, d->dsn, sizeof(d->dsn));
-	frame_get_cstr(f, d->text, sizeof(d->text));
-	frame_get_cstr(f, d->name, sizeof(d->name));
-	frame_get_cstr(f, d->host, sizeof(d->host));
-	frame_get_cstr(f, d->address, sizeof(d->address));
-	d->port = frame_get_u32(f);
-	d->retry_after = frame_get_u32(f);
-	d->served = frame_get_u8(f) != 0;
-	return frame_end(f) && d->reason ? 0 : -1;
-}
+/* What else is in the struct is outpostd's own. */
+static const struct field known_fields[] = {
+	ENUM(known, flight, FLIGHT_UNKNOWN, FLIGHT_NO), BOOL(known, no_bdat), BOOL(known, no_rset),
+	INT(known, window, UINT32_MAX), INT(known, recipients, UINT32_MAX), INT(known, offers, UINT32_MAX),
+};
+LAYOUT(known, FROM_AGENT_KNOWN);
 
 int delivery_vsay_down(struct delivery_down *d, enum reason why, const char *fmt, va_list ap)
 {
@@ -478,37 +404,14 @@ int delivery_say_down(struct delivery_down *d, enum reason why, const char *fmt,
 	return -1;
 }
 
-/* ---- KNOWN */
-
-enum { KNOWN_NO_BDAT = 1, KNOWN_NO_RSET = 2 };
-
-int delivery_put_known(struct buf *out, const struct delivery_known *k)
+int delivery_get_verdict(struct frame *in, struct delivery_verdict *v)
 {
-	size_t mark = frame_begin(out, FROM_AGENT_KNOWN);
-
-	frame_u8(out, (uint8_t)k->flight);
-	frame_u8(out, (uint8_t)((k->no_bdat ? KNOWN_NO_BDAT : 0) | (k->no_rset ? KNOWN_NO_RSET : 0)));
-	frame_u32(out, k->window);
-	frame_u32(out, k->recipients);
-	frame_u32(out, k->offers);
-	frame_finish(out, mark);
-	return buf_ok(out) ? 0 : -1;
+	if (delivery_get(in, &delivery_verdict_layout, v) < 0)
+		return -1;
+	return (v->fate == FATE_SENT) == (v->reason == REASON_NONE) ? 0 : -1;
 }
 
-int delivery_get_known(struct frame *f, struct delivery_known *k)
-{
-	uint8_t flags;
-
-	memset(k, 0, sizeof(*k));
-	k->flight = (enum delivery_flight)frame_get_u8(f);
-	flags = frame_get_u8(f);
-	k->no_bdat = flags & KNOWN_NO_BDAT;
-	k->no_rset = flags & KNOWN_NO_RSET;
-	k->window = frame_get_u32(f);
-	k->recipients = frame_get_u32(f);
-	k->offers = frame_get_u32(f);
-	return frame_end(f) && k->flight <= FLIGHT_NO && flags <= (KNOWN_NO_BDAT | KNOWN_NO_RSET) ? 0 : -1;
-}
+/* ---- KNOWN as words */
 
 static const struct {
 	const char *name;
@@ -520,7 +423,7 @@ static const struct {
 	{"offers=", offsetof(struct delivery_known, offers)},
 };
 
-enum { KNOWN_NUMBERS = sizeof(known_numbers) / sizeof(known_numbers[0]) };
+enum { KNOWN_NUMBERS = COUNT(known_numbers) };
 
 void delivery_write_known(const struct delivery_known *k, char out[KNOWN_TEXT])
 {
@@ -548,10 +451,7 @@ void delivery_write_known(const struct delivery_known *k, char out[KNOWN_TEXT])
 /* NAME=NUMBER. */
 static bool take_number(struct span word, const char *name, uint64_t max, uint64_t *n)
 {
-	size_t len = strlen(name);
-
-	return word.n > len && memcmp(word.p, name, len) == 0 &&
-	       text_u64((struct span){word.p + len, word.n - len}, max, n);
+	return span_take(&word, name) && text_u64(word, max, n);
 }
 
 static void take_known(struct delivery_known *k, struct span word)

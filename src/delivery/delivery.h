@@ -63,6 +63,24 @@ enum delivery_frame {
 };
 enum { SIGN_OF_LIFE = 10 };	/* s */
 
+/* The frames that are one struct each, numbers and texts in the order of their table in delivery.c. DELIVERY_FRAME(x)
+ * gives int delivery_put_x(out, &x) and int delivery_get_x(frame, &x); -1: no memory, or malformed. */
+struct delivery_layout;
+int delivery_put(struct buf *out, const struct delivery_layout *l, const void *from);
+int delivery_get(struct frame *in, const struct delivery_layout *l, void *to);
+#define DELIVERY_PUT(name) \
+	extern const struct delivery_layout delivery_##name##_layout; \
+	static inline int delivery_put_##name(struct buf *out, const struct delivery_##name *from) \
+	{ \
+		return delivery_put(out, &delivery_##name##_layout, from); \
+	}
+#define DELIVERY_FRAME(name) \
+	DELIVERY_PUT(name) \
+	static inline int delivery_get_##name(struct frame *in, struct delivery_##name *to) \
+	{ \
+		return delivery_get(in, &delivery_##name##_layout, to); \
+	}
+
 /* What was found out about a relay by talking to it. outpostd keeps it and gives it to later agents. It holds for as
  * long as the relay offers the same, and for KNOWN_LIFE: after that it is found out anew, good or bad. */
 enum { KNOWN_LIFE = 12 * 3600, KNOWN_TEXT = 160 };
@@ -79,8 +97,7 @@ struct delivery_known {
 	int64_t since;			/* outpostd's own: seconds since 1970 when the first of this was learnt */
 };
 
-int delivery_put_known(struct buf *out, const struct delivery_known *k);
-int delivery_get_known(struct frame *f, struct delivery_known *k);
+DELIVERY_FRAME(known)
 
 /* The same as words, "flight=yes window=8 offers=12345 since=...", for the session and the queue; only what is known is
  * said. Words that are not understood are skipped. */
@@ -164,6 +181,7 @@ struct delivery_message {
 	const struct delivery_recipient *recipients;
 	size_t nrecipients;		/* several START frames with the same seq may carry a long list: see more */
 	bool more;			/* another START of the same seq follows with further recipients */
+	size_t room;			/* of a decoded list */
 };
 
 /* Writes as many START frames as the list of recipients needs; the last has the caller's `more`. */
@@ -187,8 +205,7 @@ struct delivery_ready {
 	uint64_t size_limit;		/* SIZE; 0: none said */
 	int64_t connect_us;		/* for delays=a/b/C/d */
 };
-int delivery_put_ready(struct buf *out, const struct delivery_ready *r);
-int delivery_get_ready(struct frame *f, struct delivery_ready *r);
+DELIVERY_FRAME(ready)
 
 /* What becomes of a recipient. */
 enum delivery_fate { FATE_SENT = 1, FATE_DEFERRED, FATE_FAILED };
@@ -205,8 +222,8 @@ struct delivery_verdict {
 	char text[2048];
 	bool relayed_dsn;		/* the relay took over the DSN request */
 };
-int delivery_put_verdict(struct buf *out, const struct delivery_verdict *v);
-int delivery_get_verdict(struct frame *f, struct delivery_verdict *v);
+DELIVERY_PUT(verdict)
+int delivery_get_verdict(struct frame *in, struct delivery_verdict *v);
 
 struct delivery_done {
 	uint64_t seq;
@@ -214,8 +231,7 @@ struct delivery_done {
 	int64_t connect_us;
 	int64_t transfer_us;		/* delays=a/b/c/D */
 };
-int delivery_put_done(struct buf *out, const struct delivery_done *d);
-int delivery_get_done(struct frame *f, struct delivery_done *d);
+DELIVERY_FRAME(done)
 
 struct delivery_step {
 	char name[32];			/* resolve connect greeting tls auth sender */
@@ -223,8 +239,7 @@ struct delivery_step {
 	char text[1024];		/* what was found, or the cause in words */
 	uint32_t ms;
 };
-int delivery_put_step(struct buf *out, const struct delivery_step *s);
-int delivery_get_step(struct frame *f, struct delivery_step *s);
+DELIVERY_FRAME(step)
 
 /* Why there is no session, or no longer. */
 struct delivery_down {
@@ -238,11 +253,10 @@ struct delivery_down {
 	bool served;		/* a transaction had been brought to its end on this connection */
 };
 /* Fills in reason, dsn and text; the words are made printable. Returns -1. */
-int delivery_say_down(struct delivery_down *d, enum reason why, const char *fmt, ...) __attribute__((format(printf,
-													    3, 4)));
-int delivery_vsay_down(struct delivery_down *d, enum reason why, const char *fmt,
-		       va_list ap) __attribute__((format(printf, 3, 0)));
-int delivery_put_down(struct buf *out, const struct delivery_down *d);
-int delivery_get_down(struct frame *f, struct delivery_down *d);
+int delivery_say_down(struct delivery_down *d, enum reason why, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+int delivery_vsay_down(struct delivery_down *d, enum reason why, const char *fmt, va_list ap)
+	__attribute__((format(printf, 3, 0)));
+DELIVERY_FRAME(down)
 
 #endif

@@ -112,12 +112,10 @@ static int include(struct expansion *e, const char *name, struct span path)
 	struct error err;
 	int rc = 0;
 
-	if (!e->r->include || path.n >= sizeof(file) || !path.n || e->depth > ALIAS_DEPTH) {
+	if (!e->r->include || !path.n || !span_copy(path, file, sizeof(file)) || e->depth > ALIAS_DEPTH) {
 		note(e, name, "cannot read the list", path);
 		return 0;
 	}
-	memcpy(file, path.p, path.n);
-	file[path.n] = '\0';
 	rc = string_set_add(&e->done, file);
 	if (rc <= 0)
 		return rc < 0 ? no_memory(e) : 0;
@@ -127,7 +125,7 @@ static int include(struct expansion *e, const char *name, struct span path)
 	if (e->r->include(e->r->include_arg, file, &text, &err) < 0) {
 		note(e, name, err.text, (struct span){"", 0});
 	} else {
-		struct span rest = {buf_str(&text), text.len}, line;
+		struct span rest = buf_span(&text), line;
 
 		while (rc == 0 && span_word(&rest, "\n", &line)) {
 			line = span_trim(line);
@@ -179,7 +177,7 @@ static int one_member(struct expansion *e, const char *name, struct span m)
 	if (m.n > 1 && m.p[0] == '"' && memmem(m.p, m.n, word, strlen(word)) == m.p + 1)
 		m = (struct span){m.p + 1, m.n - 2};
 	if (m.n > strlen(word) && span_iscase((struct span){m.p, strlen(word)}, word))
-		return include(e, name, span_trim((struct span){m.p + strlen(word), m.n - strlen(word)}));
+		return include(e, name, span_trim(span_from(m, strlen(word))));
 	if (first == '|' || first == '/') {
 		note(e, name, first == '|' ? "commands are not run here:" : "files are not delivered to:", m);
 		return 0;
@@ -241,7 +239,7 @@ static int ask_alias(struct expansion *e, struct span local, struct buf *key, st
 /* Whether this is the name whose value is being read. */
 static bool is_last(const struct expansion *e, const char *name)
 {
-	struct span last = span_trim((struct span){buf_str(&e->path), e->path.len});
+	struct span last = span_trim(buf_span(&e->path));
 	size_t n = strlen(name);
 
 	return last.n >= n && memcmp(last.p + last.n - n, name, n) == 0 &&
@@ -263,7 +261,7 @@ static int expand_found(struct expansion *e, const char *spec, const char *name,
 		return rc < 0 ? no_memory(e) : 0;
 	buf_addf(&e->path, "\n%s\n", name);
 	e->depth++;
-	rc = value_list(e, name, (struct span){buf_str(value), value->len});
+	rc = value_list(e, name, buf_span(value));
 	e->depth--;
 	buf_cut(&e->path, path);
 	if (rc == 0 && e->count == before && !e->depth)

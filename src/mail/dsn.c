@@ -44,7 +44,7 @@ static void put_wrapped(struct buf *out, const char *s)
 
 	buf_init(&clean, TEXT_MAX * 2);
 	put_printable(&clean, s);
-	rest = (struct span){buf_str(&clean), clean.len};
+	rest = buf_span(&clean);
 	while (span_word(&rest, " ", &word)) {
 		if (column && column + 1 + word.n > 74) {
 			buf_adds(out, "\n");
@@ -152,7 +152,7 @@ static void put_diagnostic(struct buf *out, const struct dsn_recipient *c)
 	buf_addf(&line, "Diagnostic-Code: %s; ", smtp ? "smtp" : "X-Outpost");
 	put_printable(&line, c->text);
 	buf_adds(&line, "\n");
-	header_put(out, (struct span){buf_str(&line), line.len});
+	header_put(out, buf_span(&line));
 	buf_free(&line);
 }
 

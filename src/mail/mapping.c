@@ -119,7 +119,7 @@ static int ask(const struct rewrite_map *m, struct span local, const char *domai
 static int take_value(const struct rewrite_rules *r, struct span local, size_t cut, struct buf *value, struct buf *out,
 		      struct error *err)
 {
-	struct span to = span_trim((struct span){buf_str(value), value->len}), newlocal;
+	struct span to = span_trim(buf_span(value)), newlocal;
 	struct error why;
 	struct buf spec;
 	const char *domain;
@@ -268,7 +268,7 @@ int map_virtual(const struct rewrite_rules *r, const char *spec, struct buf *val
 	address_split(spec, &local, &domain);
 	buf_reset(value);
 	rc = find(r, &r->virtual, local, domain, &cut, value, err);
-	list = span_trim((struct span){buf_str(value), value->len});
+	list = span_trim(buf_span(value));
 	if (rc <= 0 || list.n < 2 || list.p[0] != '@')
 		return rc > 0 && !list.n ? 0 : rc;
 	if (address_buf(&keep, err) < 0)	/* "@new": the same name there */
@@ -298,17 +298,13 @@ int map_masquerade(const struct rewrite_rules *r, const char *spec, struct buf *
 	char name[LIMIT_ADDRESS + 1];
 
 	address_split(spec, &local, &domain);
-	if (!*domain || local.n >= sizeof(name))
-		return set(out, spec);
-	memcpy(name, local.p, local.n);
-	name[local.n] = '\0';
-	if (in_list(r->masquerade_exceptions, name))
+	if (!*domain || !span_copy(local, name, sizeof(name)) || in_list(r->masquerade_exceptions, name))
 		return set(out, spec);
 	while (span_word(&rest, ", \t\r\n", &word)) {
 		bool keep = word.p[0] == '!';
 
 		if (keep)
-			word = (struct span){word.p + 1, word.n - 1};
+			word = span_from(word, 1);
 		if (keep && (span_iscase(word, domain) || below(domain, word)))
 			return set(out, spec);
 		if (!keep && below(domain, word))

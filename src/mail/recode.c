@@ -279,7 +279,7 @@ static void put_header(const struct recode *r, struct buf *out, struct span head
 
 static void end_header(struct recode *r, struct buf *out)
 {
-	struct span header = {buf_str(&r->header), r->header.len};
+	struct span header = buf_span(&r->header);
 	const char *cte;
 
 	r->mode = choose(r, header, &cte);

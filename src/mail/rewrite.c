@@ -207,7 +207,7 @@ static int check(struct rewriting *w, size_t i, struct span raw)
 		rc = error_set(w->err, REASON_TEMPORARY, "out of memory for header checks");
 	else
 		rc = m->get(m->arg, buf_str(&key), &value, w->err);
-	rest = (struct span){buf_str(&value), value.len};
+	rest = buf_span(&value);
 	if (rc > 0 && span_word(&rest, " \t", &action)) {
 		bool replace = span_iscase(action, "REPLACE");
 
@@ -242,7 +242,7 @@ static int put_line(struct rewriting *w)
 {
 	if (!buf_ok(&w->line))
 		return error_set(w->err, REASON_TEMPORARY, "the header has no room");
-	return emit(w, 0, (struct span){buf_str(&w->line), w->line.len});
+	return emit(w, 0, buf_span(&w->line));
 }
 
 static int put_received(struct rewriting *w, const struct field *f)
@@ -288,14 +288,14 @@ static int put_field(struct rewriting *w, const struct field *f)
 static void keep_from(struct rewriting *w)
 {
 	const char *keep = w->r->from_address_keep ? w->r->from_address_keep : "reply-to";
-	struct span from = span_trim((struct span){buf_str(&w->from), w->from.len});
+	struct span from = span_trim(buf_span(&w->from));
 	const char *name = ascii_case_equal(keep, "header") ? "X-Original-From" : "Reply-To";
 
 	if (!from.n || ascii_case_equal(keep, "no") || (w->has_reply_to && *name == 'R'))
 		return;
 	buf_reset(&w->line);
 	buf_addf(&w->line, "%s: %.*s\n", name, (int)from.n, from.p);
-	header_put(w->out, (struct span){buf_str(&w->line), w->line.len});
+	header_put(w->out, buf_span(&w->line));
 }
 
 int rewrite_header(const struct rewrite_rules *r, const char *queue_id, const char *header, size_t n,

@@ -1,5 +1,6 @@
 #include "config.h"
 #include "maps/text_table.h"
+#include "base/array.h"
 #include "base/limits.h"
 #include "base/lines.h"
 
@@ -24,15 +25,11 @@ static int out_of_memory(struct error *err)
 
 static int add_pair(struct text_table *t, struct span key, struct span value, unsigned line, struct error *err)
 {
-	if (t->n == t->room) {
-		size_t room = t->room ? t->room * 2 : 64;
-		struct text_pair *more = realloc(t->pairs, room * sizeof(*more));
+	struct text_pair *more = array_room(t->pairs, t->n, &t->room, sizeof(*more));
 
-		if (!more)
-			return out_of_memory(err);
-		t->pairs = more;
-		t->room = room;
-	}
+	if (!more)
+		return out_of_memory(err);
+	t->pairs = more;
 	t->pairs[t->n++] = (struct text_pair){t->text.len, t->text.len + key.n + 1, line};
 	for (size_t i = 0; i < key.n; i++)
 		buf_addc(&t->text, ascii_lower(key.p[i]));
@@ -77,11 +74,11 @@ static bool take_key(struct span *rest, bool alias, struct buf *key)
 			n++;
 		buf_add(key, rest->p, n);
 	}
-	*rest = span_trim((struct span){rest->p + n, rest->n - n});
+	*rest = span_trim(span_from(*rest, n));
 	if (alias) {
 		if (!rest->n || rest->p[0] != ':')
 			return false;
-		*rest = span_trim((struct span){rest->p + 1, rest->n - 1});
+		*rest = span_trim(span_from(*rest, 1));
 	}
 	return key->len > 0;
 }
@@ -102,7 +99,7 @@ static int take_line(void *arg, struct span line, unsigned number, struct error 
 		return error_set(err, REASON_CONFIG, "%s:%u: a NUL byte", r->file, number);
 	buf_init(&key, line.n + 1);
 	if (take_key(&line, r->alias, &key))
-		rc = add_pair(r->table, (struct span){buf_str(&key), key.len}, line, number, err);
+		rc = add_pair(r->table, buf_span(&key), line, number, err);
 	else if (!r->alias)
 		rc = error_set(err, REASON_CONFIG, "%s:%u: a key, blanks and a value are wanted", r->file, number);
 	else if (!r->table->bad_line)
@@ -125,17 +122,12 @@ int text_table_parse_inline(struct text_table *t, struct span text, const char *
 	struct span rest = list_unbraced(span_trim(text)), one;
 
 	while (list_next(&rest, &one)) {
-		const char *eq;
-		struct span key;
+		struct span key, value;
 
-		one = list_unbraced(one);
-		eq = memchr(one.p, '=', one.n);
-		if (!eq)
+		if (!span_cut(list_unbraced(one), '=', &key, &value))
 			return error_set(err, REASON_CONFIG, "%s: inline: wants {key=value, {key = value with blanks}}",
 					 name);
-		key = span_trim((struct span){one.p, (size_t)(eq - one.p)});
-		if (add_pair(t, key, span_trim((struct span){eq + 1, one.n - (size_t)(eq + 1 - one.p)}), (unsigned)t->n,
-			     err) < 0)
+		if (add_pair(t, span_trim(key), span_trim(value), (unsigned)t->n, err) < 0)
 			return -1;
 	}
 	sort(t);

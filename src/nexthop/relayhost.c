@@ -30,10 +30,8 @@ static bool parse_port(struct span s, char *port, size_t size)
 			return snprintf(port, size, "%s", services[i].port) > 0;
 	if (text_u64(s, 65535, &v))
 		return v > 0 && snprintf(port, size, "%u", (unsigned)v) > 0;
-	if (!s.n || s.n >= sizeof(name))
+	if (!s.n || !span_copy(s, name, sizeof(name)))
 		return false;
-	memcpy(name, s.p, s.n);
-	name[s.n] = '\0';
 	found = getservbyname(name, "tcp");
 	if (!found)
 		return false;
@@ -62,7 +60,7 @@ static bool is_host(struct span s)
 static struct span skip(struct span s, const char *any)
 {
 	while (s.n && strchr(any, s.p[0]))
-		s = (struct span){s.p + 1, s.n - 1};
+		s = span_from(s, 1);
 	return s;
 }
 
@@ -82,11 +80,8 @@ static int refuse(struct span text, const char *words, struct error *err)
 	size_t n = 0;
 
 	for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
-		size_t len = strlen(schemes[i].scheme);
-
-		if (rest.n <= len || strncasecmp(rest.p, schemes[i].scheme, len) != 0)
+		if (!span_takecase(&rest, schemes[i].scheme))
 			continue;
-		rest = (struct span){rest.p + len, rest.n - len};
 		snprintf(port, sizeof(port), "%s", schemes[i].port);
 		break;
 	}
@@ -96,11 +91,9 @@ static int refuse(struct span text, const char *words, struct error *err)
 	rest = skip(rest, "[");
 	while (n < rest.n && !strchr("]:/, \t", rest.p[n]))
 		n++;
-	if (!is_host((struct span){rest.p, n}) || n >= sizeof(host))
+	if (!is_host((struct span){rest.p, n}) || !span_copy((struct span){rest.p, n}, host, sizeof(host)))
 		return error_set(err, REASON_CONFIG, "relayhost: %s; write: relayhost = [mail.example.com]:587", words);
-	memcpy(host, rest.p, n);
-	host[n] = '\0';
-	rest = skip((struct span){rest.p + n, rest.n - n}, "]:, \t");
+	rest = skip(span_from(rest, n), "]:, \t");
 	for (n = 0; n < rest.n && (ascii_alpha(rest.p[n]) || ascii_digit(rest.p[n]));)
 		n++;
 	parse_port((struct span){rest.p, n}, port, sizeof(port));
@@ -110,37 +103,24 @@ static int refuse(struct span text, const char *words, struct error *err)
 /* Splits into host and what stands behind it ("" or ":port"). */
 static int split(struct span s, struct relayhost *r, struct span *host, struct span *rest, struct error *err)
 {
-	const char *end;
-
 	r->mx = s.p[0] != '[';
-	if (!r->mx) {
-		end = memchr(s.p, ']', s.n);
-		if (!end)
-			return refuse(s, "the bracket is not closed", err);
-		*host = (struct span){s.p + 1, (size_t)(end - s.p) - 1};
-		*rest = (struct span){end + 1, s.n - (size_t)(end + 1 - s.p)};
-		return 0;
-	}
-	end = memchr(s.p, ':', s.n);
-	if (end && memchr(end + 1, ':', s.n - (size_t)(end + 1 - s.p)))
+	if (!r->mx)
+		return span_cut(span_from(s, 1), ']', host, rest) ? 0 : refuse(s, "the bracket is not closed", err);
+	if (span_cut(s, ':', host, rest) && memchr(rest->p, ':', rest->n))
 		return refuse(s, "more than one colon outside of brackets", err);
-	*host = (struct span){s.p, end ? (size_t)(end - s.p) : s.n};
-	*rest = (struct span){s.p + host->n, s.n - host->n};
+	*rest = span_from(s, host->n);
 	return 0;
 }
 
 static int take_host(struct span text, struct span host, struct relayhost *r, struct error *err)
 {
-	if (host.n > 5 && strncasecmp(host.p, "ipv6:", 5) == 0)
-		host = (struct span){host.p + 5, host.n - 5};
+	span_takecase(&host, "ipv6:");
 	if (host.n && host.p[host.n - 1] == '.')
 		host.n--;
 	if (!host.n)
 		return refuse(text, "no host", err);
-	if (host.n >= sizeof(r->host))
+	if (!span_copy(host, r->host, sizeof(r->host)))
 		return error_set(err, REASON_CONFIG, "relayhost: the host's name is too long");
-	memcpy(r->host, host.p, host.n);
-	r->host[host.n] = '\0';
 	if (is_literal(r->host)) {
 		r->mx = false;
 		return 0;
@@ -163,7 +143,7 @@ static int parse_element(struct conf *c, struct span s, struct relayhost *r, str
 	struct span host = {"", 0}, rest = {"", 0};
 
 	memset(r, 0, sizeof(*r));
-	if (s.n >= sizeof(r->written))
+	if (!span_copy(s, r->written, sizeof(r->written)))
 		return error_set(err, REASON_CONFIG, "relayhost: the entry is too long");
 	if (memmem(s.p, s.n, "://", 3))
 		return refuse(s, "a host is wanted, not a URL", err);
@@ -172,12 +152,10 @@ static int parse_element(struct conf *c, struct span s, struct relayhost *r, str
 	if (split(s, r, &host, &rest, err) < 0 || take_host(s, host, r, err) < 0)
 		return -1;
 	if (rest.n &&
-	    (rest.p[0] != ':' || !parse_port((struct span){rest.p + 1, rest.n - 1}, r->port, sizeof(r->port))))
+	    (rest.p[0] != ':' || !parse_port(span_from(rest, 1), r->port, sizeof(r->port))))
 		return refuse(s, "what follows the host is not :PORT", err);
 	if (!rest.n && !parse_port(span_of(conf_str(c, P_smtp_tcp_port)), r->port, sizeof(r->port)))
 		return conf_fail_at(c, P_smtp_tcp_port, err, "this is not a port");
-	memcpy(r->written, s.p, s.n);
-	r->written[s.n] = '\0';
 	if (strcmp(r->port, "465") == 0)
 		r->implicit_tls = true;
 	else if (strcmp(r->port, "587") != 0)

@@ -23,7 +23,7 @@ enum { NVERSIONS = sizeof(versions) / sizeof(versions[0]) };
 static int version_of(struct span s)
 {
 	if (s.n > 2 && s.p[0] == '0' && ascii_lower(s.p[1]) == 'x')
-		s = (struct span){s.p + 2, s.n - 2};
+		s = span_from(s, 2);
 	if (span_iscase(s, "TLSv1.0"))
 		return 2;
 	for (int i = 0; i < NVERSIONS; i++)
@@ -43,7 +43,7 @@ static int take_protocol(struct span word, struct protocols *p, struct error *er
 	bool at_most = word.n > 2 && memcmp(word.p, "<=", 2) == 0;
 	bool not = word.p[0] == '!';
 	size_t skip = at_least || at_most ? 2 : not;
-	int v = version_of((struct span){word.p + skip, word.n - skip});
+	int v = version_of(span_from(word, skip));
 
 	if (v < 0)
 		return error_set(err, REASON_TLS_CONFIG,
@@ -123,7 +123,7 @@ static const struct {
 static void exclude_one(struct span word, struct buf *out, struct buf *notes)
 {
 	while (word.n && (word.p[0] == '!' || word.p[0] == '-'))
-		word = (struct span){word.p + 1, word.n - 1};
+		word = span_from(word, 1);
 	for (size_t i = 0; i < sizeof(exclusions) / sizeof(exclusions[0]); i++) {
 		if (!list_names(exclusions[i].openssl, word))
 			continue;
@@ -158,10 +158,22 @@ int tls_priority(const char *protocols, const char *grade, const char *exclude, 
 
 /* ---- the policy for one relay */
 
+enum attribute { MATCH, PROTOCOLS, CIPHERS, EXCLUDE, ATTRIBUTES };
+
+static const char *const attribute_names[ATTRIBUTES] = {
+	[MATCH] = "match", [PROTOCOLS] = "protocols", [CIPHERS] = "ciphers", [EXCLUDE] = "exclude",
+};
+
 struct policy {
 	enum tls_level level;
-	struct buf match, protocols, ciphers, exclude;
+	struct buf attributes[ATTRIBUTES];	/* values, blank separated */
 };
+
+/* What the policy's map says, or else main.cf. */
+static const char *attribute(const struct policy *p, enum attribute a, const char *otherwise)
+{
+	return p->attributes[a].len ? buf_str(&p->attributes[a]) : otherwise;
+}
 
 static bool parse_level(struct span word, enum tls_level *level)
 {
@@ -203,27 +215,18 @@ static int bad_policy(const char *key, const char *words, struct error *err)
 
 static int take_attribute(struct span word, struct policy *p, const char *key, struct buf *notes, struct error *err)
 {
-	const char *eq = memchr(word.p, '=', word.n);
 	struct span name, value;
 
-	if (!eq)
+	if (!span_cut(word, '=', &name, &value))
 		return bad_policy(key, "name=value is wanted behind the level", err);
-	name = (struct span){word.p, (size_t)(eq - word.p)};
-	value = (struct span){eq + 1, word.n - name.n - 1};
-	if (span_iscase(name, "match")) {
-		buf_addc(&p->match, '|');
-		buf_add(&p->match, value.p, value.n);
-	} else if (span_iscase(name, "protocols")) {
-		buf_add(&p->protocols, value.p, value.n);
-	} else if (span_iscase(name, "ciphers")) {
-		buf_add(&p->ciphers, value.p, value.n);
-	} else if (span_iscase(name, "exclude")) {
-		buf_addc(&p->exclude, ':');
-		buf_add(&p->exclude, value.p, value.n);
-	} else {
-		buf_addf(notes, "TLS: smtp_tls_policy_maps: %s: the attribute %.*s has no effect here\n", key,
-			 (int)(name.n > 40 ? 40 : name.n), name.p);
-	}
+	for (size_t i = 0; i < ATTRIBUTES; i++)
+		if (span_iscase(name, attribute_names[i])) {
+			buf_adds(&p->attributes[i], p->attributes[i].len ? " " : "");
+			buf_add(&p->attributes[i], value.p, value.n);
+			return 0;
+		}
+	buf_addf(notes, "TLS: smtp_tls_policy_maps: %s: the attribute %.*s has no effect here\n", key,
+		 (int)(name.n > 40 ? 40 : name.n), name.p);
 	return 0;
 }
 
@@ -236,8 +239,9 @@ static int parse_policy(const char *text, struct policy *p, const char *key, str
 	while (span_word(&rest, ", \t\r\n", &word))
 		if (take_attribute(word, p, key, notes, err) < 0)
 			return -1;
-	if (!buf_ok(&p->match) || !buf_ok(&p->protocols) || !buf_ok(&p->ciphers) || !buf_ok(&p->exclude))
-		return bad_policy(key, "an attribute is too long", err);
+	for (size_t i = 0; i < ATTRIBUTES; i++)
+		if (!buf_ok(&p->attributes[i]))
+			return bad_policy(key, "an attribute is too long", err);
 	return 0;
 }
 
@@ -307,14 +311,15 @@ static int fill_match(struct conf *c, const struct policy *p, struct delivery_se
 {
 	bool verify = out->tls_level == TLS_VERIFY;
 	const char *match = conf_str(c, verify ? P_smtp_tls_verify_cert_match : P_smtp_tls_secure_cert_match);
+	const char *fingerprints = conf_str(c, P_smtp_tls_fingerprint_cert_match);
 
 	if (out->tls_level == TLS_FINGERPRINT)
-		return put_words(p->match.len ? buf_str(&p->match) : conf_str(c, P_smtp_tls_fingerprint_cert_match),
-				 ", \t\r\n|", out->fingerprints, sizeof(out->fingerprints), err);
-	if (put_words(conf_str(c, P_smtp_tls_fingerprint_cert_match), ", \t\r\n|", out->fingerprints,
-		      sizeof(out->fingerprints), err) < 0)
+		fingerprints = attribute(p, MATCH, fingerprints);
+	if (put_words(fingerprints, ", \t\r\n|", out->fingerprints, sizeof(out->fingerprints), err) < 0)
 		return -1;
-	return put_words(p->match.len ? buf_str(&p->match) : match, ", \t\r\n:|", out->match, sizeof(out->match), err);
+	if (out->tls_level == TLS_FINGERPRINT)
+		return 0;
+	return put_words(attribute(p, MATCH, match), ", \t\r\n:|", out->match, sizeof(out->match), err);
 }
 
 static int fill_priority(struct conf *c, const struct policy *p, struct delivery_session *out, struct buf *notes,
@@ -328,13 +333,10 @@ static int fill_priority(struct conf *c, const struct policy *p, struct delivery
 
 	buf_init(&exclude, 4096);
 	buf_init(&priority, sizeof(out->priority) - 1);
-	if (p->exclude.len)
-		buf_adds(&exclude, buf_str(&p->exclude));
-	else
-		buf_addf(&exclude, "%s %s", conf_str(c, P_smtp_tls_exclude_ciphers),
-			 mandatory ? conf_str(c, P_smtp_tls_mandatory_exclude_ciphers) : "");
-	rc = tls_priority(p->protocols.len ? buf_str(&p->protocols) : protocols,
-			  p->ciphers.len ? buf_str(&p->ciphers) : grade, buf_str(&exclude), &priority, notes, err);
+	buf_addf(&exclude, "%s %s", conf_str(c, P_smtp_tls_exclude_ciphers),
+		 mandatory ? conf_str(c, P_smtp_tls_mandatory_exclude_ciphers) : "");
+	rc = tls_priority(attribute(p, PROTOCOLS, protocols), attribute(p, CIPHERS, grade),
+			  attribute(p, EXCLUDE, buf_str(&exclude)), &priority, notes, err);
 	if (rc == 0)
 		snprintf(out->priority, sizeof(out->priority), "%s", buf_str(&priority));
 	else
@@ -391,10 +393,8 @@ int tls_policy(struct conf *c, const struct relayhost *r, struct delivery_sessio
 	struct policy p = {.level = level_of_main(c)};
 	int rc;
 
-	buf_init(&p.match, 2048);
-	buf_init(&p.protocols, 1024);
-	buf_init(&p.ciphers, 64);
-	buf_init(&p.exclude, 2048);
+	for (size_t i = 0; i < ATTRIBUTES; i++)
+		buf_init(&p.attributes[i], 2048);
 	rc = policy_of_map(c, r, &p, notes, err);
 	if (rc == 0) {
 		/* On a port that speaks TLS from the first byte there is no other way. */
@@ -411,9 +411,7 @@ int tls_policy(struct conf *c, const struct relayhost *r, struct delivery_sessio
 	if (rc == 0 && out->tls_level == TLS_FINGERPRINT && !*out->fingerprints)
 		rc = error_set(err, REASON_TLS_CONFIG,
 			       "smtp_tls_security_level = fingerprint, but smtp_tls_fingerprint_cert_match is empty");
-	buf_free(&p.match);
-	buf_free(&p.protocols);
-	buf_free(&p.ciphers);
-	buf_free(&p.exclude);
+	for (size_t i = 0; i < ATTRIBUTES; i++)
+		buf_free(&p.attributes[i]);
 	return rc;
 }

@@ -160,7 +160,7 @@ static void put_from(struct letter *l, const char *field, struct span text)
 		buf_add(&name, text.p, text.n);
 	else if (l->full_name || !*l->sender || strcmp(l->sender, buf_str(&own)) == 0)
 		caller_full_name(l->full_name, &name);
-	put_person(l, field, (struct span){buf_str(&name), name.len}, *l->sender ? l->sender : buf_str(&own));
+	put_person(l, field, buf_span(&name), *l->sender ? l->sender : buf_str(&own));
 	buf_free(&name);
 	buf_free(&own);
 }
@@ -175,7 +175,7 @@ static bool put_name_and_address(struct letter *l, struct span text)
 
 	while (name.n && !ascii_space(name.p[name.n - 1]))
 		name.n--;
-	word = (struct span){text.p + name.n, text.n - name.n};
+	word = span_from(text, name.n);
 	name = span_trim(name);
 	if (name.n > 1 && name.p[0] == '"' && name.p[name.n - 1] == '"')
 		name = (struct span){name.p + 1, name.n - 2};
@@ -250,7 +250,7 @@ static void put_without_blanks(struct letter *l, const struct field *f)
 	buf_add(&t, f->name.p, f->name.n);
 	buf_addc(&t, ':');
 	buf_add(&t, f->body.p, (size_t)(f->raw.p + f->raw.n - f->body.p));
-	header_put(&l->header, (struct span){buf_str(&t), t.len});
+	header_put(&l->header, buf_span(&t));
 	buf_free(&t);
 }
 
@@ -283,7 +283,7 @@ static void put_field(struct letter *l, const struct seen *s, const struct field
 
 int letter_compose(struct letter *l, struct error *err)
 {
-	struct span header = {buf_str(&l->in.header), l->in.header.len}, rest = header;
+	struct span header = buf_span(&l->in.header), rest = header;
 	struct seen s = {0};
 	struct field f;
 	bool had_from = false;

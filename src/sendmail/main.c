@@ -62,7 +62,7 @@ static int take_recipients(struct letter *l, const struct options *o, struct err
 /* What the header says is known only after the input was read. */
 static int take_header_recipients(struct letter *l, const struct options *o, struct error *err)
 {
-	struct span header = {buf_str(&l->in.header), l->in.header.len};
+	struct span header = buf_span(&l->in.header);
 
 	if (o->extract && recipients_header(&l->recipients, header, o->notify, err) < 0)
 		return -1;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/limits.h"
 #include "mail/address.h"
 #include "mail/header.h"
@@ -39,24 +40,9 @@ const char *recipients_orcpt(const struct recipients *r, size_t i)
 	return r->v[i].orcpt ? r->orcpts.data + r->v[i].orcpt : NULL;
 }
 
-static int make_room(struct recipients *r)
-{
-	size_t room = r->room ? r->room * 2 : 8;
-	struct recipient *v;
-
-	if (recipients_count(r) < r->room)
-		return 0;
-	v = realloc(r->v, room * sizeof(*v));
-	if (!v)
-		return -1;
-	r->v = v;
-	r->room = room;
-	return 0;
-}
-
 int recipients_add(struct recipients *r, const char *spec, unsigned notify, const char *orcpt, struct error *err)
 {
-	struct recipient new = {.notify = notify, .orcpt = orcpt ? (uint32_t)r->orcpts.len : 0};
+	struct recipient new = {.notify = notify, .orcpt = orcpt ? (uint32_t)r->orcpts.len : 0}, *v;
 
 	if (!*spec)
 		return error_set(err, REASON_BAD_ADDRESS, "the empty address cannot be a recipient");
@@ -64,7 +50,10 @@ int recipients_add(struct recipients *r, const char *spec, unsigned notify, cons
 		return 0;
 	if (recipients_count(r) >= LIMIT_RECIPIENTS)
 		return error_set(err, REASON_TOO_MANY_RECIPIENTS, "more than %d recipients", LIMIT_RECIPIENTS);
-	if (make_room(r) < 0 || (orcpt && buf_add(&r->orcpts, orcpt, strlen(orcpt) + 1) < 0) ||
+	v = array_room(r->v, recipients_count(r), &r->room, sizeof(*v));
+	if (v)
+		r->v = v;
+	if (!v || (orcpt && buf_add(&r->orcpts, orcpt, strlen(orcpt) + 1) < 0) ||
 	    string_set_add(&r->addresses, spec) < 0)
 		return error_set(err, REASON_TEMPORARY, "out of memory for the recipients");
 	r->v[recipients_count(r) - 1] = new;

@@ -40,8 +40,8 @@ static enum reason take_reason(struct span *text, int code)
 	enum reason reason = REASON_NONE;
 	char name[32] = "";
 
-	if (span_word(&rest, " ", &word) && word.n < sizeof(name))
-		memcpy(name, word.p, word.n);
+	if (span_word(&rest, " ", &word))
+		span_copy(word, name, sizeof(name));
 	if (code)
 		reason = reason_find(name);
 	if (reason || (!code && strcmp(name, accepted) == 0))
@@ -68,11 +68,10 @@ int submission_get_answer(const char *line, size_t n, struct error *answer)
 
 bool submission_queued_id(struct span text, char *id, size_t size)
 {
-	size_t skip = strlen(SUBMISSION_QUEUED), n = 0;
+	size_t n = 0;
 
-	if (text.n < skip || memcmp(text.p, SUBMISSION_QUEUED, skip) != 0)
+	if (!span_take(&text, SUBMISSION_QUEUED))
 		return false;
-	text = (struct span){text.p + skip, text.n - skip};
 	while (n < text.n && n + 1 < size && (ascii_digit(text.p[n]) || (text.p[n] >= 'A' && text.p[n] <= 'Z')))
 		n++;
 	snprintf(id, size, "%.*s", n == text.n ? (int)n : 0, text.p);

@@ -43,14 +43,6 @@ static int take_lock(struct token_store *s, int seconds, struct error *err)
 	return 0;
 }
 
-static void take_field(struct span value, char *out, size_t size)
-{
-	if (value.n < size) {
-		memcpy(out, value.p, value.n);
-		out[value.n] = '\0';
-	}
-}
-
 static void take_time(struct span value, int64_t *out)
 {
 	uint64_t v;
@@ -65,21 +57,18 @@ static void parse(struct token_store *s, struct span text)
 	struct span line;
 
 	while (span_word(&text, "\n", &line)) {
-		const char *eq = memchr(line.p, '=', line.n);
 		struct span name, value;
 
-		if (!eq)
+		if (!span_cut(line, '=', &name, &value))
 			continue;
-		name = (struct span){line.p, (size_t)(eq - line.p)};
-		value = (struct span){eq + 1, line.n - name.n - 1};
 		if (span_is(name, "binding"))
-			take_field(value, binding, sizeof(binding));
+			span_copy(value, binding, sizeof(binding));
 		else if (strcmp(binding, s->binding) != 0)
 			continue; /* the binding comes first */
 		else if (span_is(name, "refresh_token"))
-			take_field(value, s->refresh, sizeof(s->refresh));
+			span_copy(value, s->refresh, sizeof(s->refresh));
 		else if (span_is(name, "access_token"))
-			take_field(value, s->access, sizeof(s->access));
+			span_copy(value, s->access, sizeof(s->access));
 		else if (span_is(name, "issued"))
 			take_time(value, &s->issued);
 		else if (span_is(name, "expires"))
@@ -107,7 +96,7 @@ int store_open(struct token_store *s, const char *path, const struct oauth2 *o, 
 	if (rc == 0 && (st.st_mode & 077))
 		rc = error_set(err, REASON_CONFIG, "%s is open to others; type: chmod 0600 %s", path, path);
 	if (rc == 0)
-		parse(s, (struct span){buf_str(&text), text.len});
+		parse(s, buf_span(&text));
 	buf_wipe(&text);
 	return rc;
 }
