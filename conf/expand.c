@@ -53,6 +53,8 @@ static int expand_name(struct conf *c, struct span name, struct buf *out, int de
 		return error_set(err, REASON_CONFIG, "a name after $ is too long");
 	if (depth >= LIMIT_CONF_DEPTH)
 		return error_set(err, REASON_CONFIG, "$%s refers to itself in the end", key);
+	if (++c->steps > LIMIT_CONF_STEPS)
+		return error_set(err, REASON_CONFIG, "$%s: main.cf refers to too many names", key);
 	buf_init(&room, LIMIT_CONF_FILE);
 	raw = raw_of(c, key, &room);
 	if (raw)
@@ -199,12 +201,21 @@ static int expand(struct conf *c, struct span s, struct buf *out, int depth, str
 	return 0;
 }
 
+/* Each value may take so many steps; all of main.cf together no more, so that checking it has an end. */
+static void begin(struct conf *c)
+{
+	if (!c->checking)
+		c->steps = 0;
+}
+
 int conf_expand(struct conf *c, const char *raw, struct buf *out, struct error *err)
 {
+	begin(c);
 	return expand(c, span_of(raw), out, 0, err);
 }
 
 int conf_expand_param(struct conf *c, enum conf_param p, struct buf *out, struct error *err)
 {
+	begin(c);
 	return expand_name(c, span_of(conf_table[p].name), out, 0, err);
 }

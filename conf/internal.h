@@ -42,6 +42,8 @@ struct conf {
 	struct conf_unused *unused;
 	size_t nunused;
 	struct buf notes;		/* one sentence a line */
+	unsigned steps;			/* of expansion: names looked up for this value, or while all are checked */
+	bool checking;
 };
 
 /* ---- load.c */

@@ -279,7 +279,7 @@ static void list_unused(struct conf *c)
 
 /* Every value of ours that is set must be well-formed (the defaults are, a unit test looks); the others are expanded
  * to find out which names they refer to. */
-static int check_all(struct conf *c, struct error *err)
+static int check_each(struct conf *c, struct error *err)
 {
 	for (size_t i = 0; i < c->nentries; i++)
 		if (c->entries[i].param >= 0 && conf_check_value(c, (enum conf_param)c->entries[i].param, err) < 0)
@@ -295,6 +295,17 @@ static int check_all(struct conf *c, struct error *err)
 		buf_wipe(&room);
 	}
 	return 0;
+}
+
+static int check_all(struct conf *c, struct error *err)
+{
+	int rc;
+
+	c->steps = 0;
+	c->checking = true;
+	rc = check_each(c, err);
+	c->checking = false;
+	return rc;
 }
 
 /* Whoever can write main.cf can have everybody's mail and the password sent to himself. */

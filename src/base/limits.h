@@ -14,6 +14,7 @@
 #define LIMIT_REPLY_TEXT 2048		/* what is kept of a reply's words */
 #define LIMIT_CONF_FILE (1u << 20)	/* main.cf */
 #define LIMIT_CONF_DEPTH 32		/* $name within $name (a count) */
+#define LIMIT_CONF_STEPS 100000		/* names expanded for one value, or while main.cf is checked (a count) */
 #define LIMIT_CONF_NOTES (64u << 10)	/* what is worth saying about main.cf */
 #define LIMIT_USER_FILE (4u << 20)	/* /etc/subuid and /etc/passwd */
 #define LIMIT_DROP_FILE (256u << 20)	/* one submission by way of outpost-drop, which reads no message_size_limit */

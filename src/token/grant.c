@@ -116,7 +116,7 @@ static int fill_form(struct buf *form, const struct token_store *s, const struct
 		form_add(form, "grant_type", "client_credentials");
 	} else {
 		if (!*refresh)
-			return error_set(err, REASON_CREDENTIAL_UNREADABLE,
+			return error_set(err, REASON_TOKEN_MISSING,
 					 "nobody has logged in for %s yet; type: outpost login %s", o->user, o->user);
 		form_add(form, "grant_type", "refresh_token");
 		form_add(form, "refresh_token", refresh);
