@@ -23,10 +23,10 @@
 int trust_walk(const char *path, uid_t *uid, gid_t *gid, struct error *err);
 
 /*
- * Opens for reading a regular file in which nothing is a secret from those who might have led us to it: either root and
- * this process's user alone control the path, or everybody may read the file and pass every directory on the way.
- * What is opened is what was looked at. A descriptor, or -1: REASON_PERMISSION where neither holds. May block as long as
- * the file system does.
+ * Opens for reading a regular file in which nothing is a secret from those who might have led us to it: either root
+ * and this process's user alone control the path, or everybody may read the file and pass every directory on the way.
+ * What is opened is what was looked at. A descriptor, or -1: REASON_PERMISSION where neither holds. May block as long
+ * as the file system does.
  */
 int trust_open(const char *path, struct error *err);
 /* trust_open, and the text up to out's ceiling. */
