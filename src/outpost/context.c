@@ -169,26 +169,24 @@ int context_ask(struct context *c, const char *const *words, size_t n, const str
 static int change_locked(const char *dir, const char *verb, const char *id, queue_change change, struct error *answer)
 {
 	char full[QUEUE_ID];
-	struct queue *q;
+	struct queue *q = NULL;
 	int64_t row;
-	int rc;
+	int rc = 0;
 
-	if (!queue_is_there(dir))
-		return error_set(answer, REASON_DATA, "no message %s in the queue", id), EX_DATAERR;
-	if (queue_open(dir, QUEUE_WRITE, &q, answer) < 0)
+	if (queue_is_there(dir) && queue_open(dir, QUEUE_WRITE, &q, answer) < 0)
 		return error_exit(answer);
-	rc = queue_find(q, id, true, &row, full, answer);
-	if (rc == 1)
-		rc = change(q, row, clock_wall_us(), answer);
-	else if (rc == 0)
-		error_set(answer, REASON_DATA, "no message %s in the queue", id);
-	queue_close(q);
+	if (q)
+		rc = queue_find(q, id, true, &row, full, answer);
+	if (rc == 0)
+		error_set(answer, REASON_DATA, "no message %s in the queue (ids are given whole here)", id);
 	if (rc == 1) {
-		error_set(answer, REASON_NONE, "%s: %s done", id, verb);
-		return EX_OK;
+		rc = change(q, row, clock_wall_us(), answer);
+		if (rc == 1)
+			error_set(answer, REASON_NONE, "%s: %s done", id, verb);
+		else if (rc == 0)
+			error_set(answer, REASON_DATA, "%s: not in a state that allows %s", id, verb);
 	}
-	if (rc == 0 && error_exit(answer) == EX_OK)
-		error_set(answer, REASON_DATA, "%s: not in a state that allows %s", id, verb);
+	queue_close(q);
 	return error_exit(answer);
 }
 
