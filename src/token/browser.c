@@ -73,6 +73,22 @@ static void show_address(const struct oauth2 *o, const struct login *l)
 	buf_free(&query);
 }
 
+/* Undoes %XX and '+' in a value of the query; false when it does not fit or holds a control byte. */
+static bool decode(struct span s, char *out, size_t size)
+{
+	struct buf b = buf_over(out, size);
+
+	while (s.n) {
+		bool escape = s.p[0] == '%';
+		int c = escape ? hex_byte(span_from(s, 1)) : s.p[0] == '+' ? ' ' : (unsigned char)s.p[0];
+
+		if (c < ' ' || buf_addc(&b, (char)c) < 0)
+			return false;
+		s = span_from(s, escape ? 3 : 1);
+	}
+	return true;
+}
+
 static bool query_get(const char *line, const char *name, char *out, size_t size)
 {
 	const char *mark = strchr(line, '?');
@@ -80,7 +96,7 @@ static bool query_get(const char *line, const char *name, char *out, size_t size
 
 	while (span_word(&rest, "&#", &pair))
 		if (span_cut(pair, '=', &key, &value) && span_is(key, name))
-			return form_decode(value, out, size);
+			return decode(value, out, size);
 	return false;
 }
 

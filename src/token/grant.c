@@ -137,7 +137,7 @@ static int fetch(struct token_store *s, const struct oauth2 *o, int seconds, str
 	struct buf form;
 
 	if (!client && !*refresh)
-		return error_set(err, REASON_CREDENTIAL_UNREADABLE,
+		return error_set(err, REASON_TOKEN_MISSING,
 				 "nobody has logged in for %s yet; type: outpost login %s", o->user, o->user);
 	grant_form(&form, o, client ? "client_credentials" : "refresh_token");
 	if (!client)

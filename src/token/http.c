@@ -21,16 +21,6 @@ void form_add(struct buf *form, const char *name, const char *value)
 	}
 }
 
-bool form_decode(struct span text, char *out, size_t size)
-{
-	int n = 0;
-	char *plain = curl_easy_unescape(NULL, text.p, (int)text.n, &n);
-	bool fits = plain && span_copy((struct span){plain, (size_t)n}, out, size);
-
-	curl_free(plain);
-	return fits;
-}
-
 static size_t take_body(char *p, size_t size, size_t n, void *arg)
 {
 	struct http_answer *a = arg;

@@ -38,8 +38,6 @@ int http_post(const struct oauth2 *o, const char *url, const struct buf *form, i
 	      struct error *err);
 /* name=value, percent-encoded, '&' in front where needed. */
 void form_add(struct buf *form, const char *name, const char *value);
-/* A value of such a form without its percents; false where it does not fit. */
-bool form_decode(struct span text, char *out, size_t size);
 
 /* ---- json.c: SQLite reads it. */
 bool json_is_object(const struct buf *text);
