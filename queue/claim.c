@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
+
 void queue_message_free(struct queue_message *m)
 {
 	for (size_t i = 0; i < m->nrecipients; i++) {
@@ -18,81 +20,29 @@ void queue_message_free(struct queue_message *m)
 	memset(m, 0, sizeof(*m));
 }
 
-static char letter(sqlite3_stmt *st, int column)
+static int take_recipient(sqlite3_stmt *st, struct queue_message *m, size_t *capacity, bool warned, struct error *err)
 {
-	const char *s = (const char *)sqlite3_column_text(st, column);
+	struct queue_recipient *list = array_room(m->recipients, m->nrecipients, capacity, sizeof(*list)), *r;
 
-	return s ? s[0] : '\0';
-}
-
-static int take_message(sqlite3_stmt *st, struct queue_message *m, int *flags, struct error *err)
-{
-	m->row = sqlite3_column_int64(st, 0);
-	db_id_of(m->row, m->id);
-	m->uid = (uint32_t)sqlite3_column_int64(st, 1);
-	m->user = db_text(st, 2, false);
-	m->sender = db_text(st, 3, false);
-	m->envid = db_text(st, 4, true);
-	m->ret = letter(st, 5);
-	m->body = letter(st, 6);
-	*flags = sqlite3_column_int(st, 7);
-	m->smtputf8 = *flags & FLAG_SMTPUTF8;
-	m->bounce = *flags & FLAG_BOUNCE;
-	m->size = (uint64_t)sqlite3_column_int64(st, 8);
-	m->lines = (uint64_t)sqlite3_column_int64(st, 9);
-	m->header_size = (uint32_t)sqlite3_column_int64(st, 10);
-	m->arrival = sqlite3_column_int64(st, 11);
-	if (!m->user || !m->sender || (!m->envid && sqlite3_column_type(st, 4) != SQLITE_NULL))
-		return db_no_memory(err);
-	return 0;
-}
-
-static int take_recipient(sqlite3_stmt *st, struct queue_message *m, int flags, struct error *err)
-{
-	struct queue_recipient *r = &m->recipients[m->nrecipients];
-
-	memset(r, 0, sizeof(*r));
-	m->nrecipients++;
-	r->id = sqlite3_column_int64(st, 0);
-	r->address = db_text(st, 1, false);
-	r->original = db_text(st, sqlite3_column_type(st, 2) == SQLITE_NULL ? 1 : 2, false);
-	r->orcpt = db_text(st, 3, true);
-	r->notify = (unsigned)sqlite3_column_int(st, 4);
-	r->attempts = (unsigned)sqlite3_column_int(st, 5);
-	r->reason = db_reason(st, 6);
-	r->last = sqlite3_column_int64(st, 7);
-	r->delay_warned = flags & FLAG_WARNED;
-	if (!r->address || !r->original || (!r->orcpt && sqlite3_column_type(st, 3) != SQLITE_NULL))
-		return db_no_memory(err);
-	return 0;
-}
-
-static int make_room(struct queue_message *m, size_t *capacity, struct error *err)
-{
-	size_t more = *capacity ? *capacity * 2 : 1;
-	struct queue_recipient *list;
-
-	if (m->nrecipients < *capacity)
-		return 0;
-	list = realloc(m->recipients, more * sizeof(*list));
 	if (!list)
 		return db_no_memory(err);
 	m->recipients = list;
-	*capacity = more;
-	return 0;
+	r = &list[m->nrecipients++];
+	memset(r, 0, sizeof(*r));
+	r->delay_warned = warned;
+	return db_read(st, err, "iSSsuuri", &r->id, &r->address, &r->original, &r->orcpt, &r->notify, &r->attempts,
+		       &r->reason, &r->last);
 }
 
-static int take_recipients(struct queue *q, struct queue_message *m, int flags, int64_t due, size_t limit,
+static int take_recipients(struct queue *q, struct queue_message *m, bool warned, int64_t due, size_t limit,
 			   struct error *err)
 {
 	sqlite3_stmt *st = db_bind(q, SQL_RECIPIENTS_DUE, err, "iii", m->row, due, (int64_t)limit);
 	size_t capacity = 0;
-	int rc;
+	int rc = -1;
 
-	if (!st)
-		return -1;
-	while ((rc = db_step(q, st, err)) > 0)
-		if (make_room(m, &capacity, err) < 0 || take_recipient(st, m, flags, err) < 0) {
+	while (st && (rc = db_step(q, st, err)) > 0)
+		if (take_recipient(st, m, &capacity, warned, err) < 0) {
 			db_done(st);
 			return -1;
 		}
@@ -101,16 +51,18 @@ static int take_recipients(struct queue *q, struct queue_message *m, int flags, 
 
 static int fetch(struct queue *q, int64_t row, int64_t due, size_t limit, struct queue_message *m, struct error *err)
 {
-	sqlite3_stmt *st = db_bind(q, SQL_MESSAGE, err, "i", row);
-	int flags = 0, rc = st ? db_step(q, st, err) : -1;
+	uint32_t flags = 0;
+	int rc;
 
 	memset(m, 0, sizeof(*m));
-	if (rc <= 0)
-		return rc;
-	rc = take_message(st, m, &flags, err);
-	db_done(st);
-	if (rc == 0)
-		rc = take_recipients(q, m, flags, due, limit, err);
+	rc = db_row(q, SQL_MESSAGE, err, "i>iuSSsccuiiui", row, &m->row, &m->uid, &m->user, &m->sender, &m->envid,
+		    &m->ret, &m->body, &flags, &m->size, &m->lines, &m->header_size, &m->arrival);
+	if (rc > 0) {
+		db_id_of(m->row, m->id);
+		m->smtputf8 = flags & FLAG_SMTPUTF8;
+		m->bounce = flags & FLAG_BOUNCE;
+		rc = take_recipients(q, m, flags & FLAG_WARNED, due, limit, err);
+	}
 	if (rc == 0 && m->nrecipients)
 		return 1;
 	queue_message_free(m);
@@ -127,19 +79,9 @@ int queue_fetch(struct queue *q, int64_t row, int64_t now, bool force, size_t li
  * an index. */
 static int move_cursor(struct queue *q, uint32_t uid, int64_t due, struct queue_cursor *c, struct error *err)
 {
-	sqlite3_stmt *st = db_bind(q, SQL_NEXT_SAME_DUE, err, "iii", (int64_t)uid, c->due, c->row);
-	int rc = st ? db_step(q, st, err) : -1;
+	int rc = db_row(q, SQL_NEXT_SAME_DUE, err, "iii>ii", (int64_t)uid, c->due, c->row, &c->row, &c->due);
 
-	if (rc == 0) {
-		st = db_bind(q, SQL_NEXT_LATER, err, "iii", (int64_t)uid, c->due, due);
-		rc = st ? db_step(q, st, err) : -1;
-	}
-	if (rc <= 0)
-		return rc;
-	c->row = sqlite3_column_int64(st, 0);
-	c->due = sqlite3_column_int64(st, 1);
-	db_done(st);
-	return 1;
+	return rc ? rc : db_row(q, SQL_NEXT_LATER, err, "iii>ii", (int64_t)uid, c->due, due, &c->row, &c->due);
 }
 
 int queue_next(struct queue *q, uint32_t uid, int64_t now, bool force, size_t limit, struct queue_cursor *c,
@@ -175,11 +117,12 @@ static int64_t any_time(void *arg, uint32_t uid)
 static int user_above(struct queue *q, int64_t above, queue_after late, void *arg, int64_t *uid, int64_t *due,
 		      struct error *err)
 {
-	if (db_number(q, uid, -1, SQL_USER_ABOVE, err, "i", above) < 0)
-		return -1;
-	if (*uid < 0)
-		return 0;
-	return db_number(q, due, INT64_MAX, SQL_USER_DUE, err, "ii", *uid, late(arg, (uint32_t)*uid)) < 0 ? -1 : 1;
+	int rc = db_row(q, SQL_USER_ABOVE, err, "i>i", above, uid);
+
+	*due = INT64_MAX;
+	if (rc <= 0)
+		return rc;
+	return db_row(q, SQL_USER_DUE, err, "ii>i", *uid, late(arg, (uint32_t)*uid), due) < 0 ? -1 : 1;
 }
 
 int queue_next_user(struct queue *q, int64_t after, int64_t now, bool force, uint32_t *uid, struct error *err)
@@ -248,20 +191,16 @@ static long read_chunks(struct queue *q, int64_t chunk, uint64_t offset, char *p
 
 long queue_read(struct queue *q, int64_t row, uint64_t offset, char *p, size_t n, struct error *err)
 {
-	sqlite3_stmt *st = db_bind(q, SQL_BODY, err, "i", row);
-	int rc = st ? db_step(q, st, err) : -1;
 	int64_t chunk;
 	uint64_t size;
+	char state;
+	int rc = db_row(q, SQL_BODY, err, "i>iic", row, &chunk, &size, &state);
 
 	if (rc < 0)
 		return -1;
 	if (rc == 0)
 		return error_set(err, REASON_NOT_ACCEPTED, "queue: no such message");
-	chunk = sqlite3_column_int64(st, 0);
-	size = (uint64_t)sqlite3_column_int64(st, 1);
-	rc = letter(st, 2);
-	db_done(st);
-	if (rc == 's' || rc == 'x')
+	if (state == 's' || state == 'x')
 		return error_set(err, REASON_NOT_ACCEPTED, "queue: the body of this message is gone");
 	if (offset >= size)
 		return 0;

@@ -19,24 +19,16 @@ int queue_shift_times(struct queue *q, int64_t before, int64_t by_us, struct err
 		 by, by, limit, by, by, by, limit, by, by, limit, by, by, limit);
 	if (queue_begin(q, err) < 0)
 		return -1;
-	if (db_exec(q, sql, err) < 0) {
-		queue_rollback(q);
-		return -1;
-	}
-	return queue_commit(q, err);
+	return db_end(q, db_exec(q, sql, err), err);
 }
 
 /* Both ways, user by user: each is a step down an index. */
 static int correct_queued(struct queue *q, int64_t now, int64_t latest, int64_t *corrected, struct error *err)
 {
 	int64_t uid = -1;
-	int n, m;
+	int n, m, rc;
 
-	for (;;) {
-		if (db_number(q, &uid, -1, SQL_USER_ABOVE, err, "i", uid) < 0)
-			return -1;
-		if (uid < 0)
-			return 0;
+	while ((rc = db_row(q, SQL_USER_ABOVE, err, "i>i", uid, &uid)) > 0) {
 		if (db_run(q, SQL_CORRECT_DUE_RECIPIENTS, err, "iii", now, uid, latest) < 0)
 			return -1;
 		n = db_run(q, SQL_CORRECT_DUE, err, "iii", now, uid, latest);
@@ -45,6 +37,7 @@ static int correct_queued(struct queue *q, int64_t now, int64_t latest, int64_t 
 			return -1;
 		*corrected += n + m;
 	}
+	return rc;
 }
 
 static int correct_others(struct queue *q, int64_t now, int64_t *corrected, struct error *err)
@@ -69,9 +62,7 @@ int64_t queue_correct_times(struct queue *q, int64_t now, int64_t latest, struct
 		return 0;
 	if (queue_begin(q, err) < 0)
 		return -1;
-	if (correct_queued(q, now, latest, &corrected, err) < 0 || correct_others(q, now, &corrected, err) < 0) {
-		queue_rollback(q);
-		return -1;
-	}
-	return queue_commit(q, err) < 0 ? -1 : corrected;
+	if (correct_queued(q, now, latest, &corrected, err) < 0 || correct_others(q, now, &corrected, err) < 0)
+		return db_end(q, -1, err);
+	return db_end(q, 0, err) < 0 ? -1 : corrected;
 }

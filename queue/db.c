@@ -8,6 +8,12 @@
 
 #include "base/deadline.h"
 
+#define STATEMENT(name, sql) [SQL_##name] = sql,
+const char *const queue_sql[SQL_COUNT] = {
+#include "queue/statements.def"
+};
+#undef STATEMENT
+
 /* What the results of SQLite mean to a person, and whether a retry can help. */
 static const struct {
 	int rc;
@@ -76,7 +82,7 @@ static sqlite3_stmt *bind_all(struct queue *q, enum sql which, struct error *err
 {
 	sqlite3_stmt *st = prepared(q, which, err);
 
-	for (int i = 0; st && format[i]; i++)
+	for (int i = 0; st && format[i] && format[i] != '>'; i++)
 		if (bind_one(st, i + 1, format[i], ap) != SQLITE_OK) {
 			db_fail(q, err, "queue");
 			db_done(st);
@@ -129,7 +135,70 @@ int db_run(struct queue *q, enum sql which, struct error *err, const char *forma
 	return sqlite3_changes(q->db);
 }
 
-int db_number(struct queue *q, int64_t *out, int64_t none, enum sql which, struct error *err, const char *format, ...)
+static void copy_text(const char *text, char *out, size_t size)
+{
+	snprintf(out, size, "%s", text ? text : "");
+}
+
+/* False: no memory. */
+static bool read_string(sqlite3_stmt *st, int column, bool nullable, char **out)
+{
+	const char *text = (const char *)sqlite3_column_text(st, column);
+	bool null = !text && nullable && sqlite3_column_type(st, column) == SQLITE_NULL;
+
+	*out = null ? NULL : strdup(text ? text : "");
+	return null || *out;
+}
+
+static bool read_one(sqlite3_stmt *st, int column, char kind, va_list *ap)
+{
+	const char *text;
+	char *out;
+
+	switch (kind) {
+	case 'i':
+		*va_arg(*ap, int64_t *) = sqlite3_column_int64(st, column);
+		return true;
+	case 'u':
+		*va_arg(*ap, uint32_t *) = (uint32_t)sqlite3_column_int64(st, column);
+		return true;
+	case 'c':
+		text = (const char *)sqlite3_column_text(st, column);
+		*va_arg(*ap, char *) = text ? text[0] : '\0';
+		return true;
+	case 'r':
+		*va_arg(*ap, enum reason *) = reason_find((const char *)sqlite3_column_text(st, column));
+		return true;
+	case 'b':
+		out = va_arg(*ap, char *);
+		copy_text((const char *)sqlite3_column_text(st, column), out, va_arg(*ap, size_t));
+		return true;
+	default:
+		return read_string(st, column, kind == 's', va_arg(*ap, char **));
+	}
+}
+
+static int read_all(sqlite3_stmt *st, struct error *err, const char *format, va_list *ap)
+{
+	bool ok = true;
+
+	for (int i = 0; format[i]; i++)
+		ok &= read_one(st, i, format[i], ap);
+	return ok ? 0 : db_no_memory(err);
+}
+
+int db_read(sqlite3_stmt *st, struct error *err, const char *format, ...)
+{
+	va_list ap;
+	int rc;
+
+	va_start(ap, format);
+	rc = read_all(st, err, format, &ap);
+	va_end(ap);
+	return rc;
+}
+
+int db_row(struct queue *q, enum sql which, struct error *err, const char *format, ...)
 {
 	sqlite3_stmt *st;
 	va_list ap;
@@ -137,13 +206,13 @@ int db_number(struct queue *q, int64_t *out, int64_t none, enum sql which, struc
 
 	va_start(ap, format);
 	st = bind_all(q, which, err, format, &ap);
-	va_end(ap);
 	rc = st ? db_step(q, st, err) : -1;
-	if (rc < 0)
-		return -1;
-	*out = rc > 0 && sqlite3_column_type(st, 0) != SQLITE_NULL ? sqlite3_column_int64(st, 0) : none;
-	db_done(st);
-	return 0;
+	if (rc > 0) {
+		rc = read_all(st, err, strchr(format, '>') + 1, &ap) < 0 ? -1 : 1;
+		db_done(st);
+	}
+	va_end(ap);
+	return rc;
 }
 
 int db_exec(struct queue *q, const char *sql, struct error *err)
@@ -163,33 +232,12 @@ int db_query(struct queue *q, const char *sql, int64_t *number, char *word, size
 	while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
 		*number = sqlite3_column_int64(st, 0);
 		if (word)
-			db_copy(st, 0, word, size);
+			copy_text((const char *)sqlite3_column_text(st, 0), word, size);
 	}
 	if (rc != SQLITE_DONE)
 		db_fail(q, err, "queue");
 	sqlite3_finalize(st);
 	return rc == SQLITE_DONE ? 0 : -1;
-}
-
-char *db_text(sqlite3_stmt *st, int column, bool nullable)
-{
-	const char *s = (const char *)sqlite3_column_text(st, column);
-
-	if (!s)
-		return nullable ? NULL : strdup("");
-	return strdup(s);
-}
-
-void db_copy(sqlite3_stmt *st, int column, char *out, size_t size)
-{
-	const char *s = (const char *)sqlite3_column_text(st, column);
-
-	snprintf(out, size, "%s", s ? s : "");
-}
-
-enum reason db_reason(sqlite3_stmt *st, int column)
-{
-	return reason_find((const char *)sqlite3_column_text(st, column));
 }
 
 const char *db_reason_name(enum reason r)
@@ -217,8 +265,9 @@ int64_t db_new_key(struct queue *q, struct error *err)
 	int64_t now = db_key_of(clock_wall_us()), taken = 0;
 
 	do {
+		taken = 0;
 		q->last_key = now > q->last_key ? now : q->last_key + 1;
-		if (q->rewound && db_number(q, &taken, 0, SQL_KEY_TAKEN, err, "i", q->last_key) < 0)
+		if (q->rewound && db_row(q, SQL_KEY_TAKEN, err, "i>i", q->last_key, &taken) < 0)
 			return -1;
 	} while (taken);
 	return q->last_key;
@@ -237,7 +286,8 @@ int db_word(struct queue *q, struct word *cache, const char *text, int64_t *id, 
 		*id = cache->id;
 		return 0;
 	}
-	if (db_number(q, id, 0, SQL_WORD_FIND, err, "t", text) < 0)
+	*id = 0;
+	if (db_row(q, SQL_WORD_FIND, err, "t>i", text, id) < 0)
 		return -1;
 	if (!*id) {
 		if (db_run(q, SQL_WORD_ADD, err, "t", text) < 0)

@@ -9,7 +9,6 @@
 
 #include "base/limits.h"
 #include "queue/queue.h"
-#include "queue/sql.h"
 
 enum {
 	QUEUE_APPLICATION = 0x6F757470,
@@ -19,6 +18,16 @@ enum {
 enum { QUEUE_FILES = 2 };	/* the database and its WAL */
 
 enum { FLAG_SMTPUTF8 = 1, FLAG_BOUNCE = 2, FLAG_WARNED = 4 };
+
+/* The statements of statements.def by name. */
+#define STATEMENT(name, sql) SQL_##name,
+enum sql {
+#include "queue/statements.def"
+	SQL_COUNT
+};
+#undef STATEMENT
+
+extern const char *const queue_sql[SQL_COUNT];
 
 struct queue {
 	sqlite3 *db;
@@ -56,20 +65,23 @@ int db_step(struct queue *q, sqlite3_stmt *st, struct error *err);
 void db_done(sqlite3_stmt *st);
 /* Binds and runs a statement that gives no rows: how many rows were changed, or -1. */
 int db_run(struct queue *q, enum sql which, struct error *err, const char *format, ...);
-/* The first column of the first row, `none` without a row. */
-int db_number(struct queue *q, int64_t *out, int64_t none, enum sql which, struct error *err, const char *format, ...);
+/* The columns of the row that a statement stands on into what follows: i (u)int64_t *, u uint32_t * (or unsigned *),
+ * c the first byte of a text into a char *, r the reason of a name, b a text into (char *, size_t); s a new string into
+ * a char **, NULL for NULL; S the same with "" for NULL. -1: out of memory; each string is then a string or NULL. */
+int db_read(sqlite3_stmt *st, struct error *err, const char *format, ...);
+/* The first row at once, "ii>iS": what is bound (db_bind), then what is read (db_read). 1, 0 without a row (nothing is
+ * touched), -1. */
+int db_row(struct queue *q, enum sql which, struct error *err, const char *format, ...);
 /* Runs SQL that gives numbers or words, and keeps the last one (word may be NULL). */
 int db_query(struct queue *q, const char *sql, int64_t *number, char *word, size_t size, struct error *err);
 /* Runs constant SQL. */
 int db_exec(struct queue *q, const char *sql, struct error *err);
 
-/* A text column as a new string; "" for NULL when not nullable. NULL: out of memory (or NULL, nullable). */
-char *db_text(sqlite3_stmt *st, int column, bool nullable);
-/* The same into a buffer. */
-void db_copy(sqlite3_stmt *st, int column, char *out, size_t size);
-/* A column that holds a name of reasons.def, and what to store in one: NULL for REASON_NONE. */
-enum reason db_reason(sqlite3_stmt *st, int column);
+/* What to store for a reason: its name, NULL for REASON_NONE. */
 const char *db_reason_name(enum reason r);
+
+/* Ends a transaction: commits what went well (rc >= 0), undoes what did not. rc, or -1. */
+int db_end(struct queue *q, int rc, struct error *err);
 
 /* Fails unless a transaction is open. SQLite rolls back by itself when the disk is full: nothing may go on then
  * as if the earlier steps of the transaction still stood. */

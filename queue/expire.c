@@ -10,17 +10,12 @@ static const int64_t hour_us = INT64_C(3600) * 1000000;
 
 static int forget_one(struct queue *q, const char *state, int64_t before, struct error *err)
 {
-	sqlite3_stmt *st = db_bind(q, SQL_OLD_MESSAGE, err, "ti", state, before);
-	int rc = st ? db_step(q, st, err) : -1;
 	int64_t row, chunk;
 	uint64_t size;
+	int rc = db_row(q, SQL_OLD_MESSAGE, err, "ti>iii", state, before, &row, &chunk, &size);
 
 	if (rc <= 0)
 		return rc;
-	row = sqlite3_column_int64(st, 0);
-	chunk = sqlite3_column_int64(st, 1);
-	size = (uint64_t)sqlite3_column_int64(st, 2);
-	db_done(st);
 	if (*state == 'f' &&
 	    (db_drop_body(q, chunk, size, err) < 0 || db_run(q, SQL_DELETE_RECIPIENTS, err, "i", row) < 0))
 		return -1;
@@ -72,11 +67,7 @@ int queue_expire_history(struct queue *q, int64_t failed_before, int64_t events_
 	*more = false;
 	if (queue_begin(q, err) < 0)
 		return -1;
-	if (forget_all(q, failed_before, events_before, more, err) < 0) {
-		queue_rollback(q);
-		return -1;
-	}
-	return queue_commit(q, err);
+	return db_end(q, forget_all(q, failed_before, events_before, more, err), err);
 }
 
 int queue_give_back_space(struct queue *q, bool *more, struct error *err)

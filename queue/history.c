@@ -27,20 +27,18 @@ void queue_event_free(struct queue_event *e)
 	memset(e, 0, sizeof(*e));
 }
 
-static void take_event(sqlite3_stmt *st, struct queue_event *e)
+static int take_event(sqlite3_stmt *st, int64_t *key, struct queue_event *e, struct error *err)
 {
-	int64_t kind = sqlite3_column_int64(st, 3);
+	int64_t message;
+	uint32_t kind;
+	int rc;
 
 	memset(e, 0, sizeof(*e));
-	e->time = sqlite3_column_int64(st, 1);
-	db_id_of(sqlite3_column_int64(st, 2), e->id);
-	snprintf(e->kind, sizeof(e->kind), "%s",
-		 kind >= 0 && kind < (int64_t)(sizeof(kinds) / sizeof(kinds[0])) ? kinds[kind] : "unknown");
-	e->recipient = db_text(st, 4, true);
-	e->dsn = db_text(st, 5, true);
-	e->text = db_text(st, 6, true);
-	e->relay = db_text(st, 7, true);
-	e->reason = db_reason(st, 8);
+	rc = db_read(st, err, "iiiussssr", key, &e->time, &message, &kind, &e->recipient, &e->dsn, &e->text, &e->relay,
+		     &e->reason);
+	db_id_of(message, e->id);
+	snprintf(e->kind, sizeof(e->kind), "%s", kind < sizeof(kinds) / sizeof(kinds[0]) ? kinds[kind] : "unknown");
+	return rc;
 }
 
 static int take_events(struct queue *q, sqlite3_stmt *st, int64_t *key, struct queue_event *e, size_t max, size_t *n,
@@ -48,10 +46,11 @@ static int take_events(struct queue *q, sqlite3_stmt *st, int64_t *key, struct q
 {
 	int rc = st ? 0 : -1;
 
-	while (st && *n < max && (rc = db_step(q, st, err)) > 0) {
-		*key = sqlite3_column_int64(st, 0);
-		take_event(st, &e[(*n)++]);
-	}
+	while (st && *n < max && (rc = db_step(q, st, err)) > 0)
+		if (take_event(st, key, &e[(*n)++], err) < 0) {
+			db_done(st);
+			return -1;
+		}
 	if (rc > 0)
 		db_done(st);
 	return rc < 0 ? -1 : 0;
@@ -85,36 +84,7 @@ int queue_events(struct queue *q, const char *id, int64_t *key, struct queue_eve
 	return (int)n;
 }
 
-int queue_rates(struct queue *q, int64_t now, size_t n, uint32_t *sent, uint32_t *failed, struct error *err)
+int queue_counters(struct queue *q, int64_t since, uint64_t *sent, uint64_t *failed, struct error *err)
 {
-	int64_t last = now / (INT64_C(3600) * 1000000), first = last - (int64_t)n;
-	sqlite3_stmt *st = db_bind(q, SQL_HOURS, err, "ii", first, last);
-	int rc;
-
-	if (!st)
-		return -1;
-	memset(sent, 0, n * sizeof(*sent));
-	memset(failed, 0, n * sizeof(*failed));
-	while ((rc = db_step(q, st, err)) > 0) {
-		size_t at = (size_t)(sqlite3_column_int64(st, 0) - first - 1);
-
-		sent[at] = (uint32_t)sqlite3_column_int64(st, 1);
-		failed[at] = (uint32_t)sqlite3_column_int64(st, 2);
-	}
-	return rc;
-}
-
-int queue_counters(struct queue *q, uint64_t *sent, uint64_t *failed, struct error *err)
-{
-	sqlite3_stmt *st = db_bind(q, SQL_COUNTERS, err, "");
-	int rc;
-
-	if (!st)
-		return -1;
-	*sent = *failed = 0;
-	while ((rc = db_step(q, st, err)) > 0) {
-		*sent = (uint64_t)sqlite3_column_int64(st, 0);
-		*failed = (uint64_t)sqlite3_column_int64(st, 1);
-	}
-	return rc;
+	return db_row(q, SQL_HOURS, err, "i>ii", since / (INT64_C(3600) * 1000000), sent, failed) < 0 ? -1 : 0;
 }

@@ -16,11 +16,10 @@ static int in_transaction(const struct edit *e, int (*change)(const struct edit 
 	if (queue_begin(e->q, err) < 0)
 		return -1;
 	rc = change(e, err);
-	if (rc <= 0 || db_event(e->q, &event, err) < 0) {
-		queue_rollback(e->q);
-		return rc <= 0 ? rc : -1;
-	}
-	return queue_commit(e->q, err) < 0 ? -1 : 1;
+	if (rc > 0 && db_event(e->q, &event, err) >= 0)
+		return db_end(e->q, 1, err);
+	queue_rollback(e->q);
+	return rc <= 0 ? rc : -1;
 }
 
 static int hold(const struct edit *e, struct error *err)
@@ -49,16 +48,12 @@ static int retry(const struct edit *e, struct error *err)
 
 static int drop(const struct edit *e, struct error *err)
 {
-	sqlite3_stmt *st = db_bind(e->q, SQL_DELETE_FIND, err, "i", e->row);
-	int rc = st ? db_step(e->q, st, err) : -1;
 	int64_t chunk;
 	uint64_t size;
+	int rc = db_row(e->q, SQL_DELETE_FIND, err, "i>ii", e->row, &chunk, &size);
 
 	if (rc <= 0)
 		return rc;
-	chunk = sqlite3_column_int64(st, 0);
-	size = (uint64_t)sqlite3_column_int64(st, 1);
-	db_done(st);
 	if (db_run(e->q, SQL_DELETE_RECIPIENTS, err, "i", e->row) < 0 || db_drop_body(e->q, chunk, size, err) < 0)
 		return -1;
 	return db_run(e->q, SQL_DELETE_MESSAGE, err, "ii", e->now, e->row);
@@ -85,11 +80,9 @@ int queue_now(struct queue *q, const int64_t *rows, size_t n, int64_t now, struc
 		return -1;
 	for (size_t i = 0; i < n; i++)
 		if (db_run(q, SQL_NOW_MESSAGE, err, "ii", now, rows[i]) < 0 ||
-		    db_run(q, SQL_NOW_RECIPIENTS, err, "ii", now, rows[i]) < 0) {
-			queue_rollback(q);
-			return -1;
-		}
-	return queue_commit(q, err);
+		    db_run(q, SQL_NOW_RECIPIENTS, err, "ii", now, rows[i]) < 0)
+			return db_end(q, -1, err);
+	return db_end(q, 0, err);
 }
 
 int queue_delete(struct queue *q, int64_t row, int64_t now, struct error *err)

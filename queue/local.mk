@@ -1,7 +1,7 @@
 # queue: what is owed. The only room that links SQLite.
 noinst_LIBRARIES += libqueue.a
 libqueue_a_SOURCES = \
-	queue/queue.h queue/db.h queue/db.c queue/sql.h queue/sql.c \
+	queue/queue.h queue/db.h queue/db.c queue/statements.def \
 	queue/open.c queue/lock.c queue/migrate.c queue/integrity.c queue/expire.c queue/clock_correction.c \
 	queue/put.c queue/claim.c queue/settle.c queue/backoff.c queue/relay_row.c \
 	queue/list.c queue/history.c queue/hold_delete.c

@@ -332,3 +332,11 @@ void queue_rollback(struct queue *q)
 		shrink_log(q);
 	q->full = false;
 }
+
+int db_end(struct queue *q, int rc, struct error *err)
+{
+	if (rc >= 0)
+		return queue_commit(q, err) < 0 ? -1 : rc;
+	queue_rollback(q);
+	return -1;
+}

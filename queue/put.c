@@ -150,13 +150,13 @@ int queue_put(struct queue *q, const struct queue_new *n, queue_source source, v
 	long got;
 	int rc;
 
-	if (db_inside(q, err) < 0 ||
-	    db_number(q, &row, 0, SQL_PUT_FIND, err, "bi", n->token, sizeof(n->token), (int64_t)n->uid) < 0)
+	if (db_inside(q, err) < 0)
 		return -1;
-	if (row) {
+	rc = db_row(q, SQL_PUT_FIND, err, "bi>i", n->token, sizeof(n->token), (int64_t)n->uid, &row);
+	if (rc > 0)
 		db_id_of(row, id);
-		return 1;
-	}
+	if (rc)
+		return rc;
 	if (!n->nrecipients)
 		return error_set(err, REASON_INTERNAL, "queue: a message without recipients");
 	row = db_new_key(q, err);

@@ -228,19 +228,6 @@ void queue_row_free(struct queue_row *r);
 int queue_row_more(struct queue *q, struct queue_row *r, struct error *err);
 /* One message by its key, whatever its state: 1, 0 gone, -1. */
 int queue_row(struct queue *q, int64_t key, struct queue_row *row, struct error *err);
-/* The keys of what the filter lets through, in an order: the oldest, the largest, the most often tried first; or by
- * sender. Equals come as they arrived. At most max after *at (zeroed to begin with), which moves: how many (fewer than
- * max: that was all), -1. What is held meanwhile is of the size of max, not of the queue. A message whose attempts
- * change between two calls may be missed. */
-enum queue_order { QUEUE_BY_AGE, QUEUE_BY_SIZE, QUEUE_BY_ATTEMPTS, QUEUE_BY_SENDER };
-struct queue_place {
-	bool begun;
-	int64_t number, came, row;
-	char *text;		/* by sender */
-};
-int queue_sorted(struct queue *q, const struct queue_filter *f, enum queue_order by, struct queue_place *at,
-		 int64_t *keys, size_t max, struct error *err);
-void queue_place_free(struct queue_place *at);	/* zeroed afterwards */
 
 struct queue_totals {
 	uint64_t queued, held, failed;		/* messages */
@@ -266,10 +253,9 @@ struct queue_event {
 /* id NULL: all */
 int queue_events(struct queue *q, const char *id, int64_t *key, struct queue_event *e, size_t max, struct error *err);
 void queue_event_free(struct queue_event *e);
-/* Sent and failed recipients per hour of the last n hours, newest last. */
-int queue_rates(struct queue *q, int64_t now, size_t n, uint32_t *sent, uint32_t *failed, struct error *err);
-/* The same since the queue was made: they never decrease. */
-int queue_counters(struct queue *q, uint64_t *sent, uint64_t *failed, struct error *err);
+/* How many recipients were sent to and failed in the hours from the one of `since` (us) on; 0: since the queue was
+ * made, which never decreases. */
+int queue_counters(struct queue *q, int64_t since, uint64_t *sent, uint64_t *failed, struct error *err);
 
 /* ---- edits, each its own commit: 1 done, 0 no such message in a state that allows it, -1. */
 int queue_hold(struct queue *q, int64_t row, int64_t now, struct error *err);

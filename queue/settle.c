@@ -32,38 +32,17 @@ int db_drop_body(struct queue *q, int64_t chunk, uint64_t size, struct error *er
 
 /* What settling has to know of the message and the recipient. */
 struct found {
-	char state;
 	int64_t chunk;
 	uint64_t size;
-	int64_t unsent, failed, attempts;
+	int64_t unsent, failed, attempts, same_reason;
 	char *address;
-	bool same_reason;
 };
-
-static bool same(const char *a, const char *b)
-{
-	return strcmp(a ? a : "", b ? b : "") == 0;
-}
 
 static int find(struct queue *q, const struct queue_settle *s, struct found *f, struct error *err)
 {
-	sqlite3_stmt *st = db_bind(q, SQL_SETTLE_FIND, err, "ii", s->row, s->recipient);
-	int rc = st ? db_step(q, st, err) : -1;
-
 	memset(f, 0, sizeof(*f));
-	if (rc <= 0)
-		return rc;
-	f->state = (char)sqlite3_column_text(st, 0)[0];
-	f->chunk = sqlite3_column_int64(st, 1);
-	f->size = (uint64_t)sqlite3_column_int64(st, 2);
-	f->unsent = sqlite3_column_int64(st, 3);
-	f->failed = sqlite3_column_int64(st, 4);
-	f->address = db_text(st, 5, false);
-	f->same_reason = same((const char *)sqlite3_column_text(st, 6), s->dsn) &&
-			 same((const char *)sqlite3_column_text(st, 7), s->text);
-	f->attempts = sqlite3_column_int64(st, 8);
-	db_done(st);
-	return f->address ? 1 : error_set(err, REASON_SYSTEM, "no memory");
+	return db_row(q, SQL_SETTLE_FIND, err, "iitt>iiiiSii", s->row, s->recipient, s->dsn, s->text, &f->chunk,
+		      &f->size, &f->unsent, &f->failed, &f->address, &f->attempts, &f->same_reason);
 }
 
 static enum event_kind kind_of(const struct queue_settle *s)
@@ -105,16 +84,16 @@ static int move_recipient(struct queue *q, const struct queue_settle *s, struct 
  * not for each of a hundred thousand recipients. */
 int db_flush_touched(struct queue *q, struct error *err)
 {
-	int64_t row = q->touched, due, still;
+	int64_t row = q->touched, due = 0, still;
+	int rc;
 
 	q->touched = 0;
 	if (!row)
 		return 0;
-	if (db_number(q, &still, 0, SQL_STILL_DUE, err, "ii", row, q->touched_now) < 0)
-		return -1;
-	if (still)
-		return 0;
-	if (db_number(q, &due, 0, SQL_FIRST_NEXT, err, "i", row) < 0)
+	rc = db_row(q, SQL_STILL_DUE, err, "ii>i", row, q->touched_now, &still);
+	if (rc)
+		return rc < 0 ? -1 : 0;
+	if (db_row(q, SQL_FIRST_NEXT, err, "i>i", row, &due) < 0)
 		return -1;
 	return due && db_run(q, SQL_SET_DUE, err, "ii", due, row) < 0 ? -1 : 0;
 }

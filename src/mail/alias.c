@@ -64,25 +64,16 @@ static int put(struct expansion *e, const char *address)
 
 static int give(struct expansion *e, const char *spec)
 {
-	struct buf t, out;
-	int rc = -1;
+	ADDRESS_BUF(t);
+	ADDRESS_BUF(out);
 
-	if (address_buf(&t, e->err) < 0)
-		return -1;
-	if (address_buf(&out, e->err) < 0)
-		goto end;
 	map_complete(e->r, spec, &t);
-	if (map_generic(e->r, buf_str(&t), &out, e->err) < 0)
-		goto end;
-	map_domain(e->r, buf_str(&out), false, &t);
-	if (buf_ok(&t) && buf_ok(&out))
-		rc = put(e, buf_str(&t));
-	else
-		error_set(e->err, REASON_BAD_ADDRESS, "an address became too long");
-end:
-	buf_free(&t);
-	buf_free(&out);
-	return rc;
+	if (map_generic(e->r, t.data, &out, e->err) < 0)
+		return -1;
+	map_domain(e->r, out.data, false, &t);
+	if (!buf_ok(&t) || !buf_ok(&out))
+		return error_set(e->err, REASON_BAD_ADDRESS, "an address became too long");
+	return put(e, t.data);
 }
 
 static void note(struct expansion *e, const char *name, const char *what, struct span about)
@@ -183,15 +174,12 @@ static int one_member(struct expansion *e, const char *name, struct span m)
 		return 0;
 	}
 	if (first == '\\') {
-		struct buf spec;
+		ADDRESS_BUF(spec);
 
-		if (address_buf(&spec, e->err) < 0)
-			return -1;
-		rc = address_one(m.p + 1, m.n - 1, &spec, &why) == 0 && spec.len ? give(e, buf_str(&spec)) : 0;
-		if (!spec.len)
-			note(e, name, "this is no address:", m);
-		buf_free(&spec);
-		return rc;
+		if (address_one(m.p + 1, m.n - 1, &spec, &why) == 0 && spec.len)
+			return give(e, spec.data);
+		note(e, name, "this is no address:", m);
+		return 0;
 	}
 	why.reason = REASON_NONE;
 	rc = address_each(m.p, m.n, ADDRESS_BLANKS, member, e, &why);
@@ -271,18 +259,16 @@ static int expand_found(struct expansion *e, const char *spec, const char *name,
 
 static int expand_local(struct expansion *e, const char *spec, struct span local)
 {
-	struct buf key, value;
+	ADDRESS_BUF(key);
+	struct buf value;
 	int rc;
 
-	if (address_buf(&key, e->err) < 0)
-		return -1;
 	buf_init(&value, LIMIT_VALUE);
 	rc = ask_alias(e, local, &key, &value);
 	if (rc > 0)
 		rc = expand_found(e, spec, buf_str(&key), &value);
 	else if (rc == 0)
 		rc = give(e, spec);
-	buf_free(&key);
 	buf_free(&value);
 	return rc;
 }
@@ -290,41 +276,31 @@ static int expand_local(struct expansion *e, const char *spec, struct span local
 /* 1: virtual_alias_maps have it, and it is given; 0: go on with the address itself. */
 static int expand_virtual(struct expansion *e, const char *spec)
 {
-	struct buf name, value;
+	ADDRESS_BUF(name);
+	struct buf value;
 	int rc = 0;
 
-	if (!e->r->virtual.get)
-		return 0;
-	if (address_buf(&name, e->err) < 0)
-		return -1;
-	buf_init(&value, LIMIT_VALUE);
 	for (const char *p = spec; *p; p++)
 		buf_addc(&name, ascii_lower(*p));
-	if (is_last(e, buf_str(&name)))
-		goto end;	/* "ann: ann, copy": she herself */
+	if (!e->r->virtual.get || is_last(e, name.data))	/* "ann: ann, copy": she herself */
+		return 0;
+	buf_init(&value, LIMIT_VALUE);
 	rc = map_virtual(e->r, spec, &value, e->err);
 	if (rc > 0)
 		rc = expand_found(e, spec, buf_str(&name), &value) < 0 ? -1 : 1;
-end:
-	buf_free(&name);
 	buf_free(&value);
 	return rc;
 }
 
 static int expand(struct expansion *e, const char *spec)
 {
-	struct buf full, t;
+	ADDRESS_BUF(full);
+	ADDRESS_BUF(t);
 	struct span local;
 	const char *domain;
 	bool bare;
 	int rc;
 
-	if (address_buf(&full, e->err) < 0)
-		return -1;
-	if (address_buf(&t, e->err) < 0) {
-		buf_free(&full);
-		return -1;
-	}
 	address_split(spec, &local, &domain);
 	bare = !*domain;
 	map_complete(e->r, spec, &full);
@@ -337,8 +313,6 @@ static int expand(struct expansion *e, const char *spec)
 		address_split(buf_str(&t), &local, &domain);
 		rc = bare || map_is_local(e->r, domain) ? expand_local(e, buf_str(&t), local) : give(e, buf_str(&t));
 	}
-	buf_free(&full);
-	buf_free(&t);
 	return rc < 0 ? -1 : 0;
 }
 
@@ -346,11 +320,9 @@ int rewrite_recipient(const struct rewrite_rules *r, const char *address,
 		      int (*each)(void *arg, const char *address), void *arg, struct buf *text, struct error *err)
 {
 	struct expansion e = {.r = r, .each = each, .arg = arg, .note = text, .err = err};
-	struct buf spec;
+	ADDRESS_BUF(spec);
 	int rc;
 
-	if (address_buf(&spec, err) < 0)
-		return -1;
 	buf_init(&e.path, LIMIT_SEEN);
 	string_set_init(&e.given, LIMIT_SEEN, false);
 	string_set_init(&e.done, LIMIT_SEEN, false);
@@ -358,8 +330,7 @@ int rewrite_recipient(const struct rewrite_rules *r, const char *address,
 	if (rc == 0 && !spec.len)
 		rc = error_set(err, REASON_BAD_ADDRESS, "the empty address can't be a recipient");
 	if (rc == 0)
-		rc = expand(&e, buf_str(&spec));
-	buf_free(&spec);
+		rc = expand(&e, spec.data);
 	buf_free(&e.path);
 	string_set_free(&e.given);
 	string_set_free(&e.done);

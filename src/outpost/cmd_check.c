@@ -32,7 +32,7 @@ static void live(struct context *c, struct report *r, const struct relayhost *re
 static int summary(const struct report *r)
 {
 	if (!r->json && r->failures)
-		printf("\n%u %s to be mended before mail can leave.\n", r->failures,
+		printf("\n%u %s to be fixed before mail can leave.\n", r->failures,
 		       r->failures == 1 ? "thing has" : "things have");
 	else if (!r->json && r->warnings)
 		printf("\nMail can leave; %u %s worth a look.\n", r->warnings,

@@ -135,7 +135,7 @@ static int print_unused(struct context *c)
 
 /* ---- editing */
 
-/* A value is judged by the configuration as it is, or by the defaults when that is what has to be mended. */
+/* A value is judged by the configuration as it is, or by the defaults when that is what has to be fixed. */
 static int judge(struct context *c, const char *name, const char *value, struct error *err)
 {
 	struct relayhost relays[MAX_RELAYS];
@@ -195,7 +195,7 @@ static int replace(struct context *c, const char *path, const struct buf *old, c
 		return -1;
 	if (conf_load(c->dir, &again, err) < 0) {
 		if (!was_good)
-			return 0; /* one mistake of several was mended */
+			return 0; /* one mistake of several was fixed */
 		io_replace_file(path, buf_str(old), old->len, 0644, &(struct error){0});
 		return error_prefix(err, "main.cf is unchanged");
 	}

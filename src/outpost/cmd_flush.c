@@ -104,10 +104,10 @@ static int flush(struct context *c, struct error *answer)
 	return rc;
 }
 
-static void print_mend(const struct buf *mend)
+static void print_hint(const struct buf *hint)
 {
-	struct span rest = {buf_str(mend), mend->len}, line;
-	const char *before = "outpost: mend:";
+	struct span rest = {buf_str(hint), hint->len}, line;
+	const char *before = "outpost: hint:";
 
 	while (span_word(&rest, "\n", &line)) {
 		fprintf(stderr, "%s %.*s\n", before, (int)line.n, line.p);
@@ -116,19 +116,19 @@ static void print_mend(const struct buf *mend)
 }
 
 /* Why the relay is down, as something to do. */
-static int say_mend(void *arg, const struct queue_relay *r)
+static int say_hint(void *arg, const struct queue_relay *r)
 {
 	struct context *c = arg;
 	struct relayhost relay;
 	struct error ignored = {0};
-	struct buf mend;
+	struct buf hint;
 
 	if (!r->down_since || !health_uses_relay(c, r->nexthop))
 		return 0;
-	buf_init(&mend, 8192);
-	hint_add(&mend, r->reason, relayhost_parse(c->conf, r->nexthop, &relay, &ignored) == 0 ? &relay : NULL, NULL);
-	print_mend(&mend);
-	buf_free(&mend);
+	buf_init(&hint, 8192);
+	hint_add(&hint, r->reason, relayhost_parse(c->conf, r->nexthop, &relay, &ignored) == 0 ? &relay : NULL, NULL);
+	print_hint(&hint);
+	buf_free(&hint);
 	return 0;
 }
 
@@ -153,7 +153,7 @@ static void say_what_to_do(struct context *c)
 	say_unknown(c);
 	if (context_read_queue(c, &q, &ignored) < 0 || !q)
 		return;
-	queue_relay_list(q, say_mend, c, &ignored);
+	queue_relay_list(q, say_hint, c, &ignored);
 	queue_close(q);
 }
 
@@ -167,7 +167,7 @@ static int run(struct context *c)
 		return error_exit(&err) == EX_NOPERM ? EX_NOPERM : EX_CONFIG;
 	}
 	/* A tutorial's chmod 600 must not stop the mail. */
-	if (context_mend_modes(c, &err) < 0 || context_become(c, &err) < 0)
+	if (context_fix_modes(c, &err) < 0 || context_become(c, &err) < 0)
 		return fail(&err);
 	if (credentials_conf_readable(c->conf, &err) < 0) {
 		fail(&err);

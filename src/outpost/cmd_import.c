@@ -87,7 +87,7 @@ static void set_modes(struct context *c)
 {
 	struct error err = {0};
 
-	if (context_mend_modes(c, &err) < 0)
+	if (context_fix_modes(c, &err) < 0)
 		fail(&err);
 }
 

@@ -27,7 +27,7 @@ static int run(struct context *c)
 	char file[4096], tokens[4096];
 	struct error err = {0};
 
-	if (context_mend_modes(c, &err) == 0 && context_become(c, &err) == 0 &&
+	if (context_fix_modes(c, &err) == 0 && context_become(c, &err) == 0 &&
 	    credentials_oauth2_file(c->conf, c->argc ? c->argv[0] : NULL, file, sizeof(file), tokens, sizeof(tokens),
 				    &err) == 0)
 		become_token(file, tokens, &err);

@@ -63,21 +63,11 @@ static void queue_families(struct buf *b, const struct health *s)
 	gauge(b, "outpost_flusher_running", NULL, "Whether an outpostd answers.", s->running);
 }
 
-static void results(struct buf *b, const char *name, uint64_t sent, uint64_t failed)
-{
-	sample(b, name, "result", "sent", (int64_t)sent);
-	sample(b, name, "result", "failed", (int64_t)failed);
-}
-
-static void rate_families(struct buf *b, const struct health *s)
+static void recipient_family(struct buf *b, const struct health *s)
 {
 	family(b, "counter", "outpost_recipients", NULL, "Recipients by what became of them since the queue was made.");
-	results(b, "outpost_recipients_total", s->sent_ever, s->failed_ever);
-	family(b, "gauge", "outpost_recipients_last_day", NULL,
-	       "Recipients by what became of them in the last 24 hours.");
-	results(b, "outpost_recipients_last_day", s->sent_day, s->failed_day);
-	family(b, "gauge", "outpost_recipients_last_hour", NULL, "Recipients by what became of them in the last hour.");
-	results(b, "outpost_recipients_last_hour", s->sent[HEALTH_HOURS - 1], s->failed[HEALTH_HOURS - 1]);
+	sample(b, "outpost_recipients_total", "result", "sent", (int64_t)s->sent_ever);
+	sample(b, "outpost_recipients_total", "result", "failed", (int64_t)s->failed_ever);
 }
 
 enum { RELAY_UP, RELAY_FAILURES, RELAY_LAST_OK, RELAY_EXPIRY };
@@ -155,7 +145,7 @@ static int run(struct context *c)
 	rc = health_collect(c, s, &err);
 	if (rc == 0) {
 		queue_families(&b, s);
-		rate_families(&b, s);
+		recipient_family(&b, s);
 		relay_families(&b, s);
 		down_family(&b, s);
 		buf_adds(&b, "# EOF\n");

@@ -13,7 +13,7 @@
 #include "outpost/messages/select_messages.h"
 #include "outpost/flusher/health.h"
 
-enum { PAGE = 200, SORT_PAGE = 200000, OUT_MAX = 8 << 20 };
+enum { PAGE = 200, OUT_MAX = 8 << 20 };
 
 static int make_filter(struct context *c, struct queue_filter *f, struct error *err)
 {
@@ -75,56 +75,7 @@ static int print_rows(struct queue *q, const struct queue_filter *f, struct list
 	return rc;
 }
 
-/* ---- sorted: large pages, since each is a walk through the queue; a number for each message, never its row. */
-
-static bool find_order(const char *name, enum queue_order *by)
-{
-	static const char *const names[] = {
-		[QUEUE_BY_AGE] = "age", [QUEUE_BY_SIZE] = "size", [QUEUE_BY_ATTEMPTS] = "attempts",
-			[QUEUE_BY_SENDER] = "sender"};
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (strcmp(names[i], name) == 0) {
-			*by = (enum queue_order)i;
-			return true;
-		}
-	return false;
-}
-
-static int print_page(struct queue *q, const int64_t *keys, int n, struct listing *l, struct error *err)
-{
-	int rc = 0;
-
-	for (int i = 0; rc >= 0 && i < n; i++) {
-		struct queue_row row;
-
-		rc = queue_row(q, keys[i], &row, err);
-		if (rc == 1)
-			rc = print_row(q, l, &row, err);
-	}
-	return rc < 0 ? -1 : 0;
-}
-
-static int print_sorted(struct queue *q, const struct queue_filter *f, enum queue_order by, struct listing *l,
-			struct error *err)
-{
-	int64_t *keys = calloc(SORT_PAGE, sizeof(*keys));
-	struct queue_place at = {0};
-	int n = SORT_PAGE, rc = 0;
-
-	if (!keys)
-		return error_set(err, REASON_SYSTEM, "no memory for the listing");
-	while (rc == 0 && n == SORT_PAGE) {
-		n = queue_sorted(q, f, by, &at, keys, SORT_PAGE, err);
-		rc = n < 0 ? -1 : print_page(q, keys, n, l, err);
-	}
-	queue_place_free(&at);
-	free(keys);
-	return rc;
-}
-
-static int print_listing(struct context *c, const struct queue_filter *f, const enum queue_order *by, struct listing *l,
-			 struct error *err)
+static int print_listing(struct context *c, const struct queue_filter *f, struct listing *l, struct error *err)
 {
 	struct queue *q;
 	int rc = 0;
@@ -133,7 +84,7 @@ static int print_listing(struct context *c, const struct queue_filter *f, const 
 		return -1;
 	active_ask(c, q, &l->active);
 	if (q)
-		rc = by ? print_sorted(q, f, *by, l, err) : print_rows(q, f, l, err);
+		rc = print_rows(q, f, l, err);
 	queue_close(q);
 	if (rc == 0 && l->count)
 		buf_addf(&l->out, "Total requests: %llu\n", (unsigned long long)l->totals.messages);
@@ -157,16 +108,13 @@ static int run(struct context *c)
 	struct listing l = {.json = option_given(c, "json"), .count = option_given(c, "count")};
 	struct queue_filter f = {0};
 	struct error err = {0};
-	enum queue_order by;
 	int rc;
 
-	if (option_given(c, "sort") && !find_order(option_value(c, "sort"), &by))
-		return fail_usage(c, "--sort is age, size, attempts or sender, not \"%s\"", option_value(c, "sort"));
 	if (make_filter(c, &f, &err) < 0)
 		return fail(&err);
 	l.color = !l.json && term_color();
 	buf_init(&l.out, OUT_MAX);
-	rc = print_listing(c, &f, option_given(c, "sort") ? &by : NULL, &l, &err);
+	rc = print_listing(c, &f, &l, &err);
 	buf_free(&l.out);
 	active_free(&l.active);
 	if (rc < 0)
@@ -183,7 +131,6 @@ static const struct command_option options[] = {
 	{"held", 0, NULL, "only messages on hold"},
 	{"failed", 'f', NULL, "only messages that failed and rest until failed_lifetime ends"},
 	{"all", 'a', NULL, "queued, held and failed ones"},
-	{"sort", 'S', "KEY", "by age, size, attempts or sender instead of as it came in"},
 	SELECT_OPTIONS,
 	{NULL, 0, NULL, NULL},
 };
@@ -194,7 +141,7 @@ const struct command command_queue = {
 	.help = "list the queue as mailq does",
 	.more = "Without a filter: everything that is queued or held. '*' marks a message that is being\n"
 		"delivered, '!' one on hold, '#' one that failed. A terminal shows them in colour, and\n"
-		"deferred ones in yellow. Sorted, the oldest, the largest, the most often tried come first.\n",
+		"deferred ones in yellow.\n",
 	.options = options,
 	.max_args = 0,
 	.run = run,

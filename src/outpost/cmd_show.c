@@ -57,16 +57,16 @@ static void print_recipient(const struct queue_row_recipient *r, const struct ac
 }
 
 /* What can be done about the first trouble. */
-static void find_advice(struct buf *mend, const struct queue_row *row)
+static void find_advice(struct buf *hint, const struct queue_row *row)
 {
-	for (size_t i = 0; i < row->nrecipients && mend->len == 0; i++)
+	for (size_t i = 0; i < row->nrecipients && hint->len == 0; i++)
 		if (row->recipients[i].state != 's')
-			hint_add(mend, row->recipients[i].reason, NULL, NULL);
+			hint_add(hint, row->recipients[i].reason, NULL, NULL);
 }
 
-static void print_advice(const struct buf *mend)
+static void print_advice(const struct buf *hint)
 {
-	struct span rest = {buf_str(mend), mend->len}, line;
+	struct span rest = {buf_str(hint), hint->len}, line;
 	bool first = true;
 
 	while (span_word(&rest, "\n", &line)) {
@@ -78,7 +78,7 @@ static void print_advice(const struct buf *mend)
 static int print_envelope(struct queue *q, struct queue_row *r, const struct active *a, struct error *err)
 {
 	char when[32], size[32];
-	struct buf mend;
+	struct buf hint;
 	int rc = 1;
 
 	printf("%s  %s\n", r->id, state_word(r->state));
@@ -86,14 +86,14 @@ static int print_envelope(struct queue *q, struct queue_row *r, const struct act
 	printf("  by         %s (uid %u)\n", r->user, (unsigned)r->uid);
 	printf("  since      %s, %s\n", words_time(r->arrival, when, sizeof(when)),
 	       words_size(r->size, size, sizeof(size)));
-	buf_init(&mend, 8192);
+	buf_init(&hint, 8192);
 	for (; rc > 0; rc = queue_row_more(q, r, err)) {
-		find_advice(&mend, r);
+		find_advice(&hint, r);
 		for (size_t i = 0; i < r->nrecipients; i++)
 			print_recipient(&r->recipients[i], a);
 	}
-	print_advice(&mend);
-	buf_free(&mend);
+	print_advice(&hint);
+	buf_free(&hint);
 	return rc;
 }
 

@@ -113,18 +113,18 @@ static void advise_relay(const struct health *s, const struct queue_relay *r, st
 {
 	struct relayhost parsed;
 	struct error ignored;
-	struct buf mend;
+	struct buf hint;
 	struct span rest, line;
 
 	if (!is_down(s, r))
 		return;
-	buf_init(&mend, 8192);
-	hint_add(&mend, r->reason, relayhost_parse(conf, r->nexthop, &parsed, &ignored) == 0 ? &parsed : NULL, NULL);
-	rest = (struct span){buf_str(&mend), mend.len};
+	buf_init(&hint, 8192);
+	hint_add(&hint, r->reason, relayhost_parse(conf, r->nexthop, &parsed, &ignored) == 0 ? &parsed : NULL, NULL);
+	rest = (struct span){buf_str(&hint), hint.len};
 	while (span_word(&rest, "\n", &line)) {
 		say_next(n, "%.*s", (int)line.n, line.p);
 	}
-	buf_free(&mend);
+	buf_free(&hint);
 	say_next(n, "`outpost check` tries the relay step by step%s",
 		 s->totals.queued ? ", `outpost flush` then sends what waits" : "");
 }
@@ -143,7 +143,7 @@ static void advise_configuration(struct context *c, unsigned *n)
 			say_next(n, "line %u of main.cf: %s", list[i].line,
 				 conf_unused_words(&list[i], text, sizeof(text)));
 	if (check_root(c, &root, &ignored) == 0 && root.lost)
-		say_next(n, "%s: %s", root.text, root.mend);
+		say_next(n, "%s: %s", root.text, root.hint);
 }
 
 static void advise(struct context *c, const struct health *s)
@@ -152,7 +152,7 @@ static void advise(struct context *c, const struct health *s)
 
 	printf("\n");
 	if (s->no_route.reason)
-		say_next(&n, "nothing can be sent before main.cf is mended: `outpost check`");
+		say_next(&n, "nothing can be sent before main.cf is fixed: `outpost check`");
 	advise_configuration(c, &n);
 	for (size_t i = 0; i < s->nrelays; i++) {
 		int64_t left = s->relays[i].cert_expires - s->now / US;

@@ -138,13 +138,13 @@ static void say_reason(struct test *t, int code, const char *label, enum reason 
 {
 	struct relayhost relay;
 	struct error ignored;
-	struct buf mend;
+	struct buf hint;
 	bool known = relayhost_list(t->c->conf, &relay, 1, &ignored) > 0;
 
-	buf_init(&mend, 8192);
-	hint_add(&mend, why, known ? &relay : NULL, NULL);
-	report_fail(&t->r, why, label, elapsed(t), text, buf_str(&mend));
-	buf_free(&mend);
+	buf_init(&hint, 8192);
+	hint_add(&hint, why, known ? &relay : NULL, NULL);
+	report_fail(&t->r, why, label, elapsed(t), text, buf_str(&hint));
+	buf_free(&hint);
 	t->ended = true;
 	t->code = code;
 }

@@ -93,7 +93,7 @@ bool context_queue_is_foreign(struct context *c, const struct stat *queue, char 
 int context_become(struct context *c, struct error *err);
 
 /* As root, before it is given up: password maps get the mode with which the owner can read them; says so on stdout. */
-int context_mend_modes(struct context *c, struct error *err);
+int context_fix_modes(struct context *c, struct error *err);
 
 /* Becomes the owner and opens the queue for reading. A queue that was never written to is EX_OK with *q NULL. */
 int context_read_queue(struct context *c, struct queue **q, struct error *err);

@@ -89,7 +89,7 @@ int context_become(struct context *c, struct error *err)
 	return conf_check_writer(c->conf, err);
 }
 
-int context_mend_modes(struct context *c, struct error *err)
+int context_fix_modes(struct context *c, struct error *err)
 {
 	char owner[LOGIN_NAME_MAX];
 	struct stat st;

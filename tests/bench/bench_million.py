@@ -75,7 +75,7 @@ class Million(harness.SystemTest):
         tries = [self.mailq(big, min(100000, n)) for _ in range(3)]
         bench.figure("%d queued: mailq begins after" % n, sorted(t[0] for t in tries)[1] * 1000, "ms", most=50)
         bench.figure("%d queued: mailq lists %d in" % (n, tries[0][2]), sorted(t[1] for t in tries)[1], "s", most=1)
-        self.sorted(big, n)
+        self.whole_listing(big, n)
         private, whole = bench.memory(big.service.pid)
         bench.figure("%d queued: outpostd, private" % n, private / 1024, "MB")
         bench.figure("%d queued: outpostd, private and shared" % n, whole / 1024, "MB", most=32)
@@ -83,10 +83,10 @@ class Million(harness.SystemTest):
         big.service.stop()
         self.first_mail(n)
 
-    def sorted(self, place, n):
-        """All of the queue by size: what is held in memory is of the size of a page, whatever the queue."""
+    def whole_listing(self, place, n):
+        """All of the queue, as outpost lists it: what is held in memory is of the size of a page, whatever the queue."""
         begin = time.monotonic()
-        p = subprocess.Popen([harness.program("outpost"), "-C", place.conf, "queue", "--sort", "size"], stdout=subprocess.PIPE,
+        p = subprocess.Popen([harness.program("outpost"), "-C", place.conf, "queue"], stdout=subprocess.PIPE,
                              env=self.environ())
         p.stdout.readline()
         first = time.monotonic() - begin
@@ -96,9 +96,9 @@ class Million(harness.SystemTest):
         p.stdout.close()
         self.assertEqual(p.wait(), 0)
         took = time.monotonic() - begin
-        bench.figure("%d queued: sorted by size, first line" % n, first, "s")
-        bench.figure("%d queued: sorted by size, per 100,000" % n, took * 100000 / n, "s")
-        bench.figure("%d queued: sorted by size, memory" % n, whole / 1024, "MB", most=32)
+        bench.figure("%d queued: outpost queue, first line" % n, first, "s")
+        bench.figure("%d queued: outpost queue, per 100,000" % n, took * 100000 / n, "s")
+        bench.figure("%d queued: outpost queue, memory" % n, whole / 1024, "MB", most=32)
 
     def first_mail(self, n):
         relay = self.start_relay("--quiet")

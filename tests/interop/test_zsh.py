@@ -32,7 +32,7 @@ class Zsh(harness.SystemTest):
         root = servers.root_with("zsh", ("zsh",))
         self.configure(relayhost="[localhost]:587")
         self.assertTrue(os.path.exists(os.path.join(root, "usr/bin/zsh")))
-        wanted = {"outpost stat": "outpost status ", "outpost queue --sor": "outpost queue --sort ",
+        wanted = {"outpost stat": "outpost status ", "outpost queue --sen": "outpost queue --sender ",
                   "outpost config smtp_tls_wrapp": "outpost config smtp_tls_wrappermode ", "outpost import nul": "outpost import nullmailer ",
                   "outpost -C %s queue --older" % self.conf: "outpost -C %s queue --older-than " % self.conf}
         libraries = ":".join(os.path.join(root, d) for d in ("usr/lib/x86_64-linux-gnu", "usr/lib/aarch64-linux-gnu", "lib"))

@@ -143,7 +143,6 @@ class Golden(harness.SystemTest):
         self.screen("check-wrong-password", "check", code=77)
         self.screen("test-wrong-password", "test", "you@example.net", code=75)
         self.screen("queue-waits", "queue")
-        self.screen("queue-sort-what", "queue", "--sort", "colour", code=64)
         self.screen("queue-age-what", "queue", "--older-than", "yesterday", code=64)
         self.screen("login-no-oauth2", "login", code=78)
         self.screen("config-misspelt", "config", "relay_host=x", code=64)

@@ -42,7 +42,7 @@ class Reports(harness.SystemTest):
             self.configure(relay, **changes)
             done = self.outpost("status", code=78)
             self.assertRegex(done.out, r"relay +.*relayhost")
-            self.assertRegex(done.out, r"next +nothing can be sent before main\.cf is mended")
+            self.assertRegex(done.out, r"next +nothing can be sent before main\.cf is fixed")
             self.outpost("status", "--quiet", code=78)
             self.assertEqual(json.loads(self.outpost("status", "--json", code=78).out)["health"], 78)
 
@@ -102,7 +102,7 @@ class Reports(harness.SystemTest):
         self.sendmail("-odq", "tempfail@example.net")
         (entry,) = json_lines(self.outpost("queue", "--json"))
         self.outpost("flush", code=75)
-        for argv in (["queue"], ["queue", "--all", "--sort", "age"], ["show", entry["queue_id"]], ["log"], ["status"], ["check"],
+        for argv in (["queue"], ["queue", "--all"], ["show", entry["queue_id"]], ["log"], ["status"], ["check"],
                      ["check", "--offline"], ["test", "you@example.net"], ["config"], ["config", "--changed"], ["config", "--unused"],
                      ["config", "relayhost"]):
             with self.subTest(argv=argv):
@@ -110,21 +110,6 @@ class Reports(harness.SystemTest):
                 self.assertTrue(lines)
                 self.assertTrue(all(isinstance(line, dict) and line for line in lines))
                 self.assertIn("--json", self.outpost(argv[0], "--help").out)
-
-    def test_queue_sorted(self):
-        self.configure(self.start_relay())
-        for sender, size in (("b@example.com", 900), ("c@example.com", 9000), ("a@example.com", 10)):
-            self.sendmail("-odq", "-f", sender, "you@example.net",
-                          input=b"Subject: test\n\n" + b"hello\n" * size)
-        def senders(*args):
-            return [e["sender"][0] for e in json_lines(self.outpost("queue", "--json", *args))]
-        self.assertEqual(senders("--sort", "age"), ["b", "c", "a"])
-        self.assertEqual(senders("--sort", "size"), ["c", "b", "a"])
-        self.assertEqual(senders("--sort=sender"), ["a", "b", "c"])
-        self.assertEqual(senders("--sort", "attempts"), ["b", "c", "a"])
-        self.assertEqual(senders("--sort", "size", "--sender", "a@example.com"), ["a"])
-        self.assertRegex(self.outpost("queue", "--sort", "size").out, r"in 3 Requests\.")
-        self.assertIn("--sort is age, size", self.outpost("queue", "--sort", "colour", code=64).err)
 
     def reasons(self):
         """Why each message waits: as the door says it (mailq), and as root's `outpost queue` says it without asking anybody."""

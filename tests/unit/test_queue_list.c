@@ -38,53 +38,6 @@ static void test_list_pages(void **state)
 	assert_int_equal(queue_list(q, &f, &key, rows, 3, &err), 1);
 	assert_string_equal(rows[0].recipients[0].text, "250 Ok");
 	queue_row_free(&rows[0]);
-	f.states[0] = 'z';
-	assert_int_equal(queue_list(q, &f, &key, rows, 3, &err), -1);
-}
-
-/* Pages of any size give what one gives, in its order. */
-static void test_sorted_pages(void **state)
-{
-	static const char *const senders[] = {"b@example.com", "A@example.com", "c@example.com"};
-	static const char *const texts[] = {"Subject: x\n\n1\n", "Subject: x\n\n22\n", "Subject: x\n\n4444\n"};
-	static const int order[][8] = {
-		[QUEUE_BY_AGE] = {7, 6, 5, 4, 3, 2, 1, 0},
-		[QUEUE_BY_SIZE] = {7, 5, 3, 1, 6, 2, 4, 0},
-		[QUEUE_BY_ATTEMPTS] = {3, 7, 6, 5, 4, 2, 1, 0},
-		[QUEUE_BY_SENDER] = {7, 4, 1, 6, 3, 0, 5, 2},
-	};
-	struct queue_new_recipient r = {.address = "a@example.net", .original = "a@example.net"};
-	struct queue_filter f = {0};
-	int64_t made[8], keys[9];
-	char id[QUEUE_ID], full[QUEUE_ID];
-
-	(void)state;
-	assert_int_equal(queue_begin(q, &err), 0);
-	for (int i = 0; i < 8; i++) {
-		struct queue_new m = message(1, &r, 1);
-
-		m.sender = senders[i % 3];
-		m.arrival = NOW - i;
-		assert_int_equal(put(&m, texts[i % 2 ? 2 : i % 4 / 2], id), 0);
-		assert_int_equal(queue_find(q, id, true, &made[i], full, &err), 1);
-	}
-	assert_int_equal(queue_commit(q, &err), 0);
-	settle(made[3], 1, QUEUE_DEFERRED);
-	assert_int_equal(queue_hold(q, made[5], NOW, &err), 1);
-	for (int by = QUEUE_BY_AGE; by <= QUEUE_BY_SENDER; by++)
-		for (size_t page = 1; page <= 9; page++) {
-			struct queue_place at = {0};
-			int seen = 0, n;
-
-			do {
-				n = queue_sorted(q, &f, (enum queue_order)by, &at, keys, page, &err);
-				assert_true(n >= 0);
-				for (int i = 0; i < n; i++)
-					assert_int_equal(keys[i], made[order[by][seen++]]);
-			} while (n == (int)page);
-			assert_int_equal(seen, 8);
-			queue_place_free(&at);
-		}
 }
 
 /* Whoever lists mass mailings must not hold all their recipients at once: neither those of a page nor those of a
@@ -214,7 +167,6 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		WITH_QUEUE(test_list_pages),
-		WITH_QUEUE(test_sorted_pages),
 		WITH_QUEUE(test_list_many_recipients),
 		WITH_QUEUE(test_recipients_in_pieces),
 		WITH_QUEUE(test_find),

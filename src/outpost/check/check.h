@@ -7,7 +7,7 @@
 
 enum { CHECK_RELAYS = 16 };
 
-/* Before rights are given up: main.cf, modes that root can mend, the queue directory, the set-id helper. False: without
+/* Before rights are given up: main.cf, modes that root can fix, the queue directory, the set-id helper. False: without
  * this nothing else can be looked at. */
 bool check_as_root(struct context *c, struct report *r);
 
@@ -30,7 +30,7 @@ struct check_root {
 	bool lost;		/* to names alone that nobody answers to */
 	char to[600];		/* the addresses in the end */
 	char text[700];		/* what is wrong where it is lost */
-	char mend[400];		/* the line that gives it to a person, and where that line belongs */
+	char hint[400];		/* the line that gives it to a person, and where that line belongs */
 	char note[300];		/* what aliases say in vain; "" nothing */
 };
 /* -1: a map can't be read. */

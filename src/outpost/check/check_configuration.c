@@ -34,22 +34,22 @@ enum { SMALL_QUEUE = 64 << 20 };
 static bool load(struct context *c, struct report *r)
 {
 	struct error err = {0};
-	const char *mend = NULL;
+	const char *hint = NULL;
 
 	if (context_conf(c, &err) == 0)
 		return true;
 	if (error_exit(&err) == EX_NOINPUT)
-		mend = "relayhost = [smtp.example.com]:587\n"
+		hint = "relayhost = [smtp.example.com]:587\n"
 		       "smtp_sasl_auth_enable = yes\n"
 		       "smtp_sasl_password_maps = hash:" SYSCONFDIR "/sasl_passwd\n"
 		       "smtp_tls_security_level = secure";
 	else if (error_exit(&err) == EX_NOPERM && geteuid() != 0)
-		mend = "run this as root";
-	report_fail(r, err.reason, "main.cf", -1, err.text, mend);
+		hint = "run this as root";
+	report_fail(r, err.reason, "main.cf", -1, err.text, hint);
 	return false;
 }
 
-static void mend_modes(struct context *c, struct report *r, const struct stat *queue)
+static void fix_modes(struct context *c, struct report *r, const struct stat *queue)
 {
 	struct error err = {0};
 	struct buf said;
@@ -69,15 +69,15 @@ static void mend_modes(struct context *c, struct report *r, const struct stat *q
 static bool queue_directory(struct context *c, struct report *r, struct stat *st)
 {
 	const char *dir = conf_str(c->conf, P_queue_directory);
-	char mend[PATH_MAX + 200];
+	char hint[PATH_MAX + 200];
 	const char *owner = conf_str(c->conf, P_mail_owner);
 
 	errno = 0;
 	if (stat(dir, st) == 0 && S_ISDIR(st->st_mode)) {
 		if ((st->st_mode & 077) == 0)
 			return true;
-		snprintf(mend, sizeof(mend), "chmod 700 %s", dir);
-		report_linef(r, REPORT_WARN, "queue", mend, "others can enter %s (mode %04o)", dir,
+		snprintf(hint, sizeof(hint), "chmod 700 %s", dir);
+		report_linef(r, REPORT_WARN, "queue", hint, "others can enter %s (mode %04o)", dir,
 			     (unsigned)(st->st_mode & 07777));
 		return true;
 	}
@@ -86,8 +86,8 @@ static bool queue_directory(struct context *c, struct report *r, struct stat *st
 		st->st_uid = geteuid();
 		return true;
 	}
-	snprintf(mend, sizeof(mend), "install -d -m 700 -o %s -g %s %s %s/incoming", owner, owner, dir, dir);
-	report_failf(r, REASON_CANNOT_CREATE, "queue", mend, "queue directory %s: %s", dir,
+	snprintf(hint, sizeof(hint), "install -d -m 700 -o %s -g %s %s %s/incoming", owner, owner, dir, dir);
+	report_failf(r, REASON_CANNOT_CREATE, "queue", hint, "queue directory %s: %s", dir,
 		     strerror(errno ? errno : ENOTDIR));
 	return false;
 }
@@ -96,10 +96,10 @@ static bool queue_directory(struct context *c, struct report *r, struct stat *st
 static void fail_foreign(struct report *r, uid_t uid, const char *owner)
 {
 	struct passwd *p = getpwuid(uid);
-	char mend[PATH_MAX + 200];
+	char hint[PATH_MAX + 200];
 
-	snprintf(mend, sizeof(mend), "chown -R %s:%s " QUEUEDIR, owner, owner);
-	report_failf(r, REASON_CONFIG, "queue", mend,
+	snprintf(hint, sizeof(hint), "chown -R %s:%s " QUEUEDIR, owner, owner);
+	report_failf(r, REASON_CONFIG, "queue", hint,
 		     "queue directory " QUEUEDIR " belongs to %s, not to %s: no mail can be submitted",
 		     p ? p->pw_name : "a user that is not there", owner);
 }
@@ -108,18 +108,18 @@ static void fail_foreign(struct report *r, uid_t uid, const char *owner)
 static bool helper_rights(struct context *c, struct report *r, const struct stat *queue)
 {
 	static const char path[] = HELPERDIR "/outpost-drop";
-	char mend[400], owner[LOGIN_NAME_MAX];
+	char hint[400], owner[LOGIN_NAME_MAX];
 	struct stat st;
 
 	if (context_queue_is_foreign(c, queue, owner, sizeof(owner)))
 		return fail_foreign(r, queue->st_uid, owner), false;
 	if (c->own || strcmp(conf_str(c->conf, P_queue_directory), QUEUEDIR) != 0)
 		return true;
-	snprintf(mend, sizeof(mend), "chown %s:%s %s && chmod 6711 %s", OWNER, OWNER, path, path);
+	snprintf(hint, sizeof(hint), "chown %s:%s %s && chmod 6711 %s", OWNER, OWNER, path, path);
 	if (stat(path, &st) < 0)
 		report_linef(r, REPORT_WARN, "outpost-drop", "make install", "%s: %s", path, strerror(errno));
 	else if ((st.st_mode & 06111) != 06111 || st.st_uid != queue->st_uid)
-		report_linef(r, REPORT_WARN, "outpost-drop", mend,
+		report_linef(r, REPORT_WARN, "outpost-drop", hint,
 			     "%s is not set-id %s: programs can submit mail only while outpostd runs", path, OWNER);
 	return true;
 }
@@ -150,7 +150,7 @@ bool check_as_root(struct context *c, struct report *r)
 		return false;
 	if (!helper_rights(c, r, &st))
 		return false;
-	mend_modes(c, r, &st);
+	fix_modes(c, r, &st);
 	foreign_sendmail(c, r);
 	if (context_become(c, &err) < 0)
 		report_fail(r, err.reason, "rights", -1, err.text,
@@ -172,7 +172,7 @@ static void unused(struct context *c, struct report *r)
 
 	buf_init(&names, 16 << 10);
 	for (size_t i = 0; i < n; i++) {
-		char label[32], mend[300] = "", words[600];
+		char label[32], hint[300] = "", words[600];
 
 		if (list[i].postfix) {
 			buf_addf(&names, "%s%s", idle++ ? ", " : "", list[i].name);
@@ -180,8 +180,8 @@ static void unused(struct context *c, struct report *r)
 		}
 		snprintf(label, sizeof(label), "line %u", list[i].line);
 		if (list[i].nearest)
-			snprintf(mend, sizeof(mend), "%s = ...", list[i].nearest);
-		report_line(r, REPORT_WARN, label, -1, conf_unused_words(&list[i], words, sizeof(words)), mend);
+			snprintf(hint, sizeof(hint), "%s = ...", list[i].nearest);
+		report_line(r, REPORT_WARN, label, -1, conf_unused_words(&list[i], words, sizeof(words)), hint);
 	}
 	if (idle)
 		report_linef(r, REPORT_NOTE, "unused", NULL, "%zu %s of Postfix %s no use here: %s", idle,
@@ -249,14 +249,14 @@ static void advice(struct context *c, struct report *r)
 
 static void readable(struct report *r, const char *label, const char *path, bool directory)
 {
-	const char *mend = "remove the line (the system's authorities are the default), or on Debian\n"
+	const char *hint = "remove the line (the system's authorities are the default), or on Debian\n"
 			   "smtp_tls_CAfile = /etc/ssl/certs/ca-certificates.crt";
 
 	if (tls_foreign_bundle(path)) {
-		report_linef(r, REPORT_WARN, label, mend,
+		report_linef(r, REPORT_WARN, label, hint,
 			     "%s: no such file here; this system's own CA certificates are used", path);
 	} else if (*path && access(path, directory ? R_OK | X_OK : R_OK) < 0) {
-		report_failf(r, REASON_CONFIG, label, mend, "%s: %s", path, strerror(errno));
+		report_failf(r, REASON_CONFIG, label, hint, "%s: %s", path, strerror(errno));
 	}
 }
 
@@ -321,17 +321,17 @@ static void credential(struct context *c, struct report *r, const struct relayho
 {
 	struct credential cr = {0};
 	struct error err = {0};
-	struct buf mend;
+	struct buf hint;
 	int rc = context_credential(c, relay, "", &cr, &err);
 
 	if (rc == 1)
 		credential_found(r, &cr);
-	buf_init(&mend, 8192);
+	buf_init(&hint, 8192);
 	if (rc <= 0) {
-		hint_add(&mend, err.reason, relay, NULL);
-		report_fail(r, err.reason, "password map", -1, err.text, buf_str(&mend));
+		hint_add(&hint, err.reason, relay, NULL);
+		report_fail(r, err.reason, "password map", -1, err.text, buf_str(&hint));
 	}
-	buf_free(&mend);
+	buf_free(&hint);
 	credential_wipe(&cr);
 }
 
@@ -370,11 +370,11 @@ static void aliases(struct context *c, struct report *r)
 	if (*root.note)
 		report_linef(r, REPORT_WARN, "aliases", NULL, "%s", root.note);
 	if (root.lost)
-		report_line(r, REPORT_WARN, "aliases", -1, root.text, root.mend);
+		report_line(r, REPORT_WARN, "aliases", -1, root.text, root.hint);
 	else if (root.aliased)
 		report_linef(r, REPORT_OK, "aliases", NULL, "mail for root goes to %s", root.to);
 	else
-		report_linef(r, REPORT_NOTE, "aliases", root.mend,
+		report_linef(r, REPORT_NOTE, "aliases", root.hint,
 			     "there is no alias for root: its mail goes to %s", root.to);
 }
 
@@ -414,7 +414,7 @@ static bool is_whole(struct context *c, struct report *r, struct queue *q, const
 static void log_file(struct context *c, struct report *r)
 {
 	const char *path = conf_str(c->conf, P_maillog_file), *slash = strrchr(path, '/');
-	char dir[PATH_MAX], mend[PATH_MAX + 100];
+	char dir[PATH_MAX], hint[PATH_MAX + 100];
 	struct stat st;
 
 	if (!slash || strncmp(path, "/dev/", 5) == 0)
@@ -422,9 +422,9 @@ static void log_file(struct context *c, struct report *r)
 	snprintf(dir, sizeof(dir), "%.*s", slash == path ? 1 : (int)(slash - path), path);
 	if (access(path, W_OK) == 0 || (stat(path, &st) < 0 && errno == ENOENT && access(dir, W_OK | X_OK) == 0))
 		return;
-	snprintf(mend, sizeof(mend), "touch %s && chown %s %s   (or remove maillog_file)", path,
+	snprintf(hint, sizeof(hint), "touch %s && chown %s %s   (or remove maillog_file)", path,
 		 conf_str(c->conf, P_mail_owner), path);
-	report_linef(r, REPORT_WARN, "maillog_file", mend, "%s cannot be written by outpostd: its lines go to syslog",
+	report_linef(r, REPORT_WARN, "maillog_file", hint, "%s cannot be written by outpostd: its lines go to syslog",
 		     path);
 }
 

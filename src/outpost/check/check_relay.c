@@ -92,32 +92,32 @@ static int give_secret(struct live *l, struct error *err)
 	return send_all(l, &b, err);
 }
 
-static void print_mended(struct live *l, enum reason why, const char *label, int64_t ms, const char *text,
+static void report_reason(struct live *l, enum reason why, const char *label, int64_t ms, const char *text,
 			 const char *name)
 {
-	struct buf mend;
+	struct buf hint;
 
-	buf_init(&mend, 8192);
-	hint_add(&mend, why, l->relay, name);
-	report_fail(l->r, why, label, ms, text, buf_str(&mend));
-	buf_free(&mend);
+	buf_init(&hint, 8192);
+	hint_add(&hint, why, l->relay, name);
+	report_fail(l->r, why, label, ms, text, buf_str(&hint));
+	buf_free(&hint);
 }
 
 /* A sender that nobody named may never be used: its refusal stops nothing. */
 static void take_sender(struct live *l, const struct delivery_step *s)
 {
-	struct buf mend;
+	struct buf hint;
 	char text[1400];
 
 	snprintf(text, sizeof(text), "%s: %s", l->how->sender, s->text);
 	if (!l->how->guessed) {
-		print_mended(l, s->reason, "sender", s->ms, text, NULL);
+		report_reason(l, s->reason, "sender", s->ms, text, NULL);
 		return;
 	}
-	buf_init(&mend, 8192);
-	hint_add(&mend, s->reason, l->relay, NULL);
-	report_line(l->r, REPORT_WARN, "sender", s->ms, text, buf_str(&mend));
-	buf_free(&mend);
+	buf_init(&hint, 8192);
+	hint_add(&hint, s->reason, l->relay, NULL);
+	report_line(l->r, REPORT_WARN, "sender", s->ms, text, buf_str(&hint));
+	buf_free(&hint);
 }
 
 /* A failed step is printed with the DOWN that follows it, which knows more. */
@@ -146,7 +146,7 @@ static void take_down(struct live *l, struct frame *f)
 	l->ended = true;
 	if (delivery_get_down(f, &d) < 0)
 		return;
-	print_mended(l, d.reason, l->failed ? l->said : "relay", -1, d.text, d.name);
+	report_reason(l, d.reason, l->failed ? l->said : "relay", -1, d.text, d.name);
 }
 
 static void expiry(struct live *l, const struct delivery_ready *ready)
@@ -273,6 +273,6 @@ bool check_live(struct context *c, struct report *r, const struct relayhost *rel
 			;
 	}
 	if (rc < 0)
-		print_mended(&l, err.reason, "agent", -1, err.text, NULL);
+		report_reason(&l, err.reason, "agent", -1, err.text, NULL);
 	return l.good && r->failures == failures;
 }

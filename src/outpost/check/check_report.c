@@ -31,10 +31,10 @@ void report_section(struct report *r, const char *section, const char *title)
 		printf("%s\n", title);
 }
 
-/* A mend is to be copied: its lines are never wrapped. */
-static void print_mend(const char *mend)
+/* A hint is to be copied: its lines are never wrapped. */
+static void print_hint(const char *hint)
 {
-	struct span rest = span_of(mend), line;
+	struct span rest = span_of(hint), line;
 	bool first = true;
 
 	while (span_word(&rest, "\n", &line)) {
@@ -44,7 +44,7 @@ static void print_mend(const char *mend)
 }
 
 static void print_text(const struct report *r, enum report_level level, const char *label, int64_t ms,
-		       const char *text, const char *mend)
+		       const char *text, const char *hint)
 {
 	char time[40] = "";
 	int margin;
@@ -58,13 +58,13 @@ static void print_text(const struct report *r, enum report_level level, const ch
 		printf("\n%*s", margin, "");
 	}
 	words_wrap(text, (size_t)margin, (size_t)margin);
-	if (mend && *mend)
-		print_mend(mend);
+	if (hint && *hint)
+		print_hint(hint);
 	fflush(stdout);
 }
 
 static void print_json(const struct report *r, enum report_level level, enum reason why, const char *label, int64_t ms,
-		       const char *text, const char *mend)
+		       const char *text, const char *hint)
 {
 	struct buf b;
 
@@ -77,8 +77,8 @@ static void print_json(const struct report *r, enum report_level level, enum rea
 	if (why)
 		text_json_member(&b, "reason", reason_name(why));
 	text_json_member(&b, "text", text);
-	if (mend && *mend)
-		text_json_member(&b, "mend", mend);
+	if (hint && *hint)
+		text_json_member(&b, "hint", hint);
 	buf_adds(&b, "}\n");
 	fwrite(buf_str(&b), 1, b.len, stdout);
 	fflush(stdout);
@@ -87,30 +87,30 @@ static void print_json(const struct report *r, enum report_level level, enum rea
 
 static void report(struct report *r, enum report_level level, enum reason why, const char *label, int64_t ms,
 		   const char *text,
-		   const char *mend)
+		   const char *hint)
 {
 	r->warnings += level == REPORT_WARN;
 	r->failures += level == REPORT_FAIL;
 	if (r->json)
-		print_json(r, level, why, label, ms, text, mend);
+		print_json(r, level, why, label, ms, text, hint);
 	else
-		print_text(r, level, label, ms, text, mend);
+		print_text(r, level, label, ms, text, hint);
 }
 
 void report_line(struct report *r, enum report_level level, const char *label, int64_t ms, const char *text,
-		 const char *mend)
+		 const char *hint)
 {
-	report(r, level, REASON_NONE, label, ms, text, mend);
+	report(r, level, REASON_NONE, label, ms, text, hint);
 }
 
-void report_fail(struct report *r, enum reason why, const char *label, int64_t ms, const char *text, const char *mend)
+void report_fail(struct report *r, enum reason why, const char *label, int64_t ms, const char *text, const char *hint)
 {
 	if (r->code == 0)
 		r->code = why ? reason_exit(why) : EX_SOFTWARE;
-	report(r, REPORT_FAIL, why, label, ms, text, mend);
+	report(r, REPORT_FAIL, why, label, ms, text, hint);
 }
 
-void report_linef(struct report *r, enum report_level level, const char *label, const char *mend, const char *fmt, ...)
+void report_linef(struct report *r, enum report_level level, const char *label, const char *hint, const char *fmt, ...)
 {
 	char text[TEXT_MAX];
 	va_list ap;
@@ -118,10 +118,10 @@ void report_linef(struct report *r, enum report_level level, const char *label, 
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	report_line(r, level, label, -1, text, mend);
+	report_line(r, level, label, -1, text, hint);
 }
 
-void report_failf(struct report *r, enum reason why, const char *label, const char *mend, const char *fmt, ...)
+void report_failf(struct report *r, enum reason why, const char *label, const char *hint, const char *fmt, ...)
 {
 	char text[TEXT_MAX];
 	va_list ap;
@@ -129,5 +129,5 @@ void report_failf(struct report *r, enum reason why, const char *label, const ch
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	report_fail(r, why, label, -1, text, mend);
+	report_fail(r, why, label, -1, text, hint);
 }

@@ -20,15 +20,15 @@ struct report {
 void report_init(struct report *r, bool json);
 /* A heading; in JSON it becomes the "section" of what follows. title must stay valid. */
 void report_section(struct report *r, const char *section, const char *title);
-/* label: the parameter or step. mend: what to write or to type, lines separated by newlines; NULL or "" for none.
+/* label: the parameter or step. hint: what to write or to type, lines separated by newlines; NULL or "" for none.
  * ms < 0: no time. */
 void report_line(struct report *r, enum report_level level, const char *label, int64_t ms, const char *text,
-		 const char *mend);
+		 const char *hint);
 /* The same for a failure and its reason: the exit status of the first is kept in r->code. */
-void report_fail(struct report *r, enum reason why, const char *label, int64_t ms, const char *text, const char *mend);
-void report_linef(struct report *r, enum report_level level, const char *label, const char *mend, const char *fmt, ...)
+void report_fail(struct report *r, enum reason why, const char *label, int64_t ms, const char *text, const char *hint);
+void report_linef(struct report *r, enum report_level level, const char *label, const char *hint, const char *fmt, ...)
 	__attribute__((format(printf, 5, 6)));
-void report_failf(struct report *r, enum reason why, const char *label, const char *mend, const char *fmt, ...)
+void report_failf(struct report *r, enum reason why, const char *label, const char *hint, const char *fmt, ...)
 	__attribute__((format(printf, 5, 6)));
 
 #endif

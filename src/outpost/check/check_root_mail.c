@@ -124,7 +124,7 @@ static int leader(const struct following *f)
 }
 
 /* The alias belongs to the name at which the way ends; one that is there already leads nowhere. */
-static void say_mend(struct context *c, struct following *f)
+static void say_hint(struct context *c, struct following *f)
 {
 	struct check_root *root = f->root;
 	char name[100], file[100];
@@ -134,16 +134,16 @@ static void say_mend(struct context *c, struct following *f)
 		 f->lost[0] ? f->lost : "root");
 	alias_file(c, file, sizeof(file));
 	if (other >= 0 && !alias_helps(f, name))
-		snprintf(root->mend, sizeof(root->mend), "write into %s (%.150s): root@%.60s " YOU, leaders[other].name,
+		snprintf(root->hint, sizeof(root->hint), "write into %s (%.150s): root@%.60s " YOU, leaders[other].name,
 			 conf_str(c->conf, leaders[other].param), conf_myorigin(c->conf));
 	else if (!f->rules.maps[MAP_ALIASES])
-		snprintf(root->mend, sizeof(root->mend), "alias_maps = hash:/etc/aliases, and in that file %s: " YOU,
+		snprintf(root->hint, sizeof(root->hint), "alias_maps = hash:/etc/aliases, and in that file %s: " YOU,
 			 name);
 	else if (!file[0] || has_alias(f, name))
-		snprintf(root->mend, sizeof(root->mend), "write into %s, in place of the line for %s: %s: " YOU,
+		snprintf(root->hint, sizeof(root->hint), "write into %s, in place of the line for %s: %s: " YOU,
 			 file[0] ? file : "alias_maps", name, name);
 	else
-		snprintf(root->mend, sizeof(root->mend), "echo '%s: " YOU "' >> %s", name, file);
+		snprintf(root->hint, sizeof(root->hint), "echo '%s: " YOU "' >> %s", name, file);
 }
 
 /* Whether something says where it goes, be it an alias. */
@@ -174,7 +174,7 @@ int check_root(struct context *c, struct check_root *root, struct error *err)
 		snprintf(root->text, sizeof(root->text),
 			 "mail for root (cron's, for instance) would go to %s, which no relay can deliver", f.lost);
 	if (rc >= 0)
-		say_mend(c, &f);
+		say_hint(c, &f);
 	line = maps_bad_line(f.rules.maps[MAP_ALIASES], &path);
 	if (note.len)
 		snprintf(root->note, sizeof(root->note), "%.*s", (int)strcspn(buf_str(&note), "\n"), buf_str(&note));

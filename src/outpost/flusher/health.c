@@ -15,6 +15,9 @@
 
 enum { FULL_BYTES = 1 << 20 };
 
+/* The hour of 23 hours ago is the first of 24 that end with the present one. */
+static const int64_t DAY_US = INT64_C(23) * 3600 * 1000000;
+
 size_t health_count_files(const char *dir, const char *sub)
 {
 	bool incoming = strcmp(sub, INCOMING_DIR) == 0;	/* where not all is mail */
@@ -167,14 +170,11 @@ int health_collect(struct context *c, struct health *s, struct error *err)
 	s->incoming = health_count_files(dir, "incoming");
 	if (!q)
 		return 0;
-	if (queue_totals(q, &s->totals, err) < 0 || queue_rates(q, s->now, HEALTH_HOURS, s->sent, s->failed, err) < 0 ||
-	    queue_counters(q, &s->sent_ever, &s->failed_ever, err) < 0 ||
+	if (queue_totals(q, &s->totals, err) < 0 ||
+	    queue_counters(q, s->now - DAY_US, &s->sent_day, &s->failed_day, err) < 0 ||
+	    queue_counters(q, 0, &s->sent_ever, &s->failed_ever, err) < 0 ||
 	    queue_relay_list(q, take_relay, &(struct collect){c, s}, err) < 0)
 		rc = -1;
 	queue_close(q);
-	for (size_t i = 0; i < HEALTH_HOURS; i++) {
-		s->sent_day += s->sent[i];
-		s->failed_day += s->failed[i];
-	}
 	return rc;
 }

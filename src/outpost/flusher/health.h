@@ -4,7 +4,7 @@
 
 #include "outpost/command.h"
 
-enum { HEALTH_HOURS = 24, HEALTH_RELAYS = 16 };
+enum { HEALTH_RELAYS = 16 };
 
 struct health {
 	bool running;			/* an outpostd answers */
@@ -12,8 +12,7 @@ struct health {
 	bool by_sender;			/* the sender decides which relay, or which login */
 	int64_t now;			/* us */
 	struct queue_totals totals;
-	uint32_t sent[HEALTH_HOURS], failed[HEALTH_HOURS];	/* recipients per hour, the newest last */
-	uint64_t sent_day, failed_day, sent_ever, failed_ever;
+	uint64_t sent_day, failed_day, sent_ever, failed_ever;	/* recipients */
 	struct queue_relay relays[HEALTH_RELAYS];
 	size_t nrelays;
 	size_t corrupt, incoming;	/* files */

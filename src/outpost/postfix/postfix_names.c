@@ -190,7 +190,7 @@ static int postfix_reload(struct context *c)
 static int postfix_nothing(struct context *c)
 {
 	(void)c;
-	fprintf(stderr, "postfix: there is nothing to do here; `outpost check` says what is to be mended\n");
+	fprintf(stderr, "postfix: there is nothing to do here; `outpost check` says what is to be fixed\n");
 	return EX_OK;
 }
 

@@ -21,13 +21,13 @@ struct kind {
 };
 
 /* A map can be tried before there is a main.cf. */
-static int mend_modes(struct context *c)
+static int fix_modes(struct context *c)
 {
 	struct error err = {0};
 
 	if (context_conf(c, &err) < 0)
 		return EX_OK;
-	return context_mend_modes(c, &err) < 0 ? fail(&err) : EX_OK;
+	return context_fix_modes(c, &err) < 0 ? fail(&err) : EX_OK;
 }
 
 /* All but "static:", "inline:" and the like. */
@@ -155,7 +155,7 @@ static int run(const struct kind *kind, struct context *c, int argc, char **argv
 			return fail(&err);
 		printf("%s can be read; nothing needs to be built, outpost reads the text itself\n", argv[i]);
 	}
-	return mend_modes(c);
+	return fix_modes(c);
 }
 
 int postmap(struct context *c, int argc, char **argv)
