@@ -93,8 +93,6 @@ void conf_shown(struct conf *c, enum conf_param p, bool expanded, struct buf *ou
  * of it ("#name = "), or at the end. value NULL removes the setting. Returns whether anything changed, -1 for a value
  * that can't stand in main.cf. */
 int conf_edit(struct span text, const char *name, const char *value, struct buf *out, struct error *err);
-/* The settings of name become comments. */
-int conf_comment_out(struct span text, const char *name, struct buf *out, struct error *err);
 
 /* The first sentence of a parameter's help. */
 void conf_summary(enum conf_param p, struct buf *out);

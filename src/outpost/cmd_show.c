@@ -57,28 +57,16 @@ static void print_recipient(const struct queue_row_recipient *r, const struct ac
 }
 
 /* What can be done about the first trouble. */
-static void find_advice(struct buf *hint, const struct queue_row *row)
+static void find_hint(char hint[HINT_SIZE], const struct queue_row *row)
 {
-	for (size_t i = 0; i < row->nrecipients && hint->len == 0; i++)
+	for (size_t i = 0; i < row->nrecipients && !*hint; i++)
 		if (row->recipients[i].state != 's')
-			hint_add(hint, row->recipients[i].reason, NULL, NULL);
-}
-
-static void print_advice(const struct buf *hint)
-{
-	struct span rest = {buf_str(hint), hint->len}, line;
-	bool first = true;
-
-	while (span_word(&rest, "\n", &line)) {
-		printf("  %-10s %.*s\n", first ? "next" : "", (int)line.n, line.p);
-		first = false;
-	}
+			hint_write(hint, row->recipients[i].reason, NULL, NULL);
 }
 
 static int print_envelope(struct queue *q, struct queue_row *r, const struct active *a, struct error *err)
 {
-	char when[32], size[32];
-	struct buf hint;
+	char when[32], size[32], hint[HINT_SIZE] = "";
 	int rc = 1;
 
 	printf("%s  %s\n", r->id, state_word(r->state));
@@ -86,14 +74,12 @@ static int print_envelope(struct queue *q, struct queue_row *r, const struct act
 	printf("  by         %s (uid %u)\n", r->user, (unsigned)r->uid);
 	printf("  since      %s, %s\n", words_time(r->arrival, when, sizeof(when)),
 	       words_size(r->size, size, sizeof(size)));
-	buf_init(&hint, 8192);
 	for (; rc > 0; rc = queue_row_more(q, r, err)) {
-		find_advice(&hint, r);
+		find_hint(hint, r);
 		for (size_t i = 0; i < r->nrecipients; i++)
 			print_recipient(&r->recipients[i], a);
 	}
-	print_advice(&hint);
-	buf_free(&hint);
+	hint_print(stdout, hint, "  next       ", "             ");
 	return rc;
 }
 

@@ -336,7 +336,7 @@ static int postconf(struct context *c, int argc, char **argv)
 	static const struct letter table[] = {{'n', false, NULL, "--changed"}, {'d', false, NULL, "--defaults"},
 					      {'e', false, NULL, "--edit"}, {'h', false, NULL, "--value"},
 					      {'x', false, NULL, "--expand"}, {'X', false, NULL, "--remove"},
-					      {'#', false, NULL, "--comment"}, {'p', false, NULL, NULL},
+					      {'p', false, NULL, NULL},
 					      {'f', false, NULL, NULL}, {'q', false, NULL, NULL},
 					      {0, false, NULL, NULL}};
 	struct call call = {.name = "postconf", .command = "config"};
@@ -347,8 +347,7 @@ static int postconf(struct context *c, int argc, char **argv)
 			return status;
 	if (!translate(c, &call, table, argc, argv))
 		return postfix_usage("postconf",
-				     "[-c DIR] [-n | -d] [-h] [-x] [NAME ...] | -e NAME=VALUE ... | -X NAME ... | -# "
-				     "NAME ...");
+				     "[-c DIR] [-n | -d] [-h] [-x] [NAME ...] | -e NAME=VALUE ... | -X NAME ...");
 	if (take_constants(c, &call) && !any_name(&call))
 		return EX_OK;
 	return run_call(c, &call);

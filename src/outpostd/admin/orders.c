@@ -11,17 +11,16 @@
 
 typedef int (*edit)(struct queue *q, int64_t row, int64_t now, struct error *err);
 
+/* Ids are whole: an abbreviation may mean another message a moment later. */
 static bool edit_one(struct client *c, const char *id, edit what, const char *done, const char *not)
 {
 	struct error err = {0};
 	char full[QUEUE_ID];
 	int64_t row;
-	int rc = queue_find(c->d->queue, id, false, &row, full, &err);
+	int rc = queue_find(c->d->queue, id, true, &row, full, &err);
 
 	if (rc == 0)
-		return question_ends(c, EX_DATAERR, "%s: no such message", id);
-	if (rc == 2)
-		return question_ends(c, EX_DATAERR, "%s: more than one message's id begins so", id);
+		return question_ends(c, EX_DATAERR, "no message %s in the queue (ids are given whole here)", id);
 	if (rc == 1)
 		rc = what(c->d->queue, row, clock_us(c->d), &err);
 	if (rc < 0)
@@ -59,7 +58,7 @@ static bool delete_begin(struct client *c, char **args, int n)
 	int64_t row;
 
 	(void)n;
-	if (queue_find(c->d->queue, args[0], false, &row, full, &err) == 1 && claim_known(c->d, row))
+	if (queue_find(c->d->queue, args[0], true, &row, full, &err) == 1 && claim_known(c->d, row))
 		return question_ends(c, EX_TEMPFAIL, "%s: is being sent at this moment", full);
 	return edit_one(c, args[0], queue_delete, "removed by the administrator", "is not there to delete");
 }
