@@ -123,28 +123,14 @@ ssize_t io_read(int fd, void *p, size_t n)
 	return got;
 }
 
-ssize_t io_read_full(int fd, void *p, size_t n)
+/* From at, or from where the descriptor stands. */
+static ssize_t read_full(int fd, void *p, size_t n, const uint64_t *at)
 {
 	size_t have = 0;
 
 	while (have < n) {
-		ssize_t got = io_read(fd, (char *)p + have, n - have);
-
-		if (got < 0)
-			return -1;
-		if (got == 0)
-			break;
-		have += (size_t)got;
-	}
-	return (ssize_t)have;
-}
-
-ssize_t io_pread_full(int fd, void *p, size_t n, uint64_t at)
-{
-	size_t have = 0;
-
-	while (have < n) {
-		ssize_t got = pread(fd, (char *)p + have, n - have, (off_t)(at + have));
+		ssize_t got = at ? pread(fd, (char *)p + have, n - have, (off_t)(*at + have))
+				 : read(fd, (char *)p + have, n - have);
 
 		if (got < 0 && errno == EINTR)
 			continue;
@@ -155,6 +141,16 @@ ssize_t io_pread_full(int fd, void *p, size_t n, uint64_t at)
 		have += (size_t)got;
 	}
 	return (ssize_t)have;
+}
+
+ssize_t io_read_full(int fd, void *p, size_t n)
+{
+	return read_full(fd, p, n, NULL);
+}
+
+ssize_t io_pread_full(int fd, void *p, size_t n, uint64_t at)
+{
+	return read_full(fd, p, n, &at);
 }
 
 static int read_to_end(int fd, const char *path, struct buf *out, struct error *err)

@@ -213,7 +213,7 @@ static int collect(int fd, pid_t pid, const char *path, struct buf *out, struct 
 {
 	struct buf text;
 	char verdict = 'n';
-	int status = 0, rc;
+	int status, rc;
 
 	buf_init(&text, out->max + 2 * PIECE);
 	rc = io_read(fd, &verdict, 1) == 1 ? 0 : -1;
@@ -227,8 +227,7 @@ static int collect(int fd, pid_t pid, const char *path, struct buf *out, struct 
 		}
 		text.len += (size_t)got;
 	}
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
+	status = proc_wait(pid);
 	if (rc < 0 || !WIFEXITED(status) || WEXITSTATUS(status) != EX_OK)
 		rc = error_set(err, REASON_IO, "cannot read %s with its owner's rights", path);
 	else if (verdict != 'y')

@@ -282,19 +282,14 @@ int header_put_name(struct buf *out, const char *p, size_t n)
 
 int header_put_date(struct buf *out, int64_t us)
 {
-	static const char days[][4] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
-	static const char months[][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
-					 "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
 	time_t t = (time_t)(us / 1000000);
+	char day[8], rest[64];
 	struct tm tm;
-	long zone;
 
-	if (!localtime_r(&t, &tm))
+	if (!localtime_r(&t, &tm) || !strftime(day, sizeof(day), "%a", &tm) ||
+	    !strftime(rest, sizeof(rest), "%b %Y %T %z", &tm))
 		return -1;
-	zone = tm.tm_gmtoff / 60;
-	return buf_addf(out, "%s, %d %s %d %02d:%02d:%02d %c%02ld%02ld", days[tm.tm_wday], tm.tm_mday,
-			months[tm.tm_mon], tm.tm_year + 1900, tm.tm_hour, tm.tm_min, tm.tm_sec,
-			zone < 0 ? '-' : '+', labs(zone) / 60, labs(zone) % 60);
+	return buf_addf(out, "%s, %d %s", day, tm.tm_mday, rest);
 }
 
 /* ---- MIME parameters */

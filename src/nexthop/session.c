@@ -49,7 +49,6 @@ static void copy_times(struct conf *c, struct delivery_session *s)
 	s->t_data_xfer = (int)conf_seconds(c, P_smtp_data_xfer_timeout);
 	s->t_data_done = (int)conf_seconds(c, P_smtp_data_done_timeout);
 	s->t_rset = (int)conf_seconds(c, P_smtp_rset_timeout);
-	s->t_quit = (int)conf_seconds(c, P_smtp_quit_timeout);
 	s->t_secret = 2 * (int)conf_seconds(c, P_sasl_exec_timeout) +
 		      10; /* several programs may be asked, one after the other */
 }

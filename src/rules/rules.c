@@ -81,15 +81,14 @@ int rules_open_for_recipients(struct conf *c, struct rules *r, struct error *err
 void rules_close(struct rules *r)
 {
 	for (enum rules_map i = 0; i < RULES_MAPS; i++)
-		if (r->maps[i])
-			maps_free(r->maps[i]);
+		maps_free(r->maps[i]);
 	memset(r, 0, sizeof(*r));
 }
 
 bool rules_changed(const struct rules *r)
 {
 	for (enum rules_map i = 0; i < RULES_MAPS; i++)
-		if (r->maps[i] && maps_changed(r->maps[i]))
+		if (maps_changed(r->maps[i]))
 			return true;
 	return false;
 }
