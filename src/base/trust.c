@@ -289,12 +289,11 @@ static void read_for_parent(int out, const char *path, uid_t uid, gid_t gid, siz
 static int collect(int fd, pid_t pid, const char *path, struct buf *out, struct error *err)
 {
 	struct buf sent;
-	int status = 0, rc;
+	int status, rc;
 
 	buf_init(&sent, out->max + 2 * PIECE);
 	rc = io_read_to_end(fd, path, &sent, err);
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
+	status = proc_wait(pid);
 	if (rc == 0 && (!WIFEXITED(status) || WEXITSTATUS(status) != EX_OK))
 		rc = error_set(err, REASON_IO, "cannot read %s with its owner's rights", path);
 	if (rc == 0)
