@@ -41,6 +41,7 @@ outpostd_SOURCES = \
 	src/outpostd/host/confine.c src/outpostd/host/confine.h \
 	src/outpostd/host/disk_reserve.c src/outpostd/host/disk_reserve.h \
 	src/outpostd/host/housekeeping.c src/outpostd/host/housekeeping.h \
+	src/outpostd/host/list_reader.c src/outpostd/host/list_reader.h \
 	src/outpostd/host/reload.c src/outpostd/host/reload.h \
 	src/outpostd/host/service_manager.c src/outpostd/host/service_manager.h \
 	src/outpostd/host/shutdown.c src/outpostd/host/shutdown.h \

@@ -39,6 +39,7 @@
 #include "outpostd/host/confine.h"
 #include "outpostd/host/disk_reserve.h"
 #include "outpostd/host/housekeeping.h"
+#include "outpostd/host/list_reader.h"
 #include "outpostd/host/reload.h"
 #include "outpostd/host/service_manager.h"
 #include "outpostd/host/shutdown.h"
@@ -84,6 +85,7 @@ struct outpostd {
 	struct watchdog watchdog;
 	struct shutdown shutdown;
 	struct users users;
+	struct lists lists;
 	/* intake/ */
 	struct door door;
 	struct clients clients;

@@ -4,14 +4,9 @@
 
 #include "outpostd/parts.h"
 
-enum flush_reach {
-	FLUSH_MAIL,		/* mail that waits; pauses of relays stand */
-	FLUSH_RELAYS,		/* and relays that are down, but for a refused credential */
-	FLUSH_ALL,
-};
 struct flush {
 	bool on;
-	enum flush_reach reach;
+	bool all;		/* relays that refused the credential are tried as well */
 	deadline since;		/* mono ms */
 	deadline fresh;		/* until then the counts are those of the first one to come */
 	uint64_t total, done, sent, deferred, failed;
@@ -20,7 +15,8 @@ struct flush {
 };
 
 void flush_expect(struct outpostd *d);	/* once, at the beginning */
-void flush_start(struct outpostd *d, enum flush_reach reach);
+/* Relays that are down are tried as well; those that refused the credential only with `all`. */
+void flush_start(struct outpostd *d, bool all);
 void flush_check(struct outpostd *d);	/* once per turn */
 bool flush_under_way(const struct outpostd *d);
 void flush_note_mail(struct outpostd *d);	/* a message came */

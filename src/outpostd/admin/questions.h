@@ -6,6 +6,8 @@
 
 struct question {
 	const struct verb *verb;
+	unsigned awaits;		/* the look at incoming/ that is to be over first; 0: none */
+	deadline patience;		/* but no longer than this */
 	bool json, count, head, all;	/* mailq; all: may see all users' */
 	int64_t key;
 	char pick;			/* wake: 'I' id, 'R' recipient, 'S' sender holds text; 0: everything */
@@ -38,6 +40,9 @@ extern const struct verb verb_active;
 /* False: the answer is complete. */
 bool question_begin(struct client *c, char **words, int n);
 bool question_more(struct client *c);	/* appends to c->out */
+/* more() waits until the files that are in incoming/ now are taken in, so that totals are true. */
+void question_awaits_incoming(struct client *c);
+void questions_tick(struct outpostd *d);	/* goes on with those that have waited */
 bool question_is(const struct client *c, const struct verb *verb);
 void question_end(struct client *c);
 /* Ends a question at once; returns false for begin and more. */

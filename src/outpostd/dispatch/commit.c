@@ -154,6 +154,8 @@ void commit_turn(struct outpostd *d)
 		if (!verdicts)
 			return;
 	}
+	if (!submissions_prepare(d) && !verdicts)
+		return;
 	if (write_all(d, verdicts, &err) == 0) {
 		committed(d, verdicts);
 		return;

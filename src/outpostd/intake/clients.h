@@ -8,6 +8,7 @@
 #include "outpostd/parts.h"
 #include "base/spill.h"
 #include "outpostd/host/user_lookup.h"
+#include "outpostd/intake/accept.h"
 
 enum client_kind { CLIENT_NEW, CLIENT_SUBMITS, CLIENT_ASKS };
 
@@ -32,6 +33,9 @@ struct client {
 	/* submissions.c */
 	struct client *ready;		/* the next whose submission is complete */
 	bool complete, put;		/* put: into the transaction of this turn */
+	bool waits;			/* for a list that is being read */
+	unsigned lists_since;		/* list_reader.h */
+	struct accept_recipients to;
 	uint64_t offset;		/* of the body, while it is put into the queue */
 	char id[QUEUE_ID];		/* what the commit will answer */
 	struct error refusal;		/* REASON_NONE: none */
@@ -41,6 +45,7 @@ struct client {
 struct clients {
 	struct client *first;
 	size_t n;
+	size_t pages;			/* of listings in this turn */
 };
 
 /* Serves fd; -1: out of memory, and fd is the caller's still. */
