@@ -386,8 +386,8 @@ static int too_old(struct agent *a)
 	const char *version = old_version(a);
 
 	if (!version)
-		return agent_down(a, REASON_TLS_TOO_OLD, "TLS with %s failed: the relay takes none of the versions that "
-				  "smtp_tls_protocols and smtp_tls_mandatory_protocols allow", agent_peer(a));
+		return agent_down(a, REASON_TLS_TOO_OLD, "TLS with %s failed: the relay takes none of the versions "
+				  "that smtp_tls_protocols and smtp_tls_mandatory_protocols allow", agent_peer(a));
 	return agent_down(a, REASON_TLS_TOO_OLD, "TLS with %s failed: the relay speaks nothing newer than %s, and "
 			  "smtp_tls_protocols and smtp_tls_mandatory_protocols want newer", agent_peer(a), version);
 }

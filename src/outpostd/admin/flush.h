@@ -22,9 +22,8 @@ struct flush {
 void flush_expect(struct outpostd *d);	/* once, at the beginning */
 void flush_start(struct outpostd *d, enum flush_reach reach);
 void flush_check(struct outpostd *d);	/* once per turn */
-bool flush_under_way(const struct outpostd *d);
 void flush_note_mail(struct outpostd *d);	/* a message came */
-void flush_count(struct outpostd *d, unsigned outcome);	/* a claim is over, with these outcomes (claim.h) */
+void flush_count(struct outpostd *d, unsigned outcome);	/* a claim is over, with these outcomes (struct claim) */
 /* A relay went down in a session that began (mono ms) before an administrator fixed something and asked for a
  * flush: that was not the attempt they asked for. */
 void flush_retry_relay(struct outpostd *d, struct relay *r, int64_t since);

@@ -60,7 +60,7 @@ static bool wake_begin(struct client *c, char **args, int n)
 
 	if (client_allowed(c, P_authorized_flush_users) <= 0)
 		return question_ends(c, EX_NOPERM, "authorized_flush_users does not name you");
-	if (shutdown_is_closed(c->d))
+	if (c->d->shutdown.closed)
 		return false; /* its connection ends, and it asks the next outpostd */
 	incoming_look(c->d);
 	if (n == 0) {

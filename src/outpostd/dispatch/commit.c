@@ -12,16 +12,6 @@ const char *commit_stalled(const struct outpostd *d)
 	return d->commit.reason[0] ? d->commit.reason : NULL;
 }
 
-bool commit_is_tight(const struct outpostd *d)
-{
-	return d->commit.tight;
-}
-
-bool commit_displaced(const struct outpostd *d)
-{
-	return d->commit.displaced;
-}
-
 bool commit_counts(struct outpostd *d, struct error *err)
 {
 	if (queue_in_place(d->queue, d->queue_dir, d->lock, err) == 0)
@@ -53,7 +43,7 @@ static deadline verdicts_due(struct outpostd *d)
 
 static bool must_wait(struct outpostd *d)
 {
-	return !deadline_over(verdicts_due(d)) && (!submissions_ready(d) || submissions_gather(d));
+	return !deadline_over(verdicts_due(d)) && (!d->submissions.ready || submissions_gather(d));
 }
 
 static void stall(struct outpostd *d, const struct error *err)
@@ -130,7 +120,7 @@ static void committed(struct outpostd *d, bool verdicts)
 	if (verdicts)
 		relays_stored(d);
 	settle_committed(d);
-	if (submissions_ready(d) && !commit_counts(d, &err)) {
+	if (d->submissions.ready && !commit_counts(d, &err)) {
 		accept_forget(d);
 		submissions_forget(d);
 		return;
@@ -146,9 +136,9 @@ void commit_turn(struct outpostd *d)
 
 	if (must_wait(d))
 		return;
-	if (submissions_ready(d))
+	if (d->submissions.ready)
 		reload_if_changed(d);
-	if (submissions_ready(d) && !reserve_ready(d)) {
+	if (d->submissions.ready && !reserve_ready(d)) {
 		error_set(&err, REASON_STORAGE_FULL, "the disk of %s is full", d->queue_dir);
 		submissions_failed(d, &err);
 		if (!verdicts)
@@ -176,7 +166,7 @@ deadline commit_deadline(struct outpostd *d)
 {
 	deadline first = verdicts_due(d);
 
-	if (submissions_ready(d))
+	if (d->submissions.ready)
 		first = deadline_first(first, deadline_in_ms(submissions_gather(d) ? 1 : 0));
 	return first;
 }

@@ -7,7 +7,7 @@
 
 #include "outpostd/parts.h"
 #include "base/spill.h"
-#include "outpostd/host/user_lookup.h"
+#include "outpostd/host/this_host.h"
 
 enum client_kind { CLIENT_NEW, CLIENT_SUBMITS, CLIENT_ASKS };
 
@@ -51,7 +51,6 @@ void client_close(struct client *c);
 void client_answer(struct client *c, enum reason reason, const char *text);
 void client_refuse(struct client *c, const struct error *err);
 
-size_t clients_count(const struct outpostd *d);
 size_t clients_of(const struct outpostd *d, uid_t person);	/* at the door */
 /* Whether one that is still sending was heard of just now. */
 bool clients_are_sending(const struct outpostd *d, int64_t now);

@@ -22,7 +22,6 @@ struct door {
 int door_open(struct outpostd *d, struct error *err);
 /* When outpostd cannot start: gives the reason to all clients that wait at a door which the service manager keeps. */
 void door_turn_away(struct outpostd *d, const struct error *why);
-const struct error *door_refusal(const struct outpostd *d);	/* why nobody is served, or NULL */
 void door_unname(struct outpostd *d);		/* no new client finds it */
 bool door_serving(struct outpostd *d);		/* a client is here, or was in time to be let in */
 void door_close(struct outpostd *d);
@@ -30,10 +29,7 @@ void door_hang_up(struct outpostd *d);		/* all clients go */
 deadline door_deadline(struct outpostd *d);
 void door_tick(struct outpostd *d);
 bool door_has_waiting(const struct outpostd *d, uid_t person);
-size_t door_waiting(const struct outpostd *d);
-bool door_is_managed(const struct outpostd *d);
 bool door_is_quiet(const struct outpostd *d);	/* no client is served or waits */
-const char *door_path(const struct outpostd *d);
 /* Where the administrator's socket of a queue is; NULL when it does not fit into buf. */
 const char *door_admin_path(const char *queue_dir, char *buf, size_t size);
 

@@ -20,7 +20,7 @@ struct listener_socket {
 struct listener {
 	struct listener_socket socket[2];
 	pid_t pids[LISTENER_SESSIONS];
-	bool ours;		/* no service manager holds the sockets for us */
+	bool ours;		/* no service manager holds the sockets for us: they need this process to stay */
 	int given;		/* one that does; kept while it is not used; -1: none */
 };
 
@@ -28,7 +28,6 @@ void listener_bind(struct outpostd *d);		/* while we may */
 void listener_reload(struct outpostd *d);	/* inet_interfaces may have changed */
 void listener_open(struct outpostd *d);		/* once the door is open; failures are warnings */
 void listener_close(struct outpostd *d);
-bool listener_is_ours(const struct outpostd *d);	/* it needs this process to stay */
 void listener_reaped(struct outpostd *d, pid_t pid);
 
 #endif

@@ -51,11 +51,6 @@ void submission_withdraw(struct client *c)
 	unlink_at(&c->d->submissions, p);
 }
 
-bool submissions_ready(const struct outpostd *d)
-{
-	return d->submissions.ready != NULL;
-}
-
 /* Clients that were served together come back together: for as many as the last commit served, if that was just
  * now, this one waits. */
 static bool group_is_coming(const struct submissions *s, int64_t now)

@@ -14,7 +14,6 @@ struct submissions {
 
 void submission_complete(struct client *c);
 void submission_withdraw(struct client *c);	/* if it waits here */
-bool submissions_ready(const struct outpostd *d);
 /* Whether the commit should wait a moment for submissions that are nearly complete. */
 bool submissions_gather(struct outpostd *d);
 void submissions_write(struct outpostd *d);	/* inside the transaction: puts all into the queue */
