@@ -153,7 +153,7 @@ ssize_t io_pread_full(int fd, void *p, size_t n, uint64_t at)
 	return read_full(fd, p, n, &at);
 }
 
-static int read_to_end(int fd, const char *path, struct buf *out, struct error *err)
+int io_read_to_end(int fd, const char *path, struct buf *out, struct error *err)
 {
 	for (;;) {
 		char piece[8192];
@@ -192,7 +192,7 @@ int io_read_file(const char *path, bool nofollow, struct buf *out, struct stat *
 		rc = error_set(err, REASON_NO_INPUT, "%s is %s, and a file is wanted", path,
 			       S_ISDIR(mine.st_mode) ? "a directory" : "not a regular file");
 	else
-		rc = read_to_end(fd, path, out, err);
+		rc = io_read_to_end(fd, path, out, err);
 	if (rc == 0 && st)
 		*st = mine;
 	close(fd);

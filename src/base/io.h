@@ -42,6 +42,8 @@ enum reason io_reason_of_open(void);
 /* Reads a whole regular file (opened with O_NOFOLLOW if nofollow) into out, up to out's ceiling; fills
  * *st if st is not NULL. The error text names the path: no such file, not regular, too large, ... */
 int io_read_file(const char *path, bool nofollow, struct buf *out, struct stat *st, struct error *err);
+/* All that an open file or pipe gives; path is for the error text. */
+int io_read_to_end(int fd, const char *path, struct buf *out, struct error *err);
 
 /* Replaces path by these bytes: temporary file beside it, fsync, rename, fsync of the directory.
  * Mode, and owner where it may, are kept from the old file, else mode. What is there and is no regular file (/dev/null)

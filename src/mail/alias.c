@@ -13,7 +13,7 @@
  * (commands, files, loops, includes that can't be read) is told in *note, and the name goes to myorigin: mail is never
  * dropped.
  */
-enum { ALIAS_DEPTH = 20, ALIAS_MEMBERS = 100000, LIMIT_SEEN = 16 << 20, LIMIT_VALUE = 4 << 20 };
+enum { ALIAS_DEPTH = 20, ALIAS_LISTS = 100, ALIAS_MEMBERS = 100000, LIMIT_SEEN = 16 << 20, LIMIT_VALUE = 4 << 20 };
 
 struct expansion {
 	const struct rewrite_rules *r;
@@ -26,6 +26,9 @@ struct expansion {
 	struct string_set done;	/* aliases and lists expanded: a second time they could add nothing */
 	int depth;
 	size_t count;
+	unsigned lists;		/* read so far */
+	const char *file;	/* the :include: file that is being expanded; NULL: none */
+	unsigned line;
 };
 
 static int expand(struct expansion *e, const char *spec);
@@ -76,13 +79,18 @@ static int give(struct expansion *e, const char *spec)
 	return put(e, t.data);
 }
 
+/* Of a list no text is quoted: it may be anybody's, and a link to something that the reader must not see. */
 static void note(struct expansion *e, const char *name, const char *what, struct span about)
 {
 	struct buf shown;
 
+	if (e->file) {
+		buf_addf(e->note, "%s:%u: %s\n", e->file, e->line, what);
+		return;
+	}
 	buf_init(&shown, 400);
 	text_printable(&shown, about.p, about.n, 200);
-	buf_addf(e->note, "alias %s: %s%s%s\n", name, what, about.n ? " " : "", buf_str(&shown));
+	buf_addf(e->note, "alias %s: %s%s%s\n", name, what, about.n ? ": " : "", buf_str(&shown));
 	buf_free(&shown);
 }
 
@@ -96,34 +104,61 @@ static int member(void *arg, const struct address *a, struct error *err)
 
 static int value_list(struct expansion *e, const char *name, struct span text);
 
+static int list_lines(struct expansion *e, const char *name, const char *file, const struct buf *text)
+{
+	const char *outer = e->file, *p = buf_str(text), *end = p + text->len;
+	unsigned outer_line = e->line;
+	int rc = 0;
+
+	e->file = file;
+	for (e->line = 1; rc == 0 && p < end; e->line++) {
+		const char *nl = memchr(p, '\n', (size_t)(end - p));
+		struct span line = span_trim((struct span){p, (size_t)((nl ? nl : end) - p)});
+
+		if (line.n && line.p[0] != '#')
+			rc = value_list(e, name, line);
+		p = nl ? nl + 1 : end;
+	}
+	if (rc < 0 && e->err->reason != REASON_TOO_MANY_RECIPIENTS)
+		error_set(e->err, e->err->reason, "%s:%u: this address cannot be expanded", file, e->line - 1);
+	e->file = outer;
+	e->line = outer_line;
+	return rc;
+}
+
+/* A list that cannot be had now defers the submission; one that can never be is left out, with a note. */
+static int cannot_read(struct expansion *e, const char *name, const struct error *why)
+{
+	if (error_exit(why) == EX_TEMPFAIL) {
+		*e->err = *why;
+		return -1;
+	}
+	note(e, name, "a list cannot be read", span_of(why->text));
+	return 0;
+}
+
 static int include(struct expansion *e, const char *name, struct span path)
 {
 	char file[1024];
 	struct buf text;
-	struct error err;
-	int rc = 0;
+	struct error err = {0};
+	int rc;
 
-	if (!e->r->include || !path.n || !span_copy(path, file, sizeof(file)) || e->depth > ALIAS_DEPTH) {
-		note(e, name, "cannot read the list", path);
+	if (!e->r->include || !path.n || !span_copy(path, file, sizeof(file)) || e->depth > ALIAS_DEPTH ||
+	    e->lists > ALIAS_LISTS) {
+		note(e, name, "a list cannot be read", path);
 		return 0;
 	}
 	rc = string_set_add(&e->done, file);
 	if (rc <= 0)
 		return rc < 0 ? no_memory(e) : 0;
-	rc = 0;
 	buf_init(&text, LIMIT_VALUE);
 	e->depth++;
-	if (e->r->include(e->r->include_arg, file, &text, &err) < 0) {
-		note(e, name, err.text, (struct span){"", 0});
-	} else {
-		struct span rest = buf_span(&text), line;
-
-		while (rc == 0 && span_word(&rest, "\n", &line)) {
-			line = span_trim(line);
-			if (line.n && line.p[0] != '#')
-				rc = value_list(e, name, line);
-		}
-	}
+	e->lists++;
+	if (e->r->include(e->r->include_arg, file, &text, &err) < 0)
+		rc = cannot_read(e, name, &err);
+	else
+		rc = list_lines(e, name, file, &text);
 	e->depth--;
 	buf_free(&text);
 	return rc;
@@ -170,7 +205,7 @@ static int one_member(struct expansion *e, const char *name, struct span m)
 	if (m.n > strlen(word) && span_iscase((struct span){m.p, strlen(word)}, word))
 		return include(e, name, span_trim(span_from(m, strlen(word))));
 	if (first == '|' || first == '/') {
-		note(e, name, first == '|' ? "commands are not run here:" : "files are not delivered to:", m);
+		note(e, name, first == '|' ? "commands are not run here" : "files are not delivered to", m);
 		return 0;
 	}
 	if (first == '\\') {
@@ -178,13 +213,13 @@ static int one_member(struct expansion *e, const char *name, struct span m)
 
 		if (address_one(m.p + 1, m.n - 1, &spec, &why) == 0 && spec.len)
 			return give(e, spec.data);
-		note(e, name, "this is no address:", m);
+		note(e, name, "no mail address", m);
 		return 0;
 	}
 	why.reason = REASON_NONE;
 	rc = address_each(m.p, m.n, ADDRESS_BLANKS, member, e, &why);
 	if (rc < 0 && error_exit(&why) == EX_DATAERR) {
-		note(e, name, why.text, (struct span){"", 0});
+		note(e, name, "no mail address", span_of(why.text));
 		rc = 0;
 	}
 	return rc;

@@ -118,14 +118,16 @@ static void json_recipient(struct buf *out, const struct listing_recipient *r, b
 	text_json_member(out, "address", masked ? "(not shown)" : r->address);
 	if (r->reason && *r->reason)
 		text_json_member(out, "delay_reason", r->reason);
-	if (r->why && !masked)
+	if (r->why)
 		text_json_member(out, "reason", reason_name(r->why));
-	if (!masked && r->original && *r->original && strcmp(r->original, r->address) != 0)
+	if (r->original && *r->original && strcmp(r->original, r->address) != 0)
 		text_json_member(out, "original", r->original);
 	if (r->dsn && *r->dsn)
 		text_json_member(out, "dsn", r->dsn);
 	text_json_member(out, "state", state_word(r->state));
-	buf_addf(out, ", \"attempts\": %u, \"next_attempt\": %" PRId64 "}", r->attempts, r->next_attempt / 1000000);
+	if (!masked)
+		buf_addf(out, ", \"attempts\": %u, \"next_attempt\": %" PRId64, r->attempts, r->next_attempt / 1000000);
+	buf_adds(out, "}");
 }
 
 static bool was_tried(const struct listing_row *r)

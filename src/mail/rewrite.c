@@ -48,12 +48,18 @@ struct rewriting {
 	struct error *err;
 	bool marked;		/* the queue id has found its place */
 	bool has_reply_to;
+	size_t senders, recipients;	/* addresses rewritten so far */
 	struct buf from;	/* what From said, completed, before from_address replaced it */
 	/* of the field at hand */
 	enum map_role role;
 	struct buf line;
 	const char *done;	/* how far it is copied */
 };
+
+static size_t *counter(struct rewriting *w)
+{
+	return w->role == HEADER_SENDER ? &w->senders : &w->recipients;
+}
 
 static int edit_address(void *arg, const struct address *a, struct error *err)
 {
@@ -63,6 +69,8 @@ static int edit_address(void *arg, const struct address *a, struct error *err)
 	ADDRESS_BUF(t);
 	int rc;
 
+	if ((*counter(w))++ == LIMIT_HEADER_ADDRESSES)
+		return 1;
 	if (!*a->spec)
 		return 0;
 	rc = map_all(w->r, w->role, a->spec, &t, err);
@@ -82,7 +90,8 @@ static int edit_field(struct rewriting *w, const struct field *f, enum map_role 
 	buf_reset(&w->line);
 	w->role = role;
 	w->done = f->raw.p;
-	if (address_each(f->body.p, f->body.n, ADDRESS_SKIP_BAD, edit_address, w, w->err) < 0)
+	if (*counter(w) <= LIMIT_HEADER_ADDRESSES &&
+	    address_each(f->body.p, f->body.n, ADDRESS_SKIP_BAD, edit_address, w, w->err) < 0)
 		return -1;
 	buf_add(&w->line, w->done, (size_t)(end - w->done));
 	return 0;
@@ -182,11 +191,12 @@ static int check(struct rewriting *w, size_t i, struct span raw)
 	struct buf key, value;
 	bool keep = true;
 	size_t colon;
+	size_t n = raw.n && raw.p[raw.n - 1] == '\n' ? raw.n - 1 : raw.n;
 	int rc = 0;
 
-	buf_init(&key, LIMIT_HEADER * 2);
+	buf_init(&key, LIMIT_CHECKED + 1);
 	buf_init(&value, LIMIT_HEADER);
-	buf_add(&key, raw.p, raw.n && raw.p[raw.n - 1] == '\n' ? raw.n - 1 : raw.n);
+	buf_add(&key, raw.p, n < LIMIT_CHECKED ? n : LIMIT_CHECKED);
 	if (!buf_ok(&key))
 		rc = error_set(w->err, REASON_TEMPORARY, "out of memory for header checks");
 	else

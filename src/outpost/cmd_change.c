@@ -1,4 +1,4 @@
-/* cmd_change.c: `outpost hold`, release, retry and delete: one change each, of the messages that are named or chosen. */
+/* cmd_change.c: `outpost hold`, release, retry and delete: one change each, of messages that are named or chosen. */
 #include "config.h"
 #include "outpost/messages/change_messages.h"
 

@@ -85,8 +85,7 @@ static int run_sendmail(const struct test *t, struct buf *said, struct error *er
 		said->len += (size_t)got;
 	}
 	close(out[0]);
-	while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
+	status = proc_wait(pid);
 	return pid > 0 && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 

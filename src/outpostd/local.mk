@@ -5,15 +5,16 @@ outpostd_SOURCES = \
 	src/outpostd/main.c \
 	src/outpostd/loop.c src/outpostd/loop.h \
 	src/outpostd/log_lines.c src/outpostd/log_lines.h \
-	src/outpostd/intake/accept.c src/outpostd/intake/accept.h \
-	src/outpostd/intake/clients.c src/outpostd/intake/clients.h \
-	src/outpostd/intake/corrupt.c src/outpostd/intake/corrupt.h \
-	src/outpostd/intake/door.c src/outpostd/intake/door.h \
-	src/outpostd/intake/fd_quarantine.c src/outpostd/intake/fd_quarantine.h \
-	src/outpostd/intake/incoming.c src/outpostd/intake/incoming.h \
-	src/outpostd/intake/person_share.c src/outpostd/intake/person_share.h \
-	src/outpostd/intake/smtp_listener.c src/outpostd/intake/smtp_listener.h \
-	src/outpostd/intake/submissions.c src/outpostd/intake/submissions.h \
+	src/outpostd/intake/intake.h \
+	src/outpostd/intake/accept.c \
+	src/outpostd/intake/clients.c \
+	src/outpostd/intake/corrupt.c \
+	src/outpostd/intake/door.c \
+	src/outpostd/intake/fd_quarantine.c \
+	src/outpostd/intake/incoming.c \
+	src/outpostd/intake/person_share.c \
+	src/outpostd/intake/smtp_listener.c \
+	src/outpostd/intake/submissions.c \
 	src/outpostd/dispatch/dispatch.h \
 	src/outpostd/dispatch/agents/agent_credential.c \
 	src/outpostd/dispatch/agents/agent_feed.c \
@@ -32,16 +33,18 @@ outpostd_SOURCES = \
 	src/outpostd/relays/route.c \
 	src/outpostd/relays/session_end.c \
 	src/outpostd/relays/state.c \
-	src/outpostd/admin/flush.c src/outpostd/admin/flush.h \
+	src/outpostd/admin/admin.h \
+	src/outpostd/admin/flush.c \
 	src/outpostd/admin/mailq.c \
 	src/outpostd/admin/orders.c \
-	src/outpostd/admin/questions.c src/outpostd/admin/questions.h \
+	src/outpostd/admin/questions.c \
 	src/outpostd/admin/queue_run.c \
 	src/outpostd/host/this_host.h \
 	src/outpostd/host/clock.c \
 	src/outpostd/host/confine.c \
 	src/outpostd/host/disk_reserve.c \
 	src/outpostd/host/housekeeping.c \
+	src/outpostd/host/list_reader.c \
 	src/outpostd/host/reload.c \
 	src/outpostd/host/service_manager.c \
 	src/outpostd/host/shutdown.c \

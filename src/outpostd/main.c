@@ -245,6 +245,7 @@ static int timeout(struct outpostd *d, bool more)
 	first = deadline_first(first, door_deadline(d));
 	first = deadline_first(first, incoming_deadline(d));
 	first = deadline_first(first, commit_deadline(d));
+	first = deadline_first(first, lists_deadline(d));
 	first = deadline_first(first, agents_deadline(d));
 	first = deadline_first(first, relays_deadline(d));
 	first = deadline_first(first, schedule_deadline(d));
@@ -259,7 +260,9 @@ static void turn(struct outpostd *d)
 {
 	clock_check(d);
 	door_tick(d);
+	lists_tick(d);
 	incoming_tick(d);
+	questions_tick(d);
 	reload_tick(d);
 	/* Agents first: they work on while the disk does. What the commit brings is handed out after it. */
 	schedule_work(d);
@@ -300,6 +303,7 @@ static void free_all(struct outpostd *d)
 	settle_free(d);
 	bounces_free(d);
 	accept_free(d);
+	lists_free(d);
 	person_shares_free(d);
 	rules_close(&d->rules);
 	credentials_free(d->credentials);

@@ -21,20 +21,11 @@
 #include <stdio.h>
 
 #include "credentials/credentials.h"
-#include "outpostd/admin/flush.h"
-#include "outpostd/admin/questions.h"
-#include "outpostd/intake/accept.h"
-#include "outpostd/intake/clients.h"
-#include "outpostd/intake/corrupt.h"
-#include "outpostd/intake/door.h"
-#include "outpostd/intake/fd_quarantine.h"
-#include "outpostd/intake/incoming.h"
-#include "outpostd/intake/person_share.h"
-#include "outpostd/intake/smtp_listener.h"
-#include "outpostd/intake/submissions.h"
 #include "outpostd/host/this_host.h"
 #include "outpostd/relays/relays.h"
 #include "outpostd/dispatch/dispatch.h"
+#include "outpostd/intake/intake.h"
+#include "outpostd/admin/admin.h"
 #include "outpostd/log_lines.h"
 #include "outpostd/loop.h"
 #include "outpostd/parts.h"
@@ -61,6 +52,7 @@ struct outpostd {
 	struct watchdog watchdog;
 	struct shutdown shutdown;
 	struct users users;
+	struct lists lists;
 	/* intake/ */
 	struct door door;
 	struct clients clients;

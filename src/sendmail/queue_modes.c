@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/deadline.h"
@@ -15,7 +14,7 @@
 #include "base/step.h"
 #include "base/text.h"
 #include "control/control.h"
-#include "sendmail/start_flusher.h"
+#include "sendmail/submit.h"
 
 enum { PATIENCE_MS = 120 * 1000, START_MS = 10 * 1000, AGAIN_MS = 300, LOOK_EVERY_MS = 20 };
 
@@ -175,8 +174,7 @@ static int wake_started(struct place *p, const struct options *o, struct error *
 
 	if (pid < 0)
 		return -1;
-	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-		;
+	proc_wait(pid);
 	return ask_until(p, o, wake, deadline_in_ms(AGAIN_MS), answer, err);
 }
 

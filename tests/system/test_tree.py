@@ -41,7 +41,6 @@ TWO_SIDES = {
     "incoming": "its files in src/submission, who takes them in src/outpostd",
     "session": "composed in src/nexthop, held in src/smtp",
     "settle": "the rows in queue, the verdicts in src/outpostd",
-    "start_flusher": "by src/sendmail and by src/drop",
 }
 
 

@@ -7,10 +7,10 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/deadline.h"
+#include "base/proc.h"
 #include "base/io.h"
 #include "base/limits.h"
 #include "base/log.h"
@@ -250,8 +250,7 @@ bool check_live(struct context *c, struct report *r, const struct relayhost *rel
 		close(l.fd);
 		if (rc < 0)
 			kill(pid, SIGKILL);
-		while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-			;
+		proc_wait(pid);
 	}
 	if (rc < 0)
 		report_reason(r, REPORT_FAIL, err.reason, relay, NULL, "agent", -1, err.text);

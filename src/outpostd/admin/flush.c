@@ -24,7 +24,7 @@ void flush_expect(struct outpostd *d)
 
 /* One that comes while another is under way is the same one, made longer: the first to ask gets the counts of all
  * of it. */
-void flush_start(struct outpostd *d, enum flush_reach reach)
+void flush_start(struct outpostd *d, bool all)
 {
 	struct flush *f = &d->flush;
 	struct queue_totals t = {0};
@@ -40,10 +40,8 @@ void flush_start(struct outpostd *d, enum flush_reach reach)
 	f->fresh = 0;
 	f->since = clock_mono_ms();
 	f->total = f->done + t.queued;
-	if (reach > f->reach)
-		f->reach = reach;
-	if (reach != FLUSH_MAIL)
-		relays_retry_now(d, reach == FLUSH_ALL);
+	f->all |= all;
+	relays_retry_now(d, all);
 	lanes_force(d, true);
 }
 
@@ -54,8 +52,8 @@ void flush_note_mail(struct outpostd *d)
 
 void flush_retry_relay(struct outpostd *d, struct relay *r, int64_t since)
 {
-	if (d->flush.on && d->flush.reach != FLUSH_MAIL && since < d->flush.since)
-		relay_retry_now(r, d->flush.reach == FLUSH_ALL);
+	if (d->flush.on && since < d->flush.since)
+		relay_retry_now(r, d->flush.all);
 }
 
 void flush_count(struct outpostd *d, unsigned outcome)
@@ -110,7 +108,7 @@ static bool flush_end(struct client *c)
 static bool flush_begin(struct client *c, char **args, int n)
 {
 	(void)args, (void)n;
-	flush_start(c->d, FLUSH_ALL);
+	flush_start(c->d, true);
 	return true;
 }
 

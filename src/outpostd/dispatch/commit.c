@@ -43,7 +43,7 @@ static deadline verdicts_due(struct outpostd *d)
 
 static bool must_wait(struct outpostd *d)
 {
-	return !deadline_over(verdicts_due(d)) && (!d->submissions.ready || submissions_gather(d));
+	return !deadline_over(verdicts_due(d)) && (!submissions_ready(d) || submissions_gather(d));
 }
 
 static void stall(struct outpostd *d, const struct error *err)
@@ -120,7 +120,7 @@ static void committed(struct outpostd *d, bool verdicts)
 	if (verdicts)
 		relays_stored(d);
 	settle_committed(d);
-	if (d->submissions.ready && !commit_counts(d, &err)) {
+	if (submissions_ready(d) && !commit_counts(d, &err)) {
 		accept_forget(d);
 		submissions_forget(d);
 		return;
@@ -136,14 +136,16 @@ void commit_turn(struct outpostd *d)
 
 	if (must_wait(d))
 		return;
-	if (d->submissions.ready)
+	if (submissions_ready(d))
 		reload_if_changed(d);
-	if (d->submissions.ready && !reserve_ready(d)) {
+	if (submissions_ready(d) && !reserve_ready(d)) {
 		error_set(&err, REASON_STORAGE_FULL, "the disk of %s is full", d->queue_dir);
 		submissions_failed(d, &err);
 		if (!verdicts)
 			return;
 	}
+	if (!submissions_prepare(d) && !verdicts)
+		return;
 	if (write_all(d, verdicts, &err) == 0) {
 		committed(d, verdicts);
 		return;
@@ -166,7 +168,7 @@ deadline commit_deadline(struct outpostd *d)
 {
 	deadline first = verdicts_due(d);
 
-	if (d->submissions.ready)
+	if (submissions_ready(d))
 		first = deadline_first(first, deadline_in_ms(submissions_gather(d) ? 1 : 0));
 	return first;
 }

@@ -114,6 +114,7 @@ struct schedule {
 	bool paced;		/* something was passed over because of its relay's rate */
 	/* wall us: when a relay for which something was passed over may be tried, or given more; INT64_MAX */
 	int64_t again;
+	deadline rest;		/* handing out took long, and until then it is the others' turn */
 };
 
 /* Something changed: look at everything again. */

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-enum { HAND_OUT = 64, SKIPS = 50, STEPPED_MS = 500, NO_ROUTE_US = 60 * 1000000 };
+enum { HAND_OUT = 64, SLICE_MS = 50, SKIPS = 50, STEPPED_MS = 500, NO_ROUTE_US = 60 * 1000000 };
 
 void schedule_reset(struct outpostd *d)
 {
@@ -169,12 +169,14 @@ static void peek(struct outpostd *d)
 	}
 }
 
-/* Hands out messages while agents have room. True: there is more that could be handed out now. */
+/* Hands out messages while agents have room, one at least, and no longer than SLICE_MS: a header of megabytes that is
+ * rewritten is work. True: there is more that could be handed out now. */
 static bool hand_out(struct outpostd *d)
 {
+	deadline slice = deadline_in_ms(SLICE_MS);
 	int skips = 0;
 
-	for (int i = 0; i < HAND_OUT; i++) {
+	for (int i = 0; i < HAND_OUT && (i == 0 || !deadline_over(slice)); i++) {
 		struct queue_cursor undo;
 		struct queue_message m;
 		enum placed how;
@@ -207,6 +209,7 @@ static void due_again(struct outpostd *d)
 
 static bool work(struct outpostd *d)
 {
+	int64_t begin = clock_mono_ms(), took;
 	bool more;
 
 	if (lanes_dry(d))
@@ -218,14 +221,18 @@ static bool work(struct outpostd *d)
 	for (struct agent *a = d->agents.first; a; a = a->next)
 		if (a->out.len)
 			agent_flush(a);
-	return more;
+	took = clock_mono_ms() - begin;
+	if (took > SLICE_MS)
+		d->schedule.rest = deadline_in_ms(took);
+	return more && took <= SLICE_MS;
 }
 
 bool schedule_work(struct outpostd *d)
 {
 	bool more;
 
-	if (commit_stalled(d) || d->shutdown.begun || !deadline_over(d->lanes.wait) || clock_stepped(d))
+	if (commit_stalled(d) || d->shutdown.begun || !deadline_over(d->lanes.wait) || clock_stepped(d) ||
+	    !deadline_over(d->schedule.rest))
 		return false;
 	more = next_due(d) <= clock_us(d) && commit_would_count(d) && work(d);
 	connections_note_full(d);
@@ -243,6 +250,8 @@ deadline schedule_deadline(struct outpostd *d)
 		return d->lanes.wait;
 	if (clock_stepped(d))
 		return deadline_in_ms(STEPPED_MS);
+	if (!deadline_over(d->schedule.rest))
+		return d->schedule.rest;
 	if (!with_room(d, NULL) && !connection_may_open_anywhere(d))
 		return DEADLINE_NEVER;
 	due = next_due(d);

@@ -24,6 +24,8 @@ static void warn_unknown(struct outpostd *d)
 
 static void apply(struct outpostd *d)
 {
+	d->rules.r.include = lists_include;
+	d->rules.r.include_arg = d;
 	agents_configure(d);
 	warn_unknown(d);
 	relays_configure(d);

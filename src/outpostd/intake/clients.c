@@ -12,7 +12,8 @@
 
 enum {
 	READ_AT_ONCE = 65536,		/* bytes taken from a client */
-	PAGES_AT_ONCE = 4,		/* of a listing */
+	PAGES_AT_ONCE = 4,		/* of a listing, */
+	PAGES_IN_TURN = 16,		/* and of all listings */
 	ENVELOPE_SMALL = 256 << 10,	/* unfinished envelopes in memory: one like this always finds room, */
 	ENVELOPES_PER_PERSON = 80 << 20, /* larger ones while all of a person's, */
 	ENVELOPES_IN_ALL = 160 << 20,	/* and all of all users', are not more */
@@ -107,7 +108,7 @@ void client_flush(struct client *c)
 		ssize_t n;
 
 		if (c->out.len == 0 && c->question && !c->closing) {
-			if (pages++ == PAGES_AT_ONCE) {
+			if (pages++ == PAGES_AT_ONCE || c->d->clients.pages++ >= PAGES_IN_TURN) {
 				loop_want(&c->d->loop, &c->watch, POLLOUT);
 				return;
 			}
@@ -369,6 +370,7 @@ void clients_tick(struct outpostd *d)
 {
 	struct client *next;
 
+	d->clients.pages = 0;
 	for (struct client *c = d->clients.first; c; c = next) {
 		next = c->next;
 		if (deadline_over(client_deadline(c)))
