@@ -18,8 +18,7 @@ ROOMS = ("src/submission", "src/delivery", "src/control", "src/mail", "src/maps"
 BRIDGES = {"conf": ("src/maps",), "src/nexthop": ("conf", "src/maps", "src/delivery"),
            "src/credentials": ("conf", "src/maps", "src/nexthop"), "src/rules": ("conf", "src/maps", "src/mail")}
 # What these rooms share among their own files only.
-PRIVATE = ("conf/internal.h", "credentials/program_answer.h", "credentials/file_modes.h", "credentials/lookup.h",
-           "credentials/password_program.h", "maps/regexp_table.h", "maps/text_table.h")
+PRIVATE = ("conf/internal.h", "credentials/internal.h", "maps/regexp_table.h", "maps/text_table.h")
 # Programs that hold passwords and tokens; the others have none of src/credentials in them.
 WITH_CREDENTIALS = {"outpostd", "outpost", "outpost-token"}
 PROGRAMS = ("src/sendmail", "src/drop", "src/outpostd", "src/smtp", "src/token", "src/outpost")
@@ -35,6 +34,7 @@ WIDTH = 120     # columns of a line, with tabs of 8
 # Base names that stand in two folders for one thing seen from two sides.
 TWO_SIDES = {
     "main": "every program",
+    "internal": "what the files of one room share, in conf and in src/credentials",
     "options": "the command line of src/sendmail, and of src/outpost",
     "agent": "started in src/nexthop, living in src/smtp",
     "claim": "the rows in queue, the transaction in src/outpostd",

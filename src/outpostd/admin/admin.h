@@ -35,7 +35,6 @@ extern const struct verb verb_hold;
 extern const struct verb verb_release;
 extern const struct verb verb_retry;
 extern const struct verb verb_delete;
-extern const struct verb verb_reload;
 extern const struct verb verb_status;
 extern const struct verb verb_active;
 

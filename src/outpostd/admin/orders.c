@@ -1,5 +1,5 @@
 /* orders.c: what the administrator's socket does and reports at once: messages held, released, retried, deleted;
- * reload; status. */
+ * status. */
 #include "config.h"
 #include "outpostd/outpostd.h"
 
@@ -68,20 +68,6 @@ const struct verb verb_release =
 	{.name = "release", .admin = true, .min_args = 1, .max_args = 1, .begin = release_begin};
 const struct verb verb_retry = {.name = "retry", .admin = true, .min_args = 1, .max_args = 1, .begin = retry_begin};
 const struct verb verb_delete = {.name = "delete", .admin = true, .min_args = 1, .max_args = 1, .begin = delete_begin};
-
-/* ---- reload, status */
-
-static bool reload_begin(struct client *c, char **args, int n)
-{
-	(void)args, (void)n;
-	reload_now(c->d);
-	if (reload_error(c->d))
-		return question_ends(c, error_exit(reload_error(c->d)), "the configuration stays as it was: %s",
-				     reload_error(c->d)->text);
-	return question_ends(c, EX_OK, "the configuration was read again");
-}
-
-const struct verb verb_reload = {.name = "reload", .admin = true, .begin = reload_begin};
 
 /* Lines "NAME VALUE": pid, agents, active, stalled, once, conf-error, relay-error, relay-dsn, relay-reason,
  * door. */
