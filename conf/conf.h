@@ -34,7 +34,7 @@ struct conf_info {
 	enum conf_type type;
 	const char *def;	/* raw default; may hold $name */
 	const char *allowed; /* T_INT, T_SIZE, T_TIME: "least..greatest"; T_WORD, T_LIST: the words; NULL: anything */
-	const char *help;	/* paragraphs parted by "\n\n"; conf_summary is the first sentence */
+	const char *help;	/* paragraphs parted by "\n\n" */
 };
 extern const struct conf_info conf_table[CONF_PARAMS];
 
@@ -93,9 +93,6 @@ void conf_shown(struct conf *c, enum conf_param p, bool expanded, struct buf *ou
  * of it ("#name = "), or at the end. value NULL removes the setting. Returns whether anything changed, -1 for a value
  * that can't stand in main.cf. */
 int conf_edit(struct span text, const char *name, const char *value, struct buf *out, struct error *err);
-
-/* The first sentence of a parameter's help. */
-void conf_summary(enum conf_param p, struct buf *out);
 
 /* Sentences about main.cf that reading it led to (a line that looks like a parameter but continues the one above, a
  * name set twice, $name of nothing, ...): one a line. No secrets. */

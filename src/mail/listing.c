@@ -143,8 +143,12 @@ static const char *queue_name(const struct listing_row *r)
 	return r->held ? "hold" : r->failed ? "failed" : r->active ? "active" : was_tried(r) ? "deferred" : "incoming";
 }
 
-static void json_begin(struct buf *out, const struct listing_row *r)
+void listing_begin(struct buf *out, const struct listing_row *r, bool json)
 {
+	if (!json) {
+		text_begin(out, r);
+		return;
+	}
 	buf_adds(out, "{");
 	text_json_member(out, "queue_name", queue_name(r));
 	text_json_member(out, "queue_id", r->id);
@@ -154,31 +158,17 @@ static void json_begin(struct buf *out, const struct listing_row *r)
 	buf_addf(out, ", \"uid\": %u, \"recipients\": [", r->uid);
 }
 
-static void json_recipients(struct buf *out, const struct listing_row *r)
+void listing_recipients(struct buf *out, const struct listing_row *r, bool json)
 {
+	if (!json) {
+		text_recipients(out, r);
+		return;
+	}
 	for (size_t i = 0; i < r->nrecipients; i++) {
 		if (i || r->continued)
 			buf_adds(out, ", ");
 		json_recipient(out, &r->recipients[i], r->masked);
 	}
-}
-
-/* ---- pieces of either */
-
-void listing_begin(struct buf *out, const struct listing_row *r, bool json)
-{
-	if (json)
-		json_begin(out, r);
-	else
-		text_begin(out, r);
-}
-
-void listing_recipients(struct buf *out, const struct listing_row *r, bool json)
-{
-	if (json)
-		json_recipients(out, r);
-	else
-		text_recipients(out, r);
 }
 
 void listing_end(struct buf *out, bool json)

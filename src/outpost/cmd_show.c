@@ -7,7 +7,7 @@
 #include "base/deadline.h"
 #include "base/text.h"
 #include "mail/listing.h"
-#include "outpost/flusher/active_deliveries.h"
+#include "outpost/messages/active_deliveries.h"
 #include "outpost/command.h"
 #include "outpost/messages/print_history.h"
 #include "outpost/check/hint.h"
@@ -15,7 +15,7 @@
 #include "outpost/messages/print_row.h"
 #include "outpost/messages/select_messages.h"
 
-enum { HEADER_SHOWN = 64 << 10, MARGIN = 13 };
+enum { MARGIN = 13 };
 
 static const char *state_word(char state)
 {
@@ -83,32 +83,22 @@ static int print_envelope(struct queue *q, struct queue_row *r, const struct act
 	return rc;
 }
 
-/* The header alone: up to the first empty line of what is written to memory. */
 static int print_header(struct queue *q, int64_t row, const char *id, struct error *err)
 {
-	char *text = NULL, *end;
-	size_t size = 0;
-	FILE *f = open_memstream(&text, &size);
 	bool gone = false;
-	int rc = f ? text_write(q, row, id, HEADER_SHOWN, TEXT_SAFE, f, &gone, err)
-		   : error_sys(err, REASON_SYSTEM, "no memory");
+	int rc;
 
-	if (f)
-		fclose(f);
+	printf("\n");
+	rc = text_write(q, row, id, TEXT_HEADER, stdout, &gone, err);
 	if (rc == 0 && gone)
-		printf("\n  (the text is no longer kept)\n");
-	else if (rc == 0 && text) {
-		end = strstr(text, "\n\n");
-		printf("\n%.*s\n", end ? (int)(end - text) : (int)size, text);
-	}
-	free(text);
+		printf("  (the text is no longer kept)\n");
 	return rc;
 }
 
 static int print_text(struct context *c, struct queue *q, int64_t row, const char *id, struct error *err)
 {
 	bool gone = false;
-	int rc = text_write(q, row, id, 0, option_given(c, "raw") ? TEXT_PLAIN : TEXT_SAFE, stdout, &gone, err);
+	int rc = text_write(q, row, id, option_given(c, "raw") ? TEXT_PLAIN : TEXT_SAFE, stdout, &gone, err);
 
 	if (rc == 0 && gone)
 		return error_set(err, REASON_DATA, "the text of this message is no longer kept");
@@ -117,7 +107,7 @@ static int print_text(struct context *c, struct queue *q, int64_t row, const cha
 
 static int print_json(struct queue *q, struct queue_row *r, const struct active *a, struct error *err)
 {
-	struct row_style style = {true, active_has(a, r->id), false, a->reason, a->dsn, a->why};
+	struct row_style style = {.json = true, .active = a};
 	struct buf out;
 	int rc;
 

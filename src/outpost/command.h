@@ -119,7 +119,6 @@ int context_change(struct context *c, const char *verb, const char *id, queue_ch
 
 /* ---- the terminal */
 bool term_color(void);			/* stdout is a terminal that shows colour, and NO_COLOR is not set */
-unsigned term_width(void);		/* columns of stdout; 80 where it is none */
 /* Prints text and a newline, wrapped between a left margin and the screen's edge; we are at this column already. A word
  * that is longer stays whole. Newlines count as blanks. */
 void words_wrap(const char *text, size_t column, size_t margin);

@@ -11,7 +11,7 @@ outpost_files = \
 	src/outpost/check/check_report.h src/outpost/check/check_report.c \
 	src/outpost/check/hint.h src/outpost/check/hint.c \
 	src/outpost/flusher/health.h src/outpost/flusher/health.c \
-	src/outpost/flusher/active_deliveries.h src/outpost/flusher/active_deliveries.c \
+	src/outpost/messages/active_deliveries.h src/outpost/messages/active_deliveries.c \
 	src/outpost/flusher/start_outpostd.h src/outpost/flusher/start_outpostd.c \
 	src/outpost/import/import.h src/outpost/import/import_common.c src/outpost/import/import_dma.c \
 	src/outpost/import/import_msmtp.c src/outpost/import/import_nullmailer.c src/outpost/import/import_postfix.c \

@@ -397,7 +397,7 @@ static bool is_whole(struct context *c, struct report *r, struct queue *q, const
 			     "%s has %lld MB, which were not read", path, (long long)(st.st_size >> 20));
 		return true;
 	}
-	if (queue_check(q, true, &err) == 0)
+	if (queue_check(q, &err) == 0)
 		return true;
 	report_fail(r, err.reason, "queue", -1, err.text,
 		    "recover what can be read: see \"Recovering a damaged queue\"\nin outpost-queue(7)");

@@ -56,7 +56,7 @@ static bool has_timer(const struct context *c)
 	return false;
 }
 
-bool health_by_sender(struct context *c)
+static bool by_sender(struct context *c)
 {
 	return *conf_str(c->conf, P_sender_dependent_relayhost_maps) ||
 	       conf_bool(c->conf, P_smtp_sender_dependent_authentication);
@@ -132,7 +132,7 @@ int health_no_way(struct context *c, struct queue *q, int64_t after, struct queu
 	struct error ignored;
 	int n;
 
-	if (health_by_sender(c))
+	if (by_sender(c))
 		return any_down(c, q, after, which, err);
 	n = relayhost_list(c->conf, route, HEALTH_RELAYS, &ignored);
 	for (int i = 0; i < n; i++) {
@@ -172,7 +172,7 @@ int health_collect(struct context *c, struct health *s, struct error *err)
 		s->no_route.reason = REASON_NONE;
 	s->running = start_answers(c);
 	s->timer = has_timer(c);
-	s->by_sender = health_by_sender(c);
+	s->by_sender = by_sender(c);
 	s->full = is_full(dir);
 	s->corrupt = health_count_files(dir, "corrupt");
 	s->incoming = health_count_files(dir, "incoming");

@@ -20,9 +20,6 @@ struct health {
 	struct error no_route;		/* REASON_NONE, or why main.cf lets nothing be sent */
 };
 
-/* Whether the sender decides about the relay, or about the login there. */
-bool health_by_sender(struct context *c);
-
 /* The queue's rows of the relays that mail may go by as main.cf stands: how many, or -1. */
 int health_relays(struct context *c, struct queue *q, struct queue_relay out[HEALTH_RELAYS], struct error *err);
 

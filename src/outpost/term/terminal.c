@@ -17,7 +17,8 @@ bool term_color(void)
 	return isatty(STDOUT_FILENO) && !(no && *no) && term && strcmp(term, "dumb") != 0;
 }
 
-unsigned term_width(void)
+/* Columns of stdout; 80 where it is no terminal. */
+static unsigned term_width(void)
 {
 	struct winsize w;
 	const char *columns = getenv("COLUMNS");

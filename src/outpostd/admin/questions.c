@@ -12,8 +12,8 @@
 enum { GROUPS_MAX = 256, PATIENCE_MS = 30 * 1000 };
 
 static const struct verb *const verbs[] = {
-	&verb_mailq, &verb_wake, &verb_flush, &verb_hold, &verb_release, &verb_retry, &verb_delete, &verb_reload,
-	&verb_status, &verb_active,
+	&verb_mailq, &verb_wake, &verb_flush, &verb_hold, &verb_release, &verb_retry, &verb_delete, &verb_status,
+	&verb_active,
 };
 
 bool question_ends(struct client *c, int code, const char *fmt, ...)

@@ -1,5 +1,5 @@
 #include "config.h"
-#include "outpost/flusher/active_deliveries.h"
+#include "outpost/messages/active_deliveries.h"
 
 #include <stdio.h>
 #include <stdlib.h>
