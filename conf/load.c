@@ -1,8 +1,4 @@
-/*
- * Reading main.cf, as postconf(5) lays it down: a line that begins with a blank continues the one before; lines that
- * are empty or whose first visible byte is '#' are nothing, also between continuations; the last of several settings
- * wins.
- */
+/* Reading main.cf: logical lines (base/lines.h) of name = value; the last of several settings wins. */
 #include "config.h"
 #include "conf/internal.h"
 #include "base/array.h"

@@ -3,8 +3,7 @@
  * owner cannot read.
  */
 #include "config.h"
-#include "credentials/credentials.h"
-#include "credentials/file_modes.h"
+#include "credentials/internal.h"
 #include "base/lines.h"
 
 #include <errno.h>

@@ -2,10 +2,7 @@
  * The name and password for a relay: looked up in Postfix's order, from a file that nobody else can read.
  */
 #include "config.h"
-#include "credentials/program_answer.h"
-#include "credentials/file_modes.h"
-#include "credentials/lookup.h"
-#include "credentials/password_program.h"
+#include "credentials/internal.h"
 #include "credentials/sha256.h"
 #include "base/limits.h"
 #include "base/lines.h"

@@ -18,7 +18,7 @@ static void put_progress(struct client *c, const struct flush *f)
  * beginning on, and a question that comes soon after gets these counts, too. */
 void flush_expect(struct outpostd *d)
 {
-	if (d->once || door_is_managed(d))
+	if (d->once || d->door.managed)
 		d->flush.fresh = deadline_in_ms(FRESH_MS);
 }
 
@@ -69,11 +69,6 @@ void flush_count(struct outpostd *d, unsigned outcome)
 		f->deferred++;
 	else
 		f->sent++;
-}
-
-bool flush_under_way(const struct outpostd *d)
-{
-	return d->flush.on;
 }
 
 static bool flush_end(struct client *c)
@@ -144,7 +139,7 @@ void flush_check(struct outpostd *d)
 		return;
 	/* What came in on the way (a bounce) may be due before what was looked at last: look once more without
 	 * force. */
-	if (all_tried(d) && lanes_forced(d))
+	if (all_tried(d) && d->lanes.force)
 		lanes_force(d, false);
 	if (all_tried(d)) {
 		f->on = false;

@@ -81,9 +81,9 @@ static bool status_begin(struct client *c, char **args, int n)
 	(void)args, (void)n;
 	buf_addf(&c->out,
 		 ">pid %d\n>agents %zu\n>active %zu\n>clients %zu\n>waiting %zu\n>stalled %d\n>once %d\n>door %s\n",
-		 (int)getpid(), agents_count(d), claims_count(d), clients_count(d), door_waiting(d),
+		 (int)getpid(), agents_count(d), d->claims.n, d->clients.n, d->door.nwaiting,
 		 commit_stalled(d) != NULL, d->once,
-		 door_path(d));
+		 d->door.path);
 	if (reload_error(d))
 		buf_addf(&c->out, ">conf-error %s\n", reload_error(d)->text);
 	reason = relays_reason(d, &why, dsn);
@@ -99,7 +99,7 @@ static bool active_begin(struct client *c, char **args, int n)
 {
 	(void)args, (void)n;
 	claims_list(c->d, &c->out);
-	return question_ends(c, EX_OK, "%zu being delivered", claims_count(c->d));
+	return question_ends(c, EX_OK, "%zu being delivered", c->d->claims.n);
 }
 
 const struct verb verb_active = {.name = "active", .admin = true, .begin = active_begin};

@@ -63,7 +63,7 @@ static bool wake_begin(struct client *c, char **args, int n)
 
 	if (client_allowed(c, P_authorized_flush_users) <= 0)
 		return question_ends(c, EX_NOPERM, "authorized_flush_users does not name you");
-	if (shutdown_is_closed(c->d))
+	if (c->d->shutdown.closed)
 		return false; /* its connection ends, and it asks the next outpostd */
 	q->all = is_admin(c) || client_allowed(c, P_authorized_mailq_users) > 0;
 	if (n == 0 && is_admin(c)) {

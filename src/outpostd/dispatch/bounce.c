@@ -104,7 +104,7 @@ static int write_text(struct outpostd *d, const struct queue_message *m, enum ds
 		.from_address = from, .envid = m->envid, .arrival = m->arrival, .now = clock_us(d),
 		.expires = m->arrival + conf_seconds(d->conf, P_maximal_queue_lifetime) * 1000000,
 		.recipients = rs, .nrecipients = n, .utf8 = m->smtputf8, .boundary = boundary,
-		.full = action == DSN_ACTION_FAILED && m->ret == 'F' && m->size <= FULL_MAX && !commit_is_tight(d),
+		.full = action == DSN_ACTION_FAILED && m->ret == 'F' && m->size <= FULL_MAX && !d->commit.tight,
 	};
 	int rc;
 

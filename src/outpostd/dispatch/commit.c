@@ -12,16 +12,6 @@ const char *commit_stalled(const struct outpostd *d)
 	return d->commit.reason[0] ? d->commit.reason : NULL;
 }
 
-bool commit_is_tight(const struct outpostd *d)
-{
-	return d->commit.tight;
-}
-
-bool commit_displaced(const struct outpostd *d)
-{
-	return d->commit.displaced;
-}
-
 bool commit_counts(struct outpostd *d, struct error *err)
 {
 	if (queue_in_place(d->queue, d->queue_dir, d->lock, err) == 0)

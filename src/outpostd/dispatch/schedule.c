@@ -23,7 +23,7 @@ void schedule_claim_over(struct outpostd *d, struct claim *c)
 
 static struct lane *next_message(struct outpostd *d, struct queue_message *m, struct queue_cursor *undo)
 {
-	if (lanes_begin_anew(d)) {
+	if (d->lanes.look) {
 		d->schedule.paced = false;
 		d->schedule.again = INT64_MAX;
 	}
@@ -36,7 +36,7 @@ static int64_t next_due(struct outpostd *d)
 {
 	int64_t due = lanes_due(d);
 
-	if (lanes_forced(d) && due && !d->schedule.paced)
+	if (d->lanes.force && due && !d->schedule.paced)
 		return due;
 	return due < d->schedule.again ? due : d->schedule.again;
 }
@@ -101,7 +101,7 @@ static struct relay *first_up(struct outpostd *d, struct relay *const *route, in
 		if (relay_may_try(d, route[i]))
 			return route[i];
 	for (int i = 0; i < n; i++)
-		again_at(&d->schedule, relay_retry_at(route[i]));
+		again_at(&d->schedule, route[i]->row.down_until);
 	if (n <= 0)
 		again_at(&d->schedule, clock_us(d) + NO_ROUTE_US);
 	return NULL;
@@ -201,7 +201,7 @@ static bool hand_out(struct outpostd *d)
 /* A relay's, then all that was passed over may go; or a message's. */
 static void due_again(struct outpostd *d)
 {
-	if (lanes_forced(d) || d->schedule.again <= clock_us(d))
+	if (d->lanes.force || d->schedule.again <= clock_us(d))
 		schedule_reset(d);
 	else
 		lanes_look(d);
@@ -231,7 +231,7 @@ bool schedule_work(struct outpostd *d)
 {
 	bool more;
 
-	if (commit_stalled(d) || shutdown_begun(d) || !deadline_over(lanes_retry_at(d)) || clock_stepped(d) ||
+	if (commit_stalled(d) || d->shutdown.begun || !deadline_over(d->lanes.wait) || clock_stepped(d) ||
 	    !deadline_over(d->schedule.rest))
 		return false;
 	more = next_due(d) <= clock_us(d) && commit_would_count(d) && work(d);
@@ -244,10 +244,10 @@ deadline schedule_deadline(struct outpostd *d)
 {
 	int64_t due, now = clock_us(d);
 
-	if (commit_stalled(d) || shutdown_begun(d))
+	if (commit_stalled(d) || d->shutdown.begun)
 		return DEADLINE_NEVER;
-	if (!deadline_over(lanes_retry_at(d)))
-		return lanes_retry_at(d);
+	if (!deadline_over(d->lanes.wait))
+		return d->lanes.wait;
 	if (clock_stepped(d))
 		return deadline_in_ms(STEPPED_MS);
 	if (!deadline_over(d->schedule.rest))
@@ -260,16 +260,16 @@ deadline schedule_deadline(struct outpostd *d)
 
 bool schedule_empty(struct outpostd *d)
 {
-	return next_due(d) == INT64_MAX && !claims_count(d);
+	return next_due(d) == INT64_MAX && !d->claims.n;
 }
 
 bool schedule_idle(struct outpostd *d)
 {
-	bool under_way = claims_count(d) || settle_count(d);
+	bool under_way = d->claims.n || d->settlement.n;
 
 	if (commit_stalled(d) || (lanes_trouble(d) && !under_way))
 		return true;
-	if (under_way || relays_wait_for_commit(d) || d->schedule.paced || agent_starts(d, NULL))
+	if (under_way || d->relay_states.due || d->schedule.paced || agent_starts(d, NULL))
 		return false;
 	return next_due(d) > clock_us(d) || !relays_usable(d);
 }

@@ -126,11 +126,6 @@ const struct error *reload_error(const struct outpostd *d)
 	return d->reload.error.reason ? &d->reload.error : NULL;
 }
 
-bool reload_log_on_stderr(const struct outpostd *d)
-{
-	return d->reload.log_on_stderr;
-}
-
 deadline reload_deadline(struct outpostd *d)
 {
 	if (d->reload.again)

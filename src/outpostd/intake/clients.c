@@ -24,11 +24,6 @@ enum {
 
 static void client_ready(void *arg, short revents);
 
-size_t clients_count(const struct outpostd *d)
-{
-	return d->clients.n;
-}
-
 size_t clients_of(const struct outpostd *d, uid_t person)
 {
 	size_t n = 0;
@@ -216,7 +211,7 @@ static void client_decode(struct client *c, const char *p, size_t n)
 /* False: it was refused, and c may be gone. */
 static bool begin_submission(struct client *c)
 {
-	const struct error *closed = door_refusal(c->d);
+	const struct error *closed = c->d->door.refusal;
 	uint64_t limit;
 	int may;
 
@@ -253,7 +248,7 @@ static void end_question(struct client *c, int code, const char *text)
 static void begin_question(struct client *c)
 {
 	const char *nl = memchr(c->in.data, '\n', c->in.len);
-	const struct error *closed = door_refusal(c->d);
+	const struct error *closed = c->d->door.refusal;
 	char *words[CONTROL_ARGS];
 	int n;
 

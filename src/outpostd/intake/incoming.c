@@ -499,7 +499,7 @@ static void batch_failed(struct outpostd *d, size_t end, const struct error *why
 
 	accept_forget(d);
 	bounce_forget(d);
-	if (commit_displaced(d)) {
+	if (d->commit.displaced) {
 		give_up(d, why);
 	} else if (queue_again(d->queue)) {
 		/* the same once more, with more care */

@@ -220,11 +220,6 @@ void listener_close(struct outpostd *d)
 	d->listener.ours = false;
 }
 
-bool listener_is_ours(const struct outpostd *d)
-{
-	return d->listener.ours;
-}
-
 void listener_reaped(struct outpostd *d, pid_t pid)
 {
 	for (size_t i = 0; i < LISTENER_SESSIONS; i++)

@@ -1,8 +1,10 @@
-/* questions.h: questions and orders at the door and at the administrator's socket. Each verb is a table entry. */
-#ifndef OUTPOSTD_QUESTIONS_H
-#define OUTPOSTD_QUESTIONS_H
+/* admin.h: questions and orders. */
+#ifndef OUTPOSTD_ADMIN_H
+#define OUTPOSTD_ADMIN_H
 
 #include "outpostd/parts.h"
+
+/* ---- questions.c: questions and orders at the door and at the administrator's socket. Each verb is a table entry. */
 
 struct question {
 	const struct verb *verb;
@@ -48,5 +50,27 @@ void question_end(struct client *c);
 bool question_ends(struct client *c, int code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 /* Whether a parameter (authorized_..._users) names the client. -1: it cannot be known now. */
 int client_allowed(struct client *c, enum conf_param p);
+
+/* ---- flush.c: everything that is queued is tried now; progress is reported to all who asked. */
+
+struct flush {
+	bool on;
+	bool all;		/* relays that refused the credential are tried as well */
+	deadline since;		/* mono ms */
+	deadline fresh;		/* until then the counts are those of the first one to come */
+	uint64_t total, done, sent, deferred, failed;
+	uint64_t reported_done;	/* at the last report of progress, */
+	deadline report_at;	/* and when the next may be */
+};
+
+void flush_expect(struct outpostd *d);	/* once, at the beginning */
+/* Relays that are down are tried as well; those that refused the credential only with `all`. */
+void flush_start(struct outpostd *d, bool all);
+void flush_check(struct outpostd *d);	/* once per turn */
+void flush_note_mail(struct outpostd *d);	/* a message came */
+void flush_count(struct outpostd *d, unsigned outcome);	/* a claim is over, with these outcomes (struct claim) */
+/* A relay went down in a session that began (mono ms) before an administrator fixed something and asked for a
+ * flush: that was not the attempt they asked for. */
+void flush_retry_relay(struct outpostd *d, struct relay *r, int64_t since);
 
 #endif
