@@ -304,9 +304,13 @@ const char *io_program_path(const char *name, const char *installed_dir, char *b
 	return snprintf(buf, size, "%s/%s", installed_dir, name) < (int)size ? buf : NULL;
 }
 
-bool io_same_file(const struct stat *a, const struct stat *b)
+bool io_changed(const char *path, const struct stat *was)
 {
-	return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size &&
-	       a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec &&
-	       a->st_ctim.tv_sec == b->st_ctim.tv_sec && a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
+	struct stat now;
+
+	if (stat(path, &now) < 0)
+		now = (struct stat){0};
+	return now.st_dev != was->st_dev || now.st_ino != was->st_ino || now.st_size != was->st_size ||
+	       now.st_mtim.tv_sec != was->st_mtim.tv_sec || now.st_mtim.tv_nsec != was->st_mtim.tv_nsec ||
+	       now.st_ctim.tv_sec != was->st_ctim.tv_sec || now.st_ctim.tv_nsec != was->st_ctim.tv_nsec;
 }

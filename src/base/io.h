@@ -50,8 +50,8 @@ int io_read_to_end(int fd, const char *path, struct buf *out, struct error *err)
  * stays: EX_CANTCREAT. */
 int io_replace_file(const char *path, const void *p, size_t n, mode_t mode, struct error *err);
 
-/* Whether two stats are of the same file, unchanged. */
-bool io_same_file(const struct stat *a, const struct stat *b);
+/* Whether the file is another by now than when this was its stat, or was changed. All zero: it was missing. */
+bool io_changed(const char *path, const struct stat *was);
 
 /* fsync(2) of a file or directory. */
 int io_sync(const char *path);
