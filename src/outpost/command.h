@@ -75,6 +75,9 @@ void options_help(const struct command *cmd);
 bool option_given(const struct context *c, const char *name);
 const char *option_value(const struct context *c, const char *name);	/* NULL: not given */
 
+/* Frees what the context holds; it may be used again. */
+void context_free(struct context *c);
+
 /* "outpost: TEXT" on standard error; returns err->code, or EX_SOFTWARE when there is none. */
 int fail(const struct error *err);
 /* "outpost: ..." and " (see outpost COMMAND --help)"; returns EX_USAGE. */
@@ -82,7 +85,9 @@ int fail_usage(const struct context *c, const char *fmt, ...) __attribute__((for
 
 /* ---- what nearly every subcommand does first */
 
-/* Reads the configuration into c->conf (once). */
+/* As root: becomes, for good, who controls main.cf. Root runs no configuration of others, and edits none. */
+int context_settle(const struct context *c, struct error *err);
+/* Reads the configuration into c->conf (once), with the rights of who controls it. */
 int context_conf(struct context *c, struct error *err);
 
 /* Whether the system's queue directory, queue, is not its owner's, as after a backup was restored, and who that is:
@@ -118,6 +123,9 @@ typedef int (*queue_change)(struct queue *q, int64_t row, int64_t now, struct er
 int context_change(struct context *c, const char *verb, const char *id, queue_change change, struct error *answer);
 
 /* ---- the terminal */
+/* As printf, but no control character gets through, whatever the arguments hold; newline and tab do. Colours are for
+ * printf. */
+void term_print(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 bool term_color(void);			/* stdout is a terminal that shows colour, and NO_COLOR is not set */
 /* Prints text and a newline, wrapped between a left margin and the screen's edge; we are at this column already. A word
  * that is longer stays whole. Newlines count as blanks. */
