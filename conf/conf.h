@@ -62,6 +62,8 @@ bool conf_bool(struct conf *c, enum conf_param p);
 int64_t conf_int(struct conf *c, enum conf_param p);
 int64_t conf_seconds(struct conf *c,
 		     enum conf_param p); /* s m h d w; the default's own unit when there is none, as in Postfix */
+/* "5d" and the like (s, m, h, d, w) into seconds; a number alone has the unit of the default, def. */
+bool conf_time(const char *text, const char *def, int64_t *seconds);
 const char *conf_raw(const struct conf *c, enum conf_param p);
 /* A T_MAPS as maps_open takes it; valid as long as c. */
 struct map_list conf_map_list(struct conf *c, enum conf_param p);

@@ -75,7 +75,7 @@ static void test_sizes(void **state)
 
 static void test_ages(void **state)
 {
-	static const char *const bad[] = {"", "h", "-1h", "1.5h", "1 h", "1hh", "99999999999999999999d"};
+	static const char *const bad[] = {"", "h", "-1h", "1.5h", "1hh", "99999999999999999999d"};
 	struct error err;
 	int64_t s;
 

@@ -2,6 +2,7 @@
 #include "config.h"
 #include "outpostd/outpostd.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -65,15 +66,11 @@ static long notice_read(void *arg, char *p, size_t n, struct error *err)
 static void random_word(char out[25])
 {
 	unsigned char r[12];
-	static const char hex[] = "0123456789abcdef";
 
 	if (random_bytes(r, sizeof(r)) < 0)
 		memset(r, 7, sizeof(r));
-	for (size_t i = 0; i < sizeof(r); i++) {
-		out[2 * i] = hex[r[i] >> 4];
-		out[2 * i + 1] = hex[r[i] & 15];
-	}
-	out[24] = '\0';
+	for (size_t i = 0; i < sizeof(r); i++)
+		snprintf(out + 2 * i, 3, "%02x", r[i]);
 }
 
 /* The original's beginning: our Received line gets the id that it was waiting for. */

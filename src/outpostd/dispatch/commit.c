@@ -103,10 +103,8 @@ static int write_all(struct outpostd *d, bool verdicts, struct error *err)
 	}
 	submissions_write(d);
 	STEP("commit");
-	if (queue_commit(d->queue, err) < 0) {
-		queue_rollback(d->queue);
+	if (queue_commit(d->queue, err) < 0)
 		return -1;
-	}
 	STEP("committed");
 	return 0;
 }
