@@ -220,8 +220,8 @@ int agent_give(struct agent *a, struct claim *c)
 	c->seq = a->seq + 1;
 	c->agent = a;
 	if (feed_begin(a, c, &err) < 0) {
-		log_line(LOG_FAIL, "qmgr", 0, "%s: cannot be read from the queue: %s", c->m.id, err.text);
-		settle_unreadable(a->d, c, &err);
+		log_line(LOG_FAIL, "qmgr", 0, "%s: cannot be sent: %s", c->m.id, err.text);
+		settle_unsendable(a->d, c, &err);
 		return -1;
 	}
 	a->seq++;
