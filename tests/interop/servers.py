@@ -58,6 +58,29 @@ def _fetch(packages, into, *options):
                           env=dict(os.environ, DEBIAN_FRONTEND="noninteractive", LC_ALL="C"), timeout=300)
 
 
+def _unknown(said):
+    """The packages that apt-get says it does not have."""
+    return set(re.findall(r"Unable to locate package (\S+)", said) + re.findall(r"Package '?([^\s']+)'? has no installation candidate", said))
+
+
+def _fetch_known(packages, into, *options):
+    """Fetches those that this Debian has: what apt-get said in the end, whether all went well, and those that it hasn't."""
+    missing = set()
+    while True:
+        done = _fetch([p for p in packages if p not in missing], into, *options)
+        said = done.stdout.decode("utf-8", "replace").strip()
+        new = _unknown(said) & set(packages) - missing
+        if done.returncode == 0 or not new or missing | new == set(packages):
+            return done.returncode == 0, said, missing
+        missing |= new
+
+
+def missing(root):
+    """The packages of this root that this Debian does not have."""
+    with open(os.path.join(root, ".missing")) as f:
+        return f.read().split()
+
+
 def _unpack(debs, root):
     for deb in debs:
         tar = subprocess.Popen(["dpkg-deb", "--fsys-tarfile", deb], stdout=subprocess.PIPE)
@@ -88,7 +111,8 @@ def _furnish(root):
 
 
 def root_with(name, packages):
-    """The path of a root with these packages; made once per build directory. SkipTest where it can't be."""
+    """The path of a root with those of these packages that this Debian has; made once per build directory. SkipTest where it
+    can't be. A test that wants a certain one asks missing()."""
     if os.geteuid() != 0:
         raise unittest.SkipTest("needs root, to chroot")
     if not shutil.which("apt-get") or not shutil.which("dpkg-deb"):
@@ -101,14 +125,13 @@ def root_with(name, packages):
             return root
         cache, status = os.path.join(PLACE, name + ".packages"), os.path.join(PLACE, "status")
         open(status, "w").close()
-        done = _fetch(packages, cache, "-o", "Dir::State::status=" + status)
-        if done.returncode != 0:
+        fetched, said, lacking = _fetch_known(packages, cache, "-o", "Dir::State::status=" + status)
+        if not fetched or lacking:
             subprocess.run(["apt-get", "update", "-qq"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                            stderr=subprocess.DEVNULL, timeout=300)
-            done = _fetch(packages, cache, "-o", "Dir::State::status=" + status)
-        if done.returncode != 0:
-            raise unittest.SkipTest("can't fetch %s: %s" % (" ".join(packages),
-                                                           done.stdout.decode("utf-8", "replace").strip()[-200:]))
+            fetched, said, lacking = _fetch_known(packages, cache, "-o", "Dir::State::status=" + status)
+        if not fetched:
+            raise unittest.SkipTest("can't fetch %s: %s" % (" ".join(packages), said[-200:]))
         shutil.rmtree(root, ignore_errors=True)
         os.makedirs(os.path.join(root, "usr"))
         for d in ("bin", "sbin", "lib", "lib64"):
@@ -117,6 +140,8 @@ def root_with(name, packages):
         _unpack(sorted(glob.glob(os.path.join(cache, "*.deb"))), root)
         _furnish(root)
         shutil.rmtree(cache)
+        with open(os.path.join(root, ".missing"), "w") as f:
+            f.write(" ".join(sorted(lacking)))
         with open(os.path.join(root, ".ready"), "w") as f:
             f.write(" ".join(packages))
     return root
@@ -126,7 +151,7 @@ def _is_ready(root, packages):
     """One that was made for other packages is made anew."""
     try:
         with open(os.path.join(root, ".ready")) as f:
-            return f.read() == " ".join(packages)
+            return f.read() == " ".join(packages) and os.path.exists(os.path.join(root, ".missing"))
     except FileNotFoundError:
         return False
 
@@ -216,47 +241,11 @@ class Dovecot(Server):
     """Dovecot's authentication service (and its submission server, with submission_to=port of a relay)."""
     packages, root_name = POSTFIX, "postfix"
 
-    def __init__(self, test, users=None, submission_to=None):
-        super().__init__(test)
-        users = users or {harness.USER: harness.PASSWORD}
-        self.write("users", "".join("%s:{PLAIN}%s::::::\n" % kv for kv in users.items()), 0o644)
-        for name, uid in (("run", 0), ("state", 0), ("home", 20006)):
-            self.mkdir(name, uid, uid)
-        self.auth = os.path.join(self.work, "auth")
-        submission = "" if submission_to is None else """
-protocols = submission
-submission_relay_host = 127.0.0.1
-submission_relay_port = %d
-submission_relay_trusted = yes
-service submission-login {
-  chroot =
-  inet_listener submission {
-    address = 127.0.0.1
-    port = %d
-  }
-  inet_listener submissions {
-    address = 127.0.0.1
-    port = %d
-    ssl = yes
-  }
-}
-service submission {
-  chroot =
-}
-""" % (submission_to, self.starttls, self.tls)
-        conf = self.write("dovecot.conf", """\
-base_dir = {w}/run
-state_dir = {w}/state
-log_path = {log}
-auth_verbose = yes
-auth_mechanisms = plain login cram-md5 scram-sha-1 scram-sha-256
-auth_failure_delay = 0
-ssl = {ssl}
+    VERSION_2_3 = """\
 ssl_cert = <{w}/server.pem
 ssl_key = <{w}/server.key
 ssl_dh =
 mail_location = maildir:{w}/home/mail
-first_valid_uid = 0
 passdb {{
   driver = passwd-file
   args = scheme=PLAIN username_format=%u {w}/users
@@ -265,6 +254,73 @@ userdb {{
   driver = static
   args = uid=20006 gid=20006 home={w}/home
 }}
+"""
+    # The two versions have to be the first lines.
+    VERSION_2_4 = """\
+dovecot_config_version = 2.4.0
+dovecot_storage_version = 2.4.0
+ssl_server_cert_file = {w}/server.pem
+ssl_server_key_file = {w}/server.key
+mail_driver = maildir
+mail_path = {w}/home/mail
+auth_username_format = %{{user}}
+passdb passwd-file {{
+  passwd_file_path = {w}/users
+  default_password_scheme = PLAIN
+}}
+userdb static {{
+  fields {{
+    uid = 20006
+    gid = 20006
+    home = {w}/home
+  }}
+}}
+"""
+
+    def is_2_4(self):
+        """Whether its configuration is that of Dovecot 2.4 (Debian 13), another language than 2.3's."""
+        done = subprocess.run(["/usr/sbin/chroot", self.root, "/usr/sbin/dovecot", "--version"], stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False, timeout=30 * harness.PATIENCE)
+        return [int(n) for n in re.findall(rb"\d+", done.stdout)[:2]] >= [2, 4]
+
+    def __init__(self, test, users=None, submission_to=None):
+        super().__init__(test)
+        users = users or {harness.USER: harness.PASSWORD}
+        self.write("users", "".join("%s:{PLAIN}%s::::::\n" % kv for kv in users.items()), 0o644)
+        for name, uid in (("run", 0), ("state", 0), ("home", 20006)):
+            self.mkdir(name, uid, uid)
+        self.auth = os.path.join(self.work, "auth")
+        new = self.is_2_4()
+        submission = "" if submission_to is None else """
+protocols = submission
+submission_relay_host = 127.0.0.1
+submission_relay_port = %(to)d
+submission_relay_trusted = yes
+service submission-login {
+  chroot =
+  inet_listener submission {
+    %(listen)s = 127.0.0.1
+    port = %(starttls)d
+  }
+  inet_listener submissions {
+    %(listen)s = 127.0.0.1
+    port = %(tls)d
+    ssl = yes
+  }
+}
+service submission {
+  chroot =
+}
+""" % {"to": submission_to, "starttls": self.starttls, "tls": self.tls, "listen": "listen" if new else "address"}
+        conf = self.write("dovecot.conf", (self.VERSION_2_4 if new else self.VERSION_2_3).format(w=self.work) + """\
+base_dir = {w}/run
+state_dir = {w}/state
+log_path = {log}
+auth_verbose = yes
+auth_mechanisms = plain login cram-md5 scram-sha-1 scram-sha-256
+auth_failure_delay = 0
+ssl = {ssl}
+first_valid_uid = 0
 service auth {{
   chroot =
   unix_listener {w}/auth {{
