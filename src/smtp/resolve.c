@@ -152,9 +152,9 @@ static int wanted_family(const char *protocols)
 	return four && six ? AF_UNSPEC : six ? AF_INET6 : AF_INET;
 }
 
-/* A resolver may give an address twice: glibc does for localhost where /etc/hosts has "::1 localhost" and there is no IPv6.
- * Tried twice it would be shown a refused password twice. Another name for it is another endpoint, with a certificate of
- * its own. */
+/* A resolver may give an address twice: glibc does for localhost where /etc/hosts has "::1 localhost" and there is no
+ * IPv6. Tried twice it would be shown a refused password twice. Another name for it is another endpoint, with a
+ * certificate of its own. */
 static bool has_endpoint(const struct endpoints *e, const char *host, const char *address)
 {
 	for (size_t i = 0; i < e->n; i++)
