@@ -34,7 +34,7 @@ struct conf_info {
 	enum conf_type type;
 	const char *def;	/* raw default; may hold $name */
 	const char *allowed; /* T_INT, T_SIZE, T_TIME: "least..greatest"; T_WORD, T_LIST: the words; NULL: anything */
-	const char *help;	/* paragraphs parted by "\n\n"; conf_summary is the first sentence */
+	const char *help;	/* paragraphs parted by "\n\n" */
 };
 extern const struct conf_info conf_table[CONF_PARAMS];
 
@@ -62,6 +62,8 @@ bool conf_bool(struct conf *c, enum conf_param p);
 int64_t conf_int(struct conf *c, enum conf_param p);
 int64_t conf_seconds(struct conf *c,
 		     enum conf_param p); /* s m h d w; the default's own unit when there is none, as in Postfix */
+/* "5d" and the like (s, m, h, d, w) into seconds; a number alone has the unit of the default, def. */
+bool conf_time(const char *text, const char *def, int64_t *seconds);
 const char *conf_raw(const struct conf *c, enum conf_param p);
 /* A T_MAPS as maps_open takes it; valid as long as c. */
 struct map_list conf_map_list(struct conf *c, enum conf_param p);
@@ -93,11 +95,6 @@ void conf_shown(struct conf *c, enum conf_param p, bool expanded, struct buf *ou
  * of it ("#name = "), or at the end. value NULL removes the setting. Returns whether anything changed, -1 for a value
  * that can't stand in main.cf. */
 int conf_edit(struct span text, const char *name, const char *value, struct buf *out, struct error *err);
-/* The settings of name become comments. */
-int conf_comment_out(struct span text, const char *name, struct buf *out, struct error *err);
-
-/* The first sentence of a parameter's help. */
-void conf_summary(enum conf_param p, struct buf *out);
 
 /* Sentences about main.cf that reading it led to (a line that looks like a parameter but continues the one above, a
  * name set twice, $name of nothing, ...): one a line. No secrets. */

@@ -126,22 +126,3 @@ int conf_edit(struct span text, const char *name, const char *value, struct buf 
 		return error_set(err, REASON_DATA, "main.cf grows too large");
 	return out->len != text.n || memcmp(buf_str(out), text.p, text.n) != 0;
 }
-
-int conf_comment_out(struct span text, const char *name, struct buf *out, struct error *err)
-{
-	bool in_setting = false, ours = false, changed = false;
-	struct line l;
-
-	while (next_line(&text, in_setting, &l)) {
-		if (!l.blank && !l.continues) {
-			in_setting = true;
-			ours = sets(l.all, name, false);
-		}
-		if (!l.blank && ours) {
-			buf_addc(out, '#');
-			changed = true;
-		}
-		buf_add(out, l.all.p, l.all.n);
-	}
-	return buf_ok(out) ? changed : error_set(err, REASON_DATA, "main.cf grows too large");
-}

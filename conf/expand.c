@@ -79,13 +79,18 @@ static long closing(struct span s, char open, char close)
 	return -1;
 }
 
+static void skip_blanks(struct span *s)
+{
+	while (s->n && ascii_space(s->p[0]))
+		*s = span_from(*s, 1);
+}
+
 /* Takes "{...}" off the front of s, blanks before it skipped. */
 static bool take_braced(struct span *s, struct span *inner)
 {
 	long n;
 
-	while (s->n && ascii_space(s->p[0]))
-		*s = span_from(*s, 1);
+	skip_blanks(s);
 	if (!s->n || s->p[0] != '{')
 		return false;
 	n = closing(span_from(*s, 1), '{', '}');
@@ -98,12 +103,10 @@ static bool take_braced(struct span *s, struct span *inner)
 
 static bool take_byte(struct span *s, char b)
 {
-	while (s->n && ascii_space(s->p[0]))
-		*s = span_from(*s, 1);
-	if (!s->n || s->p[0] != b)
-		return false;
-	*s = span_from(*s, 1);
-	return true;
+	const char byte[] = {b, '\0'};
+
+	skip_blanks(s);
+	return span_take(s, byte);
 }
 
 /* "?{a}:{b}", "?{a}", ":{b}", "?text", ":text": appends the one that truth chooses. */

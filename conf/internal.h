@@ -24,8 +24,7 @@ struct conf_entry {
 /* A file that a value came from. */
 struct conf_file {
 	char *path;
-	struct stat st;
-	bool missing;
+	struct stat st;		/* all zero: it was missing */
 };
 
 struct conf {

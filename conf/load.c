@@ -1,8 +1,4 @@
-/*
- * Reading main.cf, as postconf(5) lays it down: a line that begins with a blank continues the one before; lines that
- * are empty or whose first visible byte is '#' are nothing, also between continuations; the last of several settings
- * wins.
- */
+/* Reading main.cf: logical lines (base/lines.h) of name = value; the last of several settings wins. */
 #include "config.h"
 #include "conf/internal.h"
 #include "base/array.h"
@@ -105,20 +101,17 @@ int conf_watch(struct conf *c, const char *path, struct error *err)
 	f = more ? &more[c->nfiles] : NULL;
 	if (!f || !(f->path = strdup(path)))
 		return error_set(err, REASON_SYSTEM, "out of memory");
-	f->missing = stat(path, &f->st) < 0;
+	if (stat(path, &f->st) < 0)
+		f->st = (struct stat){0};
 	c->nfiles++;
 	return 0;
 }
 
 bool conf_changed(const struct conf *c)
 {
-	for (size_t i = 0; i < c->nfiles; i++) {
-		struct stat now;
-		bool missing = stat(c->files[i].path, &now) < 0;
-
-		if (missing != c->files[i].missing || (!missing && !io_same_file(&now, &c->files[i].st)))
+	for (size_t i = 0; i < c->nfiles; i++)
+		if (io_changed(c->files[i].path, &c->files[i].st))
 			return true;
-	}
 	return false;
 }
 

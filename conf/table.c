@@ -119,13 +119,3 @@ const char *conf_nearest(const char *name)
 		take_nearer(name, known, &best, &found);
 	return found;
 }
-
-void conf_summary(enum conf_param p, struct buf *out)
-{
-	const char *help = conf_table[p].help;
-	const char *end = help;
-
-	while (*end && !(end[0] == '.' && (end[1] == '\0' || end[1] == ' ' || end[1] == '\n')))
-		end++;
-	buf_add(out, help, (size_t)(end - help) + (*end == '.'));
-}

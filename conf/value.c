@@ -122,8 +122,7 @@ static int64_t unit_seconds(char unit)
 	return 0;
 }
 
-/* "5d" and the like; a number alone has the unit of the default. */
-static bool parse_time(const char *text, const char *def, int64_t *seconds)
+bool conf_time(const char *text, const char *def, int64_t *seconds)
 {
 	struct span s = span_trim(span_of(text));
 	char unit = *def && *def != '$' ? def[strlen(def) - 1] : 's';
@@ -182,7 +181,7 @@ int64_t conf_seconds(struct conf *c, enum conf_param p)
 {
 	int64_t v = 0;
 
-	parse_time(conf_str(c, p), unit_default(p), &v);
+	conf_time(conf_str(c, p), unit_default(p), &v);
 	return v;
 }
 
@@ -212,7 +211,7 @@ static int check_time(struct conf *c, enum conf_param p, struct error *err)
 {
 	int64_t v;
 
-	if (!parse_time(conf_str(c, p), unit_default(p), &v))
+	if (!conf_time(conf_str(c, p), unit_default(p), &v))
 		return conf_fail_at(c, p, err, "a time is wanted: a number and one of s, m, h, d, w");
 	if (!range_holds(conf_table[p].allowed, v))
 		return conf_fail_at(c, p, err, "a time in the range %s (seconds) is wanted", conf_table[p].allowed);

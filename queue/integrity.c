@@ -35,13 +35,12 @@ static int check_sums(struct queue *q, struct error *err)
 	return 0;
 }
 
-int queue_check(struct queue *q, bool thorough, struct error *err)
+int queue_check(struct queue *q, struct error *err)
 {
 	char word[300] = "";
 	int64_t ignored = 0;
 
-	if (db_query(q, thorough ? "PRAGMA integrity_check(1)" : "PRAGMA quick_check(1)", &ignored, word, sizeof(word),
-		     err) < 0)
+	if (db_query(q, "PRAGMA integrity_check(1)", &ignored, word, sizeof(word), err) < 0)
 		return err->reason == REASON_QUEUE_DAMAGED || err->reason == REASON_IO ? 1 : -1;
 	if (strcmp(word, "ok") != 0) {
 		const char *line = strrchr(word, '\n'); /* above it stands which of our one database */
@@ -49,5 +48,5 @@ int queue_check(struct queue *q, bool thorough, struct error *err)
 		error_set(err, REASON_QUEUE_DAMAGED, "queue: the database is damaged: %s", line ? line + 1 : word);
 		return 1;
 	}
-	return thorough ? check_sums(q, err) : 0;
+	return check_sums(q, err);
 }

@@ -155,9 +155,6 @@ struct queue_settle {
 /* *message_done: no queued or held recipient is left (its body goes, unless some failed: then the message rests). */
 int queue_settle(struct queue *q, const struct queue_settle *s, bool *message_done, struct error *err);
 int queue_warned(struct queue *q, int64_t row, struct error *err);	/* the delay warning was sent */
-/* Why a message waits that nobody has tried yet, for the listings. */
-int queue_note_reason(struct queue *q, int64_t row, enum reason reason, const char *dsn, const char *text,
-		      struct error *err);
 
 /* ---- the relay's state, kept across restarts (key: the nexthop as written). */
 enum { QUEUE_PAUSES = 16 };
@@ -275,8 +272,8 @@ int queue_shift_times(struct queue *q, int64_t before, int64_t by_us, struct err
 /* Corrects times that a wrong clock noted before this run: mail of the future that is
  * due later than `latest` is due now, and mail from before QUEUE_EPOCH came now. How many messages, or -1. */
 int64_t queue_correct_times(struct queue *q, int64_t now, int64_t latest, struct error *err);
-/* PRAGMA quick_check or integrity_check: 0 fine; 1 broken, *err says what; -1 could not look. */
-int queue_check(struct queue *q, bool thorough, struct error *err);
+/* PRAGMA integrity_check, and whether the counts are true: 0 fine; 1 broken, *err says what; -1 could not look. */
+int queue_check(struct queue *q, struct error *err);
 
 /* ---- backoff, pure. Exponential from min to max seconds by attempts (1 is the first failure), with
  * up to a quarter of jitter taken from random. */

@@ -168,11 +168,3 @@ int queue_warned(struct queue *q, int64_t row, struct error *err)
 		return -1;
 	return db_event(q, &e, err) < 0 ? -1 : 0;
 }
-
-int queue_note_reason(struct queue *q, int64_t row, enum reason reason, const char *dsn, const char *text,
-		      struct error *err)
-{
-	if (db_inside(q, err) < 0)
-		return -1;
-	return db_run(q, SQL_NOTE_REASON, err, "ttti", dsn, text, db_reason_name(reason), row) < 0 ? -1 : 0;
-}

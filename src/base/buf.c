@@ -11,10 +11,20 @@ void buf_init(struct buf *b, size_t max)
 	b->max = max;
 }
 
+struct buf buf_over(char *memory, size_t size)
+{
+	memory[0] = '\0';
+	return (struct buf){.data = memory, .cap = size, .max = size - 1, .borrowed = true};
+}
+
 void buf_free(struct buf *b)
 {
 	size_t max = b->max;
 
+	if (b->borrowed) {
+		buf_reset(b);
+		return;
+	}
 	free(b->data);
 	buf_init(b, max);
 }

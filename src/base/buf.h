@@ -23,10 +23,14 @@ struct buf {
 	size_t max;
 	bool failed;
 	bool starved;	/* and that was for lack of memory: nothing is too long */
+	bool borrowed;	/* by buf_over: the memory is the caller's */
 };
 
 /* Makes b empty with a ceiling of max bytes. Allocates nothing. */
 void buf_init(struct buf *b, size_t max);
+
+/* A buffer in memory of the caller's, with a ceiling of size - 1 bytes. It need not be freed. */
+struct buf buf_over(char *memory, size_t size);
 
 /* Frees the memory; b is empty and may be used again with the same ceiling. */
 void buf_free(struct buf *b);

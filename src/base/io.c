@@ -123,28 +123,14 @@ ssize_t io_read(int fd, void *p, size_t n)
 	return got;
 }
 
-ssize_t io_read_full(int fd, void *p, size_t n)
+/* From at, or from where the descriptor stands. */
+static ssize_t read_full(int fd, void *p, size_t n, const uint64_t *at)
 {
 	size_t have = 0;
 
 	while (have < n) {
-		ssize_t got = io_read(fd, (char *)p + have, n - have);
-
-		if (got < 0)
-			return -1;
-		if (got == 0)
-			break;
-		have += (size_t)got;
-	}
-	return (ssize_t)have;
-}
-
-ssize_t io_pread_full(int fd, void *p, size_t n, uint64_t at)
-{
-	size_t have = 0;
-
-	while (have < n) {
-		ssize_t got = pread(fd, (char *)p + have, n - have, (off_t)(at + have));
+		ssize_t got = at ? pread(fd, (char *)p + have, n - have, (off_t)(*at + have))
+				 : read(fd, (char *)p + have, n - have);
 
 		if (got < 0 && errno == EINTR)
 			continue;
@@ -157,7 +143,17 @@ ssize_t io_pread_full(int fd, void *p, size_t n, uint64_t at)
 	return (ssize_t)have;
 }
 
-static int read_to_end(int fd, const char *path, struct buf *out, struct error *err)
+ssize_t io_read_full(int fd, void *p, size_t n)
+{
+	return read_full(fd, p, n, NULL);
+}
+
+ssize_t io_pread_full(int fd, void *p, size_t n, uint64_t at)
+{
+	return read_full(fd, p, n, &at);
+}
+
+int io_read_to_end(int fd, const char *path, struct buf *out, struct error *err)
 {
 	for (;;) {
 		char piece[8192];
@@ -196,7 +192,7 @@ int io_read_file(const char *path, bool nofollow, struct buf *out, struct stat *
 		rc = error_set(err, REASON_NO_INPUT, "%s is %s, and a file is wanted", path,
 			       S_ISDIR(mine.st_mode) ? "a directory" : "not a regular file");
 	else
-		rc = read_to_end(fd, path, out, err);
+		rc = io_read_to_end(fd, path, out, err);
 	if (rc == 0 && st)
 		*st = mine;
 	close(fd);
@@ -308,9 +304,13 @@ const char *io_program_path(const char *name, const char *installed_dir, char *b
 	return snprintf(buf, size, "%s/%s", installed_dir, name) < (int)size ? buf : NULL;
 }
 
-bool io_same_file(const struct stat *a, const struct stat *b)
+bool io_changed(const char *path, const struct stat *was)
 {
-	return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size &&
-	       a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec &&
-	       a->st_ctim.tv_sec == b->st_ctim.tv_sec && a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
+	struct stat now;
+
+	if (stat(path, &now) < 0)
+		now = (struct stat){0};
+	return now.st_dev != was->st_dev || now.st_ino != was->st_ino || now.st_size != was->st_size ||
+	       now.st_mtim.tv_sec != was->st_mtim.tv_sec || now.st_mtim.tv_nsec != was->st_mtim.tv_nsec ||
+	       now.st_ctim.tv_sec != was->st_ctim.tv_sec || now.st_ctim.tv_nsec != was->st_ctim.tv_nsec;
 }

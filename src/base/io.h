@@ -42,14 +42,16 @@ enum reason io_reason_of_open(void);
 /* Reads a whole regular file (opened with O_NOFOLLOW if nofollow) into out, up to out's ceiling; fills
  * *st if st is not NULL. The error text names the path: no such file, not regular, too large, ... */
 int io_read_file(const char *path, bool nofollow, struct buf *out, struct stat *st, struct error *err);
+/* All that an open file or pipe gives; path is for the error text. */
+int io_read_to_end(int fd, const char *path, struct buf *out, struct error *err);
 
 /* Replaces path by these bytes: temporary file beside it, fsync, rename, fsync of the directory.
  * Mode, and owner where it may, are kept from the old file, else mode. What is there and is no regular file (/dev/null)
  * stays: EX_CANTCREAT. */
 int io_replace_file(const char *path, const void *p, size_t n, mode_t mode, struct error *err);
 
-/* Whether two stats are of the same file, unchanged. */
-bool io_same_file(const struct stat *a, const struct stat *b);
+/* Whether the file is another by now than when this was its stat, or was changed. All zero: it was missing. */
+bool io_changed(const char *path, const struct stat *was);
 
 /* fsync(2) of a file or directory. */
 int io_sync(const char *path);

@@ -6,6 +6,8 @@
 #define LIMIT_RECIPIENTS 200000		/* recipients of one message (a count) */
 #define LIMIT_HEADER (4u << 20)		/* the header of one message */
 #define LIMIT_HEADER_LINE (1u << 20)	/* one unfolded header field */
+#define LIMIT_CHECKED (16u << 10)	/* what header checks see of a field: patterns take time for each byte */
+#define LIMIT_HEADER_ADDRESSES 10000	/* of senders, and of recipients: others stay as they are (a count) */
 #define LIMIT_CHUNK (64u << 10)		/* one piece of a body, in the queue and between processes */
 #define LIMIT_FRAME ((64u << 10) + 4096)/* one framed message between processes */
 #define LIMIT_ENVELOPE (64u << 20)	/* all envelope records of one submission */

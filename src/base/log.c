@@ -20,14 +20,13 @@ enum { LINE_MAX_BYTES = 4096, SYSLOG_WAIT_MS = 2000, SYSLOG_DEAF_MS = 5000 };
 
 static struct {
 	enum log_target target;
-	enum log_level threshold;
 	char name[64];
 	char path[1024];
 	char host[256];	/* for files: without its domain */
 	int fd;		/* the file, or the socket of syslog */
 	unsigned lost;	/* lines that syslog did not take */
 	deadline deaf;	/* until then it is not waited for */
-} state = {.target = LOG_TO_STDERR, .threshold = LOG_INFORMATION, .name = "outpost", .fd = -1};
+} state = {.target = LOG_TO_STDERR, .name = "outpost", .fd = -1};
 
 /* /dev/log is spoken to directly: the C library's syslog(3) can't change its tag and pid per line. */
 static int syslog_connect(void)
@@ -77,11 +76,6 @@ int log_open(enum log_target target, const char *name, const char *path)
 	state.host[strcspn(state.host, ".")] = '\0';
 	change_to(open_target());
 	return target == LOG_TO_FILE && state.fd < 0 ? -1 : 0;
-}
-
-void log_threshold(enum log_level level)
-{
-	state.threshold = level;
 }
 
 static const char *level_word(enum log_level level)
@@ -189,7 +183,7 @@ void log_line(enum log_level level, const char *part, pid_t pid, const char *fmt
 	va_list ap;
 	int saved = errno;
 
-	if (level < state.threshold)
+	if (level == LOG_DEBUGGING)
 		return;
 	buf_init(&raw, 64 * 1024);
 	buf_init(&body, LINE_MAX_BYTES);

@@ -23,9 +23,6 @@ int log_open(enum log_target target, const char *name, const char *path);
 /* The same file or socket anew. -1 with errno: the file can't be opened (any more); lines go on to what is open. */
 int log_reopen(void);
 
-/* Lines below this level are dropped; LOG_INFORMATION at first. */
-void log_threshold(enum log_level level);
-
 /* One line. part may be "smtp", "qmgr", ...; pid 0 stands for our own. Warnings get "warning: ",
  * LOG_FAIL "error: " in front. */
 void log_line(enum log_level level, const char *part, pid_t pid, const char *fmt, ...)

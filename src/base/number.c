@@ -36,3 +36,10 @@ int hex_digit(char c)
 		return c - '0';
 	return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
 }
+
+int hex_byte(struct span s)
+{
+	int high = s.n > 1 ? hex_digit(s.p[0]) : -1, low = s.n > 1 ? hex_digit(s.p[1]) : -1;
+
+	return high < 0 || low < 0 ? -1 : high << 4 | low;
+}

@@ -17,5 +17,7 @@ uint64_t number_be(const void *p, size_t n);
 
 /* The value of a hexadecimal digit, of either case; -1 for any other byte. */
 int hex_digit(char c);
+/* That of the two digits that s begins with, or -1. */
+int hex_byte(struct span s);
 
 #endif

@@ -22,11 +22,9 @@ static bool read_trusted(const char *path, struct buf *out)
 /* The next field of a line whose fields ":" separates, empty ones too. */
 static struct span next_field(struct span *line)
 {
-	const char *colon = memchr(line->p, ':', line->n);
-	struct span field = {line->p, colon ? (size_t)(colon - line->p) : line->n};
+	struct span field;
 
-	line->p += field.n + (colon ? 1 : 0);
-	line->n -= field.n + (colon ? 1 : 0);
+	span_cut(*line, ':', &field, line);
 	return field;
 }
 

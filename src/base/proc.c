@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <limits.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdint.h>
@@ -99,7 +100,16 @@ static pid_t fork_for_exec(const struct proc_spec *spec, int report, pid_t paren
 	return pid;
 }
 
-pid_t proc_start(const struct proc_spec *spec, struct error *err)
+int proc_wait(pid_t pid)
+{
+	int status = -1;
+
+	while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	return status;
+}
+
+static pid_t start(const struct proc_spec *spec, struct error *err)
 {
 	pid_t parent = getpid(), pid;
 	int report[2], why = 0;
@@ -118,10 +128,19 @@ pid_t proc_start(const struct proc_spec *spec, struct error *err)
 	close(report[0]);
 	if (got != (ssize_t)sizeof(why))
 		return pid;
-	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-		;
+	proc_wait(pid);
 	errno = why;
 	return error_sys(err, REASON_SYSTEM_FILE, "cannot run %s", spec->path);
+}
+
+pid_t proc_start(const struct proc_spec *spec, struct error *err)
+{
+	struct proc_spec s = *spec;
+	char path[PATH_MAX];
+
+	if (!s.path)
+		s.path = io_program_path(s.ours, s.ours_dir, path, sizeof(path));
+	return s.path ? start(&s, err) : error_set(err, REASON_SYSTEM_FILE, "the path of %s is too long", s.ours);
 }
 
 static bool is_wholly(uid_t uid, gid_t gid)

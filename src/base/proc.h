@@ -16,7 +16,8 @@ struct proc_fd {
 };
 
 struct proc_spec {
-	const char *path;		/* absolute */
+	const char *path;		/* absolute; or NULL: */
+	const char *ours, *ours_dir;	/* a program of ours, as io_program_path finds it */
 	char *const *argv;
 	char *const *env;		/* the whole environment of the child; NULL: PATH alone */
 	const struct proc_fd *fds;	/* all others are closed; 0-2 not named become /dev/null */
@@ -28,6 +29,9 @@ struct proc_spec {
 /* fork and exec. Signal mask and dispositions of the child are the defaults. An exec that fails is
  * reported here, not by the child. Returns the pid, or -1. */
 pid_t proc_start(const struct proc_spec *spec, struct error *err);
+
+/* Waits for its end. Returns its wait status; -1 where there is no such child, as for a pid of -1. */
+int proc_wait(pid_t pid);
 
 /* Becomes uid/gid wholly and for good (setgroups to gid and, if name is not NULL, initgroups by
  * name; setresgid; setresuid) and proves that there is no way back. Needs root, or does nothing

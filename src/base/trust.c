@@ -25,6 +25,11 @@ struct walk {
 	bool shared;		/* others than its owner may make files in that directory */
 	uid_t uid;
 	gid_t gid;
+	/* trust_open */
+	bool opens;
+	bool exposed;		/* not root and this process's user alone control the path */
+	bool hidden;		/* not everybody may pass all directories and read the file */
+	int fd;			/* the file; -1: none yet */
 };
 
 static int refuse(const struct walk *w, const char *name, const char *why, struct error *err)
@@ -32,12 +37,19 @@ static int refuse(const struct walk *w, const char *name, const char *why, struc
 	return error_set(err, REASON_PERMISSION, "%s: root does not use this path: %s %s", w->path, name, why);
 }
 
+/* The path is not one user's: no path for root, and for trust_open one that leads to what everybody may read alone. */
+static int expose(struct walk *w, const char *name, const char *why, struct error *err)
+{
+	w->exposed = true;
+	return w->opens ? 0 : refuse(w, name, why, err);
+}
+
 static int note_owner(struct walk *w, const char *name, const struct stat *st, struct error *err)
 {
 	if (st->st_uid == 0 || st->st_uid == w->uid)
 		return 0;
 	if (w->uid != 0)
-		return refuse(w, name, "belongs to another user than what is above it", err);
+		return expose(w, name, "belongs to another user than what is above it", err);
 	w->uid = st->st_uid;
 	w->gid = st->st_gid;
 	return 0;
@@ -67,12 +79,32 @@ static int enter(struct walk *w, int fd, const char *name, const struct stat *st
 	bool sticky = st->st_mode & S_ISVTX;
 	bool everybody = st->st_mode & S_IWOTH, group = (st->st_mode & S_IWGRP) && st->st_gid != 0 && st->st_uid == 0;
 
-	if ((everybody || group) && !sticky)
-		return refuse(w, name, everybody ? "can be changed by everybody" : "can be changed by its group", err);
+	if ((everybody || group) && !sticky &&
+	    expose(w, name, everybody ? "can be changed by everybody" : "can be changed by its group", err) < 0)
+		return -1;
+	w->hidden |= !(st->st_mode & S_IXOTH);
 	close(w->dir);
 	w->dir = fd;
 	w->shared = everybody || group;
 	return 1;
+}
+
+/* Opens the file that *st is about, by its name: another one may have it by now. */
+static int open_file(struct walk *w, const char *name, const struct stat *st, struct error *err)
+{
+	struct stat opened;
+
+	w->hidden |= !(st->st_mode & S_IROTH);
+	w->exposed |= w->uid != 0 && w->uid != geteuid();
+	if (w->exposed && w->hidden)
+		return error_set(err, REASON_PERMISSION, "%s: not everybody may read it, and others than root control "
+				 "the path (namei -l shows whom it belongs to)", w->path);
+	w->fd = openat(w->dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	if (w->fd < 0 || fstat(w->fd, &opened) < 0)
+		return error_sys(err, io_reason_of_open(), "cannot open %s", w->path);
+	if (opened.st_dev != st->st_dev || opened.st_ino != st->st_ino)
+		return error_set(err, REASON_TEMPORARY, "%s was exchanged while it was opened", w->path);
+	return 0;
 }
 
 /* Takes fd in place of w->dir (1), or is done with it (0). */
@@ -93,9 +125,10 @@ static int take(struct walk *w, int fd, const char *name, bool last, struct erro
 		return enter(w, fd, name, &st, err);
 	if (!last || !S_ISREG(st.st_mode))
 		return refuse(w, name, last ? "is not a regular file" : "is not a directory", err);
-	if (w->shared && st.st_nlink > 1)
-		return refuse(w, name, "has other names, in a directory that others write to", err);
-	return 0;
+	if (w->shared && st.st_nlink > 1 &&
+	    expose(w, name, "has other names, in a directory that others write to", err) < 0)
+		return -1;
+	return w->opens ? open_file(w, name, &st, err) : 0;
 }
 
 /* The next component off w->rest. False at the end. */
@@ -119,7 +152,7 @@ static int walk_all(struct walk *w, struct error *err)
 		bool last = !w->rest[strspn(w->rest, "/")];
 		int fd = openat(w->dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC), rc;
 
-		if (fd < 0 && errno == ENOENT)
+		if (fd < 0 && errno == ENOENT && !w->opens)
 			return w->shared ? refuse(w, name, "is missing, in a directory that others write to", err) : 0;
 		if (fd < 0)
 			return error_sys(err, io_reason_of_open(), "%s: cannot open %s", w->path, name);
@@ -132,29 +165,60 @@ static int walk_all(struct walk *w, struct error *err)
 	return 0;
 }
 
-int trust_walk(const char *path, uid_t *uid, gid_t *gid, struct error *err)
+static int walk(struct walk *w, struct error *err)
 {
-	struct walk w = {.path = path, .dir = -1};
 	char cwd[PATH_MAX] = "";
 	struct stat root;
 	int rc;
 
-	if (path[0] != '/' && !getcwd(cwd, sizeof(cwd)))
+	if (w->path[0] != '/' && !getcwd(cwd, sizeof(cwd)))
 		return error_sys(err, REASON_NO_INPUT, "cannot find the working directory");
-	if (snprintf(w.rest, sizeof(w.rest), "%s/%s", cwd, path) >= PATH_MAX)
-		return error_set(err, REASON_NO_INPUT, "the path %.100s… is too long", path);
-	w.dir = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (w.dir < 0 || fstat(w.dir, &root) < 0)
+	if (snprintf(w->rest, sizeof(w->rest), "%s/%s", cwd, w->path) >= PATH_MAX)
+		return error_set(err, REASON_NO_INPUT, "the path %.100s… is too long", w->path);
+	w->dir = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (w->dir < 0 || fstat(w->dir, &root) < 0)
 		rc = error_sys(err, REASON_SYSTEM, "cannot open /");
 	else
-		rc = note_owner(&w, "/", &root, err) < 0 ? -1 : walk_all(&w, err);
-	if (w.dir >= 0)
-		close(w.dir);
-	if (rc < 0)
+		rc = note_owner(w, "/", &root, err) < 0 ? -1 : walk_all(w, err);
+	if (w->dir >= 0)
+		close(w->dir);
+	return rc;
+}
+
+int trust_walk(const char *path, uid_t *uid, gid_t *gid, struct error *err)
+{
+	struct walk w = {.path = path, .dir = -1, .fd = -1};
+
+	if (walk(&w, err) < 0)
 		return -1;
 	*uid = w.uid;
 	*gid = w.gid;
 	return 0;
+}
+
+int trust_open(const char *path, struct error *err)
+{
+	struct walk w = {.path = path, .dir = -1, .opens = true, .fd = -1};
+	int rc = walk(&w, err);
+
+	if (rc == 0 && w.fd < 0)
+		rc = error_set(err, REASON_NO_INPUT, "%s is a directory, and a file is wanted", path);
+	if (rc == 0)
+		return w.fd;
+	if (w.fd >= 0)
+		close(w.fd);
+	return -1;
+}
+
+int trust_read_public(const char *path, struct buf *out, struct error *err)
+{
+	int fd = trust_open(path, err), rc;
+
+	if (fd < 0)
+		return -1;
+	rc = io_read_to_end(fd, path, out, err);
+	close(fd);
+	return rc;
 }
 
 static int become(uid_t uid, gid_t gid, struct error *err)
@@ -178,7 +242,39 @@ int trust_become(const char *path, struct error *err)
 
 /* ---- reading with another user's rights */
 
-/* The child: 'y' and the text, or 'n', the reason's name, a newline and the words. */
+/* 'y' and the text, or 'n', the reason's name, a newline and the words. */
+int trust_send(int fd, const struct buf *text, const struct error *err)
+{
+	struct buf words;
+	int rc;
+
+	if (text)
+		return io_write_all(fd, "y", 1, DEADLINE_NEVER) < 0 ? -1 :
+			io_write_all(fd, text->data, text->len, DEADLINE_NEVER);
+	buf_init(&words, PIECE);
+	buf_addf(&words, "n%s\n%s", reason_name(err->reason), err->text);
+	rc = io_write_all(fd, words.data, words.len, DEADLINE_NEVER);
+	buf_free(&words);
+	return rc;
+}
+
+int trust_receive(const struct buf *sent, struct buf *out, struct error *err)
+{
+	const char *line = buf_str(sent) + 1;
+	size_t n;
+	char name[32];
+
+	if (sent->len && sent->data[0] == 'y')
+		return buf_add(out, line, sent->len - 1) < 0 ?
+			error_set(err, REASON_DATA, "a file is larger than %zu bytes", out->max) : 0;
+	if (!sent->len)
+		return error_set(err, REASON_IO, "nothing was read");
+	n = strcspn(line, "\n");
+	snprintf(name, sizeof(name), "%.*s", (int)n, line);
+	return error_set(err, reason_find(name) ? reason_find(name) : REASON_INTERNAL, "%s",
+			 line + n + (line[n] == '\n'));
+}
+
 static void read_for_parent(int out, const char *path, uid_t uid, gid_t gid, size_t max)
 {
 	struct error err;
@@ -187,55 +283,22 @@ static void read_for_parent(int out, const char *path, uid_t uid, gid_t gid, siz
 
 	buf_init(&text, max);
 	ok = become(uid, gid, &err) == 0 && io_read_file(path, false, &text, NULL, &err) == 0;
-	if (!ok) {
-		buf_free(&text);
-		buf_init(&text, PIECE);
-		buf_addf(&text, "%s\n%s", reason_name(err.reason), err.text);
-	}
-	if (io_write_all(out, ok ? "y" : "n", 1, DEADLINE_NEVER) < 0 ||
-	    io_write_all(out, text.data, text.len, DEADLINE_NEVER) < 0)
-		_exit(EX_IOERR);
-	_exit(EX_OK);
-}
-
-static int take_refusal(const struct buf *text, struct error *err)
-{
-	const char *line = buf_str(text);
-	size_t n = strcspn(line, "\n");
-	char name[32];
-
-	snprintf(name, sizeof(name), "%.*s", (int)n, line);
-	return error_set(err, reason_find(name) ? reason_find(name) : REASON_INTERNAL, "%s",
-			 line + n + (line[n] == '\n'));
+	_exit(trust_send(out, ok ? &text : NULL, &err) < 0 ? EX_IOERR : EX_OK);
 }
 
 static int collect(int fd, pid_t pid, const char *path, struct buf *out, struct error *err)
 {
-	struct buf text;
-	char verdict = 'n';
-	int status = 0, rc;
+	struct buf sent;
+	int status, rc;
 
-	buf_init(&text, out->max + 2 * PIECE);
-	rc = io_read(fd, &verdict, 1) == 1 ? 0 : -1;
-	while (rc == 0) {
-		char *room = buf_room(&text, PIECE);
-		ssize_t got = room ? io_read(fd, room, PIECE) : -1;
-
-		if (got <= 0) {
-			rc = (int)got;
-			break;
-		}
-		text.len += (size_t)got;
-	}
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
-	if (rc < 0 || !WIFEXITED(status) || WEXITSTATUS(status) != EX_OK)
+	buf_init(&sent, out->max + 2 * PIECE);
+	rc = io_read_to_end(fd, path, &sent, err);
+	status = proc_wait(pid);
+	if (rc == 0 && (!WIFEXITED(status) || WEXITSTATUS(status) != EX_OK))
 		rc = error_set(err, REASON_IO, "cannot read %s with its owner's rights", path);
-	else if (verdict != 'y')
-		rc = take_refusal(&text, err);
-	else if (buf_add(out, text.data, text.len) < 0)
-		rc = error_set(err, REASON_DATA, "%s is larger than %zu bytes", path, out->max);
-	buf_wipe(&text);
+	if (rc == 0)
+		rc = trust_receive(&sent, out, err);
+	buf_wipe(&sent);
 	return rc;
 }
 

@@ -22,10 +22,24 @@
  */
 int trust_walk(const char *path, uid_t *uid, gid_t *gid, struct error *err);
 
+/*
+ * Opens for reading a regular file in which nothing is a secret from those who might have led us to it: either root
+ * and this process's user alone control the path, or everybody may read the file and pass every directory on the way.
+ * What is opened is what was looked at. A descriptor, or -1: REASON_PERMISSION where neither holds. May block as long
+ * as the file system does.
+ */
+int trust_open(const char *path, struct error *err);
+/* trust_open, and the text up to out's ceiling. */
+int trust_read_public(const char *path, struct buf *out, struct error *err);
+
 /* As root: becomes, for good, who controls path. For everybody else, and where root alone does: nothing. */
 int trust_become(const char *path, struct error *err);
 
 /* io_read_file with the rights of who controls path: as root it is read by a process that has become that user. */
 int trust_read_file(const char *path, struct buf *out, struct error *err);
+
+/* A text, or why there is none, from a process that reads it to the one that waits. */
+int trust_send(int fd, const struct buf *text, const struct error *err);	/* text NULL: *err */
+int trust_receive(const struct buf *sent, struct buf *out, struct error *err);
 
 #endif

@@ -49,22 +49,13 @@ static char *get_word(struct span w)
 	if (span_is(w, "%"))
 		w.n = 0;
 	for (size_t i = 0; i < w.n; i++) {
-		int hi = -1, lo = -1;
+		bool escape = w.p[i] == '%';
+		int c = escape ? hex_byte(span_from(w, i + 1)) : (unsigned char)w.p[i];
 
-		if (w.p[i] != '%') {
-			if (!is_plain((unsigned char)w.p[i]))
-				goto bad;
-			out[len++] = w.p[i];
-			continue;
-		}
-		if (w.n - i > 2) {
-			hi = hex_digit(w.p[i + 1]);
-			lo = hex_digit(w.p[i + 2]);
-		}
-		if (hi < 0 || lo < 0 || hi + lo == 0)
+		if (escape ? c <= 0 : !is_plain((unsigned char)c))
 			goto bad;
-		out[len++] = (char)(hi << 4 | lo);
-		i += 2;
+		out[len++] = (char)c;
+		i += escape ? 2 : 0;
 	}
 	out[len] = '\0';
 	return out;

@@ -4,8 +4,7 @@
  * kept in memory.
  */
 #include "config.h"
-#include "credentials/program_answer.h"
-#include "credentials/lookup.h"
+#include "credentials/internal.h"
 #include "base/deadline.h"
 #include "base/io.h"
 #include "base/limits.h"

@@ -3,8 +3,7 @@
  * owner cannot read.
  */
 #include "config.h"
-#include "credentials/credentials.h"
-#include "credentials/file_modes.h"
+#include "credentials/internal.h"
 #include "base/lines.h"
 
 #include <errno.h>
@@ -64,37 +63,31 @@ static bool closed_directory(const char *path, char out[PATH_MAX])
 	return access(out, X_OK) < 0 && errno == EACCES;
 }
 
-static int fail_closed(enum reason why, const char *path, const char *directory, struct error *err)
-{
-	return error_set(err, why, "%s cannot be read by outpost's user, who may not enter %s; type: chmod o+x %s",
-			 path, directory, directory);
-}
-
-int credentials_conf_readable(struct conf *c, struct error *err)
-{
-	char directory[PATH_MAX], type[2 * PATH_MAX + 100];
-
-	if (access(conf_path(c), R_OK) == 0 || errno != EACCES)
-		return 0;
-	if (closed_directory(conf_path(c), directory))
-		return fail_closed(REASON_PERMISSION, conf_path(c), directory, err);
-	commands(c, conf_path(c), type, sizeof(type));
-	return error_set(err, REASON_PERMISSION, "%s cannot be read by outpost's user; type: %s", conf_path(c), type);
-}
-
-int secret_file_unreadable(struct conf *c, const char *path, struct error *err)
+static int fail_unreadable(struct conf *c, enum reason why, const char *path, struct error *err)
 {
 	char type[2 * PATH_MAX + 100], directory[PATH_MAX];
 
 	if (closed_directory(path, directory))
-		return fail_closed(REASON_CREDENTIAL_UNREADABLE, path, directory, err);
+		return error_set(err, why, "%s cannot be read by outpost's user, who may not enter %s; type: chmod o+x "
+				 "%s", path, directory, directory);
 	if (strcmp(conf_dir(c), SYSCONFDIR) == 0)
 		snprintf(type, sizeof(type), "chown root:%s %s && chmod 0640 %s (`outpost check` as root does it)",
 			 conf_str(c, P_mail_owner), path, path);
 	else
 		snprintf(type, sizeof(type), "chown %u %s && chmod 0600 %s", (unsigned)geteuid(), path, path);
-	return error_set(err, REASON_CREDENTIAL_UNREADABLE, "%s cannot be read by outpost's user; type: %s", path,
-			 type);
+	return error_set(err, why, "%s cannot be read by outpost's user; type: %s", path, type);
+}
+
+int credentials_conf_readable(struct conf *c, struct error *err)
+{
+	if (access(conf_path(c), R_OK) == 0 || errno != EACCES)
+		return 0;
+	return fail_unreadable(c, REASON_PERMISSION, conf_path(c), err);
+}
+
+int secret_file_unreadable(struct conf *c, const char *path, struct error *err)
+{
+	return fail_unreadable(c, REASON_CREDENTIAL_UNREADABLE, path, err);
 }
 
 /* ---- fixing them */

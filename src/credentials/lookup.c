@@ -2,13 +2,11 @@
  * The name and password for a relay: looked up in Postfix's order, from a file that nobody else can read.
  */
 #include "config.h"
-#include "credentials/program_answer.h"
-#include "credentials/file_modes.h"
-#include "credentials/lookup.h"
-#include "credentials/password_program.h"
+#include "credentials/internal.h"
 #include "credentials/sha256.h"
 #include "base/limits.h"
 #include "base/lines.h"
+#include "base/string_set.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -18,45 +16,24 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { MAX_KEYS = 12 };
-
 /* ---- keys */
 
-struct keys {
-	char *list[MAX_KEYS];
-	size_t n;
-};
+/* More than a sender or a relay as written can fill. */
+enum { KEY_SIZE = LIMIT_ADDRESS + 512, KEYS_SIZE = 12 * KEY_SIZE };
 
-static void add_key(struct keys *k, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-static void add_key(struct keys *k, const char *fmt, ...)
+static void add_key(struct string_set *keys, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static void add_key(struct string_set *keys, const char *fmt, ...)
 {
-	char *key = NULL;
+	char key[KEY_SIZE];
 	va_list ap;
-	int n;
 
 	va_start(ap, fmt);
-	n = vasprintf(&key, fmt, ap);
+	vsnprintf(key, sizeof(key), fmt, ap);
 	va_end(ap);
-	if (n < 0)
-		return;
-	for (size_t i = 0; i < k->n; i++)
-		if (strcasecmp(k->list[i], key) == 0) {
-			free(key);
-			return;
-		}
-	if (k->n < MAX_KEYS)
-		k->list[k->n++] = key;
-	else
-		free(key);
+	string_set_add(keys, key);
 }
 
-static void free_keys(struct keys *k)
-{
-	for (size_t i = 0; i < k->n; i++)
-		free(k->list[i]);
-}
-
-static void add_sender_keys(struct conf *c, struct keys *k, const char *sender)
+static void add_sender_keys(struct conf *c, struct string_set *k, const char *sender)
 {
 	const char *delimiters = conf_str(c, P_recipient_delimiter);
 	const char *at = strrchr(sender, '@');
@@ -73,7 +50,7 @@ static void add_sender_keys(struct conf *c, struct keys *k, const char *sender)
 
 /* Postfix asks for the host and then for the nexthop as written; the other spellings of the same relay come after it,
  * since half of the tutorials' mistakes are a bracket or a port. */
-static void add_relay_keys(struct keys *k, const struct relayhost *r)
+static void add_relay_keys(struct string_set *k, const struct relayhost *r)
 {
 	add_key(k, "%s", r->host);
 	add_key(k, "%s", r->written);
@@ -194,7 +171,7 @@ static int look_up_key(const struct lookup *l, const struct maps *maps, const ch
 	return rc;
 }
 
-static void none_found(struct conf *c, const struct keys *k, struct error *err)
+static void none_found(struct conf *c, const struct string_set *k, struct error *err)
 {
 	struct buf tried, where;
 
@@ -202,7 +179,7 @@ static void none_found(struct conf *c, const struct keys *k, struct error *err)
 	buf_init(&where, 1024);
 	conf_shown(c, P_smtp_sasl_password_maps, true, &where);
 	for (size_t i = 0; i < k->n; i++)
-		buf_addf(&tried, "%s%s", i ? ", " : "", k->list[i]);
+		buf_addf(&tried, "%s%s", i ? ", " : "", string_set_get(k, i));
 	error_set(err, REASON_CREDENTIAL_MISSING,
 		  "no password for this relay in smtp_sasl_password_maps (%s); keys tried: %s",
 		  where.len ? buf_str(&where) : "not set in main.cf", buf_str(&tried));
@@ -226,21 +203,22 @@ int credentials_fetch(struct conf *c, const struct relayhost *r, const char *sen
 {
 	const struct lookup l = {c, token, arg};
 	struct maps *maps = NULL;
-	struct keys keys = {.n = 0};
+	struct string_set keys;
 	int rc;
 
 	credential_init(out);
 	*keep_s = 0;
 	if (password_maps_open(c, &maps, err) < 0)
 		return -1;
+	string_set_init(&keys, KEYS_SIZE, true);
 	if (*sender && conf_bool(c, P_smtp_sender_dependent_authentication))
 		add_sender_keys(c, &keys, sender);
 	add_relay_keys(&keys, r);
 	rc = 0;
 	for (size_t i = 0; i < keys.n && rc == 0; i++) {
-		rc = look_up_key(&l, maps, keys.list[i], out, keep_s, err);
+		rc = look_up_key(&l, maps, string_set_get(&keys, i), out, keep_s, err);
 		if (rc > 0)
-			snprintf(out->key, sizeof(out->key), "%s", keys.list[i]);
+			snprintf(out->key, sizeof(out->key), "%s", string_set_get(&keys, i));
 	}
 	if (rc == 0)
 		none_found(c, &keys, err);
@@ -248,7 +226,7 @@ int credentials_fetch(struct conf *c, const struct relayhost *r, const char *sen
 		credential_put_digest(out, r);
 	else
 		credential_wipe(out);
-	free_keys(&keys);
+	string_set_free(&keys);
 	maps_free(maps);
 	return rc;
 }
@@ -293,7 +271,7 @@ static bool read_keys(struct conf *c, struct maps **keys)
 
 void credential_owner(struct conf *c, struct maps **map_keys, const char *sender, char *out, size_t size)
 {
-	struct keys k = {.n = 0};
+	struct string_set k;
 	int rc = 0;
 
 	*out = '\0';
@@ -303,11 +281,12 @@ void credential_owner(struct conf *c, struct maps **map_keys, const char *sender
 		snprintf(out, size, "%s", sender);
 		return;
 	}
+	string_set_init(&k, KEYS_SIZE, true);
 	add_sender_keys(c, &k, sender);
 	for (size_t i = 0; i < k.n && rc == 0; i++) {
-		rc = owns(*map_keys, k.list[i]);
+		rc = owns(*map_keys, string_set_get(&k, i));
 		if (rc == 1)
-			snprintf(out, size, "%s", k.list[i]);
+			snprintf(out, size, "%s", string_set_get(&k, i));
 	}
-	free_keys(&k);
+	string_set_free(&k);
 }

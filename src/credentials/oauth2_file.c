@@ -1,6 +1,6 @@
 #include "config.h"
 #include "credentials/oauth2_file.h"
-#include "credentials/lookup.h"
+#include "credentials/internal.h"
 #include "base/io.h"
 #include "base/limits.h"
 #include "base/lines.h"

@@ -1,6 +1,5 @@
 #include "config.h"
-#include "credentials/password_program.h"
-#include "credentials/program_answer.h"
+#include "credentials/internal.h"
 #include "base/deadline.h"
 #include "base/io.h"
 #include "base/limits.h"

@@ -1,5 +1,5 @@
 #include "config.h"
-#include "credentials/program_answer.h"
+#include "credentials/internal.h"
 #include "base/limits.h"
 
 #include <stdio.h>

@@ -131,7 +131,7 @@ static const struct field session_fields[] = {
 	SESSION_TEXT(bind6),
 	SESSION_INT(t_connect), SESSION_INT(t_helo), SESSION_INT(t_starttls), SESSION_INT(t_mail), SESSION_INT(t_rcpt),
 	SESSION_INT(t_data_init), SESSION_INT(t_data_xfer), SESSION_INT(t_data_done), SESSION_INT(t_rset),
-	SESSION_INT(t_quit), SESSION_INT(t_secret),
+	SESSION_INT(t_secret),
 	SESSION_INT(recipient_limit), SESSION_INT(pipeline_window), SESSION_TEXT(known),
 	SESSION_BOOL(check_only), SESSION_TEXT(check_sender), SESSION_BOOL(transcript),
 };

@@ -146,7 +146,7 @@ struct delivery_session {
 	char address_preference[16];	/* any ipv4 ipv6 */
 	char bind4[64], bind6[64];
 	/* seconds */
-	int t_connect, t_helo, t_starttls, t_mail, t_rcpt, t_data_init, t_data_xfer, t_data_done, t_rset, t_quit;
+	int t_connect, t_helo, t_starttls, t_mail, t_rcpt, t_data_init, t_data_xfer, t_data_done, t_rset;
 	int t_secret;			/* seconds: how long outpostd may take to find the credential */
 	int recipient_limit;		/* per transaction */
 	int pipeline_window;

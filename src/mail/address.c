@@ -33,7 +33,6 @@ struct scan {
 	bool in_group;
 	const char *open;	/* its '<'; NULL: none */
 	const char *bad;	/* why the entry is no bare address */
-	bool no_memory;
 };
 
 static bool is_special(char c)
@@ -171,32 +170,16 @@ static void spec_token(struct scan *s)
 	s->joined = s->token == T_WORD && s->p[-1] == '.';
 }
 
-/* Nothing is wrong with the address. */
-static int no_memory(struct error *err)
-{
-	return error_set(err, REASON_TEMPORARY, "out of memory");
-}
-
-int address_buf(struct buf *b, struct error *err)
-{
-	buf_init(b, LIMIT_ADDRESS * 2);
-	return buf_room(b, LIMIT_ADDRESS * 2) ? 0 : no_memory(err);
-}
-
 /* The local part is whole: put back in the form it needs. */
 static void requote(struct scan *s)
 {
-	struct error none;
-	struct buf local;
+	ADDRESS_BUF(local);
 
 	if (!s->quoted)
 		return;
-	if (address_buf(&local, &none) < 0)
-		s->no_memory = true;
 	address_put_local(&local, buf_str(&s->spec), s->spec.len);
 	buf_reset(&s->spec);
-	buf_add(&s->spec, buf_str(&local), local.len);
-	buf_free(&local);
+	buf_add(&s->spec, local.data, local.len);
 }
 
 static void spec_at(struct scan *s)
@@ -279,8 +262,6 @@ static int give(struct scan *s, const char *entry, const char *end)
 	if (s->has_at && s->spec.len > 2 && s->spec.data[s->spec.len - 1] == '.' &&
 	    s->spec.data[s->spec.len - 2] != '.')
 		buf_cut(&s->spec, s->spec.len - 1);
-	if (s->no_memory)
-		return no_memory(s->err);
 	if (s->bad)
 		return refuse(s, entry, end, s->bad);
 	if (!buf_ok(&s->spec))
@@ -478,14 +459,12 @@ static int entry(struct scan *s)
 
 int address_each(const char *p, size_t n, unsigned flags, address_each_fn each, void *arg, struct error *err)
 {
-	struct scan s = {.p = p, .end = p + n, .flags = flags, .each = each, .arg = arg, .err = err};
+	ADDRESS_BUF(spec);
+	struct scan s = {.p = p, .end = p + n, .flags = flags, .each = each, .arg = arg, .err = err, .spec = spec};
 	int rc = 0;
 
-	if (address_buf(&s.spec, err) < 0)
-		return -1;
 	while (rc == 0 && s.p < s.end)
 		rc = entry(&s);
-	buf_free(&s.spec);
 	return rc;
 }
 

@@ -11,6 +11,7 @@
 
 #include "base/buf.h"
 #include "base/error.h"
+#include "base/limits.h"
 #include "base/text.h"
 
 struct address {
@@ -34,9 +35,12 @@ enum {
 typedef int (*address_each_fn)(void *arg, const struct address *a, struct error *err);
 int address_each(const char *p, size_t n, unsigned flags, address_each_fn each, void *arg, struct error *err);
 
-/* A buffer for one address, with all the room that one may take: what then does not fit is too long, and never for lack
- * of memory another address. -1: no memory (EX_TEMPFAIL); buf_free does no harm then. */
-int address_buf(struct buf *b, struct error *err);
+/* Defines a buffer for one address, on the stack: what does not fit is too long, and never for lack of memory another
+ * address. */
+enum { ADDRESS_ROOM = LIMIT_ADDRESS * 2 + 1 };
+#define ADDRESS_BUF(name) \
+	char name##_room[ADDRESS_ROOM]; \
+	struct buf name = buf_over(name##_room, sizeof(name##_room))
 
 /* Exactly one address (which may be <>): its spec appended to out. */
 int address_one(const char *p, size_t n, struct buf *out, struct error *err);

@@ -13,7 +13,7 @@
  * (commands, files, loops, includes that can't be read) is told in *note, and the name goes to myorigin: mail is never
  * dropped.
  */
-enum { ALIAS_DEPTH = 20, ALIAS_MEMBERS = 100000, LIMIT_SEEN = 16 << 20, LIMIT_VALUE = 4 << 20 };
+enum { ALIAS_DEPTH = 20, ALIAS_LISTS = 100, ALIAS_MEMBERS = 100000, LIMIT_SEEN = 16 << 20, LIMIT_VALUE = 4 << 20 };
 
 struct expansion {
 	const struct rewrite_rules *r;
@@ -26,6 +26,9 @@ struct expansion {
 	struct string_set done;	/* aliases and lists expanded: a second time they could add nothing */
 	int depth;
 	size_t count;
+	unsigned lists;		/* read so far */
+	const char *file;	/* the :include: file that is being expanded; NULL: none */
+	unsigned line;
 };
 
 static int expand(struct expansion *e, const char *spec);
@@ -64,34 +67,30 @@ static int put(struct expansion *e, const char *address)
 
 static int give(struct expansion *e, const char *spec)
 {
-	struct buf t, out;
-	int rc = -1;
+	ADDRESS_BUF(t);
+	ADDRESS_BUF(out);
 
-	if (address_buf(&t, e->err) < 0)
-		return -1;
-	if (address_buf(&out, e->err) < 0)
-		goto end;
 	map_complete(e->r, spec, &t);
-	if (map_generic(e->r, buf_str(&t), &out, e->err) < 0)
-		goto end;
-	map_domain(e->r, buf_str(&out), false, &t);
-	if (buf_ok(&t) && buf_ok(&out))
-		rc = put(e, buf_str(&t));
-	else
-		error_set(e->err, REASON_BAD_ADDRESS, "an address became too long");
-end:
-	buf_free(&t);
-	buf_free(&out);
-	return rc;
+	if (map_generic(e->r, t.data, &out, e->err) < 0)
+		return -1;
+	map_domain(e->r, out.data, false, &t);
+	if (!buf_ok(&t) || !buf_ok(&out))
+		return error_set(e->err, REASON_BAD_ADDRESS, "an address became too long");
+	return put(e, t.data);
 }
 
+/* Of a list no text is quoted: it may be anybody's, and a link to something that the reader must not see. */
 static void note(struct expansion *e, const char *name, const char *what, struct span about)
 {
 	struct buf shown;
 
+	if (e->file) {
+		buf_addf(e->note, "%s:%u: %s\n", e->file, e->line, what);
+		return;
+	}
 	buf_init(&shown, 400);
 	text_printable(&shown, about.p, about.n, 200);
-	buf_addf(e->note, "alias %s: %s%s%s\n", name, what, about.n ? " " : "", buf_str(&shown));
+	buf_addf(e->note, "alias %s: %s%s%s\n", name, what, about.n ? ": " : "", buf_str(&shown));
 	buf_free(&shown);
 }
 
@@ -105,34 +104,61 @@ static int member(void *arg, const struct address *a, struct error *err)
 
 static int value_list(struct expansion *e, const char *name, struct span text);
 
+static int list_lines(struct expansion *e, const char *name, const char *file, const struct buf *text)
+{
+	const char *outer = e->file, *p = buf_str(text), *end = p + text->len;
+	unsigned outer_line = e->line;
+	int rc = 0;
+
+	e->file = file;
+	for (e->line = 1; rc == 0 && p < end; e->line++) {
+		const char *nl = memchr(p, '\n', (size_t)(end - p));
+		struct span line = span_trim((struct span){p, (size_t)((nl ? nl : end) - p)});
+
+		if (line.n && line.p[0] != '#')
+			rc = value_list(e, name, line);
+		p = nl ? nl + 1 : end;
+	}
+	if (rc < 0 && e->err->reason != REASON_TOO_MANY_RECIPIENTS)
+		error_set(e->err, e->err->reason, "%s:%u: this address cannot be expanded", file, e->line - 1);
+	e->file = outer;
+	e->line = outer_line;
+	return rc;
+}
+
+/* A list that cannot be had now defers the submission; one that can never be is left out, with a note. */
+static int cannot_read(struct expansion *e, const char *name, const struct error *why)
+{
+	if (error_exit(why) == EX_TEMPFAIL) {
+		*e->err = *why;
+		return -1;
+	}
+	note(e, name, "a list cannot be read", span_of(why->text));
+	return 0;
+}
+
 static int include(struct expansion *e, const char *name, struct span path)
 {
 	char file[1024];
 	struct buf text;
-	struct error err;
-	int rc = 0;
+	struct error err = {0};
+	int rc;
 
-	if (!e->r->include || !path.n || !span_copy(path, file, sizeof(file)) || e->depth > ALIAS_DEPTH) {
-		note(e, name, "cannot read the list", path);
+	if (!e->r->include || !path.n || !span_copy(path, file, sizeof(file)) || e->depth > ALIAS_DEPTH ||
+	    e->lists > ALIAS_LISTS) {
+		note(e, name, "a list cannot be read", path);
 		return 0;
 	}
 	rc = string_set_add(&e->done, file);
 	if (rc <= 0)
 		return rc < 0 ? no_memory(e) : 0;
-	rc = 0;
 	buf_init(&text, LIMIT_VALUE);
 	e->depth++;
-	if (e->r->include(e->r->include_arg, file, &text, &err) < 0) {
-		note(e, name, err.text, (struct span){"", 0});
-	} else {
-		struct span rest = buf_span(&text), line;
-
-		while (rc == 0 && span_word(&rest, "\n", &line)) {
-			line = span_trim(line);
-			if (line.n && line.p[0] != '#')
-				rc = value_list(e, name, line);
-		}
-	}
+	e->lists++;
+	if (e->r->include(e->r->include_arg, file, &text, &err) < 0)
+		rc = cannot_read(e, name, &err);
+	else
+		rc = list_lines(e, name, file, &text);
 	e->depth--;
 	buf_free(&text);
 	return rc;
@@ -179,24 +205,21 @@ static int one_member(struct expansion *e, const char *name, struct span m)
 	if (m.n > strlen(word) && span_iscase((struct span){m.p, strlen(word)}, word))
 		return include(e, name, span_trim(span_from(m, strlen(word))));
 	if (first == '|' || first == '/') {
-		note(e, name, first == '|' ? "commands are not run here:" : "files are not delivered to:", m);
+		note(e, name, first == '|' ? "commands are not run here" : "files are not delivered to", m);
 		return 0;
 	}
 	if (first == '\\') {
-		struct buf spec;
+		ADDRESS_BUF(spec);
 
-		if (address_buf(&spec, e->err) < 0)
-			return -1;
-		rc = address_one(m.p + 1, m.n - 1, &spec, &why) == 0 && spec.len ? give(e, buf_str(&spec)) : 0;
-		if (!spec.len)
-			note(e, name, "this is no address:", m);
-		buf_free(&spec);
-		return rc;
+		if (address_one(m.p + 1, m.n - 1, &spec, &why) == 0 && spec.len)
+			return give(e, spec.data);
+		note(e, name, "no mail address", m);
+		return 0;
 	}
 	why.reason = REASON_NONE;
 	rc = address_each(m.p, m.n, ADDRESS_BLANKS, member, e, &why);
 	if (rc < 0 && error_exit(&why) == EX_DATAERR) {
-		note(e, name, why.text, (struct span){"", 0});
+		note(e, name, "no mail address", span_of(why.text));
 		rc = 0;
 	}
 	return rc;
@@ -271,18 +294,16 @@ static int expand_found(struct expansion *e, const char *spec, const char *name,
 
 static int expand_local(struct expansion *e, const char *spec, struct span local)
 {
-	struct buf key, value;
+	ADDRESS_BUF(key);
+	struct buf value;
 	int rc;
 
-	if (address_buf(&key, e->err) < 0)
-		return -1;
 	buf_init(&value, LIMIT_VALUE);
 	rc = ask_alias(e, local, &key, &value);
 	if (rc > 0)
 		rc = expand_found(e, spec, buf_str(&key), &value);
 	else if (rc == 0)
 		rc = give(e, spec);
-	buf_free(&key);
 	buf_free(&value);
 	return rc;
 }
@@ -290,41 +311,31 @@ static int expand_local(struct expansion *e, const char *spec, struct span local
 /* 1: virtual_alias_maps have it, and it is given; 0: go on with the address itself. */
 static int expand_virtual(struct expansion *e, const char *spec)
 {
-	struct buf name, value;
+	ADDRESS_BUF(name);
+	struct buf value;
 	int rc = 0;
 
-	if (!e->r->virtual.get)
-		return 0;
-	if (address_buf(&name, e->err) < 0)
-		return -1;
-	buf_init(&value, LIMIT_VALUE);
 	for (const char *p = spec; *p; p++)
 		buf_addc(&name, ascii_lower(*p));
-	if (is_last(e, buf_str(&name)))
-		goto end;	/* "ann: ann, copy": she herself */
+	if (!e->r->virtual.get || is_last(e, name.data))	/* "ann: ann, copy": she herself */
+		return 0;
+	buf_init(&value, LIMIT_VALUE);
 	rc = map_virtual(e->r, spec, &value, e->err);
 	if (rc > 0)
 		rc = expand_found(e, spec, buf_str(&name), &value) < 0 ? -1 : 1;
-end:
-	buf_free(&name);
 	buf_free(&value);
 	return rc;
 }
 
 static int expand(struct expansion *e, const char *spec)
 {
-	struct buf full, t;
+	ADDRESS_BUF(full);
+	ADDRESS_BUF(t);
 	struct span local;
 	const char *domain;
 	bool bare;
 	int rc;
 
-	if (address_buf(&full, e->err) < 0)
-		return -1;
-	if (address_buf(&t, e->err) < 0) {
-		buf_free(&full);
-		return -1;
-	}
 	address_split(spec, &local, &domain);
 	bare = !*domain;
 	map_complete(e->r, spec, &full);
@@ -337,8 +348,6 @@ static int expand(struct expansion *e, const char *spec)
 		address_split(buf_str(&t), &local, &domain);
 		rc = bare || map_is_local(e->r, domain) ? expand_local(e, buf_str(&t), local) : give(e, buf_str(&t));
 	}
-	buf_free(&full);
-	buf_free(&t);
 	return rc < 0 ? -1 : 0;
 }
 
@@ -346,11 +355,9 @@ int rewrite_recipient(const struct rewrite_rules *r, const char *address,
 		      int (*each)(void *arg, const char *address), void *arg, struct buf *text, struct error *err)
 {
 	struct expansion e = {.r = r, .each = each, .arg = arg, .note = text, .err = err};
-	struct buf spec;
+	ADDRESS_BUF(spec);
 	int rc;
 
-	if (address_buf(&spec, err) < 0)
-		return -1;
 	buf_init(&e.path, LIMIT_SEEN);
 	string_set_init(&e.given, LIMIT_SEEN, false);
 	string_set_init(&e.done, LIMIT_SEEN, false);
@@ -358,8 +365,7 @@ int rewrite_recipient(const struct rewrite_rules *r, const char *address,
 	if (rc == 0 && !spec.len)
 		rc = error_set(err, REASON_BAD_ADDRESS, "the empty address can't be a recipient");
 	if (rc == 0)
-		rc = expand(&e, buf_str(&spec));
-	buf_free(&spec);
+		rc = expand(&e, spec.data);
 	buf_free(&e.path);
 	string_set_free(&e.given);
 	string_set_free(&e.done);

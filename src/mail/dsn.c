@@ -135,10 +135,10 @@ static void put_orcpt(struct buf *out, const char *orcpt)
 	buf_adds(out, "\n");
 }
 
-static void put_mta(struct buf *out, const char *relay)
+static void put_date(struct buf *out, const char *name, int64_t us)
 {
-	buf_adds(out, "Remote-MTA: dns; ");
-	text_printable(out, relay, strcspn(relay, "[:"), TEXT_MAX);
+	buf_addf(out, "%s: ", name);
+	header_put_date(out, us);
 	buf_adds(out, "\n");
 }
 
@@ -166,19 +166,16 @@ static void put_recipient(const struct dsn_report *r, const struct dsn_recipient
 	put_address(out, r, "Final-Recipient", c->address);
 	buf_addf(out, "Action: %s\nStatus: %s\n", actions[r->action].word,
 		 c->dsn && *c->dsn ? c->dsn : r->action == DSN_ACTION_FAILED ? "5.0.0" : "4.0.0");
-	if (c->relay && *c->relay)
-		put_mta(out, c->relay);
+	if (c->relay && *c->relay) {
+		buf_adds(out, "Remote-MTA: dns; ");
+		text_printable(out, c->relay, strcspn(c->relay, "[:"), TEXT_MAX);
+		buf_adds(out, "\n");
+	}
 	put_diagnostic(out, c);
-	if (c->last_attempt) {
-		buf_adds(out, "Last-Attempt-Date: ");
-		header_put_date(out, c->last_attempt);
-		buf_adds(out, "\n");
-	}
-	if (r->action == DSN_ACTION_DELAYED && r->expires) {
-		buf_adds(out, "Will-Retry-Until: ");
-		header_put_date(out, r->expires);
-		buf_adds(out, "\n");
-	}
+	if (c->last_attempt)
+		put_date(out, "Last-Attempt-Date", c->last_attempt);
+	if (r->action == DSN_ACTION_DELAYED && r->expires)
+		put_date(out, "Will-Retry-Until", r->expires);
 }
 
 static void put_machine_part(const struct dsn_report *r, struct buf *out)
@@ -195,9 +192,8 @@ static void put_machine_part(const struct dsn_report *r, struct buf *out)
 	}
 	buf_addf(out, "X-Outpost-Queue-ID: %s\nX-Outpost-Sender: rfc822; ", r->queue_id);
 	put_printable(out, r->to);
-	buf_adds(out, "\nArrival-Date: ");
-	header_put_date(out, r->arrival);
 	buf_adds(out, "\n");
+	put_date(out, "Arrival-Date", r->arrival);
 	for (size_t i = 0; i < r->nrecipients; i++)
 		put_recipient(r, &r->recipients[i], out);
 	buf_adds(out, "\n");

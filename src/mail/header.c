@@ -112,14 +112,12 @@ bool header_next(struct span *rest, struct field *f)
 
 	if (!header_is_field(rest->p, n, &colon))
 		return false;
-	f->name = (struct span){rest->p, colon};
-	f->name = span_trim(f->name);
+	f->name = span_trim((struct span){rest->p, colon});
 	while (n + 1 < rest->n && (rest->p[n + 1] == ' ' || rest->p[n + 1] == '\t'))
 		n += 1 + line_length((struct span){rest->p + n + 1, rest->n - n - 1});
 	f->body = (struct span){rest->p + colon + 1, n - colon - 1};
 	f->raw = (struct span){rest->p, n < rest->n ? n + 1 : n};
-	rest->p += f->raw.n;
-	rest->n -= f->raw.n;
+	*rest = span_from(*rest, f->raw.n);
 	return true;
 }
 
@@ -176,8 +174,7 @@ int header_put(struct buf *out, struct span raw)
 		buf_addc(out, '\n');
 		if (n < raw.n)
 			n++;
-		raw.p += n;
-		raw.n -= n;
+		raw = span_from(raw, n);
 	}
 	return buf_ok(out) ? 0 : -1;
 }
@@ -282,19 +279,14 @@ int header_put_name(struct buf *out, const char *p, size_t n)
 
 int header_put_date(struct buf *out, int64_t us)
 {
-	static const char days[][4] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
-	static const char months[][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
-					 "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
 	time_t t = (time_t)(us / 1000000);
+	char day[8], rest[64];
 	struct tm tm;
-	long zone;
 
-	if (!localtime_r(&t, &tm))
+	if (!localtime_r(&t, &tm) || !strftime(day, sizeof(day), "%a", &tm) ||
+	    !strftime(rest, sizeof(rest), "%b %Y %T %z", &tm))
 		return -1;
-	zone = tm.tm_gmtoff / 60;
-	return buf_addf(out, "%s, %d %s %d %02d:%02d:%02d %c%02ld%02ld", days[tm.tm_wday], tm.tm_mday,
-			months[tm.tm_mon], tm.tm_year + 1900, tm.tm_hour, tm.tm_min, tm.tm_sec,
-			zone < 0 ? '-' : '+', labs(zone) / 60, labs(zone) % 60);
+	return buf_addf(out, "%s, %d %s", day, tm.tm_mday, rest);
 }
 
 /* ---- MIME parameters */
@@ -308,8 +300,7 @@ static void skip_blanks(struct span *s)
 			depth++;
 		else if (s->p[0] == ')')
 			depth--;
-		s->p++;
-		s->n--;
+		*s = span_from(*s, 1);
 	}
 }
 
@@ -321,8 +312,7 @@ static struct span mime_token(struct span *s)
 	t = (struct span){s->p, 0};
 	while (t.n < s->n && !ascii_space(t.p[t.n]) && !strchr(";=()\"", t.p[t.n]))
 		t.n++;
-	s->p += t.n;
-	s->n -= t.n;
+	*s = span_from(*s, t.n);
 	skip_blanks(s);
 	return t;
 }
@@ -346,11 +336,9 @@ static void mime_value(struct span *s, struct buf *value)
 		buf_add(value, t.p, t.n);
 		return;
 	}
-	for (s->p++, s->n--; s->n && s->p[0] != '"'; s->p++, s->n--) {
-		if (s->p[0] == '\\' && s->n > 1) {
-			s->p++;
-			s->n--;
-		}
+	for (*s = span_from(*s, 1); s->n && s->p[0] != '"'; *s = span_from(*s, 1)) {
+		if (s->p[0] == '\\' && s->n > 1)
+			*s = span_from(*s, 1);
 		if (s->p[0] != '\n')
 			buf_addc(value, s->p[0]);
 	}
@@ -358,19 +346,13 @@ static void mime_value(struct span *s, struct buf *value)
 
 static bool to_next_param(struct span *s)
 {
-	bool quoted = false;
+	bool quoted = false, found = false;
 
-	for (; s->n; s->p++, s->n--) {
-		if (s->p[0] == '"')
-			quoted = !quoted;
-		else if (s->p[0] == ';' && !quoted)
-			break;
+	for (; s->n && !found; *s = span_from(*s, 1)) {
+		found = s->p[0] == ';' && !quoted;
+		quoted ^= s->p[0] == '"';
 	}
-	if (!s->n)
-		return false;
-	s->p++;
-	s->n--;
-	return true;
+	return found;
 }
 
 bool header_param(struct span body, const char *name, struct buf *value)
@@ -378,10 +360,8 @@ bool header_param(struct span body, const char *name, struct buf *value)
 	while (to_next_param(&body)) {
 		struct span t = mime_token(&body);
 
-		if (!span_iscase(t, name) || !body.n || body.p[0] != '=')
+		if (!span_iscase(t, name) || !span_take(&body, "="))
 			continue;
-		body.p++;
-		body.n--;
 		mime_value(&body, value);
 		return true;
 	}

@@ -3,11 +3,11 @@
 #include "base/text.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
-/* postqueue's layout for long queue ids, so that what parses the one parses the other. Lines are put together without
- * printf: a listing has a hundred thousand of them. */
+/* postqueue's layout for long queue ids, so that what parses the one parses the other. */
 enum {
 	ID_COLUMNS = 17,
 	SIZE_COLUMNS = 8,
@@ -21,64 +21,25 @@ void listing_text_head(struct buf *out)
 	buf_adds(out, "----Queue ID----- --Size-- ---Arrival Time---- --Sender/Recipient------\n");
 }
 
-static void put_blanks(struct buf *out, size_t n)
-{
-	static const char blanks[] = "                                                                            ";
-
-	buf_add(out, blanks, n < sizeof(blanks) - 1 ? n : sizeof(blanks) - 1);
-}
-
 /* The id with its mark, then blanks. */
 static void put_id(struct buf *out, const struct listing_row *r)
 {
-	size_t start = out->len;
+	char id[64];
 
-	buf_adds(out, r->id);
-	if (r->active || r->held || r->failed)
-		buf_addc(out, r->active ? '*' : r->held ? '!' : '#');
-	if (out->len - start < ID_COLUMNS)
-		put_blanks(out, ID_COLUMNS - (out->len - start));
-	buf_addc(out, ' ');
-}
-
-static void put_size(struct buf *out, uint64_t size)
-{
-	char digits[24];
-	size_t n = sizeof(digits);
-
-	do
-		digits[--n] = (char)('0' + size % 10);
-	while ((size /= 10) > 0);
-	if (sizeof(digits) - n < SIZE_COLUMNS)
-		put_blanks(out, SIZE_COLUMNS - (sizeof(digits) - n));
-	buf_add(out, digits + n, sizeof(digits) - n);
-	buf_addc(out, ' ');
-}
-
-static void put_two(char *at, int n, char zero)
-{
-	at[0] = n < 10 ? zero : (char)('0' + n / 10 % 10);
-	at[1] = (char)('0' + n % 10);
+	snprintf(id, sizeof(id), "%s%s", r->id, r->active ? "*" : r->held ? "!" : r->failed ? "#" : "");
+	buf_addf(out, "%-*s ", ID_COLUMNS, id);
 }
 
 /* "Sun Nov  1 02:03:04", local time. */
 static void put_time(struct buf *out, int64_t us)
 {
-	static const char days[] = "SunMonTueWedThuFriSat", months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
-	char text[] = "                    ";
 	time_t t = (time_t)(us / 1000000);
+	char text[TIME_COLUMNS + 1] = "";
 	struct tm tm;
 
-	if (localtime_r(&t, &tm)) {
-		memcpy(text, days + 3 * tm.tm_wday, 3);
-		memcpy(text + 4, months + 3 * tm.tm_mon, 3);
-		put_two(text + 8, tm.tm_mday, ' ');
-		put_two(text + 11, tm.tm_hour, '0');
-		put_two(text + 14, tm.tm_min, '0');
-		put_two(text + 17, tm.tm_sec, '0');
-		text[13] = text[16] = ':';
-	}
-	buf_add(out, text, TIME_COLUMNS + 1);
+	if (localtime_r(&t, &tm))
+		strftime(text, sizeof(text), "%a %b %e %T", &tm);
+	buf_addf(out, "%-*s ", TIME_COLUMNS, text);
 }
 
 static void put_address(struct buf *out, const char *address, bool masked)
@@ -91,22 +52,16 @@ static void put_address(struct buf *out, const char *address, bool masked)
 		text_printable(out, address, strlen(address), TEXT_MAX);
 }
 
-/* A reason is said once for neighbours that share it, before them, to the right. It is put at the left and moved. */
+/* A reason is said once for neighbours that share it, before them, to the right. */
 static void put_reason(struct buf *out, const char *reason)
 {
-	size_t start = out->len, n;
+	struct buf text;
 
-	buf_addc(out, '(');
-	text_printable(out, reason, strlen(reason), TEXT_MAX);
-	n = out->len - start - 1;
-	buf_adds(out, ")\n");
-	if (n >= REASON_COLUMN || !buf_ok(out))
-		return;
-	put_blanks(out, REASON_COLUMN - n);
-	if (!buf_ok(out))
-		return;
-	memmove(out->data + start + (REASON_COLUMN - n), out->data + start, n + 3);
-	memset(out->data + start, ' ', REASON_COLUMN - n);
+	buf_init(&text, TEXT_MAX + 2);
+	buf_addc(&text, '(');
+	text_printable(&text, reason, strlen(reason), TEXT_MAX);
+	buf_addf(out, "%*s)\n", REASON_COLUMN + 1, buf_str(&text));
+	buf_free(&text);
 }
 
 static bool same_text(const char *a, const char *b)
@@ -116,7 +71,7 @@ static bool same_text(const char *a, const char *b)
 
 static void put_recipient(struct buf *out, const struct listing_row *r, size_t i)
 {
-	put_blanks(out, TEXT_COLUMN);
+	buf_addf(out, "%*s", TEXT_COLUMN, "");
 	put_address(out, r->recipients[i].address, r->masked);
 	buf_adds(out, "\n");
 }
@@ -124,7 +79,7 @@ static void put_recipient(struct buf *out, const struct listing_row *r, size_t i
 static void text_begin(struct buf *out, const struct listing_row *r)
 {
 	put_id(out, r);
-	put_size(out, r->size);
+	buf_addf(out, "%*" PRIu64 " ", SIZE_COLUMNS, r->size);
 	put_time(out, r->arrival);
 	put_address(out, r->sender, r->masked);
 	buf_adds(out, "\n");
@@ -163,14 +118,16 @@ static void json_recipient(struct buf *out, const struct listing_recipient *r, b
 	text_json_member(out, "address", masked ? "(not shown)" : r->address);
 	if (r->reason && *r->reason)
 		text_json_member(out, "delay_reason", r->reason);
-	if (r->why && !masked)
+	if (r->why)
 		text_json_member(out, "reason", reason_name(r->why));
-	if (!masked && r->original && *r->original && strcmp(r->original, r->address) != 0)
+	if (r->original && *r->original && strcmp(r->original, r->address) != 0)
 		text_json_member(out, "original", r->original);
 	if (r->dsn && *r->dsn)
 		text_json_member(out, "dsn", r->dsn);
 	text_json_member(out, "state", state_word(r->state));
-	buf_addf(out, ", \"attempts\": %u, \"next_attempt\": %" PRId64 "}", r->attempts, r->next_attempt / 1000000);
+	if (!masked)
+		buf_addf(out, ", \"attempts\": %u, \"next_attempt\": %" PRId64, r->attempts, r->next_attempt / 1000000);
+	buf_adds(out, "}");
 }
 
 static bool was_tried(const struct listing_row *r)
@@ -186,8 +143,12 @@ static const char *queue_name(const struct listing_row *r)
 	return r->held ? "hold" : r->failed ? "failed" : r->active ? "active" : was_tried(r) ? "deferred" : "incoming";
 }
 
-static void json_begin(struct buf *out, const struct listing_row *r)
+void listing_begin(struct buf *out, const struct listing_row *r, bool json)
 {
+	if (!json) {
+		text_begin(out, r);
+		return;
+	}
 	buf_adds(out, "{");
 	text_json_member(out, "queue_name", queue_name(r));
 	text_json_member(out, "queue_id", r->id);
@@ -197,31 +158,17 @@ static void json_begin(struct buf *out, const struct listing_row *r)
 	buf_addf(out, ", \"uid\": %u, \"recipients\": [", r->uid);
 }
 
-static void json_recipients(struct buf *out, const struct listing_row *r)
+void listing_recipients(struct buf *out, const struct listing_row *r, bool json)
 {
+	if (!json) {
+		text_recipients(out, r);
+		return;
+	}
 	for (size_t i = 0; i < r->nrecipients; i++) {
 		if (i || r->continued)
 			buf_adds(out, ", ");
 		json_recipient(out, &r->recipients[i], r->masked);
 	}
-}
-
-/* ---- pieces of either */
-
-void listing_begin(struct buf *out, const struct listing_row *r, bool json)
-{
-	if (json)
-		json_begin(out, r);
-	else
-		text_begin(out, r);
-}
-
-void listing_recipients(struct buf *out, const struct listing_row *r, bool json)
-{
-	if (json)
-		json_recipients(out, r);
-	else
-		text_recipients(out, r);
 }
 
 void listing_end(struct buf *out, bool json)

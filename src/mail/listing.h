@@ -35,7 +35,7 @@ struct listing_row {
 	const struct listing_recipient *recipients;
 	size_t nrecipients;
 	bool continued;		/* these recipients follow others that were printed */
-	bool masked;		/* someone else's: addresses as "(not shown)" */
+	bool masked;		/* someone else's: addresses as "(not shown)", no attempts */
 };
 
 struct listing_totals {

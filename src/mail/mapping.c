@@ -99,20 +99,15 @@ static size_t extension_at(const struct rewrite_rules *r, const char *p, size_t 
 /* Asks for the key local@domain (or local alone, or @domain). */
 static int ask(const struct rewrite_map *m, struct span local, const char *domain, struct buf *value, struct error *err)
 {
-	struct buf key;
-	int rc;
+	ADDRESS_BUF(key);
 
-	if (address_buf(&key, err) < 0)
-		return -1;
 	add_lower(&key, local.p, local.n);
 	if (domain) {
 		buf_addc(&key, '@');
 		add_lower(&key, domain, strlen(domain));
 	}
 	buf_reset(value);
-	rc = buf_ok(&key) ? map_ask(m, buf_str(&key), value, err) : 0;
-	buf_free(&key);
-	return rc;
+	return buf_ok(&key) ? map_ask(m, key.data, value, err) : 0;
 }
 
 /* "@new" keeps the local part; a bare name gets myorigin; an extension that did not take part is kept. */
@@ -121,12 +116,10 @@ static int take_value(const struct rewrite_rules *r, struct span local, size_t c
 {
 	struct span to = span_trim(buf_span(value)), newlocal;
 	struct error why;
-	struct buf spec;
+	ADDRESS_BUF(spec);
 	const char *domain;
 	int rc = -1;
 
-	if (address_buf(&spec, err) < 0)
-		return -1;
 	buf_reset(out);
 	if (to.n > 1 && to.p[0] == '@') {
 		buf_add(out, local.p, local.n);
@@ -145,7 +138,6 @@ static int take_value(const struct rewrite_rules *r, struct span local, size_t c
 		rc = error_set(err, REASON_CONFIG, "it is no mail address");
 	if (rc < 0)
 		error_prefix(err, "a map's value for \"%.*s\" is of no use", (int)local.n, local.p);
-	buf_free(&spec);
 	return rc;
 }
 
@@ -198,13 +190,11 @@ static int map_once(const struct rewrite_rules *r, const struct rewrite_map *m, 
 static int canonical(const struct rewrite_rules *r, const struct rewrite_map *m, const char *spec, struct buf *out,
 		     struct error *err)
 {
-	struct buf was;
+	ADDRESS_BUF(was);
 	int rc = 1, changed = 0;
 
 	if (!m->get || !*spec)
 		return set(out, spec);
-	if (address_buf(&was, err) < 0)
-		return -1;
 	set(&was, spec);
 	for (int i = 0; rc > 0 && i < CANONICAL_ROUNDS; i++) {
 		rc = map_once(r, m, buf_str(&was), true, out, err);
@@ -213,7 +203,6 @@ static int canonical(const struct rewrite_rules *r, const struct rewrite_map *m,
 		changed = 1;
 		set(&was, buf_str(out));
 	}
-	buf_free(&was);
 	return rc < 0 ? -1 : changed;
 }
 
@@ -239,16 +228,12 @@ int map_canonicals(const struct rewrite_rules *r, enum map_role role, const char
 	static const struct rewrite_map none;
 	const struct rewrite_map *own = is_sender(role) ? &r->sender_canonical : &r->recipient_canonical;
 	const char *classes = is_sender(role) ? r->sender_canonical_classes : r->recipient_canonical_classes;
-	struct buf t;
-	int rc, again;
+	ADDRESS_BUF(t);
+	int rc = canonical(r, applies(classes, role) ? own : &none, spec, &t, err), again;
 
-	if (address_buf(&t, err) < 0)
+	if (rc < 0)
 		return -1;
-	rc = canonical(r, applies(classes, role) ? own : &none, spec, &t, err);
-	again = rc < 0 ? -1
-		       : canonical(r, applies(r->canonical_classes, role) ? &r->canonical : &none, buf_str(&t), out,
-				   err);
-	buf_free(&t);
+	again = canonical(r, applies(r->canonical_classes, role) ? &r->canonical : &none, t.data, out, err);
 	return again < 0 ? -1 : rc || again;
 }
 
@@ -261,7 +246,7 @@ int map_virtual(const struct rewrite_rules *r, const char *spec, struct buf *val
 {
 	struct span local, list;
 	const char *domain;
-	struct buf keep;
+	ADDRESS_BUF(keep);
 	size_t cut;
 	int rc;
 
@@ -271,13 +256,10 @@ int map_virtual(const struct rewrite_rules *r, const char *spec, struct buf *val
 	list = span_trim(buf_span(value));
 	if (rc <= 0 || list.n < 2 || list.p[0] != '@')
 		return rc > 0 && !list.n ? 0 : rc;
-	if (address_buf(&keep, err) < 0)	/* "@new": the same name there */
-		return -1;
-	buf_add(&keep, local.p, local.n);
+	buf_add(&keep, local.p, local.n);	/* "@new": the same name there */
 	buf_add(&keep, list.p, list.n);
 	buf_reset(value);
-	buf_add(value, buf_str(&keep), keep.len);
-	buf_free(&keep);
+	buf_add(value, keep.data, keep.len);
 	return 1;
 }
 
@@ -317,13 +299,11 @@ int map_masquerade(const struct rewrite_rules *r, const char *spec, struct buf *
 
 int map_all(const struct rewrite_rules *r, enum map_role role, const char *spec, struct buf *out, struct error *err)
 {
-	struct buf t;
+	ADDRESS_BUF(t);
 	int rc;
 
 	if (!*spec)
 		return set(out, spec);
-	if (address_buf(&t, err) < 0)
-		return -1;
 	map_complete(r, spec, &t);
 	rc = map_canonicals(r, role, buf_str(&t), out, err);
 	if (rc >= 0) {
@@ -335,6 +315,5 @@ int map_all(const struct rewrite_rules *r, enum map_role role, const char *spec,
 		map_domain(r, buf_str(&t), is_sender(role), out);
 		rc = buf_ok(out) && buf_ok(&t) ? 0 : error_set(err, REASON_BAD_ADDRESS, "an address became too long");
 	}
-	buf_free(&t);
 	return rc < 0 ? -1 : strcmp(spec, buf_str(out)) != 0;
 }

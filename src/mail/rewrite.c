@@ -23,26 +23,19 @@ bool rewrite_is_mailer_daemon(const struct rewrite_rules *r, const char *sender)
 
 int rewrite_sender(const struct rewrite_rules *r, const char *sender, struct buf *out, struct error *err)
 {
-	struct buf spec, t;
+	ADDRESS_BUF(spec);
+	ADDRESS_BUF(t);
 	int rc;
 
 	if (!*sender)
 		return 0;
 	if (has_from_address(r))
 		return address_one(r->from_address, strlen(r->from_address), out, err);
-	if (address_buf(&spec, err) < 0)
-		return -1;
-	if (address_buf(&t, err) < 0) {
-		buf_free(&spec);
-		return -1;
-	}
 	rc = address_one(sender, strlen(sender), &spec, err);
 	if (rc == 0)
 		rc = map_all(r, ENVELOPE_SENDER, buf_str(&spec), &t, err);
 	if (rc >= 0)
 		rc = buf_adds(out, buf_str(&t)) < 0 ? error_set(err, REASON_TEMPORARY, "no room for the sender") : 0;
-	buf_free(&spec);
-	buf_free(&t);
 	return rc < 0 ? -1 : 0;
 }
 
@@ -55,6 +48,7 @@ struct rewriting {
 	struct error *err;
 	bool marked;		/* the queue id has found its place */
 	bool has_reply_to;
+	size_t senders, recipients;	/* addresses rewritten so far */
 	struct buf from;	/* what From said, completed, before from_address replaced it */
 	/* of the field at hand */
 	enum map_role role;
@@ -62,25 +56,29 @@ struct rewriting {
 	const char *done;	/* how far it is copied */
 };
 
+static size_t *counter(struct rewriting *w)
+{
+	return w->role == HEADER_SENDER ? &w->senders : &w->recipients;
+}
+
 static int edit_address(void *arg, const struct address *a, struct error *err)
 {
 	struct rewriting *w = arg;
 	/* "ann@example.com." is read, not written */
 	bool same = a->bare && a->text.n && a->text.p[a->text.n - 1] != '.';
-	struct buf t;
+	ADDRESS_BUF(t);
 	int rc;
 
+	if ((*counter(w))++ == LIMIT_HEADER_ADDRESSES)
+		return 1;
 	if (!*a->spec)
 		return 0;
-	if (address_buf(&t, err) < 0)
-		return -1;
 	rc = map_all(w->r, w->role, a->spec, &t, err);
 	if (rc > 0 || (rc == 0 && !same)) {
 		buf_add(&w->line, w->done, (size_t)(a->text.p - w->done));
 		buf_adds(&w->line, buf_str(&t));
 		w->done = a->text.p + a->text.n;
 	}
-	buf_free(&t);
 	return rc < 0 ? -1 : 0;
 }
 
@@ -92,7 +90,8 @@ static int edit_field(struct rewriting *w, const struct field *f, enum map_role 
 	buf_reset(&w->line);
 	w->role = role;
 	w->done = f->raw.p;
-	if (address_each(f->body.p, f->body.n, ADDRESS_SKIP_BAD, edit_address, w, w->err) < 0)
+	if (*counter(w) <= LIMIT_HEADER_ADDRESSES &&
+	    address_each(f->body.p, f->body.n, ADDRESS_SKIP_BAD, edit_address, w, w->err) < 0)
 		return -1;
 	buf_add(&w->line, w->done, (size_t)(end - w->done));
 	return 0;
@@ -119,11 +118,11 @@ static int take_first(void *arg, const struct address *a, struct error *err)
 /* The display name that goes with the new address: the one that was there, or that of from_address. */
 static void put_from_name(struct rewriting *w, struct span body, struct buf *spec)
 {
-	struct buf skip, name;
+	ADDRESS_BUF(skip);
 	struct first mine = {spec, NULL, false}, theirs;
 	struct error none;
+	struct buf name;
 
-	buf_init(&skip, LIMIT_ADDRESS * 2);
 	buf_init(&name, LIMIT_HEADER_LINE);
 	theirs = (struct first){&skip, &name, false};
 	address_each(body.p, body.n, ADDRESS_SKIP_BAD, take_first, &theirs, &none);
@@ -139,7 +138,6 @@ static void put_from_name(struct rewriting *w, struct span body, struct buf *spe
 		buf_addf(&w->line, "%s <%s>\n", buf_str(&name), buf_str(spec));
 	else
 		buf_addf(&w->line, "%s\n", buf_str(spec));
-	buf_free(&skip);
 	buf_free(&name);
 }
 
@@ -154,16 +152,12 @@ static int replace_sender(struct rewriting *w, const struct field *f, enum field
 {
 	const char *line, *colon;
 	struct error none;
-	struct buf spec;
+	ADDRESS_BUF(spec);
 	int differs;
 
-	if (address_buf(&spec, w->err) < 0)
-		return -1;
 	if (edit_field(w, f, HEADER_SENDER) < 0 ||
-	    address_one(w->r->from_address, strlen(w->r->from_address), &spec, w->err) < 0) {
-		buf_free(&spec);
+	    address_one(w->r->from_address, strlen(w->r->from_address), &spec, w->err) < 0)
 		return -1;
-	}
 	line = buf_str(&w->line);
 	colon = strchr(line, ':');
 	differs = address_each(colon + 1, strlen(colon + 1), 0, same_address, spec.data, &none);
@@ -176,7 +170,6 @@ static int replace_sender(struct rewriting *w, const struct field *f, enum field
 		buf_adds(&w->line, ": ");
 		put_from_name(w, f->body, &spec);
 	}
-	buf_free(&spec);
 	return 0;
 }
 
@@ -198,11 +191,12 @@ static int check(struct rewriting *w, size_t i, struct span raw)
 	struct buf key, value;
 	bool keep = true;
 	size_t colon;
+	size_t n = raw.n && raw.p[raw.n - 1] == '\n' ? raw.n - 1 : raw.n;
 	int rc = 0;
 
-	buf_init(&key, LIMIT_HEADER * 2);
+	buf_init(&key, LIMIT_CHECKED + 1);
 	buf_init(&value, LIMIT_HEADER);
-	buf_add(&key, raw.p, raw.n && raw.p[raw.n - 1] == '\n' ? raw.n - 1 : raw.n);
+	buf_add(&key, raw.p, n < LIMIT_CHECKED ? n : LIMIT_CHECKED);
 	if (!buf_ok(&key))
 		rc = error_set(w->err, REASON_TEMPORARY, "out of memory for header checks");
 	else

@@ -31,6 +31,7 @@ struct rewrite_rules {
 	const char *local_domains;
 	struct rewrite_map aliases;	/* alias_maps: key is the local part */
 	struct rewrite_map virtual;	/* virtual_alias_maps: key as in a canonical map, value a list as in aliases */
+	/* Reads a list. -1 with EX_TEMPFAIL ends the rewriting with *err; with anything else the list is left out. */
 	int (*include)(void *arg, const char *path, struct buf *text, struct error *err);
 	void *include_arg;
 	struct rewrite_map canonical, recipient_canonical, sender_canonical, generic;
@@ -46,9 +47,9 @@ struct rewrite_rules {
 };
 
 /* Expands one recipient as submitted: each result is given to `each`, which returns 0, or -1 (with words in *err, if it
- * likes). Loops and unreadable includes are told in *note (appended lines, for the log) and the address then goes to
- * myorigin unexpanded. -1 with *err for what can't be an address (EX_DATAERR 5.1.3), or a map that fails
- * (EX_TEMPFAIL). */
+ * likes). Loops and unreadable includes are told in *note (appended lines, for the log; of a list only path:line and
+ * what is wrong there) and the address then goes to myorigin unexpanded. -1 with *err for what can't be an address
+ * (EX_DATAERR 5.1.3), or a map or list that fails (EX_TEMPFAIL). */
 int rewrite_recipient(const struct rewrite_rules *r, const char *address,
 		      int (*each)(void *arg, const char *address), void *arg, struct buf *note, struct error *err);
 
@@ -66,7 +67,9 @@ int rewrite_sender(const struct rewrite_rules *r, const char *sender, struct buf
 
 /* The header at delivery: every address in From, Sender, Reply-To, To, Cc, Resent-* completed and mapped, Bcc gone, and
  * the queue id put into our own Received: line (which sendmail wrote with "id " QUEUE_ID_MARK). header is the raw
- * header with LF ends and its final empty line; so is out. What can't be parsed stays as it is. */
+ * header with LF ends and its final empty line; so is out. What can't be parsed stays as it is, and so
+ * do senders and recipients beyond LIMIT_HEADER_ADDRESSES each. Header checks see LIMIT_CHECKED bytes of a field, and
+ * decide about all of it. */
 #define QUEUE_ID_MARK "OUTPOSTQUEUEID"
 int rewrite_header(const struct rewrite_rules *r, const char *queue_id, const char *header, size_t n,
 		   struct buf *out, struct error *err);

@@ -26,8 +26,7 @@ static const struct {
 struct map {
 	enum map_kind kind;
 	char *source;		/* file, command, value */
-	bool missing;
-	struct stat st;
+	struct stat st;		/* all zero: the file is missing */
 	struct text_table table;
 	struct regexp_table *regexp;
 };
@@ -113,10 +112,8 @@ char *map_path(const struct map_list *l, enum map_kind kind, struct span source)
 
 static int refuse(const struct map_list *l, struct map *m, int failure, struct error *err)
 {
-	if (failure == ENOENT && l->use == MAPS_ALIASES) {
-		m->missing = true;
+	if (failure == ENOENT && l->use == MAPS_ALIASES)
 		return 0;
-	}
 	err->reason = failure == EACCES ? REASON_PERMISSION : REASON_CONFIG;
 	if (l->check_file && l->check_file(l->arg, m->source, NULL, failure, err) < 0)
 		return -1;
@@ -241,13 +238,8 @@ bool maps_changed(const struct maps *ms)
 {
 	for (size_t i = 0; ms && i < ms->n; i++) {
 		const struct map *m = &ms->maps[i];
-		bool missing;
-		struct stat now;
 
-		if (!is_file(m->kind) || m->kind == MAP_OAUTH2)
-			continue;
-		missing = stat(m->source, &now) < 0;
-		if (missing != m->missing || (!missing && !io_same_file(&now, &m->st)))
+		if (is_file(m->kind) && m->kind != MAP_OAUTH2 && io_changed(m->source, &m->st))
 			return true;
 	}
 	return false;

@@ -374,22 +374,10 @@ bool tls_foreign_bundle(const char *path)
 	return false;
 }
 
-static void fill_trust(struct conf *c, struct delivery_session *out, struct buf *notes)
-{
-	const char *file = conf_str(c, P_smtp_tls_CAfile);
-
-	snprintf(out->capath, sizeof(out->capath), "%s", conf_str(c, P_smtp_tls_CApath));
-	snprintf(out->cafile, sizeof(out->cafile), "%s", file);
-	if (!*file || !tls_foreign_bundle(file))
-		return;
-	out->cafile[0] = '\0';
-	buf_addf(notes, "TLS: smtp_tls_CAfile = %s does not exist here; this system's own CA certificates are used\n",
-		 file);
-}
-
 int tls_policy(struct conf *c, const struct relayhost *r, struct delivery_session *out, struct buf *notes,
 	       struct error *err)
 {
+	const char *cafile = conf_str(c, P_smtp_tls_CAfile);
 	struct policy p = {.level = level_of_main(c)};
 	int rc;
 
@@ -399,11 +387,11 @@ int tls_policy(struct conf *c, const struct relayhost *r, struct delivery_sessio
 	if (rc == 0) {
 		/* On a port that speaks TLS from the first byte there is no other way. */
 		out->tls_level = r->implicit_tls && !tls_level_requires_tls(p.level) ? TLS_ENCRYPT : p.level;
-		snprintf(out->fingerprint_digest, sizeof(out->fingerprint_digest), "%s",
-			 conf_str(c, P_smtp_tls_fingerprint_digest));
-		out->append_default_ca = conf_bool(c, P_tls_append_default_CA);
-		out->tls_loglevel = (int)conf_int(c, P_smtp_tls_loglevel);
-		fill_trust(c, out, notes);
+		if (tls_foreign_bundle(cafile))
+			buf_addf(notes, "TLS: smtp_tls_CAfile = %s does not exist here; this system's own CA "
+				 "certificates are used\n", cafile);
+		else
+			snprintf(out->cafile, sizeof(out->cafile), "%s", cafile);
 		rc = fill_match(c, &p, out, err);
 		if (rc == 0)
 			rc = fill_priority(c, &p, out, notes, err);

@@ -7,9 +7,9 @@
 #include "delivery/delivery.h"
 #include "nexthop/relayhost.h"
 
-/* Fills the fields of *s that are about TLS. notes: sentences, one a line, of what could not be done as written (a
- * cipher that GnuTLS can't exclude, ...). cafile is "" where the file named is a system's bundle that this system keeps
- * elsewhere. */
+/* Fills the fields of *s that are about TLS, but for those that are a parameter as it stands. notes: sentences, one a
+ * line, of what could not be done as written (a cipher that GnuTLS can't exclude, ...). cafile is "" where the file
+ * named is a system's bundle that this system keeps elsewhere. */
 int tls_policy(struct conf *c, const struct relayhost *r, struct delivery_session *s, struct buf *notes,
 	       struct error *err);
 

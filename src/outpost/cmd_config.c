@@ -100,39 +100,6 @@ static int print_named(struct context *c)
 	return rc;
 }
 
-static void print_unused_json(const struct conf_unused *u)
-{
-	struct buf b;
-
-	buf_init(&b, LIMIT_CONF_FILE);
-	buf_addc(&b, '{');
-	text_json_member(&b, "name", u->name);
-	buf_addf(&b, ", \"line\": %u, \"postfix\": %s", u->line, u->postfix ? "true" : "false");
-	if (u->nearest)
-		text_json_member(&b, "nearest", u->nearest);
-	printf("%s}\n", buf_str(&b));
-	buf_free(&b);
-}
-
-static int print_unused(struct context *c)
-{
-	const struct conf_unused *list;
-	size_t n = conf_unused(c->conf, &list);
-
-	for (size_t i = 0; i < n; i++) {
-		const struct conf_unused *u = &list[i];
-
-		if (option_given(c, "json"))
-			print_unused_json(u);
-		else
-			printf("%s/main.cf:%u: %s: %s%s%s%s\n", conf_dir(c->conf), u->line, u->name,
-			       u->postfix ? "Postfix's, without use here" : "there is no such parameter",
-			       u->nearest ? "; did you mean " : "", u->nearest ? u->nearest : "",
-			       u->nearest ? "?" : "");
-	}
-	return EX_OK;
-}
-
 /* ---- editing */
 
 /* A value is judged by the configuration as it is, or by the defaults when that is what has to be fixed. */
@@ -154,8 +121,6 @@ static int judge(struct context *c, const char *name, const char *value, struct 
 static int apply(struct context *c, struct span text, const char *name, const char *value, struct buf *out,
 		 struct error *err)
 {
-	if (option_given(c, "comment"))
-		return conf_comment_out(text, name, out, err);
 	if (option_given(c, "remove"))
 		return conf_edit(text, name, NULL, out, err);
 	return judge(c, name, value, err) < 0 ? -1 : conf_edit(text, name, value, out, err);
@@ -224,11 +189,6 @@ static int edit_text(struct context *c, const char *path, struct buf *old, struc
 	return replace(c, path, old, text, was_good, err);
 }
 
-static bool takes_away(const struct context *c)
-{
-	return option_given(c, "remove") || option_given(c, "comment");
-}
-
 /* It was written, for who reads the same file with Postfix; nobody is to believe that it does anything. */
 static void say_useless(const char *word)
 {
@@ -260,7 +220,7 @@ static int edit(struct context *c)
 	buf_wipe(&text);
 	if (rc < 0)
 		return fail(&err);
-	for (int i = 0; i < c->argc && !takes_away(c); i++)
+	for (int i = 0; i < c->argc && !option_given(c, "remove"); i++)
 		say_useless(c->argv[i]);
 	return EX_OK;
 }
@@ -270,7 +230,7 @@ static bool wants_edit(const struct context *c)
 	for (int i = 0; i < c->argc; i++)
 		if (strchr(c->argv[i], '='))
 			return true;
-	return takes_away(c) || option_given(c, "edit");
+	return option_given(c, "remove") || option_given(c, "edit");
 }
 
 static int run(struct context *c)
@@ -279,20 +239,18 @@ static int run(struct context *c)
 	int rc;
 
 	if (wants_edit(c)) {
-		for (int i = 0; i < c->argc && !takes_away(c); i++)
+		for (int i = 0; i < c->argc && !option_given(c, "remove"); i++)
 			if (!strchr(c->argv[i], '='))
 				return fail_usage(c, "%s is not NAME=VALUE; a value with blanks is to be quoted: "
 						     "'NAME=VALUE'", c->argv[i]);
 		if (!c->argc)
-			return fail_usage(c, takes_away(c) ? "the names of what is to go are missing"
+			return fail_usage(c, option_given(c, "remove") ? "the names of what is to go are missing"
 							   : "NAME=VALUE is missing");
 		return edit(c);
 	}
 	rc = option_given(c, "defaults") ? conf_defaults(c->dir, &c->conf, &err) : context_conf(c, &err);
 	if (rc < 0)
 		return fail(&err);
-	if (option_given(c, "unused"))
-		return print_unused(c);
 	return c->argc ? print_named(c) : print_all(c);
 }
 
@@ -301,9 +259,7 @@ static const struct command_option options[] = {
 	{"defaults", 'd', NULL, "the defaults, whatever main.cf sets"},
 	{"expand", 'x', NULL, "with $name replaced by what it stands for"},
 	{"value", 0, NULL, "values without their names"},
-	{"unused", 0, NULL, "lines of main.cf that have no effect"},
 	{"remove", 'X', NULL, "remove the settings of these names from main.cf"},
-	{"comment", '#', NULL, "make comments of the settings of these names"},
 	{"edit", 'e', NULL, "for postconf's sake: NAME=VALUE edits anyway"},
 	{"json", 'j', NULL, "one JSON object per line"},
 	{NULL, 0, NULL, NULL},

@@ -36,7 +36,7 @@ static int export_id(struct export *e, const char *typed, struct error *err)
 	if (select_find(e->q, typed, &at, id, err) < 0 || row_get(e->q, at, &row, err) < 0)
 		return -1;
 	print_separator(&row);
-	rc = text_write(e->q, row.row, row.id, 0, TEXT_MBOX, stdout, &gone, err);
+	rc = text_write(e->q, row.row, row.id, TEXT_MBOX, stdout, &gone, err);
 	printf("\n");
 	queue_row_free(&row);
 	e->gone += gone;

@@ -14,68 +14,39 @@
 #include "base/proc.h"
 #include "base/step.h"
 #include "base/text.h"
+#include "control/control.h"
 #include "outpost/command.h"
 #include "outpost/check/hint.h"
 #include "outpost/flusher/start_outpostd.h"
 #include "outpost/flusher/health.h"
 
-enum { PLAIN_EVERY_MS = 5000, BAR_EVERY_MS = 100, BAR_COLUMNS = 24, IN_BETWEEN_MS = 20000, LOOK_AGAIN_MS = 50 };
+enum { PLAIN_EVERY_MS = 5000, TERMINAL_EVERY_MS = 100, IN_BETWEEN_MS = 20000, LOOK_AGAIN_MS = 50 };
 
 struct progress {
-	bool terminal, drawn;
-	int64_t started, shown;
+	bool terminal;
+	int64_t shown;
 };
 
-struct counts {
-	uint64_t done, sent, deferred, failed, left;
-};
-
-/* "DONE SENT DEFERRED FAILED LEFT" */
-static bool parse_counts(const char *line, size_t n, struct counts *out)
-{
-	uint64_t *const into[] = {&out->done, &out->sent, &out->deferred, &out->failed, &out->left};
-	struct span rest = {line, n}, word;
-
-	for (size_t i = 0; i < sizeof(into) / sizeof(into[0]); i++)
-		if (!span_word(&rest, " ", &word) || !text_u64(word, UINT64_MAX, into[i]))
-			return false;
-	return true;
-}
-
-static void draw_bar(const struct counts *n, int64_t elapsed_ms)
-{
-	uint64_t all = n->done + n->left;
-	unsigned full = all ? (unsigned)(n->done * BAR_COLUMNS / all) : BAR_COLUMNS;
-	double rate = elapsed_ms > 0 ? (double)n->done * 1000 / (double)elapsed_ms : 0;
-	char bar[BAR_COLUMNS + 1], left[40] = "";
-
-	memset(bar, '.', BAR_COLUMNS);
-	memset(bar, '#', full);
-	bar[BAR_COLUMNS] = 0;
-	if (n->left && rate > 0)
-		words_duration((int64_t)((double)n->left / rate) + 1, left, sizeof(left));
-	fprintf(stderr, "\r[%s] %llu/%llu  %.0f/s%s%s  \033[K", bar, (unsigned long long)n->done,
-		(unsigned long long)all, rate, *left ? "  left: " : "", left);
-}
-
-static void show_progress(void *arg, const char *line, size_t len)
+/* "DONE SENT DEFERRED FAILED LEFT": a line that is drawn over again on a terminal, else one now and then. */
+static int show_progress(void *arg, char prefix, const char *line, size_t len)
 {
 	struct progress *p = arg;
 	int64_t now = clock_mono_ms();
-	struct counts n;
+	uint64_t n[5];
+	struct span rest = {line, len}, word;
 
-	if (now - p->shown < (p->terminal ? BAR_EVERY_MS : PLAIN_EVERY_MS) || !parse_counts(line, len, &n))
-		return;
+	if (prefix != '#' || now - p->shown < (p->terminal ? TERMINAL_EVERY_MS : PLAIN_EVERY_MS))
+		return 0;
+	for (size_t i = 0; i < sizeof(n) / sizeof(n[0]); i++)
+		if (!span_word(&rest, " ", &word) || !text_u64(word, UINT64_MAX, &n[i]))
+			return 0;
 	p->shown = now;
-	if (p->terminal) {
-		p->drawn = true;
-		draw_bar(&n, now - p->started);
-		return;
-	}
-	printf("%llu of %llu done (%llu sent, %llu deferred, %llu failed)\n", (unsigned long long)n.done,
-	       (unsigned long long)(n.done + n.left), (unsigned long long)n.sent, (unsigned long long)n.deferred,
-	       (unsigned long long)n.failed);
+	fprintf(p->terminal ? stderr : stdout, "%s%llu of %llu done (%llu sent, %llu deferred, %llu failed)%s",
+		p->terminal ? "\r" : "", (unsigned long long)n[0], (unsigned long long)(n[0] + n[4]),
+		(unsigned long long)n[1], (unsigned long long)n[2], (unsigned long long)n[3],
+		p->terminal ? "\033[K" : "\n");
 	fflush(stdout);
+	return 0;
 }
 
 /* One that is leaving answers no more but has the lock still: what we started then could not have it. */
@@ -88,48 +59,21 @@ static int flush(struct context *c, struct error *answer)
 {
 	static const char *const words[] = {"flush"};
 	deadline until = deadline_in_ms(IN_BETWEEN_MS);
-	int64_t now = clock_mono_ms();
-	struct progress p = {isatty(STDERR_FILENO) && !option_given(c, "quiet"), false, now, now};
+	bool terminal = isatty(STDERR_FILENO) && !option_given(c, "quiet");
+	struct progress p = {terminal, clock_mono_ms()};
+	struct control_sink sink = {&p, show_progress};
 	int rc;
 
-	while ((rc = context_ask(c, words, 1, show_progress, &p, answer)) < 0) {
+	while ((rc = context_ask(c, words, 1, &sink, CONTEXT_PATIENCE_MS, answer)) < 0) {
 		rc = start_once(c, answer);
 		if (deadline_over(until) || (rc != EX_OK && !in_between(answer)))
 			break;
 		if (rc != EX_OK)
 			poll(NULL, 0, LOOK_AGAIN_MS);
 	}
-	if (p.drawn)
+	if (terminal)
 		fputs("\r\033[K", stderr);
 	return rc;
-}
-
-static void print_hint(const struct buf *hint)
-{
-	struct span rest = {buf_str(hint), hint->len}, line;
-	const char *before = "outpost: hint:";
-
-	while (span_word(&rest, "\n", &line)) {
-		fprintf(stderr, "%s %.*s\n", before, (int)line.n, line.p);
-		before = "              ";
-	}
-}
-
-/* Why the relay is down, as something to do. */
-static int say_hint(void *arg, const struct queue_relay *r)
-{
-	struct context *c = arg;
-	struct relayhost relay;
-	struct error ignored = {0};
-	struct buf hint;
-
-	if (!r->down_since || !health_uses_relay(c, r->nexthop))
-		return 0;
-	buf_init(&hint, 8192);
-	hint_add(&hint, r->reason, relayhost_parse(c->conf, r->nexthop, &relay, &ignored) == 0 ? &relay : NULL, NULL);
-	print_hint(&hint);
-	buf_free(&hint);
-	return 0;
 }
 
 /* A misspelt line may be why. */
@@ -145,16 +89,26 @@ static void say_unknown(struct context *c)
 				conf_unused_words(&list[i], text, sizeof(text)));
 }
 
+/* Why a relay is down, as something to do. */
 static void say_what_to_do(struct context *c)
 {
+	struct queue_relay relays[HEALTH_RELAYS];
 	struct error ignored = {0};
+	char hint[HINT_SIZE];
 	struct queue *q;
+	int n;
 
 	say_unknown(c);
 	if (context_read_queue(c, &q, &ignored) < 0 || !q)
 		return;
-	queue_relay_list(q, say_hint, c, &ignored);
+	n = health_relays(c, q, relays, &ignored);
 	queue_close(q);
+	for (int i = 0; i < n; i++) {
+		if (!relays[i].down_since)
+			continue;
+		hint_of_relay(hint, c->conf, &relays[i]);
+		hint_print(stderr, hint, "outpost: hint: ", "               ");
+	}
 }
 
 static int run(struct context *c)

@@ -7,7 +7,7 @@
 
 #include "base/text.h"
 #include "mail/listing.h"
-#include "outpost/flusher/active_deliveries.h"
+#include "outpost/messages/active_deliveries.h"
 #include "outpost/command.h"
 #include "outpost/messages/print_row.h"
 #include "outpost/messages/select_messages.h"
@@ -42,8 +42,7 @@ struct listing {
 /* Prints a row and frees it. */
 static int print_row(struct queue *q, struct listing *l, struct queue_row *r, struct error *err)
 {
-	struct row_style style = {l->json,	     active_has(&l->active, r->id), l->color, l->active.reason,
-				  l->active.dsn, l->active.why};
+	struct row_style style = {l->json, l->color, &l->active};
 	int rc = 0;
 
 	if (!l->json && !l->count && l->totals.messages == 0)

@@ -7,7 +7,7 @@
 #include "base/deadline.h"
 #include "base/text.h"
 #include "mail/listing.h"
-#include "outpost/flusher/active_deliveries.h"
+#include "outpost/messages/active_deliveries.h"
 #include "outpost/command.h"
 #include "outpost/messages/print_history.h"
 #include "outpost/check/hint.h"
@@ -15,7 +15,7 @@
 #include "outpost/messages/print_row.h"
 #include "outpost/messages/select_messages.h"
 
-enum { HEADER_SHOWN = 64 << 10, MARGIN = 13 };
+enum { MARGIN = 13 };
 
 static const char *state_word(char state)
 {
@@ -57,28 +57,16 @@ static void print_recipient(const struct queue_row_recipient *r, const struct ac
 }
 
 /* What can be done about the first trouble. */
-static void find_advice(struct buf *hint, const struct queue_row *row)
+static void find_hint(char hint[HINT_SIZE], const struct queue_row *row)
 {
-	for (size_t i = 0; i < row->nrecipients && hint->len == 0; i++)
+	for (size_t i = 0; i < row->nrecipients && !*hint; i++)
 		if (row->recipients[i].state != 's')
-			hint_add(hint, row->recipients[i].reason, NULL, NULL);
-}
-
-static void print_advice(const struct buf *hint)
-{
-	struct span rest = {buf_str(hint), hint->len}, line;
-	bool first = true;
-
-	while (span_word(&rest, "\n", &line)) {
-		printf("  %-10s %.*s\n", first ? "next" : "", (int)line.n, line.p);
-		first = false;
-	}
+			hint_write(hint, row->recipients[i].reason, NULL, NULL);
 }
 
 static int print_envelope(struct queue *q, struct queue_row *r, const struct active *a, struct error *err)
 {
-	char when[32], size[32];
-	struct buf hint;
+	char when[32], size[32], hint[HINT_SIZE] = "";
 	int rc = 1;
 
 	printf("%s  %s\n", r->id, state_word(r->state));
@@ -86,43 +74,31 @@ static int print_envelope(struct queue *q, struct queue_row *r, const struct act
 	printf("  by         %s (uid %u)\n", r->user, (unsigned)r->uid);
 	printf("  since      %s, %s\n", words_time(r->arrival, when, sizeof(when)),
 	       words_size(r->size, size, sizeof(size)));
-	buf_init(&hint, 8192);
 	for (; rc > 0; rc = queue_row_more(q, r, err)) {
-		find_advice(&hint, r);
+		find_hint(hint, r);
 		for (size_t i = 0; i < r->nrecipients; i++)
 			print_recipient(&r->recipients[i], a);
 	}
-	print_advice(&hint);
-	buf_free(&hint);
+	hint_print(stdout, hint, "  next       ", "             ");
 	return rc;
 }
 
-/* The header alone: up to the first empty line of what is written to memory. */
 static int print_header(struct queue *q, int64_t row, const char *id, struct error *err)
 {
-	char *text = NULL, *end;
-	size_t size = 0;
-	FILE *f = open_memstream(&text, &size);
 	bool gone = false;
-	int rc = f ? text_write(q, row, id, HEADER_SHOWN, TEXT_SAFE, f, &gone, err)
-		   : error_sys(err, REASON_SYSTEM, "no memory");
+	int rc;
 
-	if (f)
-		fclose(f);
+	printf("\n");
+	rc = text_write(q, row, id, TEXT_HEADER, stdout, &gone, err);
 	if (rc == 0 && gone)
-		printf("\n  (the text is no longer kept)\n");
-	else if (rc == 0 && text) {
-		end = strstr(text, "\n\n");
-		printf("\n%.*s\n", end ? (int)(end - text) : (int)size, text);
-	}
-	free(text);
+		printf("  (the text is no longer kept)\n");
 	return rc;
 }
 
 static int print_text(struct context *c, struct queue *q, int64_t row, const char *id, struct error *err)
 {
 	bool gone = false;
-	int rc = text_write(q, row, id, 0, option_given(c, "raw") ? TEXT_PLAIN : TEXT_SAFE, stdout, &gone, err);
+	int rc = text_write(q, row, id, option_given(c, "raw") ? TEXT_PLAIN : TEXT_SAFE, stdout, &gone, err);
 
 	if (rc == 0 && gone)
 		return error_set(err, REASON_DATA, "the text of this message is no longer kept");
@@ -131,7 +107,7 @@ static int print_text(struct context *c, struct queue *q, int64_t row, const cha
 
 static int print_json(struct queue *q, struct queue_row *r, const struct active *a, struct error *err)
 {
-	struct row_style style = {true, active_has(a, r->id), false, a->reason, a->dsn, a->why};
+	struct row_style style = {.json = true, .active = a};
 	struct buf out;
 	int rc;
 

@@ -111,20 +111,15 @@ static void say_next(unsigned *n, const char *fmt, ...)
 
 static void advise_relay(const struct health *s, const struct queue_relay *r, struct conf *conf, unsigned *n)
 {
-	struct relayhost parsed;
-	struct error ignored;
-	struct buf hint;
 	struct span rest, line;
+	char hint[HINT_SIZE];
 
 	if (!is_down(s, r))
 		return;
-	buf_init(&hint, 8192);
-	hint_add(&hint, r->reason, relayhost_parse(conf, r->nexthop, &parsed, &ignored) == 0 ? &parsed : NULL, NULL);
-	rest = (struct span){buf_str(&hint), hint.len};
-	while (span_word(&rest, "\n", &line)) {
+	hint_of_relay(hint, conf, r);
+	rest = span_of(hint);
+	while (span_word(&rest, "\n", &line))
 		say_next(n, "%.*s", (int)line.n, line.p);
-	}
-	buf_free(&hint);
 	say_next(n, "`outpost check` tries the relay step by step%s",
 		 s->totals.queued ? ", `outpost flush` then sends what waits" : "");
 }

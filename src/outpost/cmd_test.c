@@ -16,7 +16,6 @@
 #include "base/step.h"
 #include "base/text.h"
 #include "outpost/command.h"
-#include "outpost/check/hint.h"
 #include "outpost/check/check_report.h"
 #include "outpost/flusher/start_outpostd.h"
 #include "submission/submission.h"
@@ -30,7 +29,7 @@ struct test {
 	const char *address, *sender;
 	char id[QUEUE_ID];
 	int64_t begun, begun_us;	/* monotonic ms, wall clock */
-	bool ended, relay_down;
+	bool ended;
 	int code;
 };
 
@@ -92,8 +91,7 @@ static int run_sendmail(const struct test *t, struct buf *said, struct error *er
 		said->len += (size_t)got;
 	}
 	close(out[0]);
-	while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
+	status = proc_wait(pid);
 	return pid > 0 && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
@@ -144,13 +142,9 @@ static void say_reason(struct test *t, int code, const char *label, enum reason 
 {
 	struct relayhost relay;
 	struct error ignored;
-	struct buf hint;
 	bool known = relayhost_list(t->c->conf, &relay, 1, &ignored) > 0;
 
-	buf_init(&hint, 8192);
-	hint_add(&hint, why, known ? &relay : NULL, NULL);
-	report_fail(&t->r, why, label, elapsed(t), text, buf_str(&hint));
-	buf_free(&hint);
+	report_reason(&t->r, REPORT_FAIL, why, known ? &relay : NULL, NULL, label, elapsed(t), text);
 	t->ended = true;
 	t->code = code;
 }
@@ -225,29 +219,27 @@ static int follow(struct test *t, struct error *err)
 	return rc;
 }
 
-static int note_down(void *arg, const struct queue_relay *r)
-{
-	struct test *t = arg;
-
-	t->relay_down |= health_is_down(r, clock_wall_us()) && health_uses_relay(t->c, r->nexthop);
-	return 0;
-}
-
 /* A relay that was down before we came would let the message wait: have it tried now, as `outpost flush` does. */
 static void nudge(struct test *t)
 {
 	static const char *const words[] = {"flush"};
+	struct queue_relay relays[HEALTH_RELAYS];
 	struct error ignored = {0};
+	bool down = false;
 	struct queue *q;
+	int n;
 
 	if (context_read_queue(t->c, &q, &ignored) < 0 || !q)
 		return;
-	queue_relay_list(q, note_down, t, &ignored);
+	n = health_relays(t->c, q, relays, &ignored);
 	queue_close(q);
-	if (!t->relay_down)
+	for (int i = 0; i < n; i++)
+		down |= health_is_down(&relays[i], clock_wall_us());
+	if (!down)
 		return;
-	if (context_ask(t->c, words, 1, NULL, NULL, &ignored) < 0 && start_once(t->c, &ignored) == EX_OK)
-		context_ask(t->c, words, 1, NULL, NULL, &ignored);
+	if (context_ask(t->c, words, 1, NULL, CONTEXT_PATIENCE_MS, &ignored) < 0 &&
+	    start_once(t->c, &ignored) == EX_OK)
+		context_ask(t->c, words, 1, NULL, CONTEXT_PATIENCE_MS, &ignored);
 }
 
 static int run(struct context *c)

@@ -17,6 +17,7 @@
 
 #include "base/error.h"
 #include "conf/conf.h"
+#include "control/control.h"
 #include "credentials/credentials.h"
 #include "queue/queue.h"
 
@@ -105,11 +106,11 @@ int context_credential(struct context *c, const struct relayhost *r, const char 
 /* $queue_directory/admin. */
 int context_admin_path(struct context *c, char *out, size_t size, struct error *err);
 
-/* Asks the running outpostd. Its '>' and '!' lines go to stdout and stderr; progress (may be NULL) gets '#' lines.
- * Returns its exit status with its last words in *answer, or -1 when nobody listens. */
-typedef void (*context_progress)(void *arg, const char *line, size_t n);
-int context_ask(struct context *c, const char *const *words, size_t n, context_progress progress, void *arg,
-		struct error *answer);
+/* Asks the running outpostd, and gives the lines of its answer to the sink (may be NULL). Returns its exit status with
+ * its last words in *answer, or -1 when nobody listens. */
+enum { CONTEXT_PATIENCE_MS = 24 * 3600 * 1000 };	/* for what takes as long as it takes */
+int context_ask(struct context *c, const char *const *words, size_t n, const struct control_sink *sink,
+		int64_t patience_ms, struct error *answer);
 
 /* One change of the queue: by the running outpostd (VERB ID), or under the flusher's lock by `change`. *answer says
  * what happened; returns the exit status. */
@@ -118,7 +119,6 @@ int context_change(struct context *c, const char *verb, const char *id, queue_ch
 
 /* ---- the terminal */
 bool term_color(void);			/* stdout is a terminal that shows colour, and NO_COLOR is not set */
-unsigned term_width(void);		/* columns of stdout; 80 where it is none */
 /* Prints text and a newline, wrapped between a left margin and the screen's edge; we are at this column already. A word
  * that is longer stays whole. Newlines count as blanks. */
 void words_wrap(const char *text, size_t column, size_t margin);

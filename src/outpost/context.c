@@ -16,7 +16,7 @@
 #include "outpost/command.h"
 #include "outpost/flusher/start_outpostd.h"
 
-enum { CHANGE_PATIENCE_MS = 10000, ASK_PATIENCE_MS = 24 * 3600 * 1000 };
+enum { CHANGE_PATIENCE_MS = 10000 };
 
 int fail(const struct error *err)
 {
@@ -149,39 +149,16 @@ int context_admin_path(struct context *c, char *out, size_t size, struct error *
 	return 0;
 }
 
-struct ask_state {
-	context_progress progress;
-	void *arg;
-};
-
-static int take_line(void *arg, char prefix, const char *p, size_t n)
+int context_ask(struct context *c, const char *const *words, size_t n, const struct control_sink *sink,
+		int64_t patience_ms, struct error *answer)
 {
-	struct ask_state *s = arg;
-
-	if (prefix == '#' && s->progress)
-		s->progress(s->arg, p, n);
-	if (prefix == '>' && (fwrite(p, 1, n, stdout) != n || putchar('\n') == EOF))
-		return -1;
-	if (prefix == '!') {
-		fflush(stdout);
-		fwrite(p, 1, n, stderr);
-		fputc('\n', stderr);
-	}
-	return 0;
-}
-
-int context_ask(struct context *c, const char *const *words, size_t n, context_progress progress, void *arg,
-		struct error *answer)
-{
-	struct ask_state state = {progress, arg};
-	struct control_sink sink = {&state, take_line};
 	struct error err = {0};
 	char path[4096];
 	int rc;
 
 	if (context_admin_path(c, path, sizeof(path), answer) < 0)
 		return error_exit(answer);
-	rc = control_ask(path, words, n, &sink, deadline_in_ms(ASK_PATIENCE_MS), answer, &err);
+	rc = control_ask(path, words, n, sink, deadline_in_ms(patience_ms), answer, &err);
 	if (rc >= 0)
 		return rc;
 	*answer = err;
@@ -192,26 +169,24 @@ int context_ask(struct context *c, const char *const *words, size_t n, context_p
 static int change_locked(const char *dir, const char *verb, const char *id, queue_change change, struct error *answer)
 {
 	char full[QUEUE_ID];
-	struct queue *q;
+	struct queue *q = NULL;
 	int64_t row;
-	int rc;
+	int rc = 0;
 
-	if (!queue_is_there(dir))
-		return error_set(answer, REASON_DATA, "no message %s in the queue", id), EX_DATAERR;
-	if (queue_open(dir, QUEUE_WRITE, &q, answer) < 0)
+	if (queue_is_there(dir) && queue_open(dir, QUEUE_WRITE, &q, answer) < 0)
 		return error_exit(answer);
-	rc = queue_find(q, id, true, &row, full, answer);
-	if (rc == 1)
-		rc = change(q, row, clock_wall_us(), answer);
-	else if (rc == 0)
-		error_set(answer, REASON_DATA, "no message %s in the queue", id);
-	queue_close(q);
+	if (q)
+		rc = queue_find(q, id, true, &row, full, answer);
+	if (rc == 0)
+		error_set(answer, REASON_DATA, "no message %s in the queue (ids are given whole here)", id);
 	if (rc == 1) {
-		error_set(answer, REASON_NONE, "%s: %s done", id, verb);
-		return EX_OK;
+		rc = change(q, row, clock_wall_us(), answer);
+		if (rc == 1)
+			error_set(answer, REASON_NONE, "%s: %s done", id, verb);
+		else if (rc == 0)
+			error_set(answer, REASON_DATA, "%s: not in a state that allows %s", id, verb);
 	}
-	if (rc == 0 && error_exit(answer) == EX_OK)
-		error_set(answer, REASON_DATA, "%s: not in a state that allows %s", id, verb);
+	queue_close(q);
 	return error_exit(answer);
 }
 
@@ -224,7 +199,7 @@ int context_change(struct context *c, const char *verb, const char *id, queue_ch
 
 	start_take_in(c);
 	for (;;) {
-		int rc = context_ask(c, words, 2, NULL, NULL, answer), lock;
+		int rc = context_ask(c, words, 2, NULL, CONTEXT_PATIENCE_MS, answer), lock;
 
 		if (rc >= 0)
 			return rc;

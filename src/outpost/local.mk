@@ -1,17 +1,17 @@
 # src/outpost: the administrator's command. cmd_NAME.c is one subcommand; what they share is in the folders.
 outpost_files = \
 	src/outpost/command.h src/outpost/commands.def src/outpost/main.c src/outpost/context.c src/outpost/options.c \
-	src/outpost/cmd_check.c src/outpost/cmd_config.c src/outpost/cmd_delete.c \
-	src/outpost/cmd_export.c src/outpost/cmd_flush.c src/outpost/cmd_hold.c src/outpost/cmd_import.c \
+	src/outpost/cmd_change.c src/outpost/cmd_check.c src/outpost/cmd_config.c \
+	src/outpost/cmd_export.c src/outpost/cmd_flush.c src/outpost/cmd_import.c \
 	src/outpost/cmd_log.c src/outpost/cmd_login.c src/outpost/cmd_metrics.c src/outpost/cmd_queue.c \
-	src/outpost/cmd_release.c src/outpost/cmd_retry.c src/outpost/cmd_show.c \
+	src/outpost/cmd_show.c \
 	src/outpost/cmd_status.c src/outpost/cmd_test.c \
 	src/outpost/check/check.h src/outpost/check/check_configuration.c src/outpost/check/check_relay.c \
 	src/outpost/check/check_root_mail.c \
 	src/outpost/check/check_report.h src/outpost/check/check_report.c \
 	src/outpost/check/hint.h src/outpost/check/hint.c \
 	src/outpost/flusher/health.h src/outpost/flusher/health.c \
-	src/outpost/flusher/active_deliveries.h src/outpost/flusher/active_deliveries.c \
+	src/outpost/messages/active_deliveries.h src/outpost/messages/active_deliveries.c \
 	src/outpost/flusher/start_outpostd.h src/outpost/flusher/start_outpostd.c \
 	src/outpost/import/import.h src/outpost/import/import_common.c src/outpost/import/import_dma.c \
 	src/outpost/import/import_msmtp.c src/outpost/import/import_nullmailer.c src/outpost/import/import_postfix.c \

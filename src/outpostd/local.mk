@@ -5,45 +5,49 @@ outpostd_SOURCES = \
 	src/outpostd/main.c \
 	src/outpostd/loop.c src/outpostd/loop.h \
 	src/outpostd/log_lines.c src/outpostd/log_lines.h \
-	src/outpostd/intake/accept.c src/outpostd/intake/accept.h \
-	src/outpostd/intake/clients.c src/outpostd/intake/clients.h \
-	src/outpostd/intake/corrupt.c src/outpostd/intake/corrupt.h \
-	src/outpostd/intake/door.c src/outpostd/intake/door.h \
-	src/outpostd/intake/fd_quarantine.c src/outpostd/intake/fd_quarantine.h \
-	src/outpostd/intake/incoming.c src/outpostd/intake/incoming.h \
-	src/outpostd/intake/person_share.c src/outpostd/intake/person_share.h \
-	src/outpostd/intake/smtp_listener.c src/outpostd/intake/smtp_listener.h \
-	src/outpostd/intake/submissions.c src/outpostd/intake/submissions.h \
-	src/outpostd/dispatch/agents/agent_credential.c src/outpostd/dispatch/agents/agent_credential.h \
-	src/outpostd/dispatch/agents/agent_feed.c src/outpostd/dispatch/agents/agent_feed.h \
-	src/outpostd/dispatch/agents/agent_frames.c src/outpostd/dispatch/agents/agent_frames.h \
-	src/outpostd/dispatch/agents/agent_process.c src/outpostd/dispatch/agents/agent_process.h \
-	src/outpostd/dispatch/bounce.c src/outpostd/dispatch/bounce.h \
-	src/outpostd/dispatch/claim.c src/outpostd/dispatch/claim.h \
-	src/outpostd/dispatch/commit.c src/outpostd/dispatch/commit.h \
-	src/outpostd/dispatch/expiry.c src/outpostd/dispatch/expiry.h \
-	src/outpostd/dispatch/inflight_journal.c src/outpostd/dispatch/inflight_journal.h \
-	src/outpostd/dispatch/schedule.c src/outpostd/dispatch/schedule.h \
-	src/outpostd/dispatch/settle.c src/outpostd/dispatch/settle.h \
-	src/outpostd/dispatch/user_lanes.c src/outpostd/dispatch/user_lanes.h \
-	src/outpostd/relays/connections.c src/outpostd/relays/connections.h \
-	src/outpostd/relays/pause.c src/outpostd/relays/pause.h \
-	src/outpostd/relays/rate.c src/outpostd/relays/rate.h \
-	src/outpostd/relays/route.c src/outpostd/relays/route.h \
-	src/outpostd/relays/session_end.c src/outpostd/relays/session_end.h \
-	src/outpostd/relays/state.c src/outpostd/relays/state.h \
-	src/outpostd/admin/flush.c src/outpostd/admin/flush.h \
+	src/outpostd/intake/intake.h \
+	src/outpostd/intake/accept.c \
+	src/outpostd/intake/clients.c \
+	src/outpostd/intake/corrupt.c \
+	src/outpostd/intake/door.c \
+	src/outpostd/intake/fd_quarantine.c \
+	src/outpostd/intake/incoming.c \
+	src/outpostd/intake/person_share.c \
+	src/outpostd/intake/smtp_listener.c \
+	src/outpostd/intake/submissions.c \
+	src/outpostd/dispatch/dispatch.h \
+	src/outpostd/dispatch/agents/agent_credential.c \
+	src/outpostd/dispatch/agents/agent_feed.c \
+	src/outpostd/dispatch/agents/agent_frames.c \
+	src/outpostd/dispatch/agents/agent_process.c \
+	src/outpostd/dispatch/bounce.c \
+	src/outpostd/dispatch/claim.c \
+	src/outpostd/dispatch/commit.c \
+	src/outpostd/dispatch/expiry.c \
+	src/outpostd/dispatch/inflight_journal.c \
+	src/outpostd/dispatch/schedule.c \
+	src/outpostd/dispatch/settle.c \
+	src/outpostd/dispatch/user_lanes.c \
+	src/outpostd/relays/relays.h \
+	src/outpostd/relays/connections.c \
+	src/outpostd/relays/route.c \
+	src/outpostd/relays/session_end.c \
+	src/outpostd/relays/state.c \
+	src/outpostd/admin/admin.h \
+	src/outpostd/admin/flush.c \
 	src/outpostd/admin/mailq.c \
 	src/outpostd/admin/orders.c \
-	src/outpostd/admin/questions.c src/outpostd/admin/questions.h \
+	src/outpostd/admin/questions.c \
 	src/outpostd/admin/queue_run.c \
-	src/outpostd/host/clock.c src/outpostd/host/clock.h \
-	src/outpostd/host/confine.c src/outpostd/host/confine.h \
-	src/outpostd/host/disk_reserve.c src/outpostd/host/disk_reserve.h \
-	src/outpostd/host/housekeeping.c src/outpostd/host/housekeeping.h \
-	src/outpostd/host/reload.c src/outpostd/host/reload.h \
-	src/outpostd/host/service_manager.c src/outpostd/host/service_manager.h \
-	src/outpostd/host/shutdown.c src/outpostd/host/shutdown.h \
-	src/outpostd/host/user_lookup.c src/outpostd/host/user_lookup.h
+	src/outpostd/host/this_host.h \
+	src/outpostd/host/clock.c \
+	src/outpostd/host/confine.c \
+	src/outpostd/host/disk_reserve.c \
+	src/outpostd/host/housekeeping.c \
+	src/outpostd/host/list_reader.c \
+	src/outpostd/host/reload.c \
+	src/outpostd/host/service_manager.c \
+	src/outpostd/host/shutdown.c \
+	src/outpostd/host/user_lookup.c
 outpostd_LDADD = librules.a $(CREDENTIAL_LIBS) libqueue.a libmail.a libdelivery.a libcontrol.a libsubmission.a libbase.a \
 	$(SQLITE_LIBS) $(NETTLE_LIBS) $(IDN2_LIBS) $(SECCOMP_LIBS)

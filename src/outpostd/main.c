@@ -134,7 +134,7 @@ static void on_signal(void *arg, short revents)
 				log_line(LOG_WARN, "outpostd", 0,
 					 "cannot open maillog_file again, going on with the old one: %s",
 					 strerror(errno));
-		} else if (!shutdown_begun(d)) {
+		} else if (!d->shutdown.begun) {
 			log_line(LOG_INFORMATION, "outpostd", 0, "stopping on signal %u", s.ssi_signo);
 			shutdown_begin(d, STOP_MS);
 		}
@@ -245,6 +245,7 @@ static int timeout(struct outpostd *d, bool more)
 	first = deadline_first(first, door_deadline(d));
 	first = deadline_first(first, incoming_deadline(d));
 	first = deadline_first(first, commit_deadline(d));
+	first = deadline_first(first, lists_deadline(d));
 	first = deadline_first(first, agents_deadline(d));
 	first = deadline_first(first, relays_deadline(d));
 	first = deadline_first(first, schedule_deadline(d));
@@ -259,7 +260,9 @@ static void turn(struct outpostd *d)
 {
 	clock_check(d);
 	door_tick(d);
+	lists_tick(d);
 	incoming_tick(d);
+	questions_tick(d);
 	reload_tick(d);
 	/* Agents first: they work on while the disk does. What the commit brings is handed out after it. */
 	schedule_work(d);
@@ -300,6 +303,7 @@ static void free_all(struct outpostd *d)
 	settle_free(d);
 	bounces_free(d);
 	accept_free(d);
+	lists_free(d);
 	person_shares_free(d);
 	rules_close(&d->rules);
 	credentials_free(d->credentials);
@@ -362,7 +366,7 @@ static int cannot_start(struct outpostd *d, int *report, const struct error *err
 	bool busy = (d->once || d->take_in) && d->lock < 0 && error_exit(err) == EX_TEMPFAIL;
 
 	log_line(busy ? LOG_INFORMATION : LOG_FAIL, "outpostd", 0, "%s", err->text);
-	if (!reload_log_on_stderr(d))
+	if (!d->reload.log_on_stderr)
 		fprintf(stderr, "outpostd: %s\n", err->text);
 	attached(report, error_exit(err));
 	/* Clients that wait for the queue are not turned away by a process that could not have it. */
@@ -395,7 +399,7 @@ static int serve(struct outpostd *d, int *report, bool *again)
 	*again = shutdown_complete(d);
 	close(d->signals.fd);
 	free_all(d);
-	return commit_displaced(d) ? EX_TEMPFAIL : EX_OK;
+	return d->commit.displaced ? EX_TEMPFAIL : EX_OK;
 }
 
 int main(int argc, char **argv)

@@ -12,8 +12,8 @@
  *   admin/      questions and orders
  *   host/       the machine: clock, configuration, service manager, users, disk, when to end
  *
- * A module is a header and its .c, and the member of struct outpostd that has its state. Only its .c writes that;
- * others call its functions (test_tree proves it).
+ * A module is a .c, its section in a header, and the member of struct outpostd that has its state. All may read
+ * that, but only its .c writes it: others call its functions (test_tree proves it).
  */
 #ifndef OUTPOSTD_OUTPOSTD_H
 #define OUTPOSTD_OUTPOSTD_H
@@ -21,46 +21,14 @@
 #include <stdio.h>
 
 #include "credentials/credentials.h"
-#include "outpostd/admin/flush.h"
-#include "outpostd/admin/questions.h"
-#include "outpostd/dispatch/agents/agent_credential.h"
-#include "outpostd/dispatch/agents/agent_feed.h"
-#include "outpostd/dispatch/agents/agent_frames.h"
-#include "outpostd/dispatch/agents/agent_process.h"
-#include "outpostd/dispatch/bounce.h"
-#include "outpostd/dispatch/claim.h"
-#include "outpostd/dispatch/commit.h"
-#include "outpostd/dispatch/expiry.h"
-#include "outpostd/dispatch/inflight_journal.h"
-#include "outpostd/dispatch/schedule.h"
-#include "outpostd/dispatch/settle.h"
-#include "outpostd/dispatch/user_lanes.h"
-#include "outpostd/host/clock.h"
-#include "outpostd/host/confine.h"
-#include "outpostd/host/disk_reserve.h"
-#include "outpostd/host/housekeeping.h"
-#include "outpostd/host/reload.h"
-#include "outpostd/host/service_manager.h"
-#include "outpostd/host/shutdown.h"
-#include "outpostd/host/user_lookup.h"
-#include "outpostd/intake/accept.h"
-#include "outpostd/intake/clients.h"
-#include "outpostd/intake/corrupt.h"
-#include "outpostd/intake/door.h"
-#include "outpostd/intake/fd_quarantine.h"
-#include "outpostd/intake/incoming.h"
-#include "outpostd/intake/person_share.h"
-#include "outpostd/intake/smtp_listener.h"
-#include "outpostd/intake/submissions.h"
+#include "outpostd/host/this_host.h"
+#include "outpostd/relays/relays.h"
+#include "outpostd/dispatch/dispatch.h"
+#include "outpostd/intake/intake.h"
+#include "outpostd/admin/admin.h"
 #include "outpostd/log_lines.h"
 #include "outpostd/loop.h"
 #include "outpostd/parts.h"
-#include "outpostd/relays/connections.h"
-#include "outpostd/relays/pause.h"
-#include "outpostd/relays/rate.h"
-#include "outpostd/relays/route.h"
-#include "outpostd/relays/session_end.h"
-#include "outpostd/relays/state.h"
 #include "rules/rules.h"
 
 struct outpostd {
@@ -84,6 +52,7 @@ struct outpostd {
 	struct watchdog watchdog;
 	struct shutdown shutdown;
 	struct users users;
+	struct lists lists;
 	/* intake/ */
 	struct door door;
 	struct clients clients;

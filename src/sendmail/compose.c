@@ -42,11 +42,9 @@ static int put_caller(struct buf *out)
 
 int letter_sender(struct letter *l, const char *text, struct error *err)
 {
-	struct buf spec;
+	ADDRESS_BUF(spec);
 	int rc = 0;
 
-	if (address_buf(&spec, err) < 0)
-		return -1;
 	if (!text)
 		rc = put_caller(&spec);
 	else if (span_trim(span_of(text)).n)
@@ -57,7 +55,6 @@ int letter_sender(struct letter *l, const char *text, struct error *err)
 	l->sender = rc < 0 ? NULL : strdup(buf_str(&spec));
 	if (rc == 0 && !l->sender)
 		rc = error_set(err, REASON_TEMPORARY, "out of memory");
-	buf_free(&spec);
 	return rc;
 }
 
@@ -147,13 +144,9 @@ static void put_person(struct letter *l, const char *field, struct span name, co
 /* "From: Name <address>". Without a full name, or when somebody else is the sender, the address alone. */
 static void put_from(struct letter *l, const char *field, struct span text)
 {
-	struct buf name, own;
-	struct error none;
+	ADDRESS_BUF(own);
+	struct buf name;
 
-	if (address_buf(&own, &none) < 0) {
-		l->header.failed = l->header.starved = true;
-		return;
-	}
 	buf_init(&name, LIMIT_HEADER_LINE);
 	put_caller(&own);
 	if (text.n)
@@ -162,7 +155,6 @@ static void put_from(struct letter *l, const char *field, struct span text)
 		caller_full_name(l->full_name, &name);
 	put_person(l, field, buf_span(&name), *l->sender ? l->sender : buf_str(&own));
 	buf_free(&name);
-	buf_free(&own);
 }
 
 /* A name and an address without angle brackets: "Web shop shop@example.com". */
@@ -170,8 +162,7 @@ static bool put_name_and_address(struct letter *l, struct span text)
 {
 	struct span name = text, word;
 	struct error none;
-	struct buf spec;
-	bool good;
+	ADDRESS_BUF(spec);
 
 	while (name.n && !ascii_space(name.p[name.n - 1]))
 		name.n--;
@@ -181,12 +172,10 @@ static bool put_name_and_address(struct letter *l, struct span text)
 		name = (struct span){name.p + 1, name.n - 2};
 	if (!name.n || memchr(name.p, '<', name.n) || memchr(name.p, '@', name.n) || !memchr(word.p, '@', word.n))
 		return false;
-	buf_init(&spec, LIMIT_ADDRESS * 2);
-	good = address_one(word.p, word.n, &spec, &none) == 0 && spec.len && !text_8bit(spec.data, spec.len);
-	if (good)
-		put_person(l, "From", name, spec.data);
-	buf_free(&spec);
-	return good;
+	if (address_one(word.p, word.n, &spec, &none) < 0 || !spec.len || text_8bit(spec.data, spec.len))
+		return false;
+	put_person(l, "From", name, spec.data);
+	return true;
 }
 
 static void put_date(struct letter *l, const char *field)

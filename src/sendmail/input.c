@@ -211,27 +211,16 @@ static int put(struct input *in, const char *p, size_t n, struct error *err)
 
 /* ---- canonical form */
 
-static int put_blanks(struct input *in, size_t n, struct error *err)
-{
-	static const char blanks[65] = "                                                                ";
-
-	while (n) {
-		size_t take = n < 64 ? n : 64;
-
-		if (put(in, blanks, take, err) < 0)
-			return -1;
-		n -= take;
-	}
-	return 0;
-}
-
 /* CRs that were held back turn out to have been no part of a line end. */
 static int put_crs(struct input *in, size_t n, struct error *err)
 {
-	if (n)
-		in->had_cr = true;
 	in->crs = 0;
-	return put_blanks(in, n, err);
+	for (; n; n--) {
+		in->had_cr = true;
+		if (put(in, " ", 1, err) < 0)
+			return -1;
+	}
+	return 0;
 }
 
 /* Where a message's lines end with CR LF, "\n.\n" is text that a program passed on as somebody gave it: were it the

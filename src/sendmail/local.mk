@@ -12,7 +12,6 @@ sendmail_SOURCES = \
 	src/sendmail/submit.c src/sendmail/submit.h \
 	src/sendmail/smtpd.c src/sendmail/smtpd.h \
 	src/sendmail/queue_modes.c src/sendmail/other_modes.c src/sendmail/verify.c src/sendmail/modes.h \
-	src/sendmail/start_flusher.c src/sendmail/start_flusher.h \
 	src/sendmail/xtext.c src/sendmail/xtext.h
 sendmail_LDADD = librules.a libmail.a libsubmission.a libcontrol.a libconf.a libmaps.a libbase.a
 dist_man_MANS += man/sendmail.8 man/mailq.1 man/newaliases.1

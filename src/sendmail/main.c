@@ -21,16 +21,10 @@
 #include "sendmail/smtpd.h"
 #include "sendmail/submit.h"
 
-static int fail(const struct error *err)
-{
-	fprintf(stderr, "sendmail: %s\n", err->text);
-	return err->reason ? error_exit(err) : EX_SOFTWARE;
-}
-
-/* The same where somebody may be writing a message at us. */
+/* Where somebody may be writing a message at us. */
 static int refuse(const struct error *err)
 {
-	int code = fail(err);
+	int code = mode_complain(err);
 
 	if (!isatty(STDIN_FILENO))
 		input_drain(STDIN_FILENO);

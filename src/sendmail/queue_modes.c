@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/deadline.h"
@@ -15,7 +14,7 @@
 #include "base/step.h"
 #include "base/text.h"
 #include "control/control.h"
-#include "sendmail/start_flusher.h"
+#include "sendmail/submit.h"
 
 enum { PATIENCE_MS = 120 * 1000, START_MS = 10 * 1000, AGAIN_MS = 300, LOOK_EVERY_MS = 20 };
 
@@ -29,26 +28,49 @@ static int take_line(void *arg, char prefix, const char *p, size_t n)
 	return fwrite(p, 1, n, to) == n && (prefix == '+' || fputc('\n', to) != EOF) ? 0 : -1;
 }
 
+/* A program of ours, for this configuration. */
+struct command {
+	char path[4096];
+	char *argv[6];
+};
+
+static int find_command(struct place *p, const char *name, const char *verb, const char *option, struct command *c,
+			struct error *err)
+{
+	size_t n = 0;
+
+	if (!io_program_path(name, SBINDIR, c->path, sizeof(c->path)))
+		return error_set(err, REASON_SYSTEM_FILE, "the path of %s is too long", name);
+	c->argv[n++] = (char *)name;
+	if (p->own) {
+		c->argv[n++] = (char *)"-C";
+		c->argv[n++] = p->dir;
+	}
+	c->argv[n++] = (char *)verb;
+	c->argv[n++] = (char *)option;
+	c->argv[n] = NULL;
+	return 0;
+}
+
+static pid_t start_command(struct place *p, const char *name, const char *verb, struct error *err)
+{
+	struct command c;
+
+	if (find_command(p, name, verb, NULL, &c, err) < 0)
+		return -1;
+	return proc_start(&(struct proc_spec){.path = c.path, .argv = c.argv, .env = step_env(), .session = true}, err);
+}
+
 /* The administrator's command does it: for the queue's owner, who needs no door. Comes back only if it can't. */
 static void run_outpost(struct place *p, const char *verb, const char *option)
 {
-	char path[4096];
-	char *argv[8];
-	int n = 0;
+	struct error ignored;
+	struct command c;
 
-	if (!io_program_path("outpost", SBINDIR, path, sizeof(path)))
+	if (find_command(p, "outpost", verb, option, &c, &ignored) < 0)
 		return;
-	argv[n++] = (char *)"outpost";
-	if (p->own) {
-		argv[n++] = (char *)"-C";
-		argv[n++] = p->dir;
-	}
-	argv[n++] = (char *)verb;
-	if (option)
-		argv[n++] = (char *)option;
-	argv[n] = NULL;
 	fflush(stdout);
-	execv(path, argv);
+	execv(c.path, c.argv);
 }
 
 static int ask_door(struct place *p, const char *const *words, size_t n, struct error *answer, struct error *err)
@@ -132,19 +154,6 @@ int ask_list(struct place *p, const struct options *o)
 	return mode_complain(&err);
 }
 
-/* Where no outpostd runs, `outpost flush` starts one that leaves when nothing is left to do; it is not waited for. */
-static int start_flush(struct place *p, struct error *err)
-{
-	char path[4096];
-	char *own[] = {(char *)"outpost", (char *)"-C", p->dir, (char *)"flush", NULL};
-	char *system[] = {(char *)"outpost", (char *)"flush", NULL};
-	struct proc_spec spec = {.path = path, .argv = p->own ? own : system, .env = step_env(), .session = true};
-
-	if (!io_program_path("outpost", SBINDIR, path, sizeof(path)))
-		return error_set(err, REASON_SYSTEM_FILE, "the path of outpost is too long");
-	return proc_start(&spec, err) < 0 ? -1 : 0;
-}
-
 static bool selects(const struct options *o)
 {
 	return o->flush && strchr("IRS", o->flush);
@@ -161,19 +170,11 @@ static int wake(struct place *p, const struct options *o, struct error *answer, 
 /* Who only wants some of the mail tried must not have all of it tried: the flusher comes first, then the question. */
 static int wake_started(struct place *p, const struct options *o, struct error *answer, struct error *err)
 {
-	char path[4096];
-	char *own[] = {(char *)"outpostd", (char *)"-C", p->dir, (char *)"--once", NULL};
-	char *system[] = {(char *)"outpostd", (char *)"--once", NULL};
-	struct proc_spec spec = {.path = path, .argv = p->own ? own : system, .env = step_env(), .session = true};
-	pid_t pid;
+	pid_t pid = start_command(p, "outpostd", "--once", err);
 
-	if (!io_program_path("outpostd", SBINDIR, path, sizeof(path)))
-		return error_set(err, REASON_SYSTEM_FILE, "the path of outpostd is too long");
-	pid = proc_start(&spec, err);
 	if (pid < 0)
 		return -1;
-	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-		;
+	proc_wait(pid);
 	return ask_until(p, o, wake, deadline_in_ms(AGAIN_MS), answer, err);
 }
 
@@ -196,5 +197,7 @@ int ask_flush(struct place *p, const struct options *o)
 		return rc ? mode_complain(&answer) : EX_OK;
 	if (error_exit(&err) != EX_UNAVAILABLE || !may_start(p) || selects(o))
 		return mode_complain(&err);
-	return start_flush(p, &err) < 0 ? mode_complain(&err) : EX_OK;
+	/* Where no outpostd runs, `outpost flush` starts one that leaves when nothing is left to do; it is not waited
+	 * for. */
+	return start_command(p, "outpost", "flush", &err) < 0 ? mode_complain(&err) : EX_OK;
 }

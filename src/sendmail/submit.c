@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/deadline.h"
@@ -23,6 +22,7 @@
 
 enum {
 	PATIENCE_MS = 300 * 1000,	/* for all attempts together */
+	START_MS = 60 * 1000,
 	PAUSE_MS = 250,			/* before the first next attempt; doubled up to 5 s */
 	ANSWER_MAX = 2048,
 	GROUPS_MAX = 256,
@@ -39,7 +39,7 @@ enum outcome {
 
 struct submitting {
 	const struct place *place;
-	struct letter *l;
+	struct letter *l;	/* NULL: only a flusher is to be started, by the drop */
 	struct buf envelope;	/* encoded */
 	deadline until;
 	/* of one attempt */
@@ -184,11 +184,12 @@ static enum outcome exchange(struct submitting *h, struct error *answer)
 	buf_reset(&h->answer);
 	h->gone = false;
 	h->broken = 0;
-	if (send_all(h, answer) == -2)
+	if (h->l && send_all(h, answer) == -2)
 		return FAILED;
 	if (h->broken)
 		return LOST;
-	STEP("sendmail-sent");
+	if (h->l)
+		STEP("sendmail-sent");
 	if (h->drop)
 		shutdown(h->fd, SHUT_WR);
 	while (!have_answer(h) && !h->gone) {
@@ -220,17 +221,15 @@ static enum outcome at_door(struct submitting *h, struct error *answer)
 	return what;
 }
 
+/* For a submission, or (p NULL) to start a flusher. */
 static pid_t start_drop(const struct place *p, int fd, struct error *err)
 {
-	char path[4096];
-	char *argv[] = {(char *)"outpost-drop", NULL, NULL, NULL, NULL, NULL};
+	char *argv[] = {(char *)"outpost-drop", p ? NULL : (char *)"wake", NULL, NULL, NULL, NULL};
 	const struct proc_fd fds[] = {{fd, 0}, {fd, 1}, {2, 2}};
-	struct proc_spec spec = {.argv = argv, .env = step_env(), .fds = fds, .nfds = 3};
+	struct proc_spec spec = {.ours = "outpost-drop", .ours_dir = HELPERDIR, .argv = argv, .env = step_env(),
+				 .fds = fds, .nfds = p ? 3 : 2};
 
-	spec.path = io_program_path("outpost-drop", HELPERDIR, path, sizeof(path));
-	if (!spec.path)
-		return error_set(err, REASON_UNAVAILABLE, "the path of outpost-drop is too long");
-	if (p->own) {
+	if (p && p->own) {
 		argv[1] = (char *)"-q";
 		argv[2] = (char *)conf_str(p->conf, P_queue_directory);
 		argv[3] = (char *)"-C";
@@ -255,9 +254,7 @@ static enum outcome at_drop(struct submitting *h, struct error *answer)
 	h->drop = true;
 	what = pid < 0 ? FAILED : exchange(h, answer);
 	close(pair[0]);
-	if (pid > 0)
-		while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-			;
+	proc_wait(pid);
 	if (what != LOST)
 		return what;
 	if (h->broken)
@@ -311,6 +308,18 @@ static void drop_instead(struct submitting *h, struct error *answer)
 		error_prefix(answer, "no outpostd listens at %s; outpost-drop", h->place->door);
 	if (what == FAILED && h->place->conf_error.reason)
 		error_prefix(answer, "%s", h->place->conf_error.text);
+}
+
+int start_flusher(struct error *answer)
+{
+	struct submitting h = {.until = deadline_in_ms(START_MS)};
+	enum outcome what;
+
+	buf_init(&h.answer, ANSWER_MAX + 512);
+	*answer = (struct error){0};
+	what = at_drop(&h, answer);
+	buf_free(&h.answer);
+	return what == ANSWERED && !answer->reason ? 0 : -1;
 }
 
 int letter_submit(const struct place *p, struct letter *l, struct error *answer)

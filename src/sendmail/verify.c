@@ -65,7 +65,5 @@ int ask_verify(struct place *p, const struct options *o)
 	if (rc == 0)
 		rc = verify_all(&v, o, &err);
 	rules_close(&v.rules);
-	if (rc < 0)
-		fprintf(stderr, "sendmail: %s\n", err.text);
-	return rc < 0 ? error_exit(&err) : EX_OK;
+	return rc < 0 ? mode_complain(&err) : EX_OK;
 }

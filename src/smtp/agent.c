@@ -49,6 +49,11 @@ deadline agent_sign(struct agent *a)
 	return a->sign;
 }
 
+static int gone(struct agent *a)
+{
+	return agent_down(a, REASON_TEMPORARY, "outpostd is gone");
+}
+
 /* With nothing to do nobody waits for us, and nothing wakes us. */
 static bool idle(const struct agent *a, deadline until)
 {
@@ -63,7 +68,7 @@ int agent_wait(struct agent *a, deadline until)
 	int n;
 
 	if (send_both(a) < 0)
-		return -1;
+		return gone(a);
 	if (full && a->ch.out.len < CHANNEL_FULL)
 		return 1;	/* there is room again, and no event will say so */
 	if (a->ch.fd >= 0 && a->ch.eof)
@@ -82,11 +87,11 @@ int agent_wait(struct agent *a, deadline until)
 	if (n == 0)
 		return deadline_over(until) ? 0 : 1;
 	if ((p[0].revents & (POLLIN | POLLHUP | POLLERR)) && link_fill(&a->link) < 0)
-		return -1;
+		return gone(a);
 	if ((p[1].revents & (POLLIN | POLLHUP | POLLERR)) && channel_fill(&a->ch) == 0 && deadline_over(until))
 		/* records without text, such as session tickets: who sends them without end is late all the same */
 		return 0;
-	return send_both(a) < 0 ? -1 : 1;
+	return send_both(a) < 0 ? gone(a) : 1;
 }
 
 const char *agent_peer(const struct agent *a)
@@ -115,21 +120,26 @@ int agent_down(struct agent *a, enum reason why, const char *fmt, ...)
 	return -1;
 }
 
+void agent_say_refusal(const struct agent *a, const char *what, char *out, size_t size)
+{
+	char said[LIMIT_REPLY_TEXT - 500];
+
+	snprintf(out, size, "host %s said: %s (in reply to %s)", agent_peer(a),
+		 reply_quote(&a->reply, said, sizeof(said)), what);
+}
+
 int agent_refused(struct agent *a, enum reply_stage stage, const char *what)
 {
 	enum reason why = reply_reason(&a->reply, stage, a->authenticated);
 	enum reason_class c = reason_class(why);
-	struct buf words;
+	char words[LIMIT_REPLY_TEXT];
 
 	if (a->down.reason)
 		return -1;
 	if (c == CLASS_RECIPIENT || c == CLASS_MESSAGE)
 		why = REASON_RELAY_BUSY;	/* it ends the session, whomever it is about */
-	buf_init(&words, 1000);
-	reply_quote(&a->reply, &words, 700);
-	agent_down(a, why ? why : REASON_SMTP_PROTOCOL, "host %s said: %s (in reply to %s)", agent_peer(a),
-		   buf_str(&words), what);
-	buf_free(&words);
+	agent_say_refusal(a, what, words, sizeof(words));
+	agent_down(a, why ? why : REASON_SMTP_PROTOCOL, "%s", words);
 	if (a->reply.dsn[0] && c != CLASS_LOGIN)
 		snprintf(a->down.dsn, sizeof(a->down.dsn), "4%s", a->reply.dsn + 1);
 	a->down.retry_after = reply_seconds(&a->reply);
@@ -154,18 +164,13 @@ void agent_transcript(struct agent *a, char direction, const char *p, size_t n)
 }
 
 /* In TLS 1.3 the relay judges our certificate, or that we have none, when the handshake is over for us. */
-static int lost(struct agent *a, const char *what)
+int agent_lost(struct agent *a, const char *what)
 {
 	if (a->ch.alert)
-		return agent_down(a, REASON_TLS_CLIENT_CERTIFICATE, "TLS with %s failed: the relay refused it: %s%s",
-				  agent_peer(a),
-				  a->ch.trouble, a->set.certfile[0] ? "" :
-					  " (does it want a client certificate? then smtp_tls_cert_file)");
-	if (a->ch.trouble[0])
-		return agent_down(a, REASON_CONNECTION_LOST, "lost connection with %s while %s (%s)", agent_peer(a),
-				  what,
-				  a->ch.trouble);
-	return agent_down(a, REASON_CONNECTION_LOST, "lost connection with %s while %s", agent_peer(a), what);
+		return agent_down(a, REASON_TLS_CLIENT_CERTIFICATE, "TLS with %s failed: the relay refused our "
+				  "client certificate, or that there is none: %s", agent_peer(a), a->ch.trouble);
+	return agent_down(a, REASON_CONNECTION_LOST, "lost connection with %s while %s%s%s%s", agent_peer(a), what,
+			  a->ch.trouble[0] ? " (" : "", a->ch.trouble, a->ch.trouble[0] ? ")" : "");
 }
 
 static int wait_more(struct agent *a, deadline until, const char *what)
@@ -173,14 +178,23 @@ static int wait_more(struct agent *a, deadline until, const char *what)
 	int rc;
 
 	if (a->ch.eof)
-		return lost(a, what);
+		return agent_lost(a, what);
 	rc = agent_wait(a, until);
-	if (rc < 0)
-		return agent_down(a, REASON_TEMPORARY, "outpostd is gone");
 	if (rc == 0)
 		return agent_down(a, REASON_CONNECTION_TIMEOUT, "conversation with %s timed out while %s",
 				  agent_peer(a), what);
-	return 0;
+	return rc < 0 ? -1 : 0;
+}
+
+int agent_take_reply(struct agent *a)
+{
+	size_t used;
+	int rc = reply_take(&a->reply, (struct span){buf_str(&a->ch.in), a->ch.in.len}, &used);
+
+	buf_drop(&a->ch.in, used);
+	if (rc > 0)
+		agent_transcript(a, '<', buf_str(&a->reply.text), a->reply.text.len);
+	return rc;
 }
 
 int agent_reply(struct agent *a, int seconds, const char *what)
@@ -188,11 +202,8 @@ int agent_reply(struct agent *a, int seconds, const char *what)
 	deadline until = deadline_in_ms((int64_t)seconds * 1000);
 
 	for (;;) {
-		struct span in = {buf_str(&a->ch.in), a->ch.in.len};
-		size_t used;
-		int rc = reply_take(&a->reply, in, &used);
+		int rc = agent_take_reply(a);
 
-		buf_drop(&a->ch.in, used);
 		if (rc > 0)
 			break;
 		if (rc < 0)
@@ -201,7 +212,6 @@ int agent_reply(struct agent *a, int seconds, const char *what)
 		if (wait_more(a, until, what) < 0)
 			return -1;
 	}
-	agent_transcript(a, '<', buf_str(&a->reply.text), a->reply.text.len);
 	if (a->ch.in.len)
 		return agent_down(a, REASON_SMTP_PROTOCOL, "host %s sent more than one reply while %s",
 				  agent_peer(a), what);
@@ -224,7 +234,7 @@ int agent_ask(struct agent *a, const char *line, const char *shown, int seconds,
 	if (a->ch.in.len)
 		return unasked(a, what);
 	if (a->ch.eof)
-		return lost(a, what);
+		return agent_lost(a, what);
 	agent_transcript(a, '>', shown ? shown : line, strlen(shown ? shown : line));
 	buf_adds(&a->ch.out, line);
 	buf_adds(&a->ch.out, "\r\n");

@@ -39,13 +39,15 @@ struct agent {
 
 /* Waits until something came from the relay or from outpostd, or the socket took bytes, or the deadline.
  * Frames to outpostd go first, and what is on the way to the relay only after they left: outpostd
- * knows of a last byte before the relay does. 1: something happened; 0: deadline; -1: outpostd is gone. The
- * end of the relay's side is told by ch.eof. */
+ * knows of a last byte before the relay does. 1: something happened; 0: deadline; -1: outpostd is gone
+ * (a->down says so). The end of the relay's side is told by ch.eof. */
 int agent_wait(struct agent *a, deadline until);
 
 /* Says that we are alive if it is time, and returns when it is time again: for whoever waits elsewhere. */
 deadline agent_sign(struct agent *a);
 
+/* reply_take, of what has come. */
+int agent_take_reply(struct agent *a);
 /* Reads one reply into a->reply. 0, or -1 with a->down filled: lost, timed out, nonsense; `what` says in
  * Postfix's words what was going on ("performing the EHLO handshake"). A refusal is a reply. */
 int agent_reply(struct agent *a, int seconds, const char *what);
@@ -58,6 +60,11 @@ int agent_down(struct agent *a, enum reason why, const char *fmt, ...) __attribu
 /* The same for a refusal that stands in a->reply, for the reason that replies.h finds in it:
  * "host h[a] said: ... (in reply to WHAT)". */
 int agent_refused(struct agent *a, enum reply_stage stage, const char *what);
+/* These words alone. */
+void agent_say_refusal(const struct agent *a, const char *what, char *out, size_t size);
+
+/* Its connection ended while `what`. Returns -1. */
+int agent_lost(struct agent *a, const char *what);
 
 /* "h[a]", static until the next call. */
 const char *agent_peer(const struct agent *a);

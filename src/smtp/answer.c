@@ -8,48 +8,38 @@
 
 /* ---- settling */
 
-static void settle_one(struct transfer *t, struct tx *x, size_t i, struct delivery_verdict *v)
-{
-	struct message *m = x->msg;
-	size_t r = x->rcpt[i];
-
-	v->seq = m->m.seq;
-	v->recipient = m->m.recipients[r].id;
-	v->relayed_dsn = v->fate == FATE_SENT && t->a->ehlo.dsn && m->m.recipients[r].notify != 0;
-	m->state[r] = RCPT_SETTLED;
-	link_verdict(&t->a->link, v);
-}
-
-void settle_all(struct transfer *t, struct tx *x, const struct delivery_verdict *v)
-{
-	struct delivery_verdict mine = *v;
-
-	for (size_t i = 0; i < x->nrcpt; i++)
-		if (x->msg->state[x->rcpt[i]] != RCPT_SETTLED && x->msg->state[x->rcpt[i]] != RCPT_TODO)
-			settle_one(t, x, i, &mine);
-}
-
-static void settle_accepted(struct transfer *t, struct tx *x, const struct delivery_verdict *v)
-{
-	struct delivery_verdict mine = *v;
-
-	for (size_t i = 0; i < x->nrcpt; i++)
-		if (x->msg->state[x->rcpt[i]] == RCPT_ACCEPTED)
-			settle_one(t, x, i, &mine);
-}
-
-void settle_message(struct transfer *t, struct message *m, const struct delivery_verdict *v)
+void settle_recipient(struct transfer *t, struct message *m, size_t i, const struct delivery_verdict *v)
 {
 	struct delivery_verdict mine = *v;
 
 	mine.seq = m->m.seq;
+	mine.recipient = m->m.recipients[i].id;
+	mine.relayed_dsn = v->fate == FATE_SENT && t->a->ehlo.dsn && m->m.recipients[i].notify != 0;
+	m->state[i] = RCPT_SETTLED;
+	delivery_put_verdict(&t->a->link.out, &mine);
+}
+
+void settle_all(struct transfer *t, struct tx *x, const struct delivery_verdict *v)
+{
+	for (size_t i = 0; i < x->nrcpt; i++)
+		if (x->msg->state[x->rcpt[i]] != RCPT_SETTLED && x->msg->state[x->rcpt[i]] != RCPT_TODO)
+			settle_recipient(t, x->msg, x->rcpt[i], v);
+}
+
+static void settle_accepted(struct transfer *t, struct tx *x, const struct delivery_verdict *v)
+{
+	for (size_t i = 0; i < x->nrcpt; i++)
+		if (x->msg->state[x->rcpt[i]] == RCPT_ACCEPTED)
+			settle_recipient(t, x->msg, x->rcpt[i], v);
+}
+
+void settle_message(struct transfer *t, struct message *m, const struct delivery_verdict *v)
+{
 	for (size_t i = 0; i < m->m.nrecipients; i++) {
 		if (m->state[i] != RCPT_TODO)
 			continue;
-		m->state[i] = RCPT_SETTLED;
 		m->todo--;
-		mine.recipient = m->m.recipients[i].id;
-		link_verdict(&t->a->link, &mine);
+		settle_recipient(t, m, i, v);
 	}
 	if (m->large && !m->open)
 		m->abandoned = m->asked;
@@ -88,6 +78,13 @@ void say_known(struct transfer *t)
 	delivery_put_known(&t->a->link.out, &t->known);
 }
 
+/* In order: the connection has done what it could. */
+static int leave(struct transfer *t)
+{
+	t->closing = CLOSE_ORDERLY;
+	return -1;
+}
+
 /* Whatever it was: at this relay transactions are no longer in flight. */
 static void revoke(struct transfer *t)
 {
@@ -102,14 +99,11 @@ static void revoke(struct transfer *t)
  * all that a fresh connection brought (down.served). */
 static int out_of_step(struct transfer *t, const char *why)
 {
-	struct buf words;
+	char said[300];
 
 	revoke(t);
-	buf_init(&words, 500);
-	reply_quote(&t->a->reply, &words, 300);
-	agent_down(t->a, REASON_SMTP_PROTOCOL, "host %s %s: %s", agent_peer(t->a), why, buf_str(&words));
-	buf_free(&words);
-	return -1;
+	return agent_down(t->a, REASON_SMTP_PROTOCOL, "host %s %s: %s", agent_peer(t->a), why,
+			  reply_quote(&t->a->reply, said, sizeof(said)));
 }
 
 static enum reply_stage stage_of(const struct awaited *w)
@@ -147,10 +141,8 @@ static int closed(struct transfer *t, const struct awaited *w)
 {
 	if (t->window.proof == PROOF_YES)
 		window_halve(&t->window);
-	if ((t->served || !w) && between(w) && ends_connection_only(t)) {
-		t->closing = CLOSE_ORDERLY;
-		return -1;
-	}
+	if ((t->served || !w) && between(w) && ends_connection_only(t))
+		return leave(t);
 	t->refused = true;
 	return agent_refused(t->a, stage_of(w), awaited_command(t));
 }
@@ -159,12 +151,9 @@ static int closed(struct transfer *t, const struct awaited *w)
 static int left(struct transfer *t)
 {
 	struct channel *ch = &t->a->ch;
-	struct buf words;
+	char said[sizeof(ch->trouble) - 40];
 
-	buf_init(&words, sizeof(ch->trouble) * 2);
-	reply_quote(&t->a->reply, &words, sizeof(ch->trouble) - 40);
-	snprintf(ch->trouble, sizeof(ch->trouble), "it said: %s", buf_str(&words));
-	buf_free(&words);
+	snprintf(ch->trouble, sizeof(ch->trouble), "it said: %s", reply_quote(&t->a->reply, said, sizeof(said)));
 	ch->eof = true;
 	return answer_lost(t);
 }
@@ -180,6 +169,13 @@ static void look_for_reproach(struct transfer *t, enum reply_stage stage, const 
 	t->closing = CLOSE_DOWN;
 }
 
+/* A refusal: of us, or only of what it answers? *v says what becomes of that. */
+static void judge(struct transfer *t, const struct awaited *w, struct delivery_verdict *v)
+{
+	look_for_reproach(t, stage_of(w), awaited_command(t));
+	verdict_of_reply(t->a, stage_of(w), awaited_command(t), v);
+}
+
 /* ---- replies to each command */
 
 /* A relay that does not know RSET, or whose RSET does nothing, gets one message for each connection: nobody knows what
@@ -187,7 +183,7 @@ static void look_for_reproach(struct transfer *t, enum reply_stage stage, const 
  * next connection. Every connection ends its first transaction, so this ends. */
 static int keeps_the_last(struct transfer *t, const struct tx *x, const char *why)
 {
-	struct buf words;
+	char said[300];
 
 	if (!t->concluded)
 		return out_of_step(t, why);
@@ -197,13 +193,9 @@ static int keeps_the_last(struct transfer *t, const struct tx *x, const char *wh
 	say_known(t);
 	if (x->last_byte)
 		return out_of_step(t, why);
-	buf_init(&words, 500);
-	reply_quote(&t->a->reply, &words, 300);
 	link_log(&t->a->link, LOG_INFORMATION, "host %s %s: %s: one message for each connection from now on",
-		 agent_peer(t->a), why, buf_str(&words));
-	buf_free(&words);
-	t->closing = CLOSE_ORDERLY;
-	return -1;
+		 agent_peer(t->a), why, reply_quote(&t->a->reply, said, sizeof(said)));
+	return leave(t);
 }
 
 /* "451 4.4.2 Timeout waiting for data" came just before our RSET did, and does not speak of it. */
@@ -225,8 +217,7 @@ static int on_mail(struct transfer *t, const struct awaited *w)
 	if ((t->a->reply.code == 503 && !reason_needs_admin(why_refused(t, STAGE_MAIL))) || t->a->reply.code / 100 == 3)
 		return keeps_the_last(t, w->tx, "lost track of the session: in reply to MAIL FROM it said");
 	w->tx->mail_refused = true;
-	look_for_reproach(t, STAGE_MAIL, "MAIL FROM command");
-	verdict_of_reply(t->a, STAGE_MAIL, "MAIL FROM command", &v);
+	judge(t, w, &v);
 	settle_all(t, w->tx, &v);
 	return 0;
 }
@@ -276,9 +267,8 @@ static int on_rcpt(struct transfer *t, const struct awaited *w)
 		again_later(t, x, w->rcpt);
 		return 0;
 	}
-	look_for_reproach(t, STAGE_RCPT, "RCPT TO command");
-	verdict_of_reply(t->a, STAGE_RCPT, "RCPT TO command", &v);
-	settle_one(t, x, w->rcpt, &v);
+	judge(t, w, &v);
+	settle_recipient(t, x->msg, x->rcpt[w->rcpt], &v);
 	return 0;
 }
 
@@ -295,8 +285,7 @@ static int on_data(struct transfer *t, const struct awaited *w)
 		return out_of_step(t, "answered DATA with");
 	if (!x->accepted)
 		return 0;
-	look_for_reproach(t, STAGE_DATA, "DATA command");
-	verdict_of_reply(t->a, STAGE_DATA, "DATA command", &v);
+	judge(t, w, &v);
 	settle_accepted(t, x, &v);
 	x->accepted = 0;
 	return 0;
@@ -332,13 +321,11 @@ static int without_chunks(struct transfer *t, struct tx *x)
 	t->known.no_bdat = true;
 	say_known(t);
 	link_seq(&t->a->link, FROM_AGENT_BEGUN, x->msg->m.seq);
-	t->closing = CLOSE_ORDERLY;
-	return -1;
+	return leave(t);
 }
 
 static int on_end(struct transfer *t, const struct awaited *w)
 {
-	const char *what = w->tx->chunk ? "BDAT command" : "end of DATA command";
 	struct tx *x = w->tx;
 	struct delivery_verdict v;
 
@@ -346,9 +333,10 @@ static int on_end(struct transfer *t, const struct awaited *w)
 		return out_of_step(t, "answered the end of data with");
 	if (knows_no_chunks(t, x))
 		return without_chunks(t, x);
-	verdict_of_reply(t->a, STAGE_DATA, what, &v);
-	if (x->accepted && v.fate != FATE_SENT)
-		look_for_reproach(t, STAGE_DATA, what);
+	if (x->accepted && !reply_ok(&t->a->reply))
+		judge(t, w, &v);
+	else
+		verdict_of_reply(t->a, STAGE_DATA, awaited_command(t), &v);
 	if (x->body_open)
 		return too_early(t, x, &v);
 	if (!x->accepted)
@@ -363,8 +351,7 @@ static int on_proof(struct transfer *t, const struct awaited *w)
 {
 	if (reply_ok(&t->a->reply) != (w->rcpt != PROOF_BDAT)) {
 		revoke(t);
-		t->closing = CLOSE_ORDERLY;
-		return -1;
+		return leave(t);
 	}
 	if (w->rcpt == PROOF_COMMANDS - 1) {
 		t->window.proof = PROOF_YES;
@@ -425,7 +412,6 @@ static int take_one(struct transfer *t)
 {
 	struct awaited *head = awaited_head(t), w;
 
-	agent_transcript(t->a, '<', buf_str(&t->a->reply.text), t->a->reply.text.len);
 	if (t->a->reply.code == 421 || (!head && t->a->reply.code / 100 == 4))
 		return closed(t, head);
 	if (t->a->reply.code == 221)
@@ -448,11 +434,8 @@ int answer_take(struct transfer *t)
 	struct agent *a = t->a;
 
 	for (;;) {
-		struct span in = {buf_str(&a->ch.in), a->ch.in.len};
-		size_t used;
-		int rc = reply_take(&a->reply, in, &used);
+		int rc = agent_take_reply(a);
 
-		buf_drop(&a->ch.in, used);
 		if (rc == 0)
 			return 0;
 		if (rc < 0) {
@@ -483,17 +466,13 @@ static bool closed_idle(const struct transfer *t)
 
 int answer_lost(struct transfer *t)
 {
-	struct agent *a = t->a;
 	bool trial = t->window.proof == PROOF_ASKED;
 
 	if (trial || (!closed_idle(t) && t->ntx > 1))
 		revoke(t);
-	if (trial || closed_idle(t)) {
-		t->closing = CLOSE_ORDERLY;
-		return -1;
-	}
-	return agent_down(a, REASON_CONNECTION_LOST, "lost connection with %s while %s%s%s%s", agent_peer(a),
-			  awaited_words(t), a->ch.trouble[0] ? " (" : "", a->ch.trouble, a->ch.trouble[0] ? ")" : "");
+	if (trial || closed_idle(t))
+		return leave(t);
+	return agent_lost(t->a, awaited_words(t));
 }
 
 int answer_late(struct transfer *t)
@@ -501,10 +480,8 @@ int answer_late(struct transfer *t)
 	bool trial = t->window.proof == PROOF_ASKED;
 
 	revoke(t);
-	if (trial) {
-		t->closing = CLOSE_ORDERLY;
-		return -1;
-	}
+	if (trial)
+		return leave(t);
 	return agent_down(t->a, REASON_CONNECTION_TIMEOUT, "conversation with %s timed out while %s", agent_peer(t->a),
 			  awaited_words(t));
 }

@@ -122,30 +122,23 @@ bool cert_has_name(const struct cert_names *names, const char *host, bool sub)
 
 /* ---- what it is */
 
-void cert_subject(gnutls_x509_crt_t leaf, char *out, size_t size)
+static void print_dn(gnutls_x509_crt_t crt, int (*get)(gnutls_x509_crt_t crt, char *buf, size_t *size), char *out,
+		     size_t size)
 {
 	char dn[512];
 	size_t n = sizeof(dn);
 	struct buf b;
 
 	buf_init(&b, 600);
-	if (gnutls_x509_crt_get_dn(leaf, dn, &n) == 0)
+	if (get(crt, dn, &n) == 0)
 		text_printable(&b, dn, strnlen(dn, sizeof(dn)), size - 4);
 	snprintf(out, size, "%s", buf_str(&b));
 	buf_free(&b);
 }
 
-static void issuer(gnutls_x509_crt_t crt, char *out, size_t size)
+void cert_subject(gnutls_x509_crt_t leaf, char *out, size_t size)
 {
-	char dn[512];
-	size_t n = sizeof(dn);
-	struct buf b;
-
-	buf_init(&b, 600);
-	if (gnutls_x509_crt_get_issuer_dn(crt, dn, &n) == 0)
-		text_printable(&b, dn, strnlen(dn, sizeof(dn)), size - 4);
-	snprintf(out, size, "%s", b.len ? buf_str(&b) : "an unnamed authority");
-	buf_free(&b);
+	print_dn(leaf, gnutls_x509_crt_get_dn, out, size);
 }
 
 void cert_date(int64_t seconds, char *out, size_t size)
@@ -329,7 +322,9 @@ enum reason cert_explain(gnutls_session_t session, gnutls_x509_crt_t leaf, unsig
 
 	gnutls_certificate_get_peers(session, &c.length);
 	c.self_signed = gnutls_x509_crt_check_issuer(leaf, leaf) != 0;
-	issuer(leaf, c.issuer, sizeof(c.issuer));
+	print_dn(leaf, gnutls_x509_crt_get_issuer_dn, c.issuer, sizeof(c.issuer));
+	if (!c.issuer[0])
+		snprintf(c.issuer, sizeof(c.issuer), "an unnamed authority");
 	for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++) {
 		if (!(status & reasons[i].flag))
 			continue;

@@ -37,15 +37,6 @@ static bool local_trouble(int why)
 	       why == ENETDOWN || why == EMFILE || why == ENFILE || why == ENOBUFS;
 }
 
-static const char *advice(struct race *r, int why)
-{
-	if (why == ETIMEDOUT && r->e->port == 25)
-		return " (many networks block port 25: try port 587)";
-	if (why == ENETUNREACH)
-		return " (this host has no route there)";
-	return "";
-}
-
 static enum reason reason_of(const struct race *r)
 {
 	if (r->all_local)
@@ -54,10 +45,18 @@ static enum reason reason_of(const struct race *r)
 	       r->last_errno == ETIMEDOUT ? REASON_CONNECT_TIMEOUT : REASON_CONNECT_FAILED;
 }
 
+static void note_where(struct race *r, const struct endpoint *p)
+{
+	struct delivery_ready *ready = &r->a->ready;
+
+	snprintf(ready->host, sizeof(ready->host), "%s", p->host);
+	snprintf(ready->address, sizeof(ready->address), "%s", p->address);
+	ready->port = r->e->port;
+}
+
 static void failed(struct race *r, size_t i, int why)
 {
 	const struct endpoint *p = &r->e->list[i];
-	struct agent *a = r->a;
 
 	if (r->fd[i].fd >= 0) {
 		close(r->fd[i].fd);
@@ -66,10 +65,9 @@ static void failed(struct race *r, size_t i, int why)
 	}
 	r->last_errno = why;
 	r->all_local = r->all_local && local_trouble(why);
-	snprintf(a->ready.host, sizeof(a->ready.host), "%s", p->host);
-	snprintf(a->ready.address, sizeof(a->ready.address), "%s", p->address);
-	a->ready.port = r->e->port;
-	link_log(&a->link, LOG_INFORMATION, "connect to %s[%s]:%u: %s", p->host, p->address, r->e->port, strerror(why));
+	note_where(r, p);
+	link_log(&r->a->link, LOG_INFORMATION, "connect to %s[%s]:%u: %s", p->host, p->address, r->e->port,
+		 strerror(why));
 	r->next = 0;
 }
 
@@ -161,15 +159,11 @@ static int look(struct race *r)
 
 static int won(struct race *r, size_t i)
 {
-	struct agent *a = r->a;
-	const struct endpoint *p = &r->e->list[i];
 	int fd = r->fd[i].fd;
 
 	r->fd[i].fd = -1;
-	snprintf(a->ready.host, sizeof(a->ready.host), "%s", p->host);
-	snprintf(a->ready.address, sizeof(a->ready.address), "%s", p->address);
-	a->ready.port = r->e->port;
-	return channel_open(&a->ch, fd);
+	note_where(r, &r->e->list[i]);
+	return channel_open(&r->a->ch, fd);
 }
 
 static int run(struct race *r)
@@ -184,8 +178,8 @@ static int run(struct race *r)
 		while (start_next(r))
 			;
 		if (!r->running)
-			return agent_down(a, reason_of(r), "connect to %s:%u: %s%s", agent_peer(a), r->e->port,
-					  strerror(r->last_errno), advice(r, r->last_errno));
+			return agent_down(a, reason_of(r), "connect to %s:%u: %s", agent_peer(a), r->e->port,
+					  strerror(r->last_errno));
 		if (trust_load(&a->trust, &a->set, &err) < 0)
 			return agent_down(a, err.reason, "%s", err.text);
 		sign = agent_sign(a);

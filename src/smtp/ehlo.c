@@ -65,7 +65,6 @@ static const struct keyword {
 	{"8BITMIME", offsetof(struct ehlo, eightbit), NULL},
 	{"SMTPUTF8", offsetof(struct ehlo, smtputf8), NULL},
 	{"DSN", offsetof(struct ehlo, dsn), NULL},
-	{"ENHANCEDSTATUSCODES", offsetof(struct ehlo, enhanced), NULL},
 	{"STARTTLS", offsetof(struct ehlo, starttls), NULL},
 	{"SIZE", -1, take_size},
 	{"AUTH", -1, take_auth},
@@ -95,7 +94,6 @@ void ehlo_parse(const struct reply *r, struct ehlo *e)
 	size_t at = 0;
 
 	memset(e, 0, sizeof(*e));
-	e->esmtp = true;
 	if (!reply_line(r, &at, &line))
 		return;
 	while (reply_line(r, &at, &line))

@@ -10,8 +10,7 @@
 #include "smtp/reply.h"
 
 struct ehlo {
-	bool esmtp;		/* EHLO was answered, not only HELO */
-	bool pipelining, chunking, eightbit, smtputf8, dsn, enhanced, starttls, size;
+	bool pipelining, chunking, eightbit, smtputf8, dsn, starttls, size;
 	uint64_t size_limit;	/* 0: none said */
 	unsigned rcpt_max;	/* LIMITS RCPTMAX (RFC 9422); 0: none said */
 	char auth[512];		/* mechanisms, upper case, blank between */

@@ -342,11 +342,6 @@ void link_get(struct link *l, struct message *m)
 	link_seq(l, FROM_AGENT_GET, m->m.seq);
 }
 
-void link_verdict(struct link *l, const struct delivery_verdict *v)
-{
-	delivery_put_verdict(&l->out, v);
-}
-
 /* A body that is still on its way belongs to its message: DONE has to wait for the end of it. */
 static bool finished(const struct message *m)
 {

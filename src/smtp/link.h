@@ -66,7 +66,6 @@ void link_log(struct link *l, enum log_level level, const char *fmt, ...) __attr
 void link_step(struct link *l, const char *name, enum reason why, int64_t ms, const char *fmt, ...)
 	__attribute__((format(printf, 5, 6)));
 void link_get(struct link *l, struct message *m);
-void link_verdict(struct link *l, const struct delivery_verdict *v);
 
 /* Sends DONE for messages at the front of the inbox that are finished, and drops them. */
 void link_finish(struct link *l, int64_t *connect_us);

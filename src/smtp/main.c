@@ -19,23 +19,6 @@ enum { FIRST_FRAME = 60000, FAREWELL = 5000 };	/* ms */
 
 static struct agent agent;
 
-/* Postfix's defaults, for what a session leaves out. */
-static void complete(struct delivery_session *s)
-{
-	struct {
-		int *value, seconds;
-	} times[] = {
-		{&s->t_connect, 30}, {&s->t_helo, 300}, {&s->t_starttls, 300}, {&s->t_mail, 300}, {&s->t_rcpt, 300},
-		{&s->t_data_init, 120}, {&s->t_data_xfer, 180}, {&s->t_data_done, 600}, {&s->t_rset, 20},
-		{&s->t_quit, 300},
-		{&s->t_secret, 120},
-	};
-
-	for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++)
-		if (!*times[i].value)
-			*times[i].value = times[i].seconds;
-}
-
 static int read_session(struct agent *a)
 {
 	deadline until = deadline_in_ms(FIRST_FRAME);
@@ -44,7 +27,6 @@ static int read_session(struct agent *a)
 		if (agent_wait(a, until) <= 0 && !a->link.have_session)
 			return agent_down(a, REASON_PROTOCOL, "%s", a->link.broken.reason ? a->link.broken.text :
 					  "no session was given");
-	complete(&a->set);
 	return 0;
 }
 

@@ -123,17 +123,21 @@ bool reply_line(const struct reply *r, size_t *at, struct span *words)
 	return true;
 }
 
-void reply_quote(const struct reply *r, struct buf *out, size_t cap)
+const char *reply_quote(const struct reply *r, char *out, size_t size)
 {
-	struct buf flat;
+	struct buf flat, shown;
 
 	buf_init(&flat, LIMIT_REPLY_TEXT * 2);
+	buf_init(&shown, size);
 	buf_add(&flat, buf_str(&r->text), r->text.len < flat.max ? r->text.len : flat.max);
 	for (size_t i = 0; i < flat.len; i++)
 		if (flat.data[i] == '\n')
 			flat.data[i] = ' ';
-	text_printable(out, buf_str(&flat), flat.len, cap);
+	text_printable(&shown, buf_str(&flat), flat.len, size - 5);	/* and what says that it was cut */
+	snprintf(out, size, "%s", buf_str(&shown));
 	buf_free(&flat);
+	buf_free(&shown);
+	return out;
 }
 
 bool reply_ok(const struct reply *r)

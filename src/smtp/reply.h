@@ -33,8 +33,8 @@ int reply_take(struct reply *r, struct span in, size_t *used);
 /* The next line's words (behind code and '-' or blank). Start with *at = 0. */
 bool reply_line(const struct reply *r, size_t *at, struct span *words);
 
-/* All lines in one, codes included, printable, at most cap bytes: how logs and verdicts quote it. */
-void reply_quote(const struct reply *r, struct buf *out, size_t cap);
+/* All lines in one, codes included, printable, cut to fit: how logs and verdicts quote it. Returns out. */
+const char *reply_quote(const struct reply *r, char *out, size_t size);
 
 bool reply_ok(const struct reply *r);		/* 2xx */
 

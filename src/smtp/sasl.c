@@ -290,16 +290,13 @@ static int refused(struct exchange *x)
 {
 	struct agent *a = x->a;
 	enum reason why = reply_reason(&a->reply, STAGE_LOGIN, false);
-	struct buf words;
+	char said[500];
 
 	if (reason_class(why) != CLASS_LOGIN)
 		return agent_refused(a, STAGE_LOGIN, "AUTH");
-	buf_init(&words, 1000);
-	reply_quote(&a->reply, &words, 500);
-	agent_down(a, why, "SASL authentication failed; server %s said: %s%s%s%s; %s", agent_peer(a), buf_str(&words),
-		   x->wrong[0] ? " (" : "", x->wrong, x->wrong[0] ? ")" : "", reason_text(why));
-	buf_free(&words);
-	return -1;
+	return agent_down(a, why, "SASL authentication failed; server %s said: %s%s%s%s; %s", agent_peer(a),
+			  reply_quote(&a->reply, said, sizeof(said)), x->wrong[0] ? " (" : "", x->wrong,
+			  x->wrong[0] ? ")" : "", reason_text(why));
 }
 
 static int conclude(struct exchange *x)
@@ -399,7 +396,7 @@ static int get_secret(struct agent *a)
 		int rc = agent_wait(a, until);
 
 		if (rc < 0)
-			return agent_down(a, REASON_TEMPORARY, "outpostd is gone");
+			return -1;
 		if (rc == 0)
 			return agent_down(a, REASON_CREDENTIAL_UNAVAILABLE, "no credential came within %d seconds",
 					  a->set.t_secret);
@@ -429,9 +426,8 @@ static int offered(struct agent *a)
 {
 	if (a->ehlo.auth[0])
 		return 0;
-	return agent_down(a, REASON_LOGIN_NOT_OFFERED, "%s offers no login (AUTH)%s; if it wants none, set "
-			  "smtp_sasl_auth_enable = no",
-			  agent_peer(a), a->ch.tls ? "" : " on a connection without TLS");
+	return agent_down(a, REASON_LOGIN_NOT_OFFERED, "%s offers no login (AUTH)%s", agent_peer(a),
+			  a->ch.tls ? "" : " on a connection without TLS");
 }
 
 static bool passes(const char *text, Gsasl_saslprep_flags flags)
@@ -490,9 +486,10 @@ static int choose_and_try(struct agent *a)
 			return agent_down(a, q.unprepared ? REASON_LOGIN_UNPREPARED : REASON_LOGIN_NO_MECHANISM,
 					  "no login mechanism in common with %s: it offers %s",
 					  agent_peer(a), why);
-		if (m->secret != 'C' && !a->link.have_secret) {	/* EXTERNAL was refused */
+		if (m->secret != 'C' && !a->link.have_secret) {	/* EXTERNAL needs none of outpostd's */
 			if (get_secret(a) < 0) {
-				a->down = last;
+				if (n)
+					a->down = last;
 				return -1;
 			}
 			q.secret = a->link.secret_kind;
@@ -515,27 +512,11 @@ static int choose_and_try(struct agent *a)
 	}
 }
 
-/* EXTERNAL needs no credential of outpostd's. */
-static bool by_certificate(struct agent *a)
-{
-	struct mechanism_question q = {
-		.offered = a->ehlo.auth,
-		.filter = a->set.mechanism_filter,
-		.refused = "",
-		.options = a->set.tls_security_options,
-		.certificate = a->set.certfile[0] && a->ch.tls,
-	};
-	char why[600];
-	const struct mechanism *m = mechanism_choose(&q, why, sizeof(why));
-
-	return m && m->secret == 'C';
-}
-
 int sasl_login(struct agent *a)
 {
 	int rc = -1;
 
-	if (allowed(a) == 0 && offered(a) == 0 && (by_certificate(a) || get_secret(a) == 0))
+	if (allowed(a) == 0 && offered(a) == 0)
 		rc = choose_and_try(a);
 	link_wipe_secret(&a->link);
 	channel_wipe(&a->ch);

@@ -14,12 +14,8 @@ static int greeting(struct agent *a)
 {
 	if (agent_reply(a, a->set.t_helo, "receiving the initial server greeting") < 0) {
 		/* The commonest mistake: a port that speaks TLS from the start. */
-		if (a->ch.tls || a->down.reason != REASON_CONNECTION_TIMEOUT)
-			return -1;
-		a->down.reason = REASON_GREETING_TIMEOUT;
-		strncat(a->down.text, " (does this port speak TLS from the start, as 465 does? then "
-				      "smtp_tls_wrappermode = yes)",
-			sizeof(a->down.text) - strlen(a->down.text) - 1);
+		if (!a->ch.tls && a->down.reason == REASON_CONNECTION_TIMEOUT)
+			a->down.reason = REASON_GREETING_TIMEOUT;
 		return -1;
 	}
 	if (a->reply.code != 220)
@@ -59,18 +55,16 @@ static int forget(struct agent *a)
 	memset(&a->ehlo, 0, sizeof(a->ehlo));
 	if (!a->ch.in.len)
 		return 0;
-	return agent_down(a, REASON_TLS_INJECTION, "host %s sent plain text behind its answer to STARTTLS: an "
-						   "attack, or a "
-			  "broken relay", agent_peer(a));
+	return agent_down(a, REASON_TLS_INJECTION, "host %s sent plain text after its answer to STARTTLS",
+			  agent_peer(a));
 }
 
 static int not_offered(struct agent *a)
 {
 	if (!tls_required(&a->set))
 		return 0;
-	return agent_down(a, REASON_TLS_NOT_OFFERED, "TLS is required, but was not offered by host %s%s", agent_peer(a),
-			  a->ready.port == 465 ? "" : " (does somebody in between strip STARTTLS? is it port 465 "
-						      "that speaks TLS?)");
+	return agent_down(a, REASON_TLS_NOT_OFFERED, "TLS is required, but was not offered by host %s",
+			  agent_peer(a));
 }
 
 static int starttls(struct agent *a)
@@ -93,16 +87,6 @@ static int starttls(struct agent *a)
 static int greet(struct agent *a)
 {
 	return greeting(a) < 0 || hello(a) < 0 ? -1 : 0;
-}
-
-static int implicit_tls(struct agent *a)
-{
-	return a->set.implicit_tls ? tls_start(a) : 0;
-}
-
-static int explicit_tls(struct agent *a)
-{
-	return a->set.implicit_tls ? 0 : starttls(a);
 }
 
 static int login(struct agent *a)
@@ -141,16 +125,16 @@ static void say_login(struct agent *a, char *out, size_t size)
 }
 
 static const struct phase {
-	const char *step;	/* of FROM_AGENT_STEP; NULL: told by the next */
+	const char *step;	/* of FROM_AGENT_STEP */
 	int (*run)(struct agent *a);
 	void (*say)(struct agent *a, char *out, size_t size);
-	bool only_explicit, only_implicit;
-} phases[] = {
-	{"tls", implicit_tls, say_tls, false, true},
-	{"greeting", greet, say_greeting, false, false},
-	{"tls", explicit_tls, say_tls, true, false},
-	{"auth", login, say_login, false, false},
+} with_implicit_tls[] = {
+	{"tls", tls_start, say_tls}, {"greeting", greet, say_greeting}, {"auth", login, say_login},
+}, with_starttls[] = {
+	{"greeting", greet, say_greeting}, {"tls", starttls, say_tls}, {"auth", login, say_login},
 };
+
+enum { PHASES = sizeof(with_starttls) / sizeof(with_starttls[0]) };
 
 static void told(struct agent *a, const char *step, enum reason why, int64_t since, const char *text)
 {
@@ -163,8 +147,6 @@ static int run_phase(struct agent *a, const struct phase *p)
 	int64_t since = clock_mono_ms();
 	char text[1000] = "";
 
-	if ((p->only_implicit && !a->set.implicit_tls) || (p->only_explicit && a->set.implicit_tls))
-		return 0;
 	if (p->run(a) < 0) {
 		told(a, p->step, a->down.reason, since, a->down.text);
 		return -1;
@@ -223,7 +205,9 @@ static bool plain_will_do(struct agent *a)
 
 int session_talk(struct agent *a)
 {
-	for (size_t i = 0; i < sizeof(phases) / sizeof(phases[0]); i++)
+	const struct phase *phases = a->set.implicit_tls ? with_implicit_tls : with_starttls;
+
+	for (size_t i = 0; i < PHASES; i++)
 		if (run_phase(a, &phases[i]) < 0)
 			return -1;
 	return 0;
@@ -278,17 +262,15 @@ int session_check_sender(struct agent *a)
 {
 	int64_t since = clock_mono_ms();
 	char line[sizeof(a->set.check_sender) + 16];
-	struct buf words;
+	char said[600];
 
 	if (!a->set.check_sender[0])
 		return 0;
 	snprintf(line, sizeof(line), "MAIL FROM:<%s>", a->set.check_sender);
 	if (agent_ask(a, line, NULL, a->set.t_mail, "sending MAIL FROM") < 0)
 		return -1;
-	buf_init(&words, 1000);
-	reply_quote(&a->reply, &words, 600);
-	told(a, "sender", reply_reason(&a->reply, STAGE_MAIL, a->authenticated), since, buf_str(&words));
-	buf_free(&words);
+	told(a, "sender", reply_reason(&a->reply, STAGE_MAIL, a->authenticated), since,
+	     reply_quote(&a->reply, said, sizeof(said)));
 	return agent_ask(a, "RSET", NULL, a->set.t_rset, "sending RSET");
 }
 

@@ -359,13 +359,6 @@ static int unverified(struct agent *a)
 	return -1;
 }
 
-static const char *other_port(const struct agent *a)
-{
-	if (a->set.implicit_tls)
-		return " (does this port want STARTTLS? 587 does, 465 speaks TLS from the start)";
-	return "";
-}
-
 /* Called before GnuTLS looks at the relay's hello: the version in it is gone once it is refused. */
 static int see_version(gnutls_session_t session, unsigned type, unsigned when, unsigned incoming,
 		       const gnutls_datum_t *hello)
@@ -392,14 +385,11 @@ static int too_old(struct agent *a)
 {
 	const char *version = old_version(a);
 
-	if (version)
-		return agent_down(a, REASON_TLS_TOO_OLD, "TLS with %s failed: the relay speaks nothing newer than "
-				  "%s, and smtp_tls_protocols and smtp_tls_mandatory_protocols want newer (by default "
-				  "TLS 1.2 or 1.3); have the relay updated", agent_peer(a), version);
-	return agent_down(a, REASON_TLS_TOO_OLD, "TLS with %s failed: the relay takes none of the versions that "
-			  "smtp_tls_protocols and smtp_tls_mandatory_protocols allow (by default TLS 1.2 and 1.3); "
-			  "have the relay "
-			  "updated", agent_peer(a));
+	if (!version)
+		return agent_down(a, REASON_TLS_TOO_OLD, "TLS with %s failed: the relay takes none of the versions "
+				  "that smtp_tls_protocols and smtp_tls_mandatory_protocols allow", agent_peer(a));
+	return agent_down(a, REASON_TLS_TOO_OLD, "TLS with %s failed: the relay speaks nothing newer than %s, and "
+			  "smtp_tls_protocols and smtp_tls_mandatory_protocols want newer", agent_peer(a), version);
 }
 
 static bool is_too_old(struct agent *a, gnutls_session_t session, int rc)
@@ -451,12 +441,12 @@ static int handshake_failed(struct agent *a, gnutls_session_t session, int rc)
 		return agent_down(a, refusal(session), "TLS with %s failed: the relay refused it: %s", agent_peer(a),
 				  gnutls_alert_get_name(gnutls_alert_get(session)));
 	if (rc == GNUTLS_E_PREMATURE_TERMINATION || a->ch.eof)
-		return agent_down(a, REASON_TLS_FAILED, "TLS with %s failed: the relay closed the connection%s",
-				  agent_peer(a), other_port(a));
+		return agent_down(a, REASON_TLS_FAILED, "TLS with %s failed: the relay closed the connection",
+				  agent_peer(a));
 	if (rc == GNUTLS_E_UNEXPECTED_PACKET_LENGTH || rc == GNUTLS_E_UNSUPPORTED_VERSION_PACKET ||
 	    rc == GNUTLS_E_UNEXPECTED_PACKET || rc == GNUTLS_E_RECORD_OVERFLOW)
-		return agent_down(a, REASON_TLS_NOT_TLS, "TLS with %s failed: what the relay sent is not TLS%s",
-				  agent_peer(a), other_port(a));
+		return agent_down(a, REASON_TLS_NOT_TLS, "TLS with %s failed: what the relay sent is not TLS",
+				  agent_peer(a));
 	if (rc == GNUTLS_E_DH_PRIME_UNACCEPTABLE)
 		return agent_down(a, REASON_TLS_FAILED, "TLS with %s failed: its Diffie-Hellman group has fewer than "
 				  "%d bits",
@@ -562,10 +552,9 @@ static int shake(struct agent *a, gnutls_session_t s)
 		}
 		waited = rc == GNUTLS_E_AGAIN ? agent_wait(a, until) : 1;
 		if (waited < 0)
-			return agent_down(a, REASON_TEMPORARY, "outpostd is gone");
+			return -1;
 		if (waited == 0 || deadline_over(until))	/* also where warnings come without end */
-			return agent_down(a, REASON_TLS_FAILED, "TLS with %s timed out%s", agent_peer(a),
-					  other_port(a));
+			return agent_down(a, REASON_TLS_FAILED, "TLS with %s timed out", agent_peer(a));
 		if (a->ch.eof)
 			return handshake_failed(a, s, GNUTLS_E_PREMATURE_TERMINATION);
 	}

@@ -89,7 +89,11 @@ const char *awaited_words(const struct transfer *t)
 
 const char *awaited_command(const struct transfer *t)
 {
-	return t->count ? commands[t->queue[t->head].command].name : "nothing: it ended the session";
+	const struct awaited *w = t->count ? &t->queue[t->head] : NULL;
+
+	if (!w)
+		return "nothing: it ended the session";
+	return w->command == CMD_EOD && w->tx->chunk ? "BDAT command" : commands[w->command].name;
 }
 
 int awaited_seconds(const struct transfer *t)
@@ -108,23 +112,12 @@ static bool may_write(const struct transfer *t)
 	return t->a->ehlo.pipelining || !t->count;
 }
 
-static void shown(struct transfer *t, size_t from)
-{
-	size_t n = t->a->ch.out.len - from;
-
-	if (n > 2)
-		agent_transcript(t->a, '>', t->a->ch.out.data + from, n - 2);
-}
-
 static bool write_rset(struct transfer *t, struct tx *x)
 {
 	if (t->used) {
-		size_t from = t->a->ch.out.len;
-
 		if (!may_write(t) || awaited_add(t, CMD_RSET, x, 0) < 0)
 			return false;
 		buf_adds(&t->a->ch.out, "RSET\r\n");
-		shown(t, from);
 	}
 	t->used = true;
 	x->step = TX_MAIL;
@@ -142,13 +135,10 @@ static void say_begun(struct transfer *t, struct message *m)
 
 static bool write_mail(struct transfer *t, struct tx *x)
 {
-	size_t from = t->a->ch.out.len;
-
 	if (!may_write(t) || awaited_add(t, CMD_MAIL, x, 0) < 0)
 		return false;
 	say_begun(t, x->msg);
 	envelope_mail(&t->a->ch.out, x->msg, &t->a->ehlo, x->chunk ? x->body.len : 0);
-	shown(t, from);
 	STEP("smtp-mail");
 	x->step = TX_RCPT;
 	return true;
@@ -156,8 +146,6 @@ static bool write_mail(struct transfer *t, struct tx *x)
 
 static bool write_rcpt(struct transfer *t, struct tx *x)
 {
-	size_t from = t->a->ch.out.len;
-
 	if (x->mail_refused || x->written == x->nrcpt) {
 		x->step = x->mail_refused ? TX_WRITTEN : TX_DATA;
 		return true;
@@ -165,14 +153,11 @@ static bool write_rcpt(struct transfer *t, struct tx *x)
 	if (!may_write(t) || awaited_add(t, CMD_RCPT, x, x->written) < 0)
 		return false;
 	envelope_rcpt(&t->a->ch.out, &x->msg->m.recipients[x->rcpt[x->written++]], &t->a->ehlo);
-	shown(t, from);
 	return true;
 }
 
 static bool write_data(struct transfer *t, struct tx *x)
 {
-	size_t from = t->a->ch.out.len;
-
 	if (x->chunk) {
 		x->step = TX_BODY;
 		return true;
@@ -180,7 +165,6 @@ static bool write_data(struct transfer *t, struct tx *x)
 	if (!may_write(t) || awaited_add(t, CMD_DATA, x, 0) < 0)
 		return false;
 	buf_adds(&t->a->ch.out, "DATA\r\n");
-	shown(t, from);
 	x->step = TX_BODY;
 	return true;
 }
@@ -271,25 +255,35 @@ static int end_wire(struct tx *x, struct buf *out)
 	return rc == 0 ? wire_end(&x->wire, out) : rc;
 }
 
-/* A body that outpostd could not read to its end: the transaction can only be left by leaving the session. */
+/* A transaction in the middle of its body can only be left by leaving the session: without its final dot nothing of it
+ * counts. */
+static bool leave_body(struct transfer *t, struct tx *x, const struct delivery_verdict *v)
+{
+	settle_all(t, x, v);
+	agent_down(t->a, v->reason, "%s", v->text);
+	return false;
+}
+
 static bool body_failed(struct transfer *t, struct tx *x, const char *why)
 {
 	struct delivery_verdict v;
 
 	verdict_of_words(&v, REASON_QUEUE_READ, "queue read error: %.300s", why);
-	settle_all(t, x, &v);
-	agent_down(t->a, REASON_QUEUE_READ, "queue read error: %.300s", why);
-	return false;
+	return leave_body(t, x, &v);
 }
 
-/* A large one, found out on the way: without its final dot nothing of it counts. */
+/* A large one, found out on the way. */
 static bool body_unencodable(struct transfer *t, struct tx *x)
 {
 	struct delivery_verdict v;
 
 	envelope_unencodable(&v, agent_peer(t->a));
-	settle_all(t, x, &v);
-	agent_down(t->a, REASON_NO_SEVEN_BIT, "left in the middle of a message that has no 7-bit form");
+	return leave_body(t, x, &v);
+}
+
+static bool no_memory(struct transfer *t)
+{
+	agent_down(t->a, REASON_SYSTEM, "out of memory");
 	return false;
 }
 
@@ -303,10 +297,8 @@ static bool write_stream(struct transfer *t, struct tx *x)
 		return body_failed(t, x, m->failure);
 	if (!n && !m->complete)
 		return false;
-	if (put_wire(x, &t->a->ch.out, buf_str(&m->body) + from, n) < 0) {
-		agent_down(t->a, REASON_SYSTEM, "out of memory");
-		return false;
-	}
+	if (put_wire(x, &t->a->ch.out, buf_str(&m->body) + from, n) < 0)
+		return no_memory(t);
 	if (x->recode && recode_broken(x->recode))
 		return body_unencodable(t, x);
 	x->taken += n;
@@ -316,10 +308,8 @@ static bool write_stream(struct transfer *t, struct tx *x)
 		return true;
 	if (x->taken != m->m.size)
 		return body_failed(t, x, "its size is not what it should be");
-	if (end_wire(x, &t->a->ch.out) < 0) {
-		agent_down(t->a, REASON_SYSTEM, "out of memory");
-		return false;
-	}
+	if (end_wire(x, &t->a->ch.out) < 0)
+		return no_memory(t);
 	if (m->large)
 		m->complete = false;	/* used up: another transaction has to ask for it again */
 	say_last_byte(t, x);
@@ -359,10 +349,7 @@ static void choose_recipients(struct transfer *t, struct tx *x, size_t max)
 			continue;
 		m->todo--;
 		if (envelope_check_recipient(&m->m.recipients[i], &t->a->ehlo, agent_peer(t->a), &v) < 0) {
-			v.seq = m->m.seq;
-			v.recipient = m->m.recipients[i].id;
-			m->state[i] = RCPT_SETTLED;
-			link_verdict(&t->a->link, &v);
+			settle_recipient(t, m, i, &v);
 			continue;
 		}
 		m->state[i] = RCPT_TRYING;
@@ -652,6 +639,17 @@ static bool leave_it(const struct transfer *t, const struct tx *x)
 	return t->closing != OPEN && x->step != TX_STREAM && !(x->whole && x->step != TX_RSET);
 }
 
+static bool write_step(struct transfer *t, struct tx *x)
+{
+	bool command = x->step < TX_BODY;
+	size_t from = t->a->ch.out.len;
+	bool further = writers[x->step](t, x);
+
+	if (command && t->a->ch.out.len > from + 2)
+		agent_transcript(t->a, '>', t->a->ch.out.data + from, t->a->ch.out.len - from - 2);
+	return further;
+}
+
 /* One step; *more: it got further. */
 static int feed_step(struct transfer *t, bool *more)
 {
@@ -665,7 +663,7 @@ static int feed_step(struct transfer *t, bool *more)
 		transaction_conclude(t, x);
 		return 0;
 	}
-	*more = !leave_it(t, x) && writers[x->step](t, x);
+	*more = !leave_it(t, x) && write_step(t, x);
 	return 0;
 }
 

@@ -110,6 +110,7 @@ int answer_lost(struct transfer *t);
 int answer_late(struct transfer *t);
 /* Tells outpostd what is now known of this relay. */
 void say_known(struct transfer *t);
+void settle_recipient(struct transfer *t, struct message *m, size_t i, const struct delivery_verdict *v);
 /* A verdict for every recipient of x that has none. */
 void settle_all(struct transfer *t, struct tx *x, const struct delivery_verdict *v);
 /* A message that can't go at all. */

@@ -40,7 +40,7 @@ static int turn(struct transfer *t)
 	pace_body(t);
 	rc = agent_wait(a, until(t));
 	if (rc < 0)
-		return agent_down(a, REASON_TEMPORARY, "outpostd is gone");
+		return -1;
 	if (answer_take(t) < 0)
 		return -1;
 	if (a->ch.eof)

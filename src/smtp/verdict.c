@@ -1,6 +1,5 @@
 #include "config.h"
 #include "smtp/verdict.h"
-#include "base/limits.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -16,7 +15,6 @@ void verdict_of_reply(const struct agent *a, enum reply_stage stage, const char 
 	const struct reply *r = &a->reply;
 	enum reason why = reply_reason(r, stage, a->authenticated);
 	const char *dsn;
-	struct buf words;
 
 	memset(v, 0, sizeof(*v));
 	v->reason = why;
@@ -25,14 +23,10 @@ void verdict_of_reply(const struct agent *a, enum reply_stage stage, const char 
 	dsn = r->dsn[0] && reason_class(why) != CLASS_LOGIN ? r->dsn : why ? reason_dsn(why) : "2.0.0";
 	snprintf(v->dsn, sizeof(v->dsn), "%c%s", v->fate == FATE_SENT ? '2' : v->fate == FATE_DEFERRED ? '4' : '5',
 		 dsn + 1);
-	buf_init(&words, LIMIT_REPLY_TEXT);
-	reply_quote(r, &words, 1400);
 	if (v->fate == FATE_SENT)
-		snprintf(v->text, sizeof(v->text), "%s", buf_str(&words));
+		reply_quote(r, v->text, sizeof(v->text));
 	else
-		snprintf(v->text, sizeof(v->text), "host %s said: %s (in reply to %s)", agent_peer(a), buf_str(&words),
-			 what);
-	buf_free(&words);
+		agent_say_refusal(a, what, v->text, sizeof(v->text));
 }
 
 void verdict_of_words(struct delivery_verdict *v, enum reason why, const char *fmt, ...)

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/limits.h"
 #include "base/number.h"
 
@@ -163,19 +164,15 @@ static size_t keep(struct submission_decoder *d)
 
 static int add_recipient(struct submission_decoder *d)
 {
+	struct place *places;
 	size_t address;
 
 	if (d->nplaces == LIMIT_RECIPIENTS)
 		return REFUSE(d, REASON_TOO_MANY_RECIPIENTS, "more than %d recipients", LIMIT_RECIPIENTS);
-	if (d->nplaces == d->capacity) {
-		size_t more = d->capacity ? d->capacity * 2 : 4;
-		struct place *places = realloc(d->places, more * sizeof(*places));
-
-		if (!places)
-			return REFUSE(d, REASON_SYSTEM, "no memory for %zu recipients", more);
-		d->places = places;
-		d->capacity = more;
-	}
+	places = array_room(d->places, d->nplaces, &d->capacity, sizeof(*places));
+	if (!places)
+		return REFUSE(d, REASON_SYSTEM, "out of memory for %zu recipients", d->nplaces + 1);
+	d->places = places;
 	address = keep(d);
 	if (address == NOWHERE)
 		return -1;

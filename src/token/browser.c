@@ -76,39 +76,27 @@ static void show_address(const struct oauth2 *o, const struct login *l)
 /* Undoes %XX and '+' in a value of the query; false when it does not fit or holds a control byte. */
 static bool decode(struct span s, char *out, size_t size)
 {
-	static const char hex[] = "0123456789abcdef";
-	size_t n = 0;
+	struct buf b = buf_over(out, size);
 
-	for (size_t i = 0; i < s.n && n + 1 < size; i++) {
-		char b = s.p[i];
-		const char *hi, *lo;
+	while (s.n) {
+		bool escape = s.p[0] == '%';
+		int c = escape ? hex_byte(span_from(s, 1)) : s.p[0] == '+' ? ' ' : (unsigned char)s.p[0];
 
-		if (b == '%') {
-			if (i + 2 >= s.n || !(hi = strchr(hex, ascii_lower(s.p[i + 1]))) ||
-			    !(lo = strchr(hex, ascii_lower(s.p[i + 2]))) || !*hi || !*lo)
-				return false;
-			b = (char)((hi - hex) << 4 | (lo - hex));
-			i += 2;
-		} else if (b == '+') {
-			b = ' ';
-		}
-		if ((unsigned char)b < ' ')
+		if (c < ' ' || buf_addc(&b, (char)c) < 0)
 			return false;
-		out[n++] = b;
+		s = span_from(s, escape ? 3 : 1);
 	}
-	out[n] = '\0';
-	return n + 1 < size;
+	return true;
 }
 
 static bool query_get(const char *line, const char *name, char *out, size_t size)
 {
 	const char *mark = strchr(line, '?');
-	struct span rest = span_of(mark ? mark + 1 : ""), pair;
-	size_t n = strlen(name);
+	struct span rest = span_of(mark ? mark + 1 : ""), pair, key, value;
 
 	while (span_word(&rest, "&#", &pair))
-		if (pair.n > n && pair.p[n] == '=' && memcmp(pair.p, name, n) == 0)
-			return decode((struct span){pair.p + n + 1, pair.n - n - 1}, out, size);
+		if (span_cut(pair, '=', &key, &value) && span_is(key, name))
+			return decode(value, out, size);
 	return false;
 }
 
@@ -150,26 +138,13 @@ static int read_line(struct login *l, const struct oauth2 *o, struct error *err)
 
 static int exchange(struct token_store *s, const struct oauth2 *o, const struct login *l, struct error *err)
 {
-	struct http_answer a = {.status = 0};
 	struct buf form;
-	char name[64];
-	int rc;
 
-	buf_init(&form, 16384);
-	buf_init(&a.body, 262144);
-	form_add(&form, "grant_type", "authorization_code");
+	grant_form(&form, o, "authorization_code");
 	form_add(&form, "code", l->code);
 	form_add(&form, "redirect_uri", redirect);
-	form_add(&form, "client_id", o->client_id);
-	if (*o->client_secret)
-		form_add(&form, "client_secret", o->client_secret);
 	form_add(&form, "code_verifier", l->verifier);
-	rc = http_post(o, o->token_endpoint, &form, REQUEST_S, &a, err);
-	if (rc == 0)
-		rc = grant_take(s, o, &a, name, sizeof(name), err);
-	buf_wipe(&form);
-	buf_wipe(&a.body);
-	return rc;
+	return grant_post(s, o, &form, REQUEST_S, err);
 }
 
 int browser_login(struct token_store *s, const struct oauth2 *o, struct error *err)
@@ -186,12 +161,6 @@ int browser_login(struct token_store *s, const struct oauth2 *o, struct error *e
 	}
 	if (rc == 0)
 		rc = exchange(s, o, &l, err);
-	if (rc == 0 && !*s->refresh)
-		rc = error_set(err, REASON_CONFIG, "the provider gave no refresh token");
-	if (rc == 0)
-		rc = store_save(s, err);
-	if (rc == 0)
-		printf("Logged in as %s. outpost renews the token by itself.\n", o->user);
 	explicit_bzero(&l, sizeof(l));
 	return rc;
 }

@@ -86,15 +86,6 @@ static void wait_interval(const struct device *d)
 	}
 }
 
-static void fill_poll(struct buf *form, const struct oauth2 *o, const struct device *d)
-{
-	form_add(form, "grant_type", "urn:ietf:params:oauth:grant-type:device_code");
-	form_add(form, "client_id", o->client_id);
-	if (*o->client_secret)
-		form_add(form, "client_secret", o->client_secret);
-	form_add(form, "device_code", d->code);
-}
-
 /* 0: logged in; 1: ask again; -1. */
 static int poll_once(struct token_store *s, const struct oauth2 *o, struct device *d, const struct buf *form,
 		     struct http_answer *a, struct error *err)
@@ -121,8 +112,8 @@ static int wait_for_login(struct token_store *s, const struct oauth2 *o, struct 
 	struct buf form;
 	int rc = 1;
 
-	buf_init(&form, 16384);
-	fill_poll(&form, o, d);
+	grant_form(&form, o, "urn:ietf:params:oauth:grant-type:device_code");
+	form_add(&form, "device_code", d->code);
 	while (rc > 0) {
 		wait_interval(d);
 		if (now_s() >= d->expires)
@@ -147,14 +138,6 @@ int device_login(struct token_store *s, const struct oauth2 *o, struct error *er
 		show_code(o, &d);
 		rc = wait_for_login(s, o, &d, &a, err);
 	}
-	if (rc == 0 && !*s->refresh)
-		rc = error_set(err, REASON_CONFIG,
-			       "the provider gave no refresh token; the scope must ask for one (Microsoft: "
-			       "offline_access)");
-	if (rc == 0)
-		rc = store_save(s, err);
-	if (rc == 0)
-		printf("Logged in as %s. outpost renews the token by itself.\n", o->user);
 	buf_wipe(&a.body);
 	explicit_bzero(&d, sizeof(d));
 	return rc;

@@ -105,47 +105,50 @@ int64_t grant_margin(const struct token_store *s)
 	return lifetime < 2 * MARGIN_S ? lifetime / 2 : MARGIN_S;
 }
 
-static int fill_form(struct buf *form, const struct token_store *s, const struct oauth2 *o, struct error *err)
+void grant_form(struct buf *form, const struct oauth2 *o, const char *grant_type)
 {
-	const char *refresh = *s->refresh ? s->refresh : o->refresh_token;
-
+	buf_init(form, 65536);
+	form_add(form, "grant_type", grant_type);
 	form_add(form, "client_id", o->client_id);
 	if (*o->client_secret)
 		form_add(form, "client_secret", o->client_secret);
-	if (o->grant == GRANT_CLIENT) {
-		form_add(form, "grant_type", "client_credentials");
-	} else {
-		if (!*refresh)
-			return error_set(err, REASON_TOKEN_MISSING,
-					 "nobody has logged in for %s yet; type: outpost login %s", o->user, o->user);
-		form_add(form, "grant_type", "refresh_token");
-		form_add(form, "refresh_token", refresh);
-	}
-	if (*o->scope)
-		form_add(form, "scope", o->scope);
-	return 0;
+}
+
+int grant_post(struct token_store *s, const struct oauth2 *o, struct buf *form, int seconds, struct error *err)
+{
+	struct http_answer a = {.status = 0};
+	char name[64];
+	int rc;
+
+	buf_init(&a.body, 262144);
+	rc = http_post(o, o->token_endpoint, form, seconds, &a, err);
+	if (rc == 0)
+		rc = grant_take(s, o, &a, name, sizeof(name), err);
+	buf_wipe(form);
+	buf_wipe(&a.body);
+	return rc;
 }
 
 static int fetch(struct token_store *s, const struct oauth2 *o, int seconds, struct error *err)
 {
-	struct http_answer a = {.status = 0};
+	const char *refresh = *s->refresh ? s->refresh : o->refresh_token;
+	bool client = o->grant == GRANT_CLIENT;
 	struct error unsaved;
 	struct buf form;
-	char name[64];
-	int rc;
 
-	buf_init(&form, 65536);
-	buf_init(&a.body, 262144);
-	rc = fill_form(&form, s, o, err);
-	if (rc == 0)
-		rc = http_post(o, o->token_endpoint, &form, seconds, &a, err);
-	if (rc == 0)
-		rc = grant_take(s, o, &a, name, sizeof(name), err);
-	if (rc == 0 && store_save(s, &unsaved) < 0)
+	if (!client && !*refresh)
+		return error_set(err, REASON_TOKEN_MISSING,
+				 "nobody has logged in for %s yet; type: outpost login %s", o->user, o->user);
+	grant_form(&form, o, client ? "client_credentials" : "refresh_token");
+	if (!client)
+		form_add(&form, "refresh_token", refresh);
+	if (*o->scope)
+		form_add(&form, "scope", o->scope);
+	if (grant_post(s, o, &form, seconds, err) < 0)
+		return -1;
+	if (store_save(s, &unsaved) < 0)
 		log_line(LOG_WARN, "credential", 0, "%s", unsaved.text); /* the token is good all the same */
-	buf_wipe(&form);
-	buf_wipe(&a.body);
-	return rc;
+	return 0;
 }
 
 int grant_get(struct token_store *s, const struct oauth2 *o, bool fresh, int seconds, struct error *err)

@@ -101,6 +101,13 @@ static int login(const char *tokens, const char *file)
 	else if (a)
 		rc = a->oauth2.grant == GRANT_BROWSER ? browser_login(&a->store, &a->oauth2, &err)
 						      : device_login(&a->store, &a->oauth2, &err);
+	if (rc == 0 && !*a->store.refresh)
+		rc = error_set(&err, REASON_CONFIG, "the provider gave no refresh token; the scope must ask for one "
+						    "(Microsoft: offline_access)");
+	if (rc == 0)
+		rc = store_save(&a->store, &err);
+	if (rc == 0)
+		printf("Logged in as %s. outpost renews the token by itself.\n", a->oauth2.user);
 	free_account(a);
 	if (rc == 0)
 		return EX_OK;

@@ -50,12 +50,16 @@ int64_t json_number(const struct buf *text, const char *name, int64_t otherwise)
  * none). */
 int grant_take(struct token_store *s, const struct oauth2 *o, const struct http_answer *a, char *name, size_t size,
 	       struct error *err);
+/* A form that says which client asks. */
+void grant_form(struct buf *form, const struct oauth2 *o, const char *grant_type);
+/* Sends the form to the token endpoint, wipes it, and takes the answer. */
+int grant_post(struct token_store *s, const struct oauth2 *o, struct buf *form, int seconds, struct error *err);
 /* A valid access token in s: the stored one, or a new one if that ends soon or fresh is wanted. */
 int grant_get(struct token_store *s, const struct oauth2 *o, bool fresh, int seconds, struct error *err);
 /* How many seconds before its end a token is not used any more. */
 int64_t grant_margin(const struct token_store *s);
 
-/* ---- device.c: the device flow on the terminal. */
+/* ---- device.c: the device flow on the terminal. The tokens are in s, not saved. */
 int device_login(struct token_store *s, const struct oauth2 *o, struct error *err);
 
 /* ---- browser.c: the authorization code, copied from the browser's address line (RFC 6749 4.1, RFC 7636, RFC 8252). */

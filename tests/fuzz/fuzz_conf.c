@@ -15,7 +15,7 @@
 #include "base/limits.h"
 #include "conf/internal.h"
 #include "credentials/oauth2_file.h"
-#include "credentials/program_answer.h"
+#include "credentials/internal.h"
 #include "maps/regexp_table.h"
 #include "nexthop/nexthop.h"
 #include "nexthop/tls_policy.h"

@@ -38,7 +38,7 @@ static void session(struct frame f)
 	if (!delivery_put_session(&b, &s)) {
 		must(first_frame(&b, &f));
 		must(!delivery_get_session(&f, &again, &err));
-		must(!strcmp(s.host, again.host) && s.t_quit == again.t_quit && s.transcript == again.transcript);
+		must(!strcmp(s.host, again.host) && s.t_rset == again.t_rset && s.transcript == again.transcript);
 	}
 	buf_free(&b);
 }

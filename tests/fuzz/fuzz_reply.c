@@ -19,16 +19,14 @@ static void must(bool ok)
 
 static void look(const struct reply *r)
 {
-	struct buf quoted;
+	char quoted[1000];
 	struct ehlo e;
 
 	must(r->code >= 200 && r->code <= 599);
-	buf_init(&quoted, LIMIT_REPLY_TEXT);
-	reply_quote(r, &quoted, 1000);
-	must(quoted.len <= 1004 && text_utf8(buf_str(&quoted), quoted.len));
-	for (size_t i = 0; i < quoted.len; i++)
-		must((unsigned char)quoted.data[i] >= ' ' && quoted.data[i] != 127);
-	buf_free(&quoted);
+	reply_quote(r, quoted, sizeof(quoted));
+	must(text_utf8(quoted, strlen(quoted)));
+	for (const char *p = quoted; *p; p++)
+		must((unsigned char)*p >= ' ' && *p != 127);
 	ehlo_parse(r, &e);
 	must(strlen(e.auth) < sizeof(e.auth) && strlen(e.words) < sizeof(e.words));
 	for (unsigned stage = STAGE_GREETING; stage <= STAGE_DATA; stage <<= 1)

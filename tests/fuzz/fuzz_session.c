@@ -175,7 +175,7 @@ static void set_up(struct agent *a, int link_fd, int relay_fd)
 	s->tls_level = TLS_NONE;
 	s->t_connect = s->t_helo = s->t_starttls = s->t_mail = s->t_rcpt = s->t_data_init = s->t_data_xfer =
 		s->t_data_done = 5;
-	s->t_secret = s->t_rset = s->t_quit = 5;
+	s->t_secret = s->t_rset = 5;
 	s->recipient_limit = 3;
 	s->pipeline_window = 4;
 	s->auth = f.size && f.data[f.size - 1] == 'A';

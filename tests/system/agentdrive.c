@@ -383,6 +383,22 @@ static void setting(const char *text)
 	npairs++;
 }
 
+/* The times that -s left out, as main.cf has them by default. */
+static void complete(struct delivery_session *s)
+{
+	struct {
+		int *value, seconds;
+	} times[] = {
+		{&s->t_connect, 30}, {&s->t_helo, 300}, {&s->t_starttls, 300}, {&s->t_mail, 300}, {&s->t_rcpt, 300},
+		{&s->t_data_init, 120}, {&s->t_data_xfer, 180}, {&s->t_data_done, 600}, {&s->t_rset, 20},
+		{&s->t_secret, 120},
+	};
+
+	for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++)
+		if (!*times[i].value)
+			*times[i].value = times[i].seconds;
+}
+
 static void make_session(void)
 {
 	struct buf b;
@@ -397,6 +413,7 @@ static void make_session(void)
 	frame_finish(&b, mark);
 	if (frame_parse((struct span){b.data, b.len}, &f, &used) != 1 || delivery_get_session(&f, &o.session, &err) < 0)
 		die(err.text);
+	complete(&o.session);
 	delivery_put_session(&out, &o.session);
 	buf_free(&b);
 }

@@ -116,11 +116,11 @@ class Attack(machine.Machine):
             process.kill()
         process.wait()
 
-    def mail(self, *args, uid=BOB, input=LETTER, code=0):
-        """Somebody's sendmail, to its end; .seconds is how long he waited."""
+    def mail(self, *args, uid=BOB, input=LETTER, code=0, patience=120):
+        """Somebody's sendmail, to its end; .seconds is how long it took."""
         begin = time.monotonic()
         done = subprocess.run(["/usr/sbin/sendmail", *args], input=input, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                              env=self.environ(), preexec_fn=lambda: self.inside(uid), timeout=120 * harness.PATIENCE)
+                              env=self.environ(), preexec_fn=lambda: self.inside(uid), timeout=patience * harness.PATIENCE)
         done.seconds = time.monotonic() - begin
         done.out = done.stdout.decode("utf-8", "replace")
         if code is not None:

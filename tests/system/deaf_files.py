@@ -1,6 +1,7 @@
 """A file system that stops answering, and a guest who sends a file of it to a door: what whoever drops that file has to wait for.
 
     deaf_files.py DOOR
+    deaf_files.py --mount DIR       mounts it there for everybody, prints "mounted", and lets whoever opens DIR/file wait
 
 Speaks the kernel's FUSE protocol on /dev/fuse. A file with a page that is not yet written back is closed in the kernel only once
 the page was taken, and here nobody takes it. The file rests unread in a socket, and the socket is what is sent: so the one who
@@ -33,16 +34,22 @@ def give_up(what):
     sys.exit(77)
 
 
-def mount():
-    """/dev/fuse, mounted where only we and our children see it: it is gone with us."""
-    place = tempfile.mkdtemp(prefix="outpost-fuse-")
+def open_device():
     try:
-        device = os.open("/dev/fuse", os.O_RDWR | os.O_CLOEXEC)
+        return os.open("/dev/fuse", os.O_RDWR | os.O_CLOEXEC)
     except OSError as e:
-        os.rmdir(place)
         print("/dev/fuse: " + e.strerror, flush=True)
         sys.exit(77)
-    options = b"fd=%d,rootmode=40000,user_id=0,group_id=0" % device
+
+
+OPTIONS = b"fd=%d,rootmode=40000,user_id=0,group_id=0"
+
+
+def mount():
+    """/dev/fuse, mounted where only we and our children see it: it is gone with us."""
+    device = open_device()
+    place = tempfile.mkdtemp(prefix="outpost-fuse-")
+    options = OPTIONS % device
     if LIBC.unshare(0x00020000) or LIBC.mount(b"none", b"/", None, 0x44000, None):      # CLONE_NEWNS; MS_PRIVATE | MS_REC
         os.rmdir(place)
         give_up("no mount namespace here")
@@ -76,11 +83,11 @@ def answer(opcode, node, body, deaf):
     return b"" if opcode in (FLUSH, RELEASE) else errno.ENOSYS
 
 
-def serve(device, deaf):
+def serve(device, deaf, silent=()):
     while True:
         request = os.read(device, 1 << 20)
         _, opcode, unique, node = struct.unpack_from("<IIQQ", request)
-        said = answer(opcode, node, request[40:], deaf[0])
+        said = None if opcode in silent else answer(opcode, node, request[40:], deaf[0])
         if said is None:
             continue
         error, data = (-said, b"") if isinstance(said, int) else (0, said)
@@ -157,7 +164,21 @@ def visit(path, deaf, door):
     signal.pause()
 
 
+def stay(place):
+    """Mounted for all who are where we are; opening a file there has no end."""
+    device = open_device()
+    if LIBC.mount(b"deaf", place.encode(), b"fuse", 0, OPTIONS % device + b",allow_other"):
+        give_up("cannot mount a fuse here")
+    print("mounted", flush=True)
+    try:
+        serve(device, [0], (OPEN,))
+    finally:
+        LIBC.umount2(place.encode(), 2)
+
+
 def main():
+    if sys.argv[1] == "--mount":
+        stay(sys.argv[2])
     device, place = mount()
     deaf = mmap.mmap(-1, 1)
     if os.fork() == 0:

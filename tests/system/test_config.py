@@ -43,10 +43,6 @@ class Config(harness.SystemTest):
         done = self.ask("relay_host", code=65)
         self.assertIn("did you mean relayhost?", done.err)
         self.assertIn("has no use here", self.ask("biff", code=65).err)
-        unused = self.ask("--unused").out
-        self.assertIn("main.cf:1: relay_host: there is no such parameter; did you mean relayhost?", unused)
-        self.assertIn("main.cf:2: biff: Postfix's, without use here", unused)
-        self.assertEqual(json.loads(self.ask("--unused", "--json").out.splitlines()[0])["nearest"], "relayhost")
 
     def test_edit(self):
         path = self.main_cf("# mine\n#relayhost = [x]:587\nmyhostname = h.example # no comment\nbiff = no\n")

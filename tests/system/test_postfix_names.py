@@ -201,10 +201,6 @@ class PostfixNames(harness.SystemTest):
             self.assertIn("no master.cf", self.call("postconf", *argv).err)
         with open(os.path.join(self.conf, "main.cf")) as f:
             self.assertEqual(f.read(), before)
-        self.call("postconf", "-#", "smtp_tls_loglevel")
-        self.assertEqual(self.call("postconf", "-n", "smtp_tls_loglevel").out, "smtp_tls_loglevel = 0\n")
-        with open(os.path.join(self.conf, "main.cf")) as f:
-            self.assertEqual(f.read(), before.replace("smtp_tls_loglevel", "#smtp_tls_loglevel"))
         self.call("postconf", "-X", "myorigin")
         with open(os.path.join(self.conf, "main.cf")) as f:
             self.assertNotIn("myorigin", f.read())

@@ -103,7 +103,7 @@ class Reports(harness.SystemTest):
         (entry,) = json_lines(self.outpost("queue", "--json"))
         self.outpost("flush", code=75)
         for argv in (["queue"], ["queue", "--all"], ["show", entry["queue_id"]], ["log"], ["status"], ["check"],
-                     ["check", "--offline"], ["test", "you@example.net"], ["config"], ["config", "--changed"], ["config", "--unused"],
+                     ["check", "--offline"], ["test", "you@example.net"], ["config"], ["config", "--changed"],
                      ["config", "relayhost"]):
             with self.subTest(argv=argv):
                 lines = json_lines(self.outpost(*argv, "--json"))

@@ -205,7 +205,7 @@ class Routes(harness.SystemTest):
             self.sendmail("you@example.net")
         self.wait_log("is down, its mail waits.*(before any mail is sent|while sending MAIL FROM)")   # whoever was quicker
         connections = relay.counters()["connections"]
-        self.assertLessEqual(connections, 8)
+        self.assertLessEqual(connections, 15)
         self.sendmail("you@example.net")
         self.assertEqual(relay.counters()["connections"], connections, "it was knocked at meanwhile")
 

@@ -36,9 +36,9 @@ class Terminal(harness.SystemTest):
             self.sendmail("-odq", "you@example.net")
         code, out = self.on_terminal("flush")
         self.assertEqual(code, 0, out)
-        self.assertRegex(out, r"\r\[#*\.*\] \d+/12  \d+/s")
+        self.assertRegex(out, r"\r\d+ of 12 done \(\d+ sent, 0 deferred, 0 failed\)")
         self.assertRegex(out, r"12 sent, nothing is left to send")
-        self.assertNotIn("[", self.outpost("flush").out)
+        self.assertNotIn(" done", self.outpost("flush").out)
 
     def test_delete_asks(self):
         self.configure(self.start_relay())

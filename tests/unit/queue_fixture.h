@@ -169,7 +169,7 @@ static inline int64_t first_due(void)
 
 static inline void assert_sound(void)
 {
-	if (queue_check(q, true, &err) != 0)
+	if (queue_check(q, &err) != 0)
 		fail_msg("%s", err.text);
 }
 

@@ -99,17 +99,9 @@ static void defaults_are_well_formed(void **state)
 
 	(void)state;
 	assert_int_equal(conf_defaults(dir, &c, &err), 0);
-	for (int p = 0; p < CONF_PARAMS; p++) {
-		struct buf b;
-
+	for (int p = 0; p < CONF_PARAMS; p++)
 		if (conf_check_value(c, (enum conf_param)p, &err) < 0)
 			fail_msg("%s", err.text);
-
-		buf_init(&b, 4096);
-		conf_summary((enum conf_param)p, &b);
-		assert_true(b.len > 10 && b.len < 200 && buf_str(&b)[b.len - 1] == '.');
-		buf_free(&b);
-	}
 	assert_string_equal(conf_str(c, P_smtp_tls_security_level), "secure");
 	assert_string_equal(conf_str(c, P_queue_directory), at("queue"));
 	assert_string_equal(conf_str(c, P_door_socket), at("queue/door"));

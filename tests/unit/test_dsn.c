@@ -105,7 +105,9 @@ static void test_listing(void **state)
 	row.masked = true;
 	row.sender = "me@x";
 	put_row(&out, &row, false);
+	put_row(&out, &row, true);
 	assert_null(strstr(buf_str(&out), "@x"));
+	assert_null(strstr(buf_str(&out), "attempt"));
 	totals = (struct listing_totals){0, 0};
 	buf_reset(&out);
 	listing_text_foot(&out, &totals);

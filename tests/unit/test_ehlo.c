@@ -16,7 +16,7 @@ static void ehlo_words(void **state)
 	reply_init(&r);
 	assert_int_equal(parse(&r, wire, sizeof(wire) - 1), 1);
 	ehlo_parse(&r, &e);
-	assert_true(e.pipelining && e.chunking && e.eightbit && e.smtputf8 && e.enhanced && e.size && e.esmtp);
+	assert_true(e.pipelining && e.chunking && e.eightbit && e.smtputf8 && e.size);
 	assert_false(e.starttls || e.dsn);
 	assert_true(e.size_limit == 35882577);
 	assert_int_equal(e.rcpt_max, 17);

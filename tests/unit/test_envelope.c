@@ -47,8 +47,8 @@ static struct message plain_message(void)
 
 static void mail_lines(void **state)
 {
-	struct ehlo none = {.esmtp = true},
-		    all = {.esmtp = true, .size = true, .eightbit = true, .smtputf8 = true, .dsn = true};
+	struct ehlo none = {},
+		    all = {.size = true, .eightbit = true, .smtputf8 = true, .dsn = true};
 	struct message m = plain_message();
 	struct buf b;
 
@@ -90,7 +90,7 @@ static void rcpt_lines(void **state)
 			"NOTIFY=SUCCESS,DELAY\r\n"},
 		{{1, "a@b\xc3\xbc" "cher.example", NULL, 0}, "RCPT TO:<a@xn--bcher-kva.example>\r\n", NULL},
 	};
-	struct ehlo none = {.esmtp = true}, dsn = {.esmtp = true, .dsn = true};
+	struct ehlo none = {}, dsn = {.dsn = true};
 	struct buf b;
 
 	(void)state;
@@ -109,7 +109,7 @@ static void rcpt_lines(void **state)
 
 static void what_cannot_go(void **state)
 {
-	struct ehlo none = {.esmtp = true}, small = {.esmtp = true, .size = true, .size_limit = 109};
+	struct ehlo none = {}, small = {.size = true, .size_limit = 109};
 	static const struct {
 		const char *address, *dsn;
 	} bad[] = {

@@ -91,7 +91,7 @@ static void test_damaged(void **state)
 	path_in(path, sizeof(path), "queue.db-wal");
 	unlink(path);
 	if (queue_open(dir, QUEUE_WRITE, &q, &err) == 0) {
-		assert_int_equal(queue_check(q, false, &err), 1);
+		assert_int_equal(queue_check(q, &err), 1);
 		assert_true(queue_totals(q, &t, &err) <= 0);
 	}
 	path_in(path, sizeof(path), "queue.db");

@@ -148,7 +148,6 @@ static void test_warned(void **state)
 	(void)state;
 	assert_int_equal(queue_begin(q, &err), 0);
 	assert_int_equal(queue_warned(q, r, &err), 0);
-	assert_int_equal(queue_note_reason(q, r, REASON_LIMIT, "4.4.1", "no route", &err), 0);
 	assert_int_equal(queue_commit(q, &err), 0);
 	assert_int_equal(queue_events(q, id, &key, e, 2, &err), 2);
 	assert_string_equal(e[1].kind, "warned");
@@ -156,7 +155,6 @@ static void test_warned(void **state)
 	queue_event_free(&e[1]);
 	assert_int_equal(queue_fetch(q, r, NOW, false, 1, &m, &err), 1);
 	assert_true(m.recipients[0].delay_warned);
-	assert_int_equal(m.recipients[0].reason, REASON_LIMIT);
 	queue_message_free(&m);
 }
 

@@ -107,7 +107,7 @@ static void test_no_memory(void **state)
 			else
 				assert_string_equal(buf_str(&out), want);
 		}
-		assert_true(n > 3);
+		assert_true(n > 1);
 	}
 	buf_free(&out);
 	buf_free(&note);

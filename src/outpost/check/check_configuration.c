@@ -23,7 +23,6 @@
 #include "conf/conf.h"
 #include "nexthop/nexthop.h"
 #include "nexthop/tls_policy.h"
-#include "outpost/check/hint.h"
 #include "outpost/flusher/health.h"
 #include "rules/rules.h"
 
@@ -321,17 +320,12 @@ static void credential(struct context *c, struct report *r, const struct relayho
 {
 	struct credential cr = {0};
 	struct error err = {0};
-	struct buf hint;
 	int rc = context_credential(c, relay, "", &cr, &err);
 
 	if (rc == 1)
 		credential_found(r, &cr);
-	buf_init(&hint, 8192);
-	if (rc <= 0) {
-		hint_add(&hint, err.reason, relay, NULL);
-		report_fail(r, err.reason, "password map", -1, err.text, buf_str(&hint));
-	}
-	buf_free(&hint);
+	if (rc <= 0)
+		report_reason(r, REPORT_FAIL, err.reason, relay, NULL, "password map", -1, err.text);
 	credential_wipe(&cr);
 }
 
@@ -403,7 +397,7 @@ static bool is_whole(struct context *c, struct report *r, struct queue *q, const
 			     "%s has %lld MB, which were not read", path, (long long)(st.st_size >> 20));
 		return true;
 	}
-	if (queue_check(q, true, &err) == 0)
+	if (queue_check(q, &err) == 0)
 		return true;
 	report_fail(r, err.reason, "queue", -1, err.text,
 		    "recover what can be read: see \"Recovering a damaged queue\"\nin outpost-queue(7)");

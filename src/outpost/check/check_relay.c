@@ -7,16 +7,15 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/deadline.h"
+#include "base/proc.h"
 #include "base/io.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "delivery/delivery.h"
 #include "nexthop/nexthop.h"
-#include "outpost/check/hint.h"
 
 enum { PATIENCE_MS = 5 * 60 * 1000, IN_MAX = LIMIT_FRAME * 4 };
 
@@ -92,32 +91,14 @@ static int give_secret(struct live *l, struct error *err)
 	return send_all(l, &b, err);
 }
 
-static void report_reason(struct live *l, enum reason why, const char *label, int64_t ms, const char *text,
-			 const char *name)
-{
-	struct buf hint;
-
-	buf_init(&hint, 8192);
-	hint_add(&hint, why, l->relay, name);
-	report_fail(l->r, why, label, ms, text, buf_str(&hint));
-	buf_free(&hint);
-}
-
 /* A sender that nobody named may never be used: its refusal stops nothing. */
 static void take_sender(struct live *l, const struct delivery_step *s)
 {
-	struct buf hint;
 	char text[1400];
 
 	snprintf(text, sizeof(text), "%s: %s", l->how->sender, s->text);
-	if (!l->how->guessed) {
-		report_reason(l, s->reason, "sender", s->ms, text, NULL);
-		return;
-	}
-	buf_init(&hint, 8192);
-	hint_add(&hint, s->reason, l->relay, NULL);
-	report_line(l->r, REPORT_WARN, "sender", s->ms, text, buf_str(&hint));
-	buf_free(&hint);
+	report_reason(l->r, l->how->guessed ? REPORT_WARN : REPORT_FAIL, s->reason, l->relay, NULL, "sender", s->ms,
+		      text);
 }
 
 /* A failed step is printed with the DOWN that follows it, which knows more. */
@@ -146,7 +127,7 @@ static void take_down(struct live *l, struct frame *f)
 	l->ended = true;
 	if (delivery_get_down(f, &d) < 0)
 		return;
-	report_reason(l, d.reason, l->failed ? l->said : "relay", -1, d.text, d.name);
+	report_reason(l->r, REPORT_FAIL, d.reason, l->relay, d.name, l->failed ? l->said : "relay", -1, d.text);
 }
 
 static void expiry(struct live *l, const struct delivery_ready *ready)
@@ -269,10 +250,9 @@ bool check_live(struct context *c, struct report *r, const struct relayhost *rel
 		close(l.fd);
 		if (rc < 0)
 			kill(pid, SIGKILL);
-		while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-			;
+		proc_wait(pid);
 	}
 	if (rc < 0)
-		report_reason(&l, err.reason, "agent", -1, err.text, NULL);
+		report_reason(r, REPORT_FAIL, err.reason, relay, NULL, "agent", -1, err.text);
 	return l.good && r->failures == failures;
 }

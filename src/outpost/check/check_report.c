@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "outpost/check/hint.h"
 #include "outpost/command.h"
 
 enum { LABEL = 13, INDENT = 8, TEXT_MAX = 8192 };
@@ -31,18 +32,6 @@ void report_section(struct report *r, const char *section, const char *title)
 		printf("%s\n", title);
 }
 
-/* A hint is to be copied: its lines are never wrapped. */
-static void print_hint(const char *hint)
-{
-	struct span rest = span_of(hint), line;
-	bool first = true;
-
-	while (span_word(&rest, "\n", &line)) {
-		printf("%*s%-5s%.*s\n", INDENT, "", first ? "-->" : "", (int)line.n, line.p);
-		first = false;
-	}
-}
-
 static void print_text(const struct report *r, enum report_level level, const char *label, int64_t ms,
 		       const char *text, const char *hint)
 {
@@ -58,8 +47,7 @@ static void print_text(const struct report *r, enum report_level level, const ch
 		printf("\n%*s", margin, "");
 	}
 	words_wrap(text, (size_t)margin, (size_t)margin);
-	if (hint && *hint)
-		print_hint(hint);
+	hint_print(stdout, hint ? hint : "", "        -->  ", "             ");
 	fflush(stdout);
 }
 
@@ -86,9 +74,10 @@ static void print_json(const struct report *r, enum report_level level, enum rea
 }
 
 static void report(struct report *r, enum report_level level, enum reason why, const char *label, int64_t ms,
-		   const char *text,
-		   const char *hint)
+		   const char *text, const char *hint)
 {
+	if (level == REPORT_FAIL && r->code == 0)
+		r->code = why ? reason_exit(why) : EX_SOFTWARE;
 	r->warnings += level == REPORT_WARN;
 	r->failures += level == REPORT_FAIL;
 	if (r->json)
@@ -105,9 +94,16 @@ void report_line(struct report *r, enum report_level level, const char *label, i
 
 void report_fail(struct report *r, enum reason why, const char *label, int64_t ms, const char *text, const char *hint)
 {
-	if (r->code == 0)
-		r->code = why ? reason_exit(why) : EX_SOFTWARE;
 	report(r, REPORT_FAIL, why, label, ms, text, hint);
+}
+
+void report_reason(struct report *r, enum report_level level, enum reason why, const struct relayhost *relay,
+		   const char *name, const char *label, int64_t ms, const char *text)
+{
+	char hint[HINT_SIZE];
+
+	hint_write(hint, why, relay, name);
+	report(r, level, why, label, ms, text, hint);
 }
 
 void report_linef(struct report *r, enum report_level level, const char *label, const char *hint, const char *fmt, ...)

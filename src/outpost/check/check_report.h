@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "base/reason.h"
+#include "nexthop/nexthop.h"
 
 enum report_level { REPORT_OK, REPORT_NOTE, REPORT_WARN, REPORT_FAIL };
 
@@ -26,6 +27,9 @@ void report_line(struct report *r, enum report_level level, const char *label, i
 		 const char *hint);
 /* The same for a failure and its reason: the exit status of the first is kept in r->code. */
 void report_fail(struct report *r, enum reason why, const char *label, int64_t ms, const char *text, const char *hint);
+/* What failed for this reason, with the hint that belongs to it (hint_write). */
+void report_reason(struct report *r, enum report_level level, enum reason why, const struct relayhost *relay,
+		   const char *name, const char *label, int64_t ms, const char *text);
 void report_linef(struct report *r, enum report_level level, const char *label, const char *hint, const char *fmt, ...)
 	__attribute__((format(printf, 5, 6)));
 void report_failf(struct report *r, enum reason why, const char *label, const char *hint, const char *fmt, ...)

@@ -56,14 +56,15 @@ static bool has_timer(const struct context *c)
 	return false;
 }
 
-bool health_by_sender(struct context *c)
+static bool by_sender(struct context *c)
 {
 	return *conf_str(c->conf, P_sender_dependent_relayhost_maps) ||
 	       conf_bool(c->conf, P_smtp_sender_dependent_authentication);
 }
 
-/* The key is the relay as written; where the login depends on the sender that follows, behind a blank. */
-bool health_uses_relay(struct context *c, const char *nexthop)
+/* Whether mail may go by this relay as main.cf stands; what an earlier one named is history. The key is the relay as
+ * written; where the login depends on the sender that follows, after a blank. */
+static bool uses_relay(struct context *c, const char *nexthop)
 {
 	struct relayhost relays[HEALTH_RELAYS];
 	struct error ignored;
@@ -85,33 +86,54 @@ bool health_is_down(const struct queue_relay *r, int64_t after)
 	return r->down_since && r->down_until > after;
 }
 
-struct any_down {
+struct in_use {
 	struct context *c;
-	int64_t after;
-	struct queue_relay *which;
-	bool found;
+	struct queue_relay *list;
+	int n;
 };
 
-static int take_any_down(void *arg, const struct queue_relay *r)
+static int take_relay(void *arg, const struct queue_relay *r)
 {
-	struct any_down *any = arg;
+	struct in_use *to = arg;
 
-	if (any->found || !health_is_down(r, any->after) || !health_uses_relay(any->c, r->nexthop))
+	if (!uses_relay(to->c, r->nexthop))
 		return 0;
-	*any->which = *r;
-	any->found = true;
+	if (to->n < HEALTH_RELAYS)
+		to->list[to->n++] = *r;
+	else if (r->down_since) /* of many, one that is down is worth more */
+		to->list[HEALTH_RELAYS - 1] = *r;
 	return 0;
+}
+
+int health_relays(struct context *c, struct queue *q, struct queue_relay out[HEALTH_RELAYS], struct error *err)
+{
+	struct in_use to = {c, out, 0};
+
+	return queue_relay_list(q, take_relay, &to, err) < 0 ? -1 : to.n;
+}
+
+/* Where the sender decides: the first that is down. */
+static int any_down(struct context *c, struct queue *q, int64_t after, struct queue_relay *which, struct error *err)
+{
+	struct queue_relay relays[HEALTH_RELAYS];
+	int n = health_relays(c, q, relays, err);
+
+	for (int i = 0; i < n; i++)
+		if (health_is_down(&relays[i], after)) {
+			*which = relays[i];
+			return 1;
+		}
+	return n < 0 ? -1 : 0;
 }
 
 int health_no_way(struct context *c, struct queue *q, int64_t after, struct queue_relay *which, struct error *err)
 {
-	struct any_down any = {c, after, which, false};
 	struct relayhost route[HEALTH_RELAYS];
 	struct error ignored;
 	int n;
 
-	if (health_by_sender(c))
-		return queue_relay_list(q, take_any_down, &any, err) < 0 ? -1 : any.found;
+	if (by_sender(c))
+		return any_down(c, q, after, which, err);
 	n = relayhost_list(c->conf, route, HEALTH_RELAYS, &ignored);
 	for (int i = 0; i < n; i++) {
 		struct queue_relay r;
@@ -126,20 +148,6 @@ int health_no_way(struct context *c, struct queue *q, int64_t after, struct queu
 	return n > 0;
 }
 
-struct collect {
-	struct context *c;
-	struct health *s;
-};
-
-static int take_relay(void *arg, const struct queue_relay *r)
-{
-	struct collect *to = arg;
-
-	if (to->s->nrelays < HEALTH_RELAYS && health_uses_relay(to->c, r->nexthop))
-		to->s->relays[to->s->nrelays++] = *r;
-	return 0;
-}
-
 static bool is_full(const char *dir)
 {
 	struct statvfs fs;
@@ -152,7 +160,7 @@ int health_collect(struct context *c, struct health *s, struct error *err)
 	struct relayhost relays[HEALTH_RELAYS];
 	const char *dir;
 	struct queue *q;
-	int rc = 0;
+	int n = -1;
 
 	s->now = clock_wall_us();
 	if (context_read_queue(c, &q, err) < 0)
@@ -164,17 +172,17 @@ int health_collect(struct context *c, struct health *s, struct error *err)
 		s->no_route.reason = REASON_NONE;
 	s->running = start_answers(c);
 	s->timer = has_timer(c);
-	s->by_sender = health_by_sender(c);
+	s->by_sender = by_sender(c);
 	s->full = is_full(dir);
 	s->corrupt = health_count_files(dir, "corrupt");
 	s->incoming = health_count_files(dir, "incoming");
 	if (!q)
 		return 0;
-	if (queue_totals(q, &s->totals, err) < 0 ||
-	    queue_counters(q, s->now - DAY_US, &s->sent_day, &s->failed_day, err) < 0 ||
-	    queue_counters(q, 0, &s->sent_ever, &s->failed_ever, err) < 0 ||
-	    queue_relay_list(q, take_relay, &(struct collect){c, s}, err) < 0)
-		rc = -1;
+	if (queue_totals(q, &s->totals, err) == 0 &&
+	    queue_counters(q, s->now - DAY_US, &s->sent_day, &s->failed_day, err) == 0 &&
+	    queue_counters(q, 0, &s->sent_ever, &s->failed_ever, err) == 0)
+		n = health_relays(c, q, s->relays, err);
 	queue_close(q);
-	return rc;
+	s->nrelays = n > 0 ? (size_t)n : 0;
+	return n < 0 ? -1 : 0;
 }

@@ -20,11 +20,8 @@ struct health {
 	struct error no_route;		/* REASON_NONE, or why main.cf lets nothing be sent */
 };
 
-/* Whether the sender decides about the relay, or about the login there. */
-bool health_by_sender(struct context *c);
-
-/* Whether mail may go by this relay (its key in the queue) as main.cf stands; what an earlier one named is history. */
-bool health_uses_relay(struct context *c, const char *nexthop);
+/* The queue's rows of the relays that mail may go by as main.cf stands: how many, or -1. */
+int health_relays(struct context *c, struct queue *q, struct queue_relay out[HEALTH_RELAYS], struct error *err);
 
 /* Whether a relay is down, and not to be tried before `after` (us). */
 bool health_is_down(const struct queue_relay *r, int64_t after);

@@ -25,18 +25,16 @@ enum { PATIENCE_MS = 30000, LOOK_EVERY_MS = 20, TAKE_IN_MS = 1000, COMING_MS = 4
 
 static pid_t start(const char *conf_dir, bool take_in, int stderr_fd, struct error *err)
 {
-	char path[PATH_MAX], dir[PATH_MAX], mode[] = "--take-in";
+	char dir[PATH_MAX], mode[] = "--take-in";
 	char *argv[] = {(char[]){"outpostd"}, (char[]){"-C"}, dir, (char[]){"-f"}, mode, NULL};
 	struct proc_fd fds[] = {{stderr_fd, STDERR_FILENO}};	/* none: its messages go to the log alone */
-	struct proc_spec spec = {.path = path, .argv = argv, .env = step_env(), .fds = fds,
+	struct proc_spec spec = {.ours = "outpostd", .ours_dir = SBINDIR, .argv = argv, .env = step_env(), .fds = fds,
 				 .nfds = stderr_fd >= 0 ? 1 : 0, .session = true};
 
 	if (!take_in)
 		snprintf(mode, sizeof(mode), "--once");
 	if (!realpath(conf_dir, dir))
 		return error_sys(err, REASON_CONFIG, "%s", conf_dir);
-	if (!io_program_path("outpostd", SBINDIR, path, sizeof(path)))
-		return error_set(err, REASON_SYSTEM_FILE, "the path of outpostd is too long");
 	return proc_start(&spec, err);
 }
 
@@ -173,8 +171,7 @@ void start_take_in(struct context *c)
 			continue;
 		}
 		pid = start(conf_dir(c->conf), true, -1, &ignored);
-		while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
-			;
+		status = proc_wait(pid);
 		if (pid <= 0 || !WIFEXITED(status) || WEXITSTATUS(status) != CONTROL_EXIT_BUSY)
 			return;
 		for (int i = 0; i < LOOKS_BETWEEN && any_incoming(c); i++)

@@ -29,32 +29,12 @@ int change_ids(struct context *c, const struct message_change *change, const str
 	return rc;
 }
 
-/* Ids must be whole: an abbreviation may mean another message a moment later. */
-static int require_whole(struct context *c, const struct selection *ids, struct error *err)
-{
-	char full[QUEUE_ID];
-	struct queue *q;
-	int64_t row;
-	int rc = 1;
-
-	if (context_read_queue(c, &q, err) < 0)
-		return -1;
-	for (size_t i = 0; rc == 1 && i < ids->n; i++) {
-		rc = q ? queue_find(q, ids->ids[i], true, &row, full, err) : 0;
-		if (rc == 0)
-			error_set(err, REASON_DATA, "no message %s in the queue (ids are given whole here)",
-				  ids->ids[i]);
-	}
-	queue_close(q);
-	return rc == 1 ? 0 : -1;
-}
-
 static int choose_by_ids(struct context *c, struct selection *chosen, struct error *err)
 {
 	for (int i = 0; i < c->argc; i++)
 		if (select_add_typed(chosen, c->argv[i], err) < 0)
 			return -1;
-	return require_whole(c, chosen, err);
+	return 0;
 }
 
 static int choose_by_filter(struct context *c, struct selection *chosen, struct error *err)

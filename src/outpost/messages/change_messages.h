@@ -22,8 +22,4 @@ int change_ids(struct context *c, const struct message_change *change, const str
 extern const struct message_change change_hold, change_release, change_retry, change_delete;
 extern const struct command_option change_options[];
 
-#define CHANGE_HELP \
-	"Queue ids are given whole. --user, --sender and --older-than choose messages by themselves; together\n" \
-	"they narrow. Exit status: 0 all done, 65 a message was not there or not in a state that allows it.\n"
-
 #endif

@@ -41,11 +41,12 @@ static void print_begin(struct buf *out, const struct listing_row *row, const st
 /* The row with the recipients it has at the moment. */
 static void print_piece(struct buf *out, const struct queue_row *r, bool continued, const struct row_style *style)
 {
+	const struct active *wait = style->active;
 	struct listing_recipient *to = calloc(r->nrecipients ? r->nrecipients : 1, sizeof(*to));
-	struct listing_row row = {.id = r->id, .active = style->active && r->state == 'q', .held = r->state == 'h',
-				  .failed = r->state == 'f', .size = r->size, .arrival = r->arrival,
-				  .sender = r->sender,
-				  .uid = r->uid, .recipients = to, .continued = continued};
+	struct listing_row row = {.id = r->id, .active = r->state == 'q' && active_has(wait, r->id),
+				  .held = r->state == 'h', .failed = r->state == 'f', .size = r->size,
+				  .arrival = r->arrival, .sender = r->sender, .uid = r->uid, .recipients = to,
+				  .continued = continued};
 
 	if (!to) {
 		out->failed = true;
@@ -59,8 +60,8 @@ static void print_piece(struct buf *out, const struct queue_row *r, bool continu
 		if (from->state == 's')
 			continue;
 		to[row.nrecipients++] = (struct listing_recipient){
-			.address = from->address, .original = from->original, .dsn = own ? from->dsn : style->dsn,
-			.reason = own ? from->text : style->reason, .why = own ? from->reason : style->why,
+			.address = from->address, .original = from->original, .dsn = own ? from->dsn : wait->dsn,
+			.reason = own ? from->text : wait->reason, .why = own ? from->reason : wait->why,
 			.state = from->state,
 			.attempts = from->attempts, .next_attempt = from->next_attempt};
 	}

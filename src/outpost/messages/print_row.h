@@ -5,16 +5,14 @@
 #include <stdbool.h>
 
 #include "base/buf.h"
+#include "outpost/messages/active_deliveries.h"
 #include "queue/queue.h"
 
 /* How a row is printed, in mailq's layout or as a line of JSON. */
 struct row_style {
 	bool json;
-	bool active;	/* it is being delivered now */
 	bool color;	/* the first line in the colour of its state */
-	/* of recipients that wait and have none; NULL or empty: none */
-	const char *reason, *dsn;
-	enum reason why;
+	const struct active *active;	/* what is being delivered, and why recipients wait that have no reason */
 };
 /* All of it to standard output, through out, which is written when much has come together: a row may have more
  * recipients than anybody wants to hold. */

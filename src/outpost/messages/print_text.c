@@ -13,13 +13,14 @@ struct text_writer {
 	enum text_form form;
 	FILE *to;
 	bool line_begins;
+	bool ended;		/* the header did (TEXT_HEADER) */
 	char begin[64];		/* '>'s and a part of "From " held back at the start of a line (mbox) */
 	size_t held;
 };
 
 static void put(struct text_writer *w, char c)
 {
-	if (w->form == TEXT_SAFE && ((unsigned char)c < 32 || c == 127) && c != '\n' && c != '\t')
+	if (w->form != TEXT_MBOX && ((unsigned char)c < 32 || c == 127) && c != '\n' && c != '\t')
 		c = '?';
 	putc(c, w->to);
 }
@@ -65,10 +66,14 @@ static void take(struct text_writer *w, const char *p, size_t n)
 		fwrite(p, 1, n, w->to);
 		return;
 	}
-	for (size_t i = 0; i < n; i++) {
-		if (w->form == TEXT_MBOX)
+	for (size_t i = 0; i < n && !w->ended; i++) {
+		if (w->form == TEXT_MBOX) {
 			take_mbox(w, p[i]);
-		else
+			continue;
+		}
+		w->ended = w->form == TEXT_HEADER && w->line_begins && p[i] == '\n';
+		w->line_begins = p[i] == '\n';
+		if (!w->ended)
 			put(w, p[i]);
 	}
 }
@@ -88,7 +93,7 @@ static void take_first(struct text_writer *w, const char *id, const char *p, siz
 	take(w, p, n);
 }
 
-int text_write(struct queue *q, int64_t row, const char *id, uint64_t max, enum text_form form, FILE *to, bool *gone,
+int text_write(struct queue *q, int64_t row, const char *id, enum text_form form, FILE *to, bool *gone,
 	       struct error *err)
 {
 	struct text_writer w = {.form = form, .to = to, .line_begins = true};
@@ -96,13 +101,11 @@ int text_write(struct queue *q, int64_t row, const char *id, uint64_t max, enum 
 	uint64_t offset = 0;
 	long n = 0;
 
-	while ((!max || offset < max) && (n = queue_read(q, row, offset, chunk, sizeof(chunk), err)) > 0) {
-		size_t use = max && (uint64_t)n > max - offset ? (size_t)(max - offset) : (size_t)n;
-
+	while (!w.ended && (n = queue_read(q, row, offset, chunk, sizeof(chunk), err)) > 0) {
 		if (offset == 0)
-			take_first(&w, id, chunk, use);
+			take_first(&w, id, chunk, (size_t)n);
 		else
-			take(&w, chunk, use);
+			take(&w, chunk, (size_t)n);
 		offset += (uint64_t)n;
 		if (ferror(to))
 			return error_sys(err, REASON_IO, "cannot write the message");

@@ -11,12 +11,12 @@
 enum text_form {
 	TEXT_PLAIN,	/* as stored: LF lines */
 	TEXT_SAFE,	/* for a terminal: control bytes but tab and newline as '?' */
+	TEXT_HEADER,	/* the same, up to the first empty line */
 	TEXT_MBOX,	/* ">" before lines that begin with any number of ">" and "From " */
 };
 
-/* Writes at most max bytes of the message of this row (0: all), with id in our Received: line. When the body was
- * removed already, *gone is true. */
-int text_write(struct queue *q, int64_t row, const char *id, uint64_t max, enum text_form form, FILE *to, bool *gone,
+/* Writes the message of this row, with id in our Received: line. When the body was removed already, *gone is true. */
+int text_write(struct queue *q, int64_t row, const char *id, enum text_form form, FILE *to, bool *gone,
 	       struct error *err);
 
 #endif

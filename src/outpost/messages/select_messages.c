@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/deadline.h"
 #include "base/text.h"
 
@@ -47,7 +48,7 @@ bool select_given(const struct context *c)
 
 int select_add(struct selection *s, const char id[QUEUE_ID], struct error *err)
 {
-	void *more = realloc(s->ids, (s->n + 1) * sizeof(*s->ids));
+	void *more = array_room(s->ids, s->n, &s->room, sizeof(*s->ids));
 
 	if (!more)
 		return error_set(err, REASON_SYSTEM, "out of memory for the list of messages");

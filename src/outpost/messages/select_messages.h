@@ -17,7 +17,7 @@ bool select_given(const struct context *c);
 
 struct selection {
 	char (*ids)[QUEUE_ID];
-	size_t n;
+	size_t n, room;
 };
 
 /* The caller frees it with select_free, after errors as well. */

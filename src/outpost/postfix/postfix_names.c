@@ -252,41 +252,17 @@ static int postcat(struct context *c, int argc, char **argv)
 
 /* ---- postconf */
 
-/* What postconf can be asked that is no parameter. NULL words: the option is not for us. */
-static const struct {
-	char letter;
-	const char *words;
-} postconf_other[] = {
-	{'m', "btree\ncdb\ndbm\nexec\nhash\ninline\nlmdb\noauth2\npcre\nregexp\nstatic\ntexthash"},
-	{'l', "flock"},
-	{'a', ""},
-	{'A', "gsasl"},
-};
-static const char master_cf[] = "MFP";
-
-/* Tutorials change services of master.cf: there are none here, and nothing that a script could stumble over. */
-static int about_master_cf(void)
+/* What postconf can be asked that is no parameter: the types of maps; and tutorials change services of master.cf: there
+ * are none here, and nothing that a script could stumble over. */
+static bool other_question(const char *word)
 {
-	fprintf(stderr, "postconf: there is no master.cf here: outpost runs no services for the network; nothing was "
-		"changed\n");
-	return EX_OK;
-}
-
-static bool other_question(const char *word, int *status)
-{
-	if (word[0] != '-' || !word[1])
+	if (word[0] != '-' || !word[1] || !strchr("mMFP", word[1]))
 		return false;
-	for (size_t i = 0; i < sizeof(postconf_other) / sizeof(postconf_other[0]); i++) {
-		if (word[1] != postconf_other[i].letter)
-			continue;
-		if (*postconf_other[i].words)
-			printf("%s\n", postconf_other[i].words);
-		*status = EX_OK;
-		return true;
-	}
-	if (!strchr(master_cf, word[1]))
-		return false;
-	*status = about_master_cf();
+	if (word[1] == 'm')
+		printf("btree\ncdb\ndbm\nexec\nhash\ninline\nlmdb\noauth2\npcre\nregexp\nstatic\ntexthash\n");
+	else
+		fprintf(stderr, "postconf: there is no master.cf here: outpost runs no services for the network; "
+			"nothing was changed\n");
 	return true;
 }
 
@@ -336,19 +312,17 @@ static int postconf(struct context *c, int argc, char **argv)
 	static const struct letter table[] = {{'n', false, NULL, "--changed"}, {'d', false, NULL, "--defaults"},
 					      {'e', false, NULL, "--edit"}, {'h', false, NULL, "--value"},
 					      {'x', false, NULL, "--expand"}, {'X', false, NULL, "--remove"},
-					      {'#', false, NULL, "--comment"}, {'p', false, NULL, NULL},
+					      {'p', false, NULL, NULL},
 					      {'f', false, NULL, NULL}, {'q', false, NULL, NULL},
 					      {0, false, NULL, NULL}};
 	struct call call = {.name = "postconf", .command = "config"};
-	int status;
 
 	for (int i = 1; i < argc; i++)
-		if (other_question(argv[i], &status))
-			return status;
+		if (other_question(argv[i]))
+			return EX_OK;
 	if (!translate(c, &call, table, argc, argv))
 		return postfix_usage("postconf",
-				     "[-c DIR] [-n | -d] [-h] [-x] [NAME ...] | -e NAME=VALUE ... | -X NAME ... | -# "
-				     "NAME ...");
+				     "[-c DIR] [-n | -d] [-h] [-x] [NAME ...] | -e NAME=VALUE ... | -X NAME ...");
 	if (take_constants(c, &call) && !any_name(&call))
 		return EX_OK;
 	return run_call(c, &call);

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "base/text.h"
-#include "outpost/flusher/active_deliveries.h"
+#include "outpost/messages/active_deliveries.h"
 #include "outpost/messages/change_messages.h"
 
 static const char letters[] = "c:d:e:f:h:H:psr:Sv";

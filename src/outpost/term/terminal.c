@@ -10,6 +10,9 @@
 #include "base/text.h"
 #include "outpost/command.h"
 
+/* In microseconds, too, it is a number. */
+static const int64_t AGE_MAX_S = INT64_C(100000000000);
+
 bool term_color(void)
 {
 	const char *term = getenv("TERM"), *no = getenv("NO_COLOR");
@@ -17,7 +20,8 @@ bool term_color(void)
 	return isatty(STDOUT_FILENO) && !(no && *no) && term && strcmp(term, "dumb") != 0;
 }
 
-unsigned term_width(void)
+/* Columns of stdout; 80 where it is no terminal. */
+static unsigned term_width(void)
 {
 	struct winsize w;
 	const char *columns = getenv("COLUMNS");
@@ -120,23 +124,7 @@ const char *words_time(int64_t us, char *out, size_t size)
 
 int words_parse_age(const char *s, int64_t *seconds, struct error *err)
 {
-	static const struct {
-		char letter;
-		int64_t factor;
-	} letters[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}, {'w', 7 * 86400}};
-	size_t n = strlen(s);
-	int64_t factor = 1;
-	uint64_t v;
-
-	for (size_t i = 0; n > 0 && i < sizeof(letters) / sizeof(letters[0]); i++) {
-		if (s[n - 1] == letters[i].letter) {
-			factor = letters[i].factor;
-			n--;
-			break;
-		}
-	}
-	if (!text_u64((struct span){s, n}, 100000000, &v))
-		return error_set(err, REASON_USAGE, "\"%s\" is no age; write 90s, 15m, 2h, 3d or 1w", s);
-	*seconds = (int64_t)v * factor;
-	return 0;
+	if (conf_time(s, "s", seconds) && *seconds <= AGE_MAX_S)
+		return 0;
+	return error_set(err, REASON_USAGE, "\"%s\" is no age; write 90s, 15m, 2h, 3d or 1w", s);
 }

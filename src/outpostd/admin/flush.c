@@ -18,13 +18,13 @@ static void put_progress(struct client *c, const struct flush *f)
  * beginning on, and a question that comes soon after gets these counts, too. */
 void flush_expect(struct outpostd *d)
 {
-	if (d->once || door_is_managed(d))
+	if (d->once || d->door.managed)
 		d->flush.fresh = deadline_in_ms(FRESH_MS);
 }
 
 /* One that comes while another is under way is the same one, made longer: the first to ask gets the counts of all
  * of it. */
-void flush_start(struct outpostd *d, enum flush_reach reach)
+void flush_start(struct outpostd *d, bool all)
 {
 	struct flush *f = &d->flush;
 	struct queue_totals t = {0};
@@ -40,10 +40,8 @@ void flush_start(struct outpostd *d, enum flush_reach reach)
 	f->fresh = 0;
 	f->since = clock_mono_ms();
 	f->total = f->done + t.queued;
-	if (reach > f->reach)
-		f->reach = reach;
-	if (reach != FLUSH_MAIL)
-		relays_retry_now(d, reach == FLUSH_ALL);
+	f->all |= all;
+	relays_retry_now(d, all);
 	lanes_force(d, true);
 }
 
@@ -54,8 +52,8 @@ void flush_note_mail(struct outpostd *d)
 
 void flush_retry_relay(struct outpostd *d, struct relay *r, int64_t since)
 {
-	if (d->flush.on && d->flush.reach != FLUSH_MAIL && since < d->flush.since)
-		relay_retry_now(r, d->flush.reach == FLUSH_ALL);
+	if (d->flush.on && since < d->flush.since)
+		relay_retry_now(r, d->flush.all);
 }
 
 void flush_count(struct outpostd *d, unsigned outcome)
@@ -71,11 +69,6 @@ void flush_count(struct outpostd *d, unsigned outcome)
 		f->deferred++;
 	else
 		f->sent++;
-}
-
-bool flush_under_way(const struct outpostd *d)
-{
-	return d->flush.on;
 }
 
 static bool flush_end(struct client *c)
@@ -115,7 +108,7 @@ static bool flush_end(struct client *c)
 static bool flush_begin(struct client *c, char **args, int n)
 {
 	(void)args, (void)n;
-	flush_start(c->d, FLUSH_ALL);
+	flush_start(c->d, true);
 	return true;
 }
 
@@ -146,7 +139,7 @@ void flush_check(struct outpostd *d)
 		return;
 	/* What came in on the way (a bounce) may be due before what was looked at last: look once more without
 	 * force. */
-	if (all_tried(d) && lanes_forced(d))
+	if (all_tried(d) && d->lanes.force)
 		lanes_force(d, false);
 	if (all_tried(d)) {
 		f->on = false;

@@ -19,16 +19,16 @@ static bool mailq_begin(struct client *c, char **args, int n)
 	q->count = n == 1 && strcmp(args[0], "count") == 0;
 	q->all = client_allowed(c, P_authorized_mailq_users) > 0;
 	if (incoming_busy(c->d))
-		incoming_take(c->d); /* totals are always true */
+		question_awaits_incoming(c);
 	return true;
 }
 
-/* A relay's replies quote addresses: a client that may not see those gets only what is known of the relay itself. */
-static const char *shown_reason(const struct listing_row *row, const char *own, const char *of_relay)
+/* Of another's recipient only what is known of the relay itself, and quotes no address. */
+static struct listing_recipient masked_recipient(const struct queue_row_recipient *r, const char *of_relay)
 {
-	const char *reason = own && !row->masked ? own : of_relay;
-
-	return row->masked && reason && strchr(reason, '@') ? NULL : reason;
+	return (struct listing_recipient){
+		.state = r->state, .reason = of_relay && !strchr(of_relay, '@') ? of_relay : NULL,
+	};
 }
 
 /* The row with the recipients it has at the moment. */
@@ -51,9 +51,13 @@ static void put_piece(struct client *c, const struct queue_row *r, bool continue
 
 		if (r->recipients[i].state == 's' || (r->recipients[i].state == 'f' && r->state != 'f'))
 			continue;
+		if (row.masked) {
+			list[row.nrecipients++] = masked_recipient(&r->recipients[i], why);
+			continue;
+		}
 		list[row.nrecipients++] = (struct listing_recipient){
 			.address = r->recipients[i].address, .original = r->recipients[i].original,
-			.reason = shown_reason(&row, r->recipients[i].text, why),
+			.reason = r->recipients[i].text ? r->recipients[i].text : why,
 			.why = r->recipients[i].reason ? r->recipients[i].reason : why ? waits : REASON_NONE,
 			.dsn = r->recipients[i].dsn ? r->recipients[i].dsn : why ? dsn : NULL,
 			.state = r->recipients[i].state, .attempts = r->recipients[i].attempts,

@@ -1,5 +1,5 @@
 /* orders.c: what the administrator's socket does and reports at once: messages held, released, retried, deleted;
- * reload; status. */
+ * status. */
 #include "config.h"
 #include "outpostd/outpostd.h"
 
@@ -11,17 +11,16 @@
 
 typedef int (*edit)(struct queue *q, int64_t row, int64_t now, struct error *err);
 
+/* Ids are whole: an abbreviation may mean another message a moment later. */
 static bool edit_one(struct client *c, const char *id, edit what, const char *done, const char *not)
 {
 	struct error err = {0};
 	char full[QUEUE_ID];
 	int64_t row;
-	int rc = queue_find(c->d->queue, id, false, &row, full, &err);
+	int rc = queue_find(c->d->queue, id, true, &row, full, &err);
 
 	if (rc == 0)
-		return question_ends(c, EX_DATAERR, "%s: no such message", id);
-	if (rc == 2)
-		return question_ends(c, EX_DATAERR, "%s: more than one message's id begins so", id);
+		return question_ends(c, EX_DATAERR, "no message %s in the queue (ids are given whole here)", id);
 	if (rc == 1)
 		rc = what(c->d->queue, row, clock_us(c->d), &err);
 	if (rc < 0)
@@ -59,7 +58,7 @@ static bool delete_begin(struct client *c, char **args, int n)
 	int64_t row;
 
 	(void)n;
-	if (queue_find(c->d->queue, args[0], false, &row, full, &err) == 1 && claim_known(c->d, row))
+	if (queue_find(c->d->queue, args[0], true, &row, full, &err) == 1 && claim_known(c->d, row))
 		return question_ends(c, EX_TEMPFAIL, "%s: is being sent at this moment", full);
 	return edit_one(c, args[0], queue_delete, "removed by the administrator", "is not there to delete");
 }
@@ -69,20 +68,6 @@ const struct verb verb_release =
 	{.name = "release", .admin = true, .min_args = 1, .max_args = 1, .begin = release_begin};
 const struct verb verb_retry = {.name = "retry", .admin = true, .min_args = 1, .max_args = 1, .begin = retry_begin};
 const struct verb verb_delete = {.name = "delete", .admin = true, .min_args = 1, .max_args = 1, .begin = delete_begin};
-
-/* ---- reload, status */
-
-static bool reload_begin(struct client *c, char **args, int n)
-{
-	(void)args, (void)n;
-	reload_now(c->d);
-	if (reload_error(c->d))
-		return question_ends(c, error_exit(reload_error(c->d)), "the configuration stays as it was: %s",
-				     reload_error(c->d)->text);
-	return question_ends(c, EX_OK, "the configuration was read again");
-}
-
-const struct verb verb_reload = {.name = "reload", .admin = true, .begin = reload_begin};
 
 /* Lines "NAME VALUE": pid, agents, active, stalled, once, conf-error, relay-error, relay-dsn, relay-reason,
  * door. */
@@ -96,9 +81,9 @@ static bool status_begin(struct client *c, char **args, int n)
 	(void)args, (void)n;
 	buf_addf(&c->out,
 		 ">pid %d\n>agents %zu\n>active %zu\n>clients %zu\n>waiting %zu\n>stalled %d\n>once %d\n>door %s\n",
-		 (int)getpid(), agents_count(d), claims_count(d), clients_count(d), door_waiting(d),
+		 (int)getpid(), agents_count(d), d->claims.n, d->clients.n, d->door.nwaiting,
 		 commit_stalled(d) != NULL, d->once,
-		 door_path(d));
+		 d->door.path);
 	if (reload_error(d))
 		buf_addf(&c->out, ">conf-error %s\n", reload_error(d)->text);
 	reason = relays_reason(d, &why, dsn);
@@ -114,7 +99,7 @@ static bool active_begin(struct client *c, char **args, int n)
 {
 	(void)args, (void)n;
 	claims_list(c->d, &c->out);
-	return question_ends(c, EX_OK, "%zu being delivered", claims_count(c->d));
+	return question_ends(c, EX_OK, "%zu being delivered", c->d->claims.n);
 }
 
 const struct verb verb_active = {.name = "active", .admin = true, .begin = active_begin};

@@ -9,11 +9,11 @@
 #include "base/sock.h"
 #include "control/control.h"
 
-enum { GROUPS_MAX = 256 };
+enum { GROUPS_MAX = 256, PATIENCE_MS = 30 * 1000 };
 
 static const struct verb *const verbs[] = {
-	&verb_mailq, &verb_wake, &verb_flush, &verb_hold, &verb_release, &verb_retry, &verb_delete, &verb_reload,
-	&verb_status, &verb_active,
+	&verb_mailq, &verb_wake, &verb_flush, &verb_hold, &verb_release, &verb_retry, &verb_delete, &verb_status,
+	&verb_active,
 };
 
 bool question_ends(struct client *c, int code, const char *fmt, ...)
@@ -47,9 +47,36 @@ bool question_begin(struct client *c, char **words, int n)
 			c->admin ? "" : " for everybody");
 }
 
+void question_awaits_incoming(struct client *c)
+{
+	c->question->awaits = incoming_look(c->d);
+	c->question->patience = deadline_in_ms(PATIENCE_MS);
+}
+
+static bool is_waiting(const struct client *c)
+{
+	const struct question *q = c->question;
+
+	return q->awaits && !incoming_looked(c->d, q->awaits) && !deadline_over(q->patience);
+}
+
 bool question_more(struct client *c)
 {
+	if (is_waiting(c))
+		return true;
+	c->question->awaits = 0;
 	return c->question->verb->more ? c->question->verb->more(c) : true;
+}
+
+void questions_tick(struct outpostd *d)
+{
+	struct client *next;
+
+	for (struct client *c = d->clients.first; c; c = next) {
+		next = c->next;
+		if (c->question && c->question->awaits && !is_waiting(c))
+			client_flush(c);
+	}
 }
 
 bool question_is(const struct client *c, const struct verb *verb)

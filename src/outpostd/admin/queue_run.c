@@ -1,7 +1,8 @@
 /*
- * queue_run.c: the question "wake", a user's `sendmail -q`: what is due is tried now, and what waits as well. For
- * root and the queue's owner a relay that is down is tried too; but no user may make outpostd log in with a
- * password that was refused. With a letter and a text (-qRtext) only what fits falls due; the rest keeps its time.
+ * queue_run.c: the question "wake", a user's `sendmail -q`: what waits is tried now; with a letter and a text
+ * (-qRtext) only what fits, and the rest keeps its time. For root and the queue's owner a relay that is down is tried
+ * too, unless it refused the password. Whoever may not see others' addresses (authorized_mailq_users) moves only their
+ * own mail: what happens to another's would tell whether the text fits.
  */
 #include "config.h"
 #include "outpostd/outpostd.h"
@@ -43,6 +44,8 @@ static bool is_picked(struct client *c, struct queue_row *r)
 	struct error ignored;
 	bool found = false;
 
+	if (!q->pick)
+		return true;
 	if (q->pick == 'I')
 		found = holds(r->id, q->text);
 	else if (q->pick == 'S')
@@ -60,20 +63,22 @@ static bool wake_begin(struct client *c, char **args, int n)
 
 	if (client_allowed(c, P_authorized_flush_users) <= 0)
 		return question_ends(c, EX_NOPERM, "authorized_flush_users does not name you");
-	if (shutdown_is_closed(c->d))
+	if (c->d->shutdown.closed)
 		return false; /* its connection ends, and it asks the next outpostd */
-	incoming_look(c->d);
-	if (n == 0) {
-		flush_start(c->d, is_admin(c) ? FLUSH_RELAYS : FLUSH_MAIL);
+	q->all = is_admin(c) || client_allowed(c, P_authorized_mailq_users) > 0;
+	if (n == 0 && is_admin(c)) {
+		flush_start(c->d, false);
 		return question_ends(c, EX_OK, "the queue is run");
 	}
-	q->not = args[0][0] == '!';
-	q->pick = args[0][q->not];
-	q->text = n == 2 && strlen(args[0]) == 1u + q->not && strchr("IRS", q->pick) ? strdup(args[1]) : NULL;
-	if (!q->text)
-		return question_ends(c, EX_USAGE, "wake takes I, R or S, and a text");
-	q->all = client_allowed(c, P_authorized_mailq_users) > 0;
-	incoming_take(c->d);
+	if (n > 0) {
+		q->not = args[0][0] == '!';
+		q->pick = args[0][q->not];
+		if (n == 2 && strlen(args[0]) == 1u + q->not && strchr("IRS", q->pick))
+			q->text = strdup(args[1]);
+		if (!q->text)
+			return question_ends(c, EX_USAGE, "wake takes I, R or S, and a text");
+	}
+	question_awaits_incoming(c);
 	return true;
 }
 
@@ -94,7 +99,7 @@ static bool wake_ends(struct client *c)
 
 static bool wake_more(struct client *c)
 {
-	struct queue_filter f = {.states = "q"};
+	struct queue_filter f = {.states = "q", .by_uid = !c->question->all, .uid = c->uid};
 	struct queue_row rows[PAGE];
 	int64_t fit[PAGE];
 	struct error err = {0};

@@ -2,6 +2,7 @@
 #include "config.h"
 #include "outpostd/outpostd.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -65,15 +66,11 @@ static long notice_read(void *arg, char *p, size_t n, struct error *err)
 static void random_word(char out[25])
 {
 	unsigned char r[12];
-	static const char hex[] = "0123456789abcdef";
 
 	if (random_bytes(r, sizeof(r)) < 0)
 		memset(r, 7, sizeof(r));
-	for (size_t i = 0; i < sizeof(r); i++) {
-		out[2 * i] = hex[r[i] >> 4];
-		out[2 * i + 1] = hex[r[i] & 15];
-	}
-	out[24] = '\0';
+	for (size_t i = 0; i < sizeof(r); i++)
+		snprintf(out + 2 * i, 3, "%02x", r[i]);
 }
 
 /* The original's beginning: our Received line gets the id that it was waiting for. */
@@ -107,7 +104,7 @@ static int write_text(struct outpostd *d, const struct queue_message *m, enum ds
 		.from_address = from, .envid = m->envid, .arrival = m->arrival, .now = clock_us(d),
 		.expires = m->arrival + conf_seconds(d->conf, P_maximal_queue_lifetime) * 1000000,
 		.recipients = rs, .nrecipients = n, .utf8 = m->smtputf8, .boundary = boundary,
-		.full = action == DSN_ACTION_FAILED && m->ret == 'F' && m->size <= FULL_MAX && !commit_is_tight(d),
+		.full = action == DSN_ACTION_FAILED && m->ret == 'F' && m->size <= FULL_MAX && !d->commit.tight,
 	};
 	int rc;
 

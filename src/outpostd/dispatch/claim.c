@@ -26,11 +26,6 @@ bool claim_known(const struct outpostd *d, int64_t row)
 	return false;
 }
 
-size_t claims_count(const struct outpostd *d)
-{
-	return d->claims.n;
-}
-
 void claims_list(const struct outpostd *d, struct buf *out)
 {
 	for (size_t i = 0; i < d->claims.n; i++)

@@ -12,16 +12,6 @@ const char *commit_stalled(const struct outpostd *d)
 	return d->commit.reason[0] ? d->commit.reason : NULL;
 }
 
-bool commit_is_tight(const struct outpostd *d)
-{
-	return d->commit.tight;
-}
-
-bool commit_displaced(const struct outpostd *d)
-{
-	return d->commit.displaced;
-}
-
 bool commit_counts(struct outpostd *d, struct error *err)
 {
 	if (queue_in_place(d->queue, d->queue_dir, d->lock, err) == 0)
@@ -113,10 +103,8 @@ static int write_all(struct outpostd *d, bool verdicts, struct error *err)
 	}
 	submissions_write(d);
 	STEP("commit");
-	if (queue_commit(d->queue, err) < 0) {
-		queue_rollback(d->queue);
+	if (queue_commit(d->queue, err) < 0)
 		return -1;
-	}
 	STEP("committed");
 	return 0;
 }
@@ -154,6 +142,8 @@ void commit_turn(struct outpostd *d)
 		if (!verdicts)
 			return;
 	}
+	if (!submissions_prepare(d) && !verdicts)
+		return;
 	if (write_all(d, verdicts, &err) == 0) {
 		committed(d, verdicts);
 		return;

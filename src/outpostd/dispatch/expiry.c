@@ -11,16 +11,6 @@ void expiry_begin(struct outpostd *d, struct relay *r)
 	d->expiry = (struct expiry){.relay = r};
 }
 
-bool expiry_is_of(const struct outpostd *d, const struct relay *r)
-{
-	return d->expiry.relay == r;
-}
-
-bool expiry_under_way(const struct outpostd *d)
-{
-	return d->expiry.relay != NULL;
-}
-
 /* The next page of messages that wait, oldest first. False: there are no more. */
 static bool examine_page(struct outpostd *d)
 {
@@ -59,7 +49,7 @@ static bool examine_page(struct outpostd *d)
 
 void expiry_tick(struct outpostd *d)
 {
-	if (!d->expiry.relay || shutdown_begun(d) || commit_stalled(d) || settle_waits(d))
+	if (!d->expiry.relay || d->shutdown.begun || commit_stalled(d) || settle_waits(d))
 		return;
 	if (!examine_page(d))
 		d->expiry.relay = NULL;

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-enum { HAND_OUT = 64, SKIPS = 50, STEPPED_MS = 500, NO_ROUTE_US = 60 * 1000000 };
+enum { HAND_OUT = 64, SLICE_MS = 50, SKIPS = 50, STEPPED_MS = 500, NO_ROUTE_US = 60 * 1000000 };
 
 void schedule_reset(struct outpostd *d)
 {
@@ -23,7 +23,7 @@ void schedule_claim_over(struct outpostd *d, struct claim *c)
 
 static struct lane *next_message(struct outpostd *d, struct queue_message *m, struct queue_cursor *undo)
 {
-	if (lanes_begin_anew(d)) {
+	if (d->lanes.look) {
 		d->schedule.paced = false;
 		d->schedule.again = INT64_MAX;
 	}
@@ -36,7 +36,7 @@ static int64_t next_due(struct outpostd *d)
 {
 	int64_t due = lanes_due(d);
 
-	if (lanes_forced(d) && due && !d->schedule.paced)
+	if (d->lanes.force && due && !d->schedule.paced)
 		return due;
 	return due < d->schedule.again ? due : d->schedule.again;
 }
@@ -101,7 +101,7 @@ static struct relay *first_up(struct outpostd *d, struct relay *const *route, in
 		if (relay_may_try(d, route[i]))
 			return route[i];
 	for (int i = 0; i < n; i++)
-		again_at(&d->schedule, relay_retry_at(route[i]));
+		again_at(&d->schedule, route[i]->row.down_until);
 	if (n <= 0)
 		again_at(&d->schedule, clock_us(d) + NO_ROUTE_US);
 	return NULL;
@@ -169,12 +169,14 @@ static void peek(struct outpostd *d)
 	}
 }
 
-/* Hands out messages while agents have room. True: there is more that could be handed out now. */
+/* Hands out messages while agents have room, one at least, and no longer than SLICE_MS: a header of megabytes that is
+ * rewritten is work. True: there is more that could be handed out now. */
 static bool hand_out(struct outpostd *d)
 {
+	deadline slice = deadline_in_ms(SLICE_MS);
 	int skips = 0;
 
-	for (int i = 0; i < HAND_OUT; i++) {
+	for (int i = 0; i < HAND_OUT && (i == 0 || !deadline_over(slice)); i++) {
 		struct queue_cursor undo;
 		struct queue_message m;
 		enum placed how;
@@ -199,7 +201,7 @@ static bool hand_out(struct outpostd *d)
 /* A relay's, then all that was passed over may go; or a message's. */
 static void due_again(struct outpostd *d)
 {
-	if (lanes_forced(d) || d->schedule.again <= clock_us(d))
+	if (d->lanes.force || d->schedule.again <= clock_us(d))
 		schedule_reset(d);
 	else
 		lanes_look(d);
@@ -207,6 +209,7 @@ static void due_again(struct outpostd *d)
 
 static bool work(struct outpostd *d)
 {
+	int64_t begin = clock_mono_ms(), took;
 	bool more;
 
 	if (lanes_dry(d))
@@ -218,14 +221,18 @@ static bool work(struct outpostd *d)
 	for (struct agent *a = d->agents.first; a; a = a->next)
 		if (a->out.len)
 			agent_flush(a);
-	return more;
+	took = clock_mono_ms() - begin;
+	if (took > SLICE_MS)
+		d->schedule.rest = deadline_in_ms(took);
+	return more && took <= SLICE_MS;
 }
 
 bool schedule_work(struct outpostd *d)
 {
 	bool more;
 
-	if (commit_stalled(d) || shutdown_begun(d) || !deadline_over(lanes_retry_at(d)) || clock_stepped(d))
+	if (commit_stalled(d) || d->shutdown.begun || !deadline_over(d->lanes.wait) || clock_stepped(d) ||
+	    !deadline_over(d->schedule.rest))
 		return false;
 	more = next_due(d) <= clock_us(d) && commit_would_count(d) && work(d);
 	connections_note_full(d);
@@ -237,12 +244,14 @@ deadline schedule_deadline(struct outpostd *d)
 {
 	int64_t due, now = clock_us(d);
 
-	if (commit_stalled(d) || shutdown_begun(d))
+	if (commit_stalled(d) || d->shutdown.begun)
 		return DEADLINE_NEVER;
-	if (!deadline_over(lanes_retry_at(d)))
-		return lanes_retry_at(d);
+	if (!deadline_over(d->lanes.wait))
+		return d->lanes.wait;
 	if (clock_stepped(d))
 		return deadline_in_ms(STEPPED_MS);
+	if (!deadline_over(d->schedule.rest))
+		return d->schedule.rest;
 	if (!with_room(d, NULL) && !connection_may_open_anywhere(d))
 		return DEADLINE_NEVER;
 	due = next_due(d);
@@ -251,16 +260,16 @@ deadline schedule_deadline(struct outpostd *d)
 
 bool schedule_empty(struct outpostd *d)
 {
-	return next_due(d) == INT64_MAX && !claims_count(d);
+	return next_due(d) == INT64_MAX && !d->claims.n;
 }
 
 bool schedule_idle(struct outpostd *d)
 {
-	bool under_way = claims_count(d) || settle_count(d);
+	bool under_way = d->claims.n || d->settlement.n;
 
 	if (commit_stalled(d) || (lanes_trouble(d) && !under_way))
 		return true;
-	if (under_way || relays_wait_for_commit(d) || d->schedule.paced || agent_starts(d, NULL))
+	if (under_way || d->relay_states.due || d->schedule.paced || agent_starts(d, NULL))
 		return false;
 	return next_due(d) > clock_us(d) || !relays_usable(d);
 }

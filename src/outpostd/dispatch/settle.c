@@ -301,12 +301,7 @@ void settle_age(struct outpostd *d, struct claim *c, const struct relay *r)
 
 bool settle_waits(const struct outpostd *d)
 {
-	return d->settlement.n > d->settlement.withheld || relays_wait_for_commit(d);
-}
-
-size_t settle_count(const struct outpostd *d)
-{
-	return d->settlement.n;
+	return d->settlement.n > d->settlement.withheld || d->relay_states.due;
 }
 
 static bool agents_work(const struct outpostd *d)
@@ -323,7 +318,7 @@ deadline settle_deadline(const struct outpostd *d)
 
 	if (!settle_waits(d))
 		return DEADLINE_NEVER;
-	if (s->n - s->withheld >= SETTLE_MAX || relays_wait_for_commit(d) || !agents_work(d))
+	if (s->n - s->withheld >= SETTLE_MAX || d->relay_states.due || !agents_work(d))
 		return 0;
 	return s->since + GATHER_MS;
 }

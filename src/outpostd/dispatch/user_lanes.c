@@ -113,11 +113,6 @@ void lanes_forget_trouble(struct outpostd *d)
 	d->lanes.trouble.reason = REASON_NONE;
 }
 
-deadline lanes_retry_at(const struct outpostd *d)
-{
-	return d->lanes.wait;
-}
-
 void lanes_look(struct outpostd *d)
 {
 	struct lanes *s = &d->lanes;
@@ -180,11 +175,6 @@ void lanes_force(struct outpostd *d, bool on)
 	schedule_reset(d);
 }
 
-bool lanes_forced(const struct outpostd *d)
-{
-	return d->lanes.force;
-}
-
 /* ---- the next message */
 
 /* 1: *m is a message of this lane that is not under way; 0: none now; 2: none among many, and it goes on from there
@@ -201,11 +191,6 @@ static int lane_next(struct outpostd *d, struct lane *l, int64_t now, struct que
 		queue_message_free(m);
 	}
 	return 2;
-}
-
-bool lanes_begin_anew(const struct outpostd *d)
-{
-	return d->lanes.look;
 }
 
 /* The next message of a person that gave none in this round. */

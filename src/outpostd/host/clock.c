@@ -64,7 +64,7 @@ void clock_check(struct outpostd *d)
 		d->clock.offset = offset;
 		return;
 	}
-	if (claims_count(d) || settle_waits(d))
+	if (d->claims.n || settle_waits(d))
 		return; /* what is under way carries the old time, as all does until it is over */
 	before = clock_boot_ms() * 1000 + d->clock.offset * 1000;
 	if (queue_shift_times(d->queue, before + 1000000, by * 1000, &err) < 0) {

@@ -56,7 +56,7 @@ void confine(struct outpostd *d)
 	l.paths[l.n++] = (struct sandbox_path){.path = "/dev", .write = true};
 	l.paths[l.n++] = (struct sandbox_path){.path = "/tmp", .write = true};
 	add(&l, d->queue_dir, strlen(d->queue_dir), false);
-	add(&l, door_path(d), strlen(door_path(d)), true);
+	add(&l, d->door.path, strlen(d->door.path), true);
 	add(&l, log, strlen(log), true);
 	if (!sandbox_files(l.paths, l.n))
 		log_line(LOG_DEBUGGING, "outpostd", 0, "this kernel does not confine us to our files (no Landlock)");

@@ -10,7 +10,7 @@ deadline housekeeping_deadline(struct outpostd *d)
 {
 	if (commit_stalled(d))
 		return DEADLINE_NEVER;
-	if (expiry_under_way(d))
+	if (d->expiry.relay)
 		return clock_mono_ms();
 	if (!d->housekeeping.next)
 		d->housekeeping.next = deadline_in_ms(FIRST_MS);
@@ -29,7 +29,7 @@ void housekeeping_tick(struct outpostd *d)
 	bool more = false, space = false;
 
 	expiry_tick(d);
-	if (expiry_under_way(d) || !deadline_over(housekeeping_deadline(d)) || shutdown_begun(d))
+	if (d->expiry.relay || !deadline_over(housekeeping_deadline(d)) || d->shutdown.begun)
 		return;
 	if (queue_expire_history(d->queue, now - conf_seconds(d->conf, P_failed_lifetime) * 1000000,
 				 now - conf_seconds(d->conf, P_history_lifetime) * 1000000, &more, &err) < 0 ||

@@ -24,6 +24,8 @@ static void warn_unknown(struct outpostd *d)
 
 static void apply(struct outpostd *d)
 {
+	d->rules.r.include = lists_include;
+	d->rules.r.include_arg = d;
 	agents_configure(d);
 	warn_unknown(d);
 	relays_configure(d);
@@ -122,11 +124,6 @@ void reload_ask(struct outpostd *d)
 const struct error *reload_error(const struct outpostd *d)
 {
 	return d->reload.error.reason ? &d->reload.error : NULL;
-}
-
-bool reload_log_on_stderr(const struct outpostd *d)
-{
-	return d->reload.log_on_stderr;
 }
 
 deadline reload_deadline(struct outpostd *d)

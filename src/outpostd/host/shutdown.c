@@ -15,11 +15,6 @@ void shutdown_begin(struct outpostd *d, int64_t within_ms)
 	d->shutdown.begun = true;
 }
 
-bool shutdown_begun(const struct outpostd *d)
-{
-	return d->shutdown.begun;
-}
-
 void shutdown_postpone(struct outpostd *d)
 {
 	d->shutdown.active = clock_mono_ms();
@@ -35,14 +30,9 @@ void shutdown_note_mail(struct outpostd *d)
 	d->shutdown.unsent = true;
 }
 
-bool shutdown_is_closed(const struct outpostd *d)
-{
-	return d->shutdown.closed;
-}
-
 static bool is_quiet(struct outpostd *d)
 {
-	return schedule_idle(d) && !settle_count(d) && !flush_under_way(d) && door_is_quiet(d) && !incoming_busy(d);
+	return schedule_idle(d) && !d->settlement.n && !d->flush.on && door_is_quiet(d) && !incoming_busy(d);
 }
 
 bool shutdown_due(struct outpostd *d)
@@ -52,12 +42,12 @@ bool shutdown_due(struct outpostd *d)
 
 	s->idle_until = 0;
 	if (s->begun)
-		return deadline_over(s->by) || (!claims_count(d) && !settle_count(d));
-	if (!d->once && (!door_is_managed(d) || listener_is_ours(d)))
+		return deadline_over(s->by) || (!d->claims.n && !d->settlement.n);
+	if (!d->once && (!d->door.managed || d->listener.ours))
 		return false;
 	if (!is_quiet(d))
 		return false;
-	if (door_is_managed(d) && !d->once) {
+	if (d->door.managed && !d->once) {
 		if (!schedule_empty(d))
 			return false;
 		stay = conf_seconds(d->conf, P_idle_time) * 1000;
@@ -104,9 +94,9 @@ bool shutdown_complete(struct outpostd *d)
 	agents_stop(d, true);
 	commit_turn(d);
 	door_hang_up(d);
-	if (settle_count(d))
+	if (d->settlement.n)
 		log_line(LOG_FAIL, "qmgr", 0,
-			 "%zu verdicts could not be stored; these messages may be delivered twice", settle_count(d));
+			 "%zu verdicts could not be stored; these messages may be delivered twice", d->settlement.n);
 	journal_close(d);
 	outpostd_unlock(d);
 	again = d->once && !s->begun && (s->unsent || incoming_waits(d));

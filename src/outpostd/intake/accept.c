@@ -18,10 +18,9 @@ struct accepted {
 	bool queue_only;
 };
 
-/* Where recipients go, while rewriting makes several of one. */
+/* While rewriting makes several of one. */
 struct list {
-	struct queue_new_recipient *r;
-	size_t n, cap;
+	struct accept_recipients *to;
 	const struct submission_recipient *from;
 	struct error *err;
 };
@@ -29,20 +28,21 @@ struct list {
 static int list_add(void *arg, const char *address)
 {
 	struct list *l = arg;
+	struct accept_recipients *to = l->to;
 	struct queue_new_recipient *r;
 
-	if (l->n >= LIMIT_RECIPIENTS)
+	if (to->n >= LIMIT_RECIPIENTS)
 		return error_set(l->err, REASON_TOO_MANY_RECIPIENTS, "more than %d recipients", LIMIT_RECIPIENTS);
-	r = array_room(l->r, l->n, &l->cap, sizeof(*r));
+	r = array_room(to->list, to->n, &to->cap, sizeof(*r));
 	if (!r)
 		return error_set(l->err, REASON_TEMPORARY, "out of memory");
-	l->r = r;
-	r += l->n;
+	to->list = r;
+	r += to->n;
 	*r = (struct queue_new_recipient){.address = strdup(address), .original = l->from->address,
 					  .orcpt = l->from->orcpt, .notify = l->from->notify};
 	if (!r->address)
 		return error_set(l->err, REASON_TEMPORARY, "out of memory");
-	l->n++;
+	to->n++;
 	return 0;
 }
 
@@ -56,66 +56,84 @@ static int by_address(const void *a, const void *b)
 }
 
 /* Two aliases may lead to one address; it gets the message once. */
-static int list_unique(struct list *l)
+static int make_unique(struct accept_recipients *to)
 {
 	struct queue_new_recipient **sorted;
 	size_t kept = 0;
 
-	if (l->n < 2)
+	if (to->n < 2)
 		return 0;
-	sorted = malloc(l->n * sizeof(struct queue_new_recipient *));
+	sorted = malloc(to->n * sizeof(struct queue_new_recipient *));
 	if (!sorted)
 		return -1;
-	for (size_t i = 0; i < l->n; i++)
-		sorted[i] = &l->r[i];
-	qsort(sorted, l->n, sizeof(struct queue_new_recipient *), by_address);
-	for (size_t i = l->n - 1; i > 0; i--)
+	for (size_t i = 0; i < to->n; i++)
+		sorted[i] = &to->list[i];
+	qsort(sorted, to->n, sizeof(struct queue_new_recipient *), by_address);
+	for (size_t i = to->n - 1; i > 0; i--)
 		if (strcasecmp(sorted[i]->address, sorted[i - 1]->address) == 0) {
 			free((void *)(uintptr_t)sorted[i]->address);
 			sorted[i]->address = NULL;
 		}
 	free(sorted);
-	for (size_t i = 0; i < l->n; i++)
-		if (l->r[i].address)
-			l->r[kept++] = l->r[i];
-	l->n = kept;
+	for (size_t i = 0; i < to->n; i++)
+		if (to->list[i].address)
+			to->list[kept++] = to->list[i];
+	to->n = kept;
 	return 0;
 }
 
-static void list_free(struct list *l)
+void accept_recipients_free(struct accept_recipients *to)
 {
-	for (size_t i = 0; i < l->n; i++)
-		free((void *)(uintptr_t)l->r[i].address);
-	free(l->r);
+	for (size_t i = 0; i < to->n; i++)
+		free((void *)(uintptr_t)to->list[i].address);
+	free(to->list);
+	*to = (struct accept_recipients){0};
 }
 
-static int rewrite_all(struct outpostd *d, const struct submission *s, struct list *l, struct error *err)
+static int rewrite_all(struct outpostd *d, const struct submission *s, struct list *l, struct buf *note)
 {
 	struct submission_recipient copy = {.address = d->rules.r.always_bcc, .notify = DSN_NEVER};
-	struct buf note;
-	int rc = 0;
 
-	buf_init(&note, 65536);
-	l->err = err;
-	for (size_t i = 0; i < s->nrecipients && rc == 0; i++) {
+	for (size_t i = 0; i < s->nrecipients; i++) {
 		l->from = &s->recipients[i];
-		rc = rewrite_recipient(&d->rules.r, l->from->address, list_add, l, &note, err);
+		if (rewrite_recipient(&d->rules.r, l->from->address, list_add, l, note, l->err) < 0)
+			return -1;
 	}
-	if (rc == 0) {
-		l->from = &copy;
-		rc = rewrite_always_bcc(&d->rules.r, list_add, l, &note, err);
-	}
-	for (char *line = note.len ? note.data : NULL, *next; line && *line; line = next) {
+	l->from = &copy;
+	return rewrite_always_bcc(&d->rules.r, list_add, l, note, l->err);
+}
+
+static void log_notes(struct buf *note)
+{
+	for (char *line = note->len ? note->data : NULL, *next; line && *line; line = next) {
 		next = strchrnul(line, '\n');
 		if (*next)
 			*next++ = '\0';
 		log_line(LOG_WARN, "cleanup", 0, "%s", line);
 	}
+}
+
+int accept_prepare(struct outpostd *d, const struct submission *s, unsigned since, struct accept_recipients *to,
+		   struct error *err)
+{
+	struct list l = {.to = to, .err = err};
+	struct buf note;
+	int rc;
+
+	buf_init(&note, 65536);
+	lists_ask(d, since);
+	rc = rewrite_all(d, s, &l, &note);
+	if (rc < 0 && lists_awaited(d))
+		rc = 1;
+	else
+		log_notes(&note);
 	buf_free(&note);
-	if (rc == 0 && l->n == 0)
+	if (rc == 0 && to->n == 0)
 		rc = error_set(err, REASON_BAD_ADDRESS, "the recipients' aliases lead to nobody");
-	if (rc == 0 && list_unique(l) < 0)
+	if (rc == 0 && make_unique(to) < 0)
 		rc = error_set(err, REASON_TEMPORARY, "out of memory");
+	if (rc != 0)
+		accept_recipients_free(to);
 	return rc;
 }
 
@@ -143,30 +161,31 @@ static int64_t later(struct outpostd *d)
 	return clock_us(d) + conf_seconds(d->conf, P_minimal_backoff_time) * 1000000;
 }
 
-int accept_submission(struct outpostd *d, const struct submission *s, uint64_t size, const struct user *who,
-		      int64_t arrival,
-		      queue_source source, void *arg, char id[QUEUE_ID], struct error *err)
+static int put(struct outpostd *d, const struct accept_source *from, const char *sender, int64_t next_attempt,
+	       const struct accept_recipients *to, char id[QUEUE_ID], struct error *err)
 {
-	bool daemon = rewrite_is_mailer_daemon(&d->rules.r, s->sender);
-	struct list l = {0};
+	const struct submission *s = from->s;
 	struct queue_new n = {
-		.uid = who->uid, .user = who->name, .sender = daemon ? "" : s->sender, .envid = s->envid, .ret = s->ret,
-		.body = s->body, .smtputf8 = s->smtputf8, .size = size, .header_size = s->header_size,
-		.arrival = arrival, .next_attempt = s->queue_only ? later(d) : 0,
+		.uid = from->who->uid, .user = from->who->name, .sender = sender, .envid = s->envid, .ret = s->ret,
+		.body = s->body, .smtputf8 = s->smtputf8, .size = from->size, .header_size = s->header_size,
+		.arrival = from->arrival, .next_attempt = next_attempt, .recipients = to->list, .nrecipients = to->n,
 	};
-	int rc = rewrite_all(d, s, &l, err);
 
-	if (rc == 0) {
-		memcpy(n.token, s->token, sizeof(n.token));
-		n.recipients = l.r;
-		n.nrecipients = l.n;
-		STEP("put");
-		rc = queue_put(d->queue, &n, source, arg, id, err);
-	}
+	memcpy(n.token, s->token, sizeof(n.token));
+	STEP("put");
+	return queue_put(d->queue, &n, from->read, from->arg, id, err);
+}
+
+int accept_submission(struct outpostd *d, const struct accept_source *from, const struct accept_recipients *to,
+		      char id[QUEUE_ID], struct error *err)
+{
+	const struct submission *s = from->s;
+	const char *sender = rewrite_is_mailer_daemon(&d->rules.r, s->sender) ? "" : s->sender;
+	int rc = put(d, from, sender, s->queue_only ? later(d) : 0, to, id, err);
+
 	/* 1: it is a message already, by its token. */
-	if (rc == 0 && note_accepted(d, s, who->uid, arrival, id) < 0)
+	if (rc == 0 && note_accepted(d, s, from->who->uid, from->arrival, id) < 0)
 		rc = error_set(err, REASON_TEMPORARY, "out of memory");
-	list_free(&l);
 	return rc < 0 ? -1 : 0;
 }
 
@@ -213,41 +232,32 @@ static int fail_all(struct outpostd *d, int64_t row, const struct error *why, st
 	}
 }
 
-static int list_as_submitted(const struct submission *s, struct list *l, struct error *err)
+static int as_submitted(const struct submission *s, struct accept_recipients *to, struct error *err)
 {
-	l->err = err;
+	struct list l = {.to = to, .err = err};
+
 	for (size_t i = 0; i < s->nrecipients; i++) {
-		l->from = &s->recipients[i];
-		if (list_add(l, l->from->address) < 0)
+		l.from = &s->recipients[i];
+		if (list_add(&l, l.from->address) < 0)
 			return -1;
 	}
 	return 0;
 }
 
-int accept_to_fail(struct outpostd *d, const struct submission *s, uint64_t size, const struct user *who,
-		   int64_t arrival,
-		   queue_source source, void *arg, const struct error *why, struct error *err)
+int accept_to_fail(struct outpostd *d, const struct accept_source *from, const struct error *why, struct error *err)
 {
-	struct list l = {0};
-	struct queue_new n = {
-		.uid = who->uid, .user = who->name, .sender = s->sender, .envid = s->envid, .ret = s->ret,
-		.body = s->body,
-		.smtputf8 = s->smtputf8, .size = size, .header_size = s->header_size, .arrival = arrival,
-	};
+	struct accept_recipients to = {0};
 	char id[QUEUE_ID], full[QUEUE_ID];
 	int64_t row;
-	int rc = list_as_submitted(s, &l, err);
+	int rc = as_submitted(from->s, &to, err);
 
-	memcpy(n.token, s->token, sizeof(n.token));
-	n.recipients = l.r;
-	n.nrecipients = l.n;
 	if (rc == 0)
-		rc = queue_put(d->queue, &n, source, arg, id, err);
-	list_free(&l);
+		rc = put(d, from, from->s->sender, 0, &to, id, err);
+	accept_recipients_free(&to);
 	if (rc != 0)
 		return rc < 0 ? -1 : 0; /* known already */
-	log_line(LOG_WARN, "pickup", 0, "%s: uid=%u from=<%s>: cannot be sent: %s", id, (unsigned)who->uid, s->sender,
-		 why->text);
+	log_line(LOG_WARN, "pickup", 0, "%s: uid=%u from=<%s>: cannot be sent: %s", id, (unsigned)from->who->uid,
+		 from->s->sender, why->text);
 	if (queue_find(d->queue, id, true, &row, full, err) != 1)
 		return error_set(err, REASON_TEMPORARY, "%s is not there", id);
 	return fail_all(d, row, why, err);

@@ -12,7 +12,8 @@
 
 enum {
 	READ_AT_ONCE = 65536,		/* bytes taken from a client */
-	PAGES_AT_ONCE = 4,		/* of a listing */
+	PAGES_AT_ONCE = 4,		/* of a listing, */
+	PAGES_IN_TURN = 16,		/* and of all listings */
 	ENVELOPE_SMALL = 256 << 10,	/* unfinished envelopes in memory: one like this always finds room, */
 	ENVELOPES_PER_PERSON = 80 << 20, /* larger ones while all of a person's, */
 	ENVELOPES_IN_ALL = 160 << 20,	/* and all of all users', are not more */
@@ -22,11 +23,6 @@ enum {
 };
 
 static void client_ready(void *arg, short revents);
-
-size_t clients_count(const struct outpostd *d)
-{
-	return d->clients.n;
-}
 
 size_t clients_of(const struct outpostd *d, uid_t person)
 {
@@ -112,7 +108,7 @@ void client_flush(struct client *c)
 		ssize_t n;
 
 		if (c->out.len == 0 && c->question && !c->closing) {
-			if (pages++ == PAGES_AT_ONCE) {
+			if (pages++ == PAGES_AT_ONCE || c->d->clients.pages++ >= PAGES_IN_TURN) {
 				loop_want(&c->d->loop, &c->watch, POLLOUT);
 				return;
 			}
@@ -215,7 +211,7 @@ static void client_decode(struct client *c, const char *p, size_t n)
 /* False: it was refused, and c may be gone. */
 static bool begin_submission(struct client *c)
 {
-	const struct error *closed = door_refusal(c->d);
+	const struct error *closed = c->d->door.refusal;
 	uint64_t limit;
 	int may;
 
@@ -252,7 +248,7 @@ static void end_question(struct client *c, int code, const char *text)
 static void begin_question(struct client *c)
 {
 	const char *nl = memchr(c->in.data, '\n', c->in.len);
-	const struct error *closed = door_refusal(c->d);
+	const struct error *closed = c->d->door.refusal;
 	char *words[CONTROL_ARGS];
 	int n;
 
@@ -374,6 +370,7 @@ void clients_tick(struct outpostd *d)
 {
 	struct client *next;
 
+	d->clients.pages = 0;
 	for (struct client *c = d->clients.first; c; c = next) {
 		next = c->next;
 		if (deadline_over(client_deadline(c)))

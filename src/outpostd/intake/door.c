@@ -29,29 +29,9 @@ struct waiting {
 	gid_t gid;
 };
 
-const struct error *door_refusal(const struct outpostd *d)
-{
-	return d->door.refusal;
-}
-
-const char *door_path(const struct outpostd *d)
-{
-	return d->door.path;
-}
-
-bool door_is_managed(const struct outpostd *d)
-{
-	return d->door.managed;
-}
-
 bool door_is_quiet(const struct outpostd *d)
 {
-	return !clients_count(d) && !d->door.waiting;
-}
-
-size_t door_waiting(const struct outpostd *d)
-{
-	return d->door.nwaiting;
+	return !d->clients.n && !d->door.waiting;
 }
 
 /* ---- the line */
@@ -106,7 +86,7 @@ static bool may_serve(struct outpostd *d, uid_t person)
 
 	if (each > all / 2)
 		each = all > 1 ? all / 2 : 1;
-	return clients_count(d) < all && clients_of(d, person) < each;
+	return d->clients.n < all && clients_of(d, person) < each;
 }
 
 static void welcome(struct outpostd *d, int fd, uid_t uid, gid_t gid)

@@ -21,8 +21,17 @@
 #include "base/room.h"
 #include "base/step.h"
 
-enum { TAKE_AT_ONCE = 64, KEPT_MAX = 4096, AGAIN_MS = 5000, AGAIN_MAX_MS = 3600 * 1000, LEFT_S = 86400,
-       LARGE = 1 << 20, FAILURES_MAX = 8 };
+enum {
+	TAKE_AT_ONCE = 64,
+	SLICE_MS = 50,			/* of a turn, for reading and rewriting */
+	TURN_MS = 20,
+	KEPT_MAX = 4096,
+	AGAIN_MS = 5000,
+	AGAIN_MAX_MS = 3600 * 1000,
+	LEFT_S = 86400,
+	LARGE = 1 << 20,
+	FAILURES_MAX = 8,
+};
 
 /* Long enough for any queue_directory that fits, and a name of incoming/. */
 struct path {
@@ -86,9 +95,15 @@ int incoming_open(struct outpostd *d)
 	return loop_add(&d->loop, &d->incoming.watch);
 }
 
-void incoming_look(struct outpostd *d)
+unsigned incoming_look(struct outpostd *d)
 {
 	d->incoming.look = true;
+	return d->incoming.looks + 1;
+}
+
+bool incoming_looked(const struct outpostd *d, unsigned look)
+{
+	return commit_stalled(d) || d->incoming.looked >= look;
 }
 
 void incoming_leave(struct outpostd *d, const char *name, const char *why)
@@ -97,7 +112,27 @@ void incoming_leave(struct outpostd *d, const char *name, const char *why)
 		log_line(LOG_WARN, "pickup", 0, INCOMING_DIR "/%s stays for now: %s", name, why);
 }
 
-/* ---- before the transaction: whose files they are, and whether they may submit */
+/* ---- before the transaction: what a file holds, whose it is, whether they may submit, and where it goes */
+
+struct file {
+	const char *name;
+	int fd;				/* -1: it is not taken in this transaction */
+	struct incoming head;
+	struct submission_decoder *decoder;
+	struct user who;
+	bool known, allowed;		/* who was looked up, and may submit */
+	struct accept_recipients to;
+	struct error why;		/* it cannot be sent; REASON_NONE: it can */
+};
+
+static void file_free(struct file *f)
+{
+	if (f->fd >= 0)
+		close(f->fd);
+	submission_decoder_free(f->decoder);
+	accept_recipients_free(&f->to);
+	*f = (struct file){.fd = -1};
+}
 
 /* As at the door. The groups of a process that is gone are not known: those of its user count. */
 static bool may_submit(struct outpostd *d, struct user *who)
@@ -113,48 +148,86 @@ static bool may_submit(struct outpostd *d, struct user *who)
 	return may > 0;
 }
 
-static int open_file(struct outpostd *d, const char *name)
+/* Each user is looked up once, however many of the files are that user's. */
+static void look_up_owner(struct outpostd *d, struct file *all, struct file *f)
 {
-	return open(path_of(d, name).s, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-}
-
-/* False: there is no owner to be seen, and no such file is taken. */
-static bool read_owner(struct outpostd *d, const char *name, uint32_t *uid)
-{
-	char head[INCOMING_HEAD];
-	struct incoming in;
-	int fd = open_file(d, name);
-	bool good = fd >= 0 && io_pread_full(fd, head, sizeof(head), 0) == (ssize_t)sizeof(head) &&
-		incoming_get_head(head, &in) == 0;
-
-	if (fd >= 0)
-		close(fd);
-	if (good)
-		*uid = in.uid;
-	return good;
-}
-
-/* Each user is looked up once, however many files of that user's there are. */
-struct owner {
-	bool known;
-	struct user who;
-	bool allowed;
-};
-static void look_up_owner(struct outpostd *d, const char *name, struct owner *all, size_t i)
-{
-	struct owner *o = &all[i];
-	uint32_t uid;
-
-	o->known = read_owner(d, name, &uid);
-	if (!o->known)
-		return;
-	for (size_t k = 0; k < i; k++)
-		if (all[k].known && all[k].who.uid == uid) {
-			*o = all[k];
+	for (struct file *o = all; o < f; o++)
+		if (o->known && o->who.uid == f->head.uid) {
+			f->who = o->who;
+			f->allowed = o->allowed;
+			f->known = true;
 			return;
 		}
-	user_of(d, uid, &o->who);
-	o->allowed = may_submit(d, &o->who);
+	user_of(d, f->head.uid, &f->who);
+	f->allowed = may_submit(d, &f->who);
+	f->known = true;
+}
+
+static int check_owner(const struct file *f, struct error *err)
+{
+	unsigned uid = f->head.uid;
+
+	if (f->allowed)
+		return 0;
+	if (f->who.failed)
+		return error_set(err, REASON_TEMPORARY, "uid %u cannot be looked up for authorized_submit_users", uid);
+	return error_set(err, REASON_NOT_AUTHORIZED, "authorized_submit_users does not name uid %u", uid);
+}
+
+static bool may_pass(int code)
+{
+	return code == EX_TEMPFAIL || code == EX_IOERR || code == EX_OSERR || code == EX_CANTCREAT || code == 0;
+}
+
+/* 1: it is taken when a list is read. */
+static int rewrite_recipients(struct outpostd *d, struct file *f, struct error *err)
+{
+	struct incoming_dir *in = &d->incoming;
+	uint64_t size;
+	int rc = accept_prepare(d, submission_envelope(f->decoder, &size), in->lists_since, &f->to, err);
+
+	if (rc > 0)
+		in->waits = in->waited = true;
+	if (rc >= 0 || may_pass(error_exit(err)))
+		return rc;
+	f->why = *err; /* it was acknowledged, and fails as a message */
+	return 0;
+}
+
+/* Without a limit: the submission was acknowledged, so a message_size_limit that was lowered since, or that the
+ * drop, which reads no configuration, did not know, must not send it to corrupt/. It goes there if it is no submission
+ * and never will be, or if its owner may not submit; then not even a notification is sent. */
+static void prepare(struct outpostd *d, struct file *all, struct file *f)
+{
+	struct error err = {0};
+	bool aside = true;
+	int rc = incoming_read(f->fd, 0, NULL, NULL, &f->head, &f->decoder, &err);
+
+	if (rc == 0) {
+		look_up_owner(d, all, f);
+		rc = check_owner(f, &err);
+	}
+	if (rc == 0) {
+		aside = false;
+		rc = rewrite_recipients(d, f, &err);
+	}
+	if (rc == 0)
+		return;
+	if (rc < 0 && aside && !may_pass(error_exit(&err)))
+		corrupt_set_aside(d, f->name, &err);
+	else if (rc < 0)
+		incoming_leave(d, f->name, err.text);
+	close(f->fd);
+	f->fd = -1;
+}
+
+static void open_file(struct outpostd *d, struct file *all, struct file *f)
+{
+	f->fd = open(path_of(d, f->name).s, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	if (f->fd >= 0)
+		prepare(d, all, f);
+	else if (errno != ENOENT)
+		incoming_leave(d, f->name, errno == ELOOP ? "it is a symbolic link" : strerror(errno));
 }
 
 /* ---- within it */
@@ -167,83 +240,34 @@ static int64_t arrival_of(struct outpostd *d, const struct incoming *in)
 	return in->arrival > now || (clock_knows(now) && !clock_knows(in->arrival)) ? now : in->arrival;
 }
 
-static bool may_pass(int code)
+static int put(struct outpostd *d, struct file *f, struct error *err)
 {
-	return code == EX_TEMPFAIL || code == EX_IOERR || code == EX_OSERR || code == EX_CANTCREAT || code == 0;
-}
-
-/* Without a limit: the submission was acknowledged, so a message_size_limit that was lowered since, or that the
- * drop, which reads no configuration, did not know, must not send it to corrupt/. */
-static int take_decoded(struct outpostd *d, int fd, const struct incoming *in, const struct user *who,
-			const struct submission *s,
-			uint64_t size, struct error *err)
-{
-	struct incoming_body body = incoming_body_of(fd), again = body;
-	int64_t arrival = arrival_of(d, in);
+	struct incoming_body body = incoming_body_of(f->fd), again = body;
+	struct accept_source from = {
+		.who = &f->who, .arrival = arrival_of(d, &f->head), .read = incoming_body_read, .arg = &body,
+	};
 	char id[QUEUE_ID];
-	struct error why = {0};
 
-	if (accept_submission(d, s, size, who, arrival, incoming_body_read, &body, id, &why) == 0)
+	from.s = submission_envelope(f->decoder, &from.size);
+	if (!f->why.reason && accept_submission(d, &from, &f->to, id, &f->why) == 0)
 		return 0;
-	if (!may_pass(error_exit(&why)))
-		return accept_to_fail(d, s, size, who, arrival, incoming_body_read, &again, &why, err);
-	*err = why;
-	return -1;
-}
-
-/* Whether its owner may submit. *aside: never, and not even a notification is sent. */
-static int check_owner(const struct owner *o, uid_t uid, bool *aside, struct error *err)
-{
-	if (!o->known || o->who.uid != uid)
-		return error_set(err, REASON_TEMPORARY, "its owner could not be read before");
-	if (o->allowed)
-		return 0;
-	if (o->who.failed)
-		return error_set(err, REASON_TEMPORARY, "uid %u cannot be looked up for authorized_submit_users",
-				 (unsigned)uid);
-	*aside = true;
-	return error_set(err, REASON_NOT_AUTHORIZED, "authorized_submit_users does not name uid %u", (unsigned)uid);
-}
-
-/* *aside: it is no submission, and never will be, or its owner may not submit. */
-static int take_file(struct outpostd *d, int fd, const struct owner *o, bool *aside, struct error *err)
-{
-	struct submission_decoder *decoder = NULL;
-	struct incoming in;
-	uint64_t size;
-	int rc = incoming_read(fd, 0, NULL, NULL, &in, &decoder, err);
-
-	*aside = rc < 0 && !may_pass(error_exit(err));
-	if (rc == 0)
-		rc = check_owner(o, in.uid, aside, err);
-	if (rc == 0) {
-		const struct submission *s = submission_envelope(decoder, &size);
-
-		rc = take_decoded(d, fd, &in, &o->who, s, size, err);
+	if (may_pass(error_exit(&f->why))) {
+		*err = f->why;
+		return -1;
 	}
-	submission_decoder_free(decoder);
-	return rc;
+	from.arg = &again;
+	return accept_to_fail(d, &from, &f->why, err);
 }
 
-/* True: it is in the transaction. */
-static bool take_one(struct outpostd *d, const char *name, const struct owner *o)
+static void take_file(struct outpostd *d, struct file *f)
 {
 	struct error err = {0};
-	int fd = open_file(d, name), rc;
-	bool aside;
 
-	if (fd < 0) {
-		if (errno != ENOENT)
-			incoming_leave(d, name, errno == ELOOP ? "it is a symbolic link" : strerror(errno));
-		return false;
-	}
-	rc = take_file(d, fd, o, &aside, &err);
-	close(fd);
-	if (rc < 0 && aside)
-		corrupt_set_aside(d, name, &err);
-	else if (rc < 0)
-		incoming_leave(d, name, err.text);
-	return rc == 0;
+	if (put(d, f, &err) == 0)
+		return;
+	incoming_leave(d, f->name, err.text);
+	close(f->fd);
+	f->fd = -1;
 }
 
 static void remove_taken(struct outpostd *d, const char *name)
@@ -331,6 +355,10 @@ static void look(struct outpostd *d)
 		watch_dir(d, in->watch.fd); /* where it is not there that is seen below */
 	if (!in->last[0]) {
 		in->look = false;
+		in->looks++;
+		if (!in->waited)
+			in->lists_since = lists_now(d);
+		in->waits = in->waited = false;
 		in->stays = 0;
 		corrupt_recount(d);
 	}
@@ -388,19 +416,31 @@ static size_t batch_end(const struct incoming_dir *in)
 	return end;
 }
 
-static int take_batch(struct outpostd *d, size_t end, struct error *err)
+/* As many of them as a slice of the turn allows: *end is where it ends. */
+static void prepare_batch(struct outpostd *d, struct file *files, size_t *end)
 {
-	struct incoming_dir *in = &d->incoming;
-	struct owner owners[TAKE_AT_ONCE];
-	bool taken[TAKE_AT_ONCE];
-	size_t first = in->next;
+	deadline slice = deadline_in_ms(SLICE_MS);
+	size_t first = d->incoming.next;
 
-	for (size_t i = first; i < end; i++)
-		look_up_owner(d, in->names[i].name, owners, i - first);
+	for (size_t i = first; i < *end; i++) {
+		struct file *f = &files[i - first];
+
+		if (i > first && deadline_over(slice)) {
+			*end = i;
+			return;
+		}
+		*f = (struct file){.name = d->incoming.names[i].name, .fd = -1};
+		open_file(d, files, f);
+	}
+}
+
+static int write_batch(struct outpostd *d, struct file *files, size_t n, struct error *err)
+{
 	if (queue_begin(d->queue, err) < 0)
 		return -1;
-	for (size_t i = first; i < end; i++)
-		taken[i - first] = take_one(d, in->names[i].name, &owners[i - first]);
+	for (struct file *f = files; f < files + n; f++)
+		if (f->fd >= 0)
+			take_file(d, f);
 	STEP("incoming-commit");
 	if (queue_commit(d->queue, err) < 0) {
 		queue_rollback(d->queue);
@@ -411,10 +451,26 @@ static int take_batch(struct outpostd *d, size_t end, struct error *err)
 	STEP("incoming-committed");
 	accept_committed(d);
 	bounce_committed(d);
-	for (size_t i = first; i < end; i++)
-		if (taken[i - first])
-			remove_taken(d, in->names[i].name);
+	for (struct file *f = files; f < files + n; f++)
+		if (f->fd >= 0)
+			remove_taken(d, f->name);
 	return 0;
+}
+
+static int take_batch(struct outpostd *d, size_t *end, struct error *err)
+{
+	struct file files[TAKE_AT_ONCE];
+	size_t n, some = 0;
+	int rc;
+
+	prepare_batch(d, files, end);
+	n = *end - d->incoming.next;
+	for (size_t i = 0; i < n; i++)
+		some += files[i].fd >= 0;
+	rc = some ? write_batch(d, files, n, err) : 0;
+	for (size_t i = 0; i < n; i++)
+		file_free(&files[i]);
+	return rc;
 }
 
 static void go_on(struct incoming_dir *in, size_t next)
@@ -443,7 +499,7 @@ static void batch_failed(struct outpostd *d, size_t end, const struct error *why
 
 	accept_forget(d);
 	bounce_forget(d);
-	if (commit_displaced(d)) {
+	if (d->commit.displaced) {
 		give_up(d, why);
 	} else if (queue_again(d->queue)) {
 		/* the same once more, with more care */
@@ -466,7 +522,7 @@ static void take_some(struct outpostd *d)
 
 	if (in->names[in->next].large && !has_room(d, in->names[in->next].name)) {
 		go_on(in, end);
-	} else if (take_batch(d, end, &err) == 0) {
+	} else if (take_batch(d, &end, &err) == 0) {
 		in->failures = 0;
 		go_on(in, end);
 	} else {
@@ -475,16 +531,27 @@ static void take_some(struct outpostd *d)
 	}
 }
 
+static bool more_to_do(const struct incoming_dir *in)
+{
+	return in->look || in->next < in->n || in->last[0];
+}
+
 bool incoming_busy(const struct outpostd *d)
 {
 	const struct incoming_dir *in = &d->incoming;
 
-	return in->look || in->next < in->n || in->last[0];
+	return more_to_do(in) || in->waits;
 }
 
 deadline incoming_deadline(struct outpostd *d)
 {
-	return commit_stalled(d) ? DEADLINE_NEVER : incoming_busy(d) ? clock_mono_ms() : d->incoming.again;
+	return commit_stalled(d) ? DEADLINE_NEVER : more_to_do(&d->incoming) ? clock_mono_ms() : d->incoming.again;
+}
+
+void incoming_lists_read(struct outpostd *d)
+{
+	d->incoming.look |= d->incoming.waits;
+	d->incoming.waits = false;
 }
 
 static void plan_retry(struct incoming_dir *in)
@@ -501,7 +568,7 @@ void incoming_tick(struct outpostd *d)
 
 	if (deadline_over(in->again))
 		in->look = true;
-	if (!incoming_busy(d) || commit_stalled(d))
+	if (!more_to_do(in) || commit_stalled(d))
 		return;
 	if (in->next == in->n)
 		look(d);
@@ -509,16 +576,21 @@ void incoming_tick(struct outpostd *d)
 		take_some(d);
 	if (in->next == in->n)
 		forget(in);
-	if (!incoming_busy(d))
+	if (!in->n && !in->last[0])
+		in->looked = in->looks;
+	if (!more_to_do(in))
 		plan_retry(in);
 }
 
 void incoming_take(struct outpostd *d)
 {
 	d->incoming.look = true;
-	do
+	do {
 		incoming_tick(d);
-	while (incoming_busy(d) && !commit_stalled(d));
+		if (d->incoming.waits && loop_turn(&d->loop, TURN_MS) < 0)
+			return;
+		lists_tick(d);
+	} while (incoming_busy(d) && !commit_stalled(d));
 }
 
 void incoming_close(struct outpostd *d)

@@ -123,17 +123,16 @@ void listener_reload(struct outpostd *d)
 
 static pid_t start_session(struct outpostd *d, int fd, bool probe, struct error *err)
 {
-	char path[4096], conf[1024];
+	char conf[1024];
 	char *argv[] = {(char *)"sendmail", (char *)"-C", conf, (char *)"-bs",
 			(char *)(probe ? "--sandbox-probe" : "--sandbox"), NULL};
 	const struct proc_fd fds[] = {{fd, 0}, {fd, 1}};
 	struct proc_spec spec = {
-		.path = path, .argv = argv, .env = step_env(), .fds = fds, .nfds = probe ? 0 : 2, .session = true,
+		.ours = "sendmail", .ours_dir = HELPERDIR, .argv = argv, .env = step_env(), .fds = fds,
+		.nfds = probe ? 0 : 2, .session = true,
 	};
 
 	snprintf(conf, sizeof(conf), "%s", d->conf_dir);
-	if (!io_program_path("sendmail", HELPERDIR, path, sizeof(path)))
-		return error_set(err, REASON_SYSTEM_FILE, "the path of sendmail is too long");
 	return proc_start(&spec, err);
 }
 
@@ -219,11 +218,6 @@ void listener_close(struct outpostd *d)
 		s->added = false;
 	}
 	d->listener.ours = false;
-}
-
-bool listener_is_ours(const struct outpostd *d)
-{
-	return d->listener.ours;
 }
 
 void listener_reaped(struct outpostd *d, pid_t pid)

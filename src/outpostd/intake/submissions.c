@@ -11,6 +11,8 @@ enum {
 	GROUP_MAX = 8,		/* or so many, */
 	GROUP_LASTS_MS = 30,	/* if that was no longer ago */
 	LARGE = 1 << 20,	/* bytes: one like this has a transaction of its own, after the others */
+	BYTES_AT_ONCE = 8 << 20,
+	SLICE_MS = 50,		/* for the rewriting of recipients in a turn */
 };
 
 void submission_complete(struct client *c)
@@ -20,6 +22,7 @@ void submission_complete(struct client *c)
 	STEP("door-complete");
 	c->complete = c->put = true;
 	c->ready = NULL;
+	c->lists_since = lists_now(c->d);
 	if (!s->ready)
 		s->end = &s->ready;
 	*s->end = c;
@@ -34,6 +37,9 @@ void submission_complete(struct client *c)
 static void unlink_at(struct submissions *s, struct client **p)
 {
 	(*p)->complete = false;
+	s->waiting -= (*p)->waits;
+	(*p)->waits = false;
+	accept_recipients_free(&(*p)->to);
 	*p = (*p)->ready;
 	if (!*p)
 		s->end = p;
@@ -53,7 +59,7 @@ void submission_withdraw(struct client *c)
 
 bool submissions_ready(const struct outpostd *d)
 {
-	return d->submissions.ready != NULL;
+	return d->submissions.n > d->submissions.waiting;
 }
 
 /* Clients that were served together come back together: for as many as the last commit served, if that was just
@@ -86,40 +92,89 @@ static long read_body(void *arg, char *p, size_t n, struct error *err)
 /* Those that are not large, else the first: on a full disk a large one would undo what the others wrote. */
 static void choose(struct submissions *all)
 {
-	size_t n = 0;
+	struct client *large = NULL;
+	uint64_t bytes = 0;
+	bool any = false;
 
 	for (struct client *c = all->ready; c; c = c->ready) {
-		c->put = spill_size(&c->body) < LARGE;
-		n += c->put;
+		uint64_t size = spill_size(&c->body);
+
+		c->put = !c->waits && size < LARGE && bytes < BYTES_AT_ONCE;
+		bytes += c->put ? size : 0;
+		any |= c->put;
+		if (!large && !c->waits && size >= LARGE)
+			large = c;
 	}
-	if (!n && all->ready)
-		all->ready->put = true;
+	if (!any && large)
+		large->put = true;
+}
+
+static void prepare(struct client *c)
+{
+	uint64_t size;
+	int rc;
+
+	accept_recipients_free(&c->to);
+	rc = accept_prepare(c->d, submission_envelope(c->decoder, &size), c->lists_since, &c->to, &c->refusal);
+	if (rc >= 0)
+		c->refusal.reason = REASON_NONE;
+	if (rc <= 0)
+		return;
+	c->put = false;
+	c->waits = true;
+	c->d->submissions.waiting++;
+}
+
+bool submissions_prepare(struct outpostd *d)
+{
+	deadline slice = deadline_in_ms(SLICE_MS);
+	bool any = false;
+
+	choose(&d->submissions);
+	for (struct client *c = d->submissions.ready; c; c = c->ready) {
+		if (any && deadline_over(slice))
+			c->put = false;
+		if (c->put)
+			prepare(c);
+		any |= c->put;
+	}
+	return any;
+}
+
+void submissions_lists_read(struct outpostd *d)
+{
+	for (struct client *c = d->submissions.ready; c; c = c->ready)
+		c->waits = false;
+	d->submissions.waiting = 0;
+}
+
+static void write_one(struct outpostd *d, struct client *c)
+{
+	struct accept_source from = {.who = &c->who, .arrival = clock_us(d), .read = read_body, .arg = c};
+
+	from.s = submission_envelope(c->decoder, &from.size);
+	c->offset = 0;
+	if (accept_submission(d, &from, &c->to, c->id, &c->refusal) == 0)
+		c->refusal.reason = REASON_NONE;
+	else if (!c->refusal.reason)
+		c->refusal.reason = REASON_INTERNAL;
+	else if (error_exit(&c->refusal) == EX_IOERR)
+		c->refusal.reason = REASON_TEMPORARY; /* it is not the message's fault: later it is taken */
 }
 
 void submissions_write(struct outpostd *d)
 {
 	struct submissions *all = &d->submissions;
-	int64_t now = clock_us(d);
+	size_t n = all->n - all->waiting;
 
-	if (all->n) {
-		all->group = all->n < GROUP_MAX ? all->n : GROUP_MAX;
+	if (n) {
+		all->group = n < GROUP_MAX ? n : GROUP_MAX;
 		all->grouped = clock_mono_ms();
 	}
-	choose(all);
 	for (struct client *c = all->ready; c; c = c->ready) {
-		uint64_t size;
-		const struct submission *s = submission_envelope(c->decoder, &size);
-
-		if (!c->put)
-			continue;
-		c->refusal.reason = REASON_NONE;
-		c->offset = 0;
-		if (accept_submission(d, s, size, &c->who, now, read_body, c, c->id, &c->refusal) == 0)
-			c->refusal.reason = REASON_NONE;
-		else if (!c->refusal.reason)
-			c->refusal.reason = REASON_INTERNAL;
-		else if (error_exit(&c->refusal) == EX_IOERR)
-			c->refusal.reason = REASON_TEMPORARY; /* it is not the message's fault: later it is taken */
+		if (c->put && !c->refusal.reason)
+			write_one(d, c);
+		accept_recipients_free(&c->to); /* they are of the configuration that is in force now */
 	}
 }
 

@@ -70,7 +70,7 @@ static bool is_routed(const struct outpostd *d, const struct relay *r)
 static bool is_idle(const struct outpostd *d, const struct relay *r)
 {
 	return r->life == RELAY_UP && !r->agents && !r->dirty && sessions_are_fine(r) && rate_allows(r) &&
-	       !is_routed(d, r) && !expiry_is_of(d, r);
+	       !is_routed(d, r) && d->expiry.relay != r;
 }
 
 /* Where senders have credentials of their own there may be any number of them: those that are idle are read again
@@ -243,8 +243,8 @@ deadline relays_deadline(struct outpostd *d)
 	deadline first = DEADLINE_NEVER;
 
 	for (const struct relay *r = d->relays.first; r; r = r->next) {
-		if (relay_retry_at(r) > now)
-			first = deadline_first(first, deadline_in_ms((relay_retry_at(r) - now) / 1000 + 1));
+		if (r->row.down_until > now)
+			first = deadline_first(first, deadline_in_ms((r->row.down_until - now) / 1000 + 1));
 		first = deadline_first(first, connections_deadline(d, r));
 		if (!rate_allows(r))
 			first = deadline_first(first, r->not_before);

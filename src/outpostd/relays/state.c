@@ -36,11 +36,6 @@ bool relay_may_try(const struct outpostd *d, const struct relay *r)
 	return !relay_is_down(r) || r->row.down_until <= clock_us(d);
 }
 
-int64_t relay_retry_at(const struct relay *r)
-{
-	return r->row.down_until;
-}
-
 /* Times that were stored while the clock was wrong: the relay may be tried now. */
 static void correct_times(const struct outpostd *d, struct queue_relay *s)
 {
@@ -56,6 +51,47 @@ void relay_read(struct outpostd *d, struct relay *r)
 {
 	correct_times(d, &r->row);
 	r->life = !r->row.down_until ? RELAY_UP : reason_needs_admin(r->row.reason) ? RELAY_DOWN_ADMIN : RELAY_DOWN;
+}
+
+/* ---- pauses: when only the administrator could help, which does not age mail */
+
+/* Where there are too many the two oldest are joined, which only prolongs lives. */
+static void pause_add(struct queue_relay *s, int64_t since, int64_t until)
+{
+	struct queue_pause *p = s->pauses;
+
+	if (s->npauses == QUEUE_PAUSES) {
+		p[1].since = p[0].since;
+		memmove(p, p + 1, --s->npauses * sizeof(*p));
+	}
+	p[s->npauses++] = (struct queue_pause){since, until};
+}
+
+static void pause_shift(struct queue_relay *s, int64_t before, int64_t by_us)
+{
+	for (size_t i = 0; i < s->npauses; i++)
+		if (s->pauses[i].since <= before) {
+			s->pauses[i].since += by_us;
+			s->pauses[i].until += by_us;
+		}
+}
+
+static int64_t overlap(int64_t from, int64_t to, int64_t since, int64_t now)
+{
+	if (from < since)
+		from = since;
+	if (to > now)
+		to = now;
+	return to > from ? to - from : 0;
+}
+
+static int64_t pause_sum(const struct queue_relay *s, int64_t since, int64_t now)
+{
+	int64_t sum = 0;
+
+	for (size_t i = 0; i < s->npauses; i++)
+		sum += overlap(s->pauses[i].since, s->pauses[i].until, since, now);
+	return sum;
 }
 
 /* ---- up and down */
@@ -296,11 +332,6 @@ void relay_store_soon(struct outpostd *d, struct relay *r)
 {
 	relay_store_later(r);
 	d->relay_states.due = true;
-}
-
-bool relays_wait_for_commit(const struct outpostd *d)
-{
-	return d->relay_states.due;
 }
 
 int relays_store(struct outpostd *d, struct error *err)

@@ -1,13 +1,10 @@
 #include "config.h"
-#include "outpost/flusher/active_deliveries.h"
+#include "outpost/messages/active_deliveries.h"
 
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "control/control.h"
-#include "outpost/messages/select_messages.h"
 #include "outpost/flusher/health.h"
 
 enum { PATIENCE_MS = 2000, ACTIVE_MAX = 100000 };
@@ -15,19 +12,14 @@ enum { PATIENCE_MS = 2000, ACTIVE_MAX = 100000 };
 static int take_id(void *arg, char prefix, const char *p, size_t n)
 {
 	struct active *a = arg;
-	char typed[QUEUE_ID];
-	void *more;
+	struct error ignored;
+	char id[QUEUE_ID];
 
-	if (prefix != '>' || n == 0 || n >= sizeof(typed) || a->n >= ACTIVE_MAX)
+	if (prefix != '>' || n == 0 || n >= sizeof(id) || a->ids.n >= ACTIVE_MAX)
 		return 0;
-	memcpy(typed, p, n);
-	typed[n] = 0;
-	more = realloc(a->ids, (a->n + 1) * sizeof(*a->ids));
-	if (!more)
-		return -1;
-	a->ids = more;
-	a->n += select_id(typed, a->ids[a->n]);
-	return 0;
+	memcpy(id, p, n);
+	id[n] = 0;
+	return select_add(&a->ids, id, &ignored);
 }
 
 static int by_id(const void *a, const void *b)
@@ -57,12 +49,13 @@ static int take_status(void *arg, char prefix, const char *p, size_t n)
 	return 0;
 }
 
-static bool ask(const char *path, const char *word, struct active *out, int (*line)(void *, char, const char *, size_t))
+static bool ask(struct context *c, const char *word, struct active *out,
+		int (*line)(void *, char, const char *, size_t))
 {
 	struct control_sink sink = {out, line};
-	struct error answer = {0}, err = {0};
+	struct error answer = {0};
 
-	return control_ask(path, &word, 1, &sink, deadline_in_ms(PATIENCE_MS), &answer, &err) == EX_OK;
+	return context_ask(c, &word, 1, &sink, PATIENCE_MS, &answer) == EX_OK;
 }
 
 static void take_reason(struct active *out, enum reason why, const char *text, const char *dsn)
@@ -87,27 +80,22 @@ static void ask_oneself(struct context *c, struct queue *q, struct active *out)
 
 void active_ask(struct context *c, struct queue *q, struct active *out)
 {
-	struct error ignored;
-	char path[PATH_MAX];
-
 	*out = (struct active){0};
-	if (context_admin_path(c, path, sizeof(path), &ignored) < 0)
-		return;
-	if (!ask(path, "active", out, take_id) || !ask(path, "status", out, take_status)) {
+	if (!ask(c, "active", out, take_id) || !ask(c, "status", out, take_status)) {
 		active_free(out);
 		ask_oneself(c, q, out);
 	}
-	if (out->n)
-		qsort(out->ids, out->n, sizeof(*out->ids), by_id);
+	if (out->ids.n)
+		qsort(out->ids.ids, out->ids.n, sizeof(*out->ids.ids), by_id);
 }
 
 bool active_has(const struct active *a, const char *id)
 {
-	return a->n && bsearch(id, a->ids, a->n, sizeof(*a->ids), by_id) != NULL;
+	return a->ids.n && bsearch(id, a->ids.ids, a->ids.n, sizeof(*a->ids.ids), by_id) != NULL;
 }
 
 void active_free(struct active *a)
 {
-	free(a->ids);
+	select_free(&a->ids);
 	*a = (struct active){0};
 }

@@ -5,10 +5,10 @@
 #define OUTPOST_ACTIVE_DELIVERIES_H
 
 #include "outpost/command.h"
+#include "outpost/messages/select_messages.h"
 
 struct active {
-	char (*ids)[QUEUE_ID];	/* sorted */
-	size_t n;
+	struct selection ids;	/* sorted */
 	char reason[1024];	/* why mail waits that has no reason of its own; empty: nothing known */
 	char dsn[12];
 	enum reason why;

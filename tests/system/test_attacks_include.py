@@ -1,0 +1,90 @@
+"""Attacks: files that a user may replace. Mallory keeps a mailing list that an alias includes, as administrators arrange it; gained: the
+text of a file that only outpost can read, or a pause for everybody's mail."""
+import os
+import subprocess
+import time
+
+import attack
+import harness
+import machine
+
+NOBODYS = "nothing-else-has-this-word"
+
+
+class Lists(attack.Attack):
+    def list_of_mallory(self, to=None, text="friend@example.net\n"):
+        """The alias "list", and Mallory's file, or a link to something else in its place."""
+        path = os.path.join(self.home, "list")
+        if os.path.lexists(path):
+            os.unlink(path)
+        if to:
+            os.symlink(to, path)
+            os.chown(path, attack.MALLORY, attack.MALLORY, follow_symlinks=False)
+        else:
+            with open(path, "w") as f:
+                f.write(text)
+            os.chown(path, attack.MALLORY, attack.MALLORY)
+        self.write("/etc/aliases", "list: :include:%s\n" % path)
+
+    def all_that_is_said(self):
+        """Whatever Mallory, and the administrator's log, hear of it."""
+        return (self.log_text() + self.type("mailq; mailq -j", uid=attack.MALLORY, code=None).out +
+                self.type("sendmail -bv list </dev/null", uid=attack.MALLORY, code=None).out +
+                self.type("outpost queue --json; outpost log", code=None).out)
+
+    def test_a_list_works(self):
+        """An honest one, which everybody may read."""
+        self.list_of_mallory()
+        relay = self.site(alias_maps="hash:/etc/aliases")
+        self.outpostd()
+        self.mail("list")
+        self.assertEqual([m.recipients for m in relay.wait_messages(1)], [["friend@example.net"]])
+
+    def test_a_link_to_the_password(self):
+        self.list_of_mallory("/etc/outpost/sasl_passwd")
+        self.site(alias_maps="hash:/etc/aliases", relayhost="[mail.example.com]:588", relay=False)
+        self.outpostd()
+        self.mail("list", uid=attack.MALLORY, code=None)
+        self.assertNotIn(attack.SECRET, self.all_that_is_said())
+        self.assertNotIn("mail.example.com]:587", self.all_that_is_said())
+
+    def test_a_file_of_the_queues_owner(self):
+        """One address a line, as a file of addresses is; it must not become recipients."""
+        path = os.path.join(self.tmp, "var", "private")
+        with open(path, "w") as f:
+            f.write("%s@example.net\n" % NOBODYS)
+        os.chown(path, machine.UID, machine.UID)
+        os.chmod(path, 0o600)
+        self.list_of_mallory(path)
+        self.site(alias_maps="hash:/etc/aliases", relayhost="[mail.example.com]:588", relay=False)
+        self.outpostd()
+        self.mail("list", uid=attack.MALLORY, code=None)
+        self.assertNotIn(NOBODYS, self.all_that_is_said())
+
+    def test_nothing_of_a_list_is_quoted(self):
+        """Not even of a list that may be read: what its lines hold goes to no log."""
+        self.list_of_mallory(text="\"%s\n|%s\n/%s\n%s@@@\n" % ((NOBODYS,) * 4))
+        self.site(alias_maps="hash:/etc/aliases", relayhost="[mail.example.com]:588", relay=False)
+        self.outpostd()
+        self.mail("list", uid=attack.MALLORY, code=None)
+        self.assertNotIn(NOBODYS, self.log_text())
+
+    def test_a_file_system_that_hangs(self):
+        """FUSE in a namespace of the test: whoever opens the list waits for ever."""
+        place = os.path.join(self.tmp, "fuse")
+        os.mkdir(place)
+        server = subprocess.Popen(["/usr/bin/python3", "-B", os.path.join(os.path.dirname(os.path.abspath(__file__)), "deaf_files.py"),
+                                   "--mount", place], stdout=subprocess.PIPE, preexec_fn=self.inside)
+        self.addCleanup(self._end, server)
+        if server.stdout.readline() != b"mounted\n":
+            self.skipTest("no FUSE here")
+        self.write("/etc/aliases", "list: :include:%s/file\n" % place)
+        self.site(alias_maps="hash:/etc/aliases")
+        self.outpostd()
+        self.popen("/usr/sbin/sendmail", "list", stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(1)
+        self.assertLess(self.mail("you@example.net", patience=15).seconds, 3 * harness.PATIENCE)
+
+
+if __name__ == "__main__":
+    harness.main()
