@@ -75,6 +75,9 @@ void options_help(const struct command *cmd);
 bool option_given(const struct context *c, const char *name);
 const char *option_value(const struct context *c, const char *name);	/* NULL: not given */
 
+/* Frees what the context holds; it may be used again. */
+void context_free(struct context *c);
+
 /* "outpost: TEXT" on standard error; returns err->code, or EX_SOFTWARE when there is none. */
 int fail(const struct error *err);
 /* "outpost: ..." and " (see outpost COMMAND --help)"; returns EX_USAGE. */
@@ -82,7 +85,9 @@ int fail_usage(const struct context *c, const char *fmt, ...) __attribute__((for
 
 /* ---- what nearly every subcommand does first */
 
-/* Reads the configuration into c->conf (once). */
+/* As root: becomes, for good, who controls main.cf. Root runs no configuration of others, and edits none. */
+int context_settle(const struct context *c, struct error *err);
+/* Reads the configuration into c->conf (once), with the rights of who controls it. */
 int context_conf(struct context *c, struct error *err);
 
 /* Whether the system's queue directory, queue, is not its owner's, as after a backup was restored, and who that is:

@@ -12,6 +12,7 @@
 #include "base/deadline.h"
 #include "base/proc.h"
 #include "base/text.h"
+#include "base/trust.h"
 #include "control/control.h"
 #include "outpost/command.h"
 #include "outpost/flusher/start_outpostd.h"
@@ -38,8 +39,27 @@ int fail_usage(const struct context *c, const char *fmt, ...)
 	return EX_USAGE;
 }
 
+int context_settle(const struct context *c, struct error *err)
+{
+	char path[PATH_MAX];
+
+	if (snprintf(path, sizeof(path), "%s/main.cf", c->dir) >= (int)sizeof(path))
+		return error_set(err, REASON_USAGE, "the name of the configuration directory is too long");
+	return trust_become(path, err);
+}
+
+void context_free(struct context *c)
+{
+	credentials_free(c->credentials);
+	conf_free(c->conf);
+	c->credentials = NULL;
+	c->conf = NULL;
+}
+
 int context_conf(struct context *c, struct error *err)
 {
+	if (!c->conf && context_settle(c, err) < 0)
+		return -1;
 	if (c->conf || conf_load(c->dir, &c->conf, err) == 0)
 		return 0;
 	if (error_exit(err) == EX_NOINPUT && c->command != &command_check)

@@ -1,13 +1,11 @@
 /* outpost: the administrator's command. Finds the subcommand and runs it. */
 #include "config.h"
 
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/io.h"
 #include "base/proc.h"
-#include "base/trust.h"
 #include "outpost/command.h"
 #include "outpost/postfix/postfix_names.h"
 
@@ -41,29 +39,14 @@ void command_use_config(struct context *c, const char *dir)
 	c->own = strcmp(dir, SYSCONFDIR) != 0;
 }
 
-/* Root runs no configuration of others, and edits none: it becomes who controls main.cf. */
-static int settle_rights(const struct context *c)
-{
-	char path[PATH_MAX];
-	struct error err;
-
-	if (snprintf(path, sizeof(path), "%s/main.cf", c->dir) >= (int)sizeof(path))
-		error_set(&err, REASON_USAGE, "the name of the configuration directory is too long");
-	else if (trust_become(path, &err) == 0)
-		return 0;
-	return fail(&err);
-}
-
 int command_run(struct context *c, int argc, char **argv)
 {
 	int rc = options_read(c, argc, argv);
+	struct error err;
 
-	if (rc == OPTIONS_GO && settle_rights(c) != 0)
-		return EX_NOPERM;
 	if (rc == OPTIONS_GO)
-		rc = c->command->run(c);
-	credentials_free(c->credentials);
-	conf_free(c->conf);
+		rc = context_settle(c, &err) < 0 ? fail(&err) : c->command->run(c);
+	context_free(c);
 	if (fflush(stdout) != 0 && rc == EX_OK)
 		rc = EX_IOERR;
 	return rc;
@@ -97,8 +80,10 @@ int main(int argc, char **argv)
 	proc_settle();
 	if (env && *env)
 		command_use_config(&c, env);
-	if (postfix_name(&c, argc, argv, &status))
+	if (postfix_name(&c, argc, argv, &status)) {
+		context_free(&c);
 		return status;
+	}
 	if (i + 1 < argc && strcmp(argv[i], "-C") == 0) {
 		command_use_config(&c, argv[i + 1]);
 		i += 2;

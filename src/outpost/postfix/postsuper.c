@@ -16,21 +16,8 @@ static const char letters[] = "c:d:e:f:h:H:psr:Sv";
 
 static const struct {
 	char letter;
-	const struct message_change *change;	/* NULL: there is nothing to do, and why */
-	const char *words;
-} actions[] = {
-	{'d', &change_delete, NULL},
-	{'h', &change_hold, NULL},
-	{'H', &change_release, NULL},
-	{'r', &change_retry, NULL},
-	{'s', NULL, "-s has nothing to do here: the queue is a database, and outpostd puts itself right when it "
-	 "starts"},
-	{'S', NULL, "-S has nothing to do here: the queue is a database, and outpostd puts itself right when it "
-	 "starts"},
-	{'p', NULL, "-p has nothing to do here: outpostd removes what is no longer needed by itself"},
-	{'e', NULL, NULL},
-	{'f', NULL, NULL},
-};
+	const struct message_change *change;
+} actions[] = {{'d', &change_delete}, {'h', &change_hold}, {'H', &change_release}, {'r', &change_retry}};
 
 /* Names of Postfix's queues; each message is in one of them. */
 enum { IN_INCOMING = 1, IN_ACTIVE = 2, IN_DEFERRED = 4, IN_HOLD = 8 };
@@ -194,21 +181,19 @@ static int read_queues(struct context *c, int argc, char **argv, unsigned *withi
 
 static int run_letter(struct context *c, char letter, unsigned within)
 {
-	for (size_t i = 0; i < sizeof(actions) / sizeof(actions[0]); i++) {
-		if (actions[i].letter != letter)
-			continue;
-		if (actions[i].change)
+	for (size_t i = 0; i < sizeof(actions) / sizeof(actions[0]); i++)
+		if (actions[i].letter == letter)
 			return act(c, actions[i].change, optarg, within);
-		if (actions[i].words) {
-			printf("postsuper: %s\n", actions[i].words);
-			return EX_OK;
-		}
-		fprintf(stderr, "postsuper: -%c is not possible here: mail expires by maximal_queue_lifetime; `outpost "
-			"delete` removes it\n",
-			letter);
-		return EX_USAGE;
+	if (strchr("sSp", letter)) {
+		printf("postsuper: -%c has nothing to do here: the queue is a database, and outpostd puts itself right "
+		       "when it starts\n", letter);
+		return EX_OK;
 	}
-	return EX_OK;
+	if (!strchr("ef", letter))
+		return EX_OK;
+	fprintf(stderr, "postsuper: -%c is not possible here: mail expires by maximal_queue_lifetime; `outpost "
+		"delete` removes it\n", letter);
+	return EX_USAGE;
 }
 
 int postsuper(struct context *c, int argc, char **argv)
