@@ -267,9 +267,10 @@ static enum map_use map_use(enum conf_param p)
 	case P_recipient_canonical_maps:
 	case P_smtp_generic_maps:
 	case P_virtual_alias_maps:
-	case P_sender_dependent_relayhost_maps:
 		return MAPS_ADDRESSES; /* callers also ask for user and @domain, which no pattern must match by chance
 					*/
+	case P_sender_dependent_relayhost_maps:
+		return MAPS_RELAYS;
 	default:
 		return MAPS_PLAIN;
 	}

@@ -59,6 +59,8 @@ static const char *const steps[QUEUE_VERSION] = {
 		"ALTER TABLE recipient ADD COLUMN reason TEXT;"
 		"ALTER TABLE event ADD COLUMN reason TEXT;"
 		"ALTER TABLE relay RENAME COLUMN kind TO reason;"
+		"ALTER TABLE relay RENAME COLUMN auth_digest TO auth_mark;"
+		"UPDATE relay SET auth_mark = '';" /* it had no salt */
 		"ALTER TABLE relay DROP COLUMN minute;"
 		"ALTER TABLE relay DROP COLUMN minute_used;"
 		"WITH named (kind, reason) AS (VALUES"
@@ -88,7 +90,7 @@ int db_migrate(struct queue *q, int64_t version, struct error *err)
 {
 	struct error ignored;
 
-	if (db_exec(q, "PRAGMA synchronous=EXTRA; BEGIN IMMEDIATE", err) < 0)
+	if (db_exec(q, "PRAGMA synchronous=EXTRA; PRAGMA secure_delete=ON; BEGIN IMMEDIATE", err) < 0)
 		return -1;
 	if (run_steps(q, version, err) == 0 && db_exec(q, "COMMIT", err) == 0)
 		return 0;

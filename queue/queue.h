@@ -168,7 +168,7 @@ struct queue_relay {
 	enum reason reason;		/* why it is, or last was, down */
 	char dsn[12];
 	char text[1024];
-	char auth_digest[72];		/* hex of the credential that was refused; empty: none */
+	char auth_mark[72];		/* of the credential that was refused; empty: none */
 	int64_t last_ok;
 	int64_t cert_expires;		/* seconds */
 	char known[160];		/* what was learnt by talking to it, in the words of delivery_write_known */

@@ -6,7 +6,7 @@
 #define RELAY_FORMAT "biiurbbbiibbbbi"
 #define RELAY_MEMBERS(r) \
 	(r)->nexthop, sizeof((r)->nexthop), &(r)->down_since, &(r)->down_until, &(r)->failures, &(r)->reason, \
-	(r)->dsn, sizeof((r)->dsn), (r)->text, sizeof((r)->text), (r)->auth_digest, sizeof((r)->auth_digest), \
+	(r)->dsn, sizeof((r)->dsn), (r)->text, sizeof((r)->text), (r)->auth_mark, sizeof((r)->auth_mark), \
 	&(r)->last_ok, &(r)->cert_expires, (r)->known, sizeof((r)->known), (r)->tls, sizeof((r)->tls), \
 	(r)->mechanism, sizeof((r)->mechanism), (r)->extensions, sizeof((r)->extensions), &(r)->not_before
 
@@ -39,7 +39,7 @@ int queue_relay_set(struct queue *q, const struct queue_relay *r, struct error *
 {
 	if (db_inside(q, err) < 0 ||
 	    db_run(q, SQL_RELAY_SET, err, "tiiittttiitttti", r->nexthop, r->down_since, r->down_until,
-		   (int64_t)r->failures, reason_name(r->reason), r->dsn, r->text, r->auth_digest, r->last_ok,
+		   (int64_t)r->failures, reason_name(r->reason), r->dsn, r->text, r->auth_mark, r->last_ok,
 		   r->cert_expires, r->known, r->tls, r->mechanism, r->extensions, r->not_before) < 0 ||
 	    db_run(q, SQL_PAUSES_FORGET, err, "t", r->nexthop) < 0)
 		return -1;

@@ -87,7 +87,7 @@ CREATE TABLE relay (
 	reason TEXT NOT NULL,		-- of reasons.def; empty: none
 	dsn TEXT NOT NULL,
 	text TEXT NOT NULL,
-	auth_digest TEXT NOT NULL,
+	auth_mark TEXT NOT NULL,		-- of the credential that was refused: salt and 16 bits
 	last_ok INTEGER NOT NULL,
 	cert_expires INTEGER NOT NULL,	-- seconds
 	known TEXT NOT NULL,		-- words, see delivery.h

@@ -5,6 +5,7 @@
 #define LIMIT_ADDRESS 1024		/* one envelope address; RFC 5321 4.5.3.1 wants 256 */
 #define LIMIT_RECIPIENTS 200000		/* recipients of one message (a count) */
 #define LIMIT_HEADER (4u << 20)		/* the header of one message */
+#define LIMIT_HEADER_SENT (6u << 20)	/* the same with its addresses completed */
 #define LIMIT_HEADER_LINE (1u << 20)	/* one unfolded header field */
 #define LIMIT_CHECKED (16u << 10)	/* what header checks see of a field: patterns take time for each byte */
 #define LIMIT_HEADER_ADDRESSES 10000	/* of senders, and of recipients: others stay as they are (a count) */

@@ -56,21 +56,41 @@ static bool utf8_cut_off(const unsigned char *p, size_t n)
 	return true;
 }
 
+size_t text_whole(const char *p, size_t n)
+{
+	for (size_t cut = 1; cut <= 3 && cut <= n; cut++)
+		if (utf8_cut_off((const unsigned char *)p + n - cut, cut))
+			return n - cut;
+	return n;
+}
+
+void text_clean_bytes(char *p, size_t n, const char *keep)
+{
+	for (size_t i = 0, len; i < n; i += len) {
+		bool bad;
+
+		len = utf8_length((unsigned char *)p + i, n - i);
+		bad = len == 0 || (is_control(p + i, len) && !(p[i] && strchr(keep, p[i])));
+		len = len ? len : 1;
+		if (bad)
+			memset(p + i, '?', len);
+	}
+}
+
 void text_clean(char *s)
 {
-	size_t n = strlen(s), i = 0;
+	size_t n = text_whole(s, strlen(s));
 
-	while (i < n) {
-		size_t len = utf8_length((unsigned char *)s + i, n - i);
+	s[n] = '\0';
+	text_clean_bytes(s, n, "");
+}
 
-		if (len == 0 && utf8_cut_off((unsigned char *)s + i, n - i)) {
-			s[i] = '\0';
-			return;
-		}
-		if (len == 0 || is_control(s + i, len))
-			memset(s + i, '?', len ? len : 1);
-		i += len ? len : 1;
-	}
+bool text_has_control(const char *p, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (is_control(p + i, 1) || (i + 1 < n && is_control(p + i, 2)))
+			return true;
+	return false;
 }
 
 /* Runs of good bytes are added at once: listings of a hundred thousand lines pass here. */

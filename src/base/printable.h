@@ -13,6 +13,11 @@
 
 /* Replaces control characters in place by '?' (a byte each); a UTF-8 sequence cut off at the end is dropped. */
 void text_clean(char *s);
+/* The same of n bytes, where those in keep ("\n\t") and all but invalid UTF-8 stay: their number does not change. */
+void text_clean_bytes(char *p, size_t n, const char *keep);
+/* How many of n bytes there are before a UTF-8 letter of which only the beginning is there. */
+size_t text_whole(const char *p, size_t n);
+bool text_has_control(const char *p, size_t n);
 
 /* Appends bytes so that they can stand in one log line: control characters and invalid UTF-8 become '?',
  * no more than cap bytes of output, "..." after what was cut. */

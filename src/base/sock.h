@@ -33,6 +33,10 @@ int sock_pair(int fds[2]);
 /* Who connected: uid, gid and pid by SO_PEERCRED. Pointers may be NULL. */
 int sock_peer(int fd, uid_t *uid, gid_t *gid, pid_t *pid);
 
+/* The same for a TCP connection from a process of this machine (NETLINK_SOCK_DIAG): the uid that made its end. -1 where
+ * the kernel does not know, as for an end that is closed by now. */
+int sock_peer_tcp(int fd, uid_t *uid);
+
 /* The supplementary groups of the peer (SO_PEERGROUPS), at most max; returns how many, -1 if unknown. */
 int sock_peer_groups(int fd, gid_t *groups, int max);
 

@@ -27,11 +27,12 @@ static int take_end(const char *p, size_t n, struct error *answer, struct error 
 		rest.n = sizeof(answer->text) - 1;
 	memcpy(answer->text, rest.p, rest.n);
 	answer->text[rest.n] = '\0';
-	text_clean(answer->text);
+	text_clean(answer->text); /* a letter cut in two */
 	return (int)code;
 }
 
-/* Gives whole lines to the sink; 1 and *code at the '=' line, 0 when more is needed, -1. */
+/* Gives whole lines to the sink, none of which can command a terminal, whoever answers. 1 and *code at the '=' line, 0
+ * when more is needed, -1. */
 static int take_lines(struct buf *in, const struct control_sink *sink, int *code, struct error *answer,
 		      struct error *err)
 {
@@ -39,13 +40,14 @@ static int take_lines(struct buf *in, const struct control_sink *sink, int *code
 	int rc = 0;
 
 	while (rc == 0) {
-		const char *line = in->data + done;
+		char *line = in->data + done;
 		const char *nl = in->len > done ? memchr(line, '\n', in->len - done) : NULL;
 		size_t n = nl ? (size_t)(nl - line) : 0;
 
 		if (!nl)
 			break;
 		done += n + 1;
+		text_clean_bytes(line, n, "\t");
 		if (n && line[0] == '=') {
 			*code = take_end(line + 1, n - 1, answer, err);
 			rc = *code < 0 ? -1 : 1;

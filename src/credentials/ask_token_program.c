@@ -23,7 +23,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { ENV_MAX = 8, KEPT_MAX = 64, ANSWER_MAX = 4 * LIMIT_SECRET };
+enum { ENV_MAX = 16, KEPT_MAX = 64, ANSWER_MAX = 4 * LIMIT_SECRET };
 
 struct kept {
 	char *about;			/* relay and sender */
@@ -190,41 +190,52 @@ void credential_question_free(struct credential_question *q)
 	free(q);
 }
 
-/* What every child gets, and where the service manager's credentials are. */
-static void fill_env(char **env, char *credentials, size_t size)
+struct question_env {
+	char relay[sizeof(((struct relayhost *)0)->written) + 32], sender[LIMIT_ADDRESS + 32];
+	char credentials[PATH_MAX + 40];
+	char *list[ENV_MAX];
+};
+
+/* What every child gets, where the service manager's credentials are, and what is asked: arguments would be for all to
+ * see. */
+static void fill_env(struct question_env *env, const struct credential_question *q)
 {
 	const char *dir = getenv("CREDENTIALS_DIRECTORY");
 	char *const *given = step_env();
 	size_t n = 0;
 
-	while (given[n] && n < ENV_MAX - 2) {
-		env[n] = given[n];
+	while (given[n] && n < ENV_MAX - 4) {
+		env->list[n] = given[n];
 		n++;
 	}
-	if (dir && snprintf(credentials, size, "CREDENTIALS_DIRECTORY=%s", dir) < (int)size)
-		env[n++] = credentials;
-	env[n] = NULL;
+	snprintf(env->relay, sizeof(env->relay), "OUTPOST_TOKEN_RELAY=%s", q->relay.written);
+	snprintf(env->sender, sizeof(env->sender), "OUTPOST_TOKEN_SENDER=%s", q->sender);
+	env->list[n++] = env->relay;
+	env->list[n++] = env->sender;
+	if (dir && snprintf(env->credentials, sizeof(env->credentials), "CREDENTIALS_DIRECTORY=%s", dir) <
+			   (int)sizeof(env->credentials))
+		env->list[n++] = env->credentials;
+	env->list[n] = NULL;
 }
 
 static int start(const struct credentials *cs, struct credential_question *q, struct error *err)
 {
-	char path[PATH_MAX], verb[] = "credential", fresh[] = "-f", credentials[PATH_MAX + 40];
-	char *argv[7], *env[ENV_MAX];
+	char path[PATH_MAX], verb[] = "credential", fresh[] = "-f";
+	char *argv[5];
+	struct question_env env;
 	struct proc_fd fds[2] = {{-1, 1}, {2, 2}};
 	struct proc_spec spec = {
-		.path = path, .argv = argv, .env = env, .fds = fds, .nfds = 2, .die_with_parent = true};
+		.path = path, .argv = argv, .env = env.list, .fds = fds, .nfds = 2, .die_with_parent = true};
 	int ends[2], n = 0;
 
 	if (!io_program_path("outpost-token", HELPERDIR, path, sizeof(path)))
 		return error_set(err, REASON_SYSTEM_FILE, "the path of outpost-token is too long");
-	fill_env(env, credentials, sizeof(credentials));
+	fill_env(&env, q);
 	argv[n++] = path;
 	argv[n++] = verb;
 	if (cs->refused)
 		argv[n++] = fresh;
 	argv[n++] = (char *)(uintptr_t)conf_dir(cs->conf);
-	argv[n++] = q->relay.written;
-	argv[n++] = q->sender;
 	argv[n] = NULL;
 	if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0)
 		return error_sys(err, REASON_SYSTEM, "cannot make a pipe");

@@ -21,6 +21,12 @@ struct credential {
 };
 void credential_wipe(struct credential *cr);	/* also on zeroed memory */
 
+/* What may be stored of a digest, to know later whether a credential is still the one that was refused: a random salt,
+ * and of the salted digest so little (16 bits) that nobody can find a password by trying until it fits. */
+enum { CREDENTIAL_MARK = 32 + 4 + 1 };
+void credential_mark(const char *digest, char mark[CREDENTIAL_MARK]);
+bool credential_has_mark(const char *digest, const char *mark);
+
 /* What is known for one configuration: the answers of programs that may be kept, and whose credentials there are. c is
  * the caller's and must outlive it. NULL without memory. */
 struct credentials;

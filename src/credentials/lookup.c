@@ -6,6 +6,7 @@
 #include "credentials/sha256.h"
 #include "base/limits.h"
 #include "base/lines.h"
+#include "base/random.h"
 #include "base/string_set.h"
 
 #include <errno.h>
@@ -196,6 +197,37 @@ void credential_put_digest(struct credential *cr, const struct relayhost *r)
 	};
 
 	sha256_hex(parts, 3, cr->digest);
+}
+
+enum { SALT_HEX = 32 };
+
+static void add_salted(const char *digest, char mark[CREDENTIAL_MARK])
+{
+	const struct span parts[] = {{mark, SALT_HEX}, span_of(digest)};
+	char hex[SHA256_HEX];
+
+	sha256_hex(parts, 2, hex);
+	snprintf(mark + SALT_HEX, CREDENTIAL_MARK - SALT_HEX, "%.4s", hex);
+}
+
+void credential_mark(const char *digest, char mark[CREDENTIAL_MARK])
+{
+	uint64_t salt[2];
+
+	random_bytes(salt, sizeof(salt));
+	snprintf(mark, CREDENTIAL_MARK, "%016llx%016llx", (unsigned long long)salt[0], (unsigned long long)salt[1]);
+	add_salted(digest, mark);
+}
+
+bool credential_has_mark(const char *digest, const char *mark)
+{
+	char again[CREDENTIAL_MARK];
+
+	if (strlen(mark) != CREDENTIAL_MARK - 1)
+		return false;
+	memcpy(again, mark, sizeof(again));
+	add_salted(digest, again);
+	return strcmp(again, mark) == 0;
 }
 
 int credentials_fetch(struct conf *c, const struct relayhost *r, const char *sender, credential_token *token, void *arg,

@@ -259,8 +259,11 @@ int password_program_ask(const char *command, const char *key, int seconds, stru
 			 struct error *err)
 {
 	struct command cmd;
-	int rc = split_command(command, key, &cmd, err);
+	int rc;
 
+	if (key[0] == '-')
+		return 0; /* a sender's address, and to the program an option */
+	rc = split_command(command, key, &cmd, err);
 	if (rc == 0)
 		rc = check_program(cmd.words[0], err);
 	if (rc == 0)

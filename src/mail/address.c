@@ -575,9 +575,8 @@ int address_check(const char *spec, struct error *err)
 	const char *domain, *fault = NULL;
 
 	address_split(spec, &local, &domain);
-	for (size_t i = 0; i < n && !fault; i++)
-		if ((unsigned char)spec[i] < ' ' || spec[i] == 127)
-			fault = "it holds a control byte";
+	if (text_has_control(spec, n))
+		fault = "it holds a control character";
 	if (!fault && n > LIMIT_ADDRESS)
 		fault = "it is too long";
 	if (!fault && !text_utf8(spec, n))

@@ -39,7 +39,7 @@ struct recode {
 	struct buf line;	/* the line (or piece of one) that is being gathered */
 	bool middle;		/* line is not the first piece of its line */
 	bool message;		/* the header at hand is a message's, not a part's */
-	bool broken;
+	bool broken, starved;
 	struct multipart stack[DEPTH];
 	int depth;
 	/* quoted-printable */
@@ -277,6 +277,13 @@ static void put_header(const struct recode *r, struct buf *out, struct span head
 	pass_seven(out, header.p, header.n);
 }
 
+/* What is too large for its ceiling has no 7-bit form. */
+static void note_room(struct recode *r, const struct buf *b)
+{
+	r->starved = r->starved || b->starved;
+	r->broken = r->broken || (b->failed && !b->starved);
+}
+
 static void end_header(struct recode *r, struct buf *out)
 {
 	struct span header = buf_span(&r->header);
@@ -285,6 +292,7 @@ static void end_header(struct recode *r, struct buf *out)
 	r->mode = choose(r, header, &cte);
 	put_header(r, out, header, cte);
 	r->message = r->mode == MODE_HEADER;
+	note_room(r, &r->header);
 	buf_reset(&r->header);
 	r->column = 0;
 	r->held = '\0';
@@ -420,6 +428,14 @@ static void piece(struct recode *r, struct buf *out)
 	buf_reset(&r->line);
 }
 
+static int judge(struct recode *r, const struct buf *out)
+{
+	note_room(r, &r->header);
+	note_room(r, &r->line);
+	note_room(r, out);
+	return r->starved ? -1 : 0;
+}
+
 int recode_add(struct recode *r, struct buf *out, const char *p, size_t n)
 {
 	while (n) {
@@ -433,7 +449,7 @@ int recode_add(struct recode *r, struct buf *out, const char *p, size_t n)
 		if (nl || r->line.len == PIECE)
 			piece(r, out);
 	}
-	return buf_ok(out) && buf_ok(&r->header) && buf_ok(&r->line) ? 0 : -1;
+	return judge(r, out);
 }
 
 int recode_end(struct recode *r, struct buf *out)
@@ -442,5 +458,5 @@ int recode_end(struct recode *r, struct buf *out)
 		recode_add(r, out, "\n", 1);
 	if (r->mode == MODE_HEADER && r->header.len)
 		end_header(r, out);
-	return buf_ok(out) && buf_ok(&r->header) ? 0 : -1;
+	return judge(r, out);
 }

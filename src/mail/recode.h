@@ -25,8 +25,9 @@ void recode_free(struct recode *r);
 
 /* Appends the 7-bit form of n bytes to out; any cut of the input gives the same output. -1 without memory. */
 int recode_add(struct recode *r, struct buf *out, const char *p, size_t n);
-/* Whether an 8-bit byte came by that has no 7-bit form: in a signed part, a message/partial, an unknown encoding. What
- * was appended to out is then no longer that message, and may not be delivered (5.6.3). */
+/* Whether an 8-bit byte came by that has no 7-bit form: in a signed part, a message/partial, an unknown encoding; or a
+ * header larger than its ceiling. What was appended to out is then no longer that message, and may not be delivered
+ * (5.6.3). */
 bool recode_broken(const struct recode *r);
 /* What is still held back, and the last line end. */
 int recode_end(struct recode *r, struct buf *out);

@@ -182,6 +182,14 @@ static bool is_author(enum field_kind kind)
 	return kind == FIELD_FROM || kind == FIELD_SENDER || kind == FIELD_RESENT_FROM || kind == FIELD_RESENT_SENDER;
 }
 
+/* Nothing is wrong with the header where there was no memory. */
+static int no_room(const struct buf *b, struct error *err)
+{
+	return error_set(err, b->starved ? REASON_TEMPORARY : REASON_HEADER_TOO_LARGE,
+			 b->starved ? "out of memory for the header" :
+				      "with complete addresses its header is larger than %zu bytes", b->max);
+}
+
 /* What a check says of a field: REPLACE, PREPEND, IGNORE, STRIP. Other actions, and what would make no field, leave it
  * as it is. */
 static int check(struct rewriting *w, size_t i, struct span raw)
@@ -201,6 +209,8 @@ static int check(struct rewriting *w, size_t i, struct span raw)
 		rc = error_set(w->err, REASON_TEMPORARY, "out of memory for header checks");
 	else
 		rc = m->get(m->arg, buf_str(&key), &value, w->err);
+	if (rc < 0 && buf_ok(&key) && !buf_ok(&value))
+		no_room(&value, w->err);
 	rest = buf_span(&value);
 	if (rc > 0 && span_word(&rest, " \t", &action)) {
 		bool replace = span_iscase(action, "REPLACE");
@@ -235,7 +245,7 @@ static int emit(struct rewriting *w, size_t i, struct span raw)
 static int put_line(struct rewriting *w)
 {
 	if (!buf_ok(&w->line))
-		return error_set(w->err, REASON_TEMPORARY, "the header has no room");
+		return no_room(&w->line, w->err);
 	return emit(w, 0, buf_span(&w->line));
 }
 
@@ -300,16 +310,16 @@ int rewrite_header(const struct rewrite_rules *r, const char *queue_id, const ch
 	struct field f;
 	int rc = 0;
 
-	buf_init(&w.line, LIMIT_HEADER * 2);
+	buf_init(&w.line, LIMIT_HEADER_SENT);
 	buf_init(&w.from, LIMIT_HEADER_LINE);
-	while (rc == 0 && header_next(&rest, &f))
+	while (rc == 0 && buf_ok(out) && header_next(&rest, &f))
 		rc = put_field(&w, &f);
 	if (rc == 0) {
 		keep_from(&w);
 		buf_add(out, rest.p, rest.n);
 	}
-	if (rc == 0 && !(buf_ok(out) && buf_ok(&w.line)))
-		rc = error_set(err, REASON_TEMPORARY, "the header has no room");
+	if (rc == 0 && !buf_ok(out))
+		rc = no_room(out, err);
 	buf_free(&w.line);
 	buf_free(&w.from);
 	return rc < 0 ? -1 : 0;

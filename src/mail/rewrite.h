@@ -69,7 +69,7 @@ int rewrite_sender(const struct rewrite_rules *r, const char *sender, struct buf
  * the queue id put into our own Received: line (which sendmail wrote with "id " QUEUE_ID_MARK). header is the raw
  * header with LF ends and its final empty line; so is out. What can't be parsed stays as it is, and so
  * do senders and recipients beyond LIMIT_HEADER_ADDRESSES each. Header checks see LIMIT_CHECKED bytes of a field, and
- * decide about all of it. */
+ * decide about all of it. REASON_HEADER_TOO_LARGE when out's ceiling is too low. */
 #define QUEUE_ID_MARK "OUTPOSTQUEUEID"
 int rewrite_header(const struct rewrite_rules *r, const char *queue_id, const char *header, size_t n,
 		   struct buf *out, struct error *err);

@@ -147,7 +147,8 @@ static int open_file(const struct map_list *l, struct map *m, struct error *err)
 	if (rc == 0 && m->kind == MAP_TEXT)
 		rc = text_table_parse(&m->table, all, m->source, l->use == MAPS_ALIASES, err);
 	else if (rc == 0)
-		rc = regexp_table_parse(all, m->source, m->kind == MAP_PCRE, &m->regexp, err);
+		rc = regexp_table_parse(all, m->source, m->kind == MAP_PCRE,
+					l->use == MAPS_ALIASES || l->use == MAPS_RELAYS, &m->regexp, err);
 	buf_wipe(&text);
 	return rc;
 }
@@ -292,7 +293,7 @@ int maps_get_from(const struct maps *ms, size_t i, const char *key, struct buf *
 		found = text_table_get(&m->table, key);
 	else if (m->kind == MAP_STATIC)
 		found = m->source;
-	else if (m->regexp && (ms->use != MAPS_ADDRESSES || is_whole_address(key)))
+	else if (m->regexp && ((ms->use != MAPS_ADDRESSES && ms->use != MAPS_RELAYS) || is_whole_address(key)))
 		rc = regexp_table_get(m->regexp, key, value);
 	if (found) {
 		buf_adds(value, found);

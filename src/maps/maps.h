@@ -20,8 +20,9 @@ enum map_kind { MAP_TEXT, MAP_STATIC, MAP_INLINE, MAP_REGEXP, MAP_PCRE, MAP_EXEC
 
 enum map_use {
 	MAPS_PLAIN,
-	MAPS_ALIASES,		/* files hold "name: value"; a missing one is empty */
+	MAPS_ALIASES,		/* files hold "name: value"; a missing one is empty; $1 of a pattern is refused */
 	MAPS_ADDRESSES,		/* patterns are asked for whole addresses only, not for user or @domain */
+	MAPS_RELAYS,		/* as MAPS_ADDRESSES, but $1 is refused */
 	MAPS_PASSWORDS,
 };
 

@@ -23,7 +23,7 @@ struct regexp_table {
 	size_t n;
 	unsigned open;		/* ifs without endif, while parsing */
 	const char *file;
-	bool pcre;
+	bool pcre, fixed;
 };
 
 void regexp_table_free(struct regexp_table *r)
@@ -165,6 +165,24 @@ static bool take_word(struct span *s, const char *word)
 	return true;
 }
 
+/* The digit of $1, ${1}, $(1) at p, or NUL. */
+static char group_at(const char *p)
+{
+	char digit = *p == '$' && p[1] ? p[1 + (p[1] == '{' || p[1] == '(')] : '\0';
+
+	return ascii_digit(digit) ? digit : '\0';
+}
+
+static bool has_group(const char *result)
+{
+	for (const char *p = result; *p; p++) {
+		if (group_at(p))
+			return true;
+		p += p[0] == '$' && p[1] == '$';
+	}
+	return false;
+}
+
 static int take_rule(void *arg, struct span line, unsigned number, struct error *err)
 {
 	struct regexp_table *r = arg;
@@ -192,10 +210,14 @@ static int take_rule(void *arg, struct span line, unsigned number, struct error 
 	r->n++;
 	if (rule->kind == RULE_MATCH && !(rule->result = span_dup(line)))
 		return bad_rule(r, number, err, "a NUL byte");
+	if (r->fixed && rule->result && has_group(rule->result))
+		return bad_rule(r, number, err,
+				"$1 cannot be used here: whoever writes the address would choose the result");
 	return 0;
 }
 
-int regexp_table_parse(struct span text, const char *file, bool pcre, struct regexp_table **out, struct error *err)
+int regexp_table_parse(struct span text, const char *file, bool pcre, bool fixed, struct regexp_table **out,
+		       struct error *err)
 {
 	struct regexp_table *r = calloc(1, sizeof(*r));
 
@@ -203,6 +225,7 @@ int regexp_table_parse(struct span text, const char *file, bool pcre, struct reg
 		return error_set(err, REASON_SYSTEM, "out of memory");
 	r->file = file;
 	r->pcre = pcre;
+	r->fixed = fixed;
 	if (lines_each(text, &(struct line_reader){.line = take_rule, .arg = r}, err) < 0) {
 		regexp_table_free(r);
 		return -1;
@@ -212,17 +235,17 @@ int regexp_table_parse(struct span text, const char *file, bool pcre, struct reg
 	return 0;
 }
 
-/* $1, ${1}, $(1); $$ is a dollar sign. */
+/* $$ is a dollar sign. */
 static void substitute(const char *result, const char *key, const regmatch_t *groups, struct buf *out)
 {
 	for (const char *p = result; *p; p++) {
-		bool braced = p[0] == '$' && (p[1] == '{' || p[1] == '(');
-		char digit = p[0] == '$' ? p[1 + braced] : '\0';
+		char digit = group_at(p);
 
 		if (p[0] == '$' && p[1] == '$') {
 			buf_addc(out, '$');
 			p++;
-		} else if (ascii_digit(digit)) {
+		} else if (digit) {
+			bool braced = p[1] != digit;
 			const regmatch_t *g = &groups[digit - '0'];
 
 			if (g->rm_so >= 0)

@@ -28,8 +28,8 @@ static void print_parameter_json(struct context *c, int p, const char *value)
 	text_json_member(&b, "name", conf_table[p].name);
 	text_json_member(&b, "value", value);
 	text_json_member(&b, "default", conf_table[p].def);
-	printf("%s, \"set\": %s, \"line\": %u}\n", buf_str(&b),
-	       conf_is_set(c->conf, (enum conf_param)p) ? "true" : "false", conf_line(c->conf, (enum conf_param)p));
+	term_print("%s, \"set\": %s, \"line\": %u}\n", buf_str(&b),
+		   conf_is_set(c->conf, (enum conf_param)p) ? "true" : "false", conf_line(c->conf, (enum conf_param)p));
 	buf_wipe(&b);
 }
 
@@ -52,9 +52,9 @@ static void print_parameter(struct context *c, int p, bool asked_for)
 	if (json)
 		print_parameter_json(c, p, buf_str(&value));
 	else if (option_given(c, "value"))
-		printf("%s\n", buf_str(&value));
+		term_print("%s\n", buf_str(&value));
 	else
-		printf("%s =%s%s\n", conf_table[p].name, value.len ? " " : "", buf_str(&value));
+		term_print("%s =%s%s\n", conf_table[p].name, value.len ? " " : "", buf_str(&value));
 	buf_wipe(&value);
 }
 

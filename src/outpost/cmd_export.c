@@ -22,7 +22,7 @@ static void print_separator(const struct queue_row *r)
 
 	if (!gmtime_r(&t, &tm) || !strftime(date, sizeof(date), "%a %b %e %H:%M:%S %Y", &tm))
 		snprintf(date, sizeof(date), "Thu Jan  1 00:00:00 1970");
-	printf("From %s %s\n", *r->sender ? r->sender : "MAILER-DAEMON", date);
+	term_print("From %s %s\n", *r->sender ? r->sender : "MAILER-DAEMON", date);
 }
 
 static int export_id(struct export *e, const char *typed, struct error *err)

@@ -99,7 +99,7 @@ static int show_and_write(struct context *c, struct import *im, struct error *er
 		if (show_file(im, &im->files[i], &changed, err) < 0)
 			return -1;
 	if (im->notes.len)
-		printf("\n%s", buf_str(&im->notes));
+		term_print("\n%s", buf_str(&im->notes));
 	if (!changed)
 		printf("Nothing to change.\n");
 	if (!changed || option_given(c, "dry-run"))

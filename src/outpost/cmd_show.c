@@ -42,16 +42,16 @@ static void print_recipient(const struct queue_row_recipient *r, const struct ac
 	const char *reason = reason_of(r, a);
 	char when[64];
 
-	printf("  to         %s  %s", r->address, state_word(r->state));
+	term_print("  to         %s  %s", r->address, state_word(r->state));
 	if (r->original && *r->original && strcmp(r->original, r->address) != 0)
-		printf(" (was %s)", r->original);
+		term_print(" (was %s)", r->original);
 	if (r->attempts)
-		printf(", %u %s", r->attempts, r->attempts == 1 ? "attempt" : "attempts");
+		term_print(", %u %s", r->attempts, r->attempts == 1 ? "attempt" : "attempts");
 	if (r->state == 'q' && r->next_attempt > clock_wall_us())
-		printf(", next %s", words_time(r->next_attempt, when, sizeof(when)));
-	printf("\n");
+		term_print(", next %s", words_time(r->next_attempt, when, sizeof(when)));
+	term_print("\n");
 	if (*reason) {
-		printf("%*s", MARGIN, "");
+		term_print("%*s", MARGIN, "");
 		words_wrap(reason, MARGIN, MARGIN);
 	}
 }
@@ -69,11 +69,11 @@ static int print_envelope(struct queue *q, struct queue_row *r, const struct act
 	char when[32], size[32], hint[HINT_SIZE] = "";
 	int rc = 1;
 
-	printf("%s  %s\n", r->id, state_word(r->state));
-	printf("  from       %s\n", *r->sender ? r->sender : "<> (a notice)");
-	printf("  by         %s (uid %u)\n", r->user, (unsigned)r->uid);
-	printf("  since      %s, %s\n", words_time(r->arrival, when, sizeof(when)),
-	       words_size(r->size, size, sizeof(size)));
+	term_print("%s  %s\n", r->id, state_word(r->state));
+	term_print("  from       %s\n", *r->sender ? r->sender : "<> (a notice)");
+	term_print("  by         %s (uid %u)\n", r->user, (unsigned)r->uid);
+	term_print("  since      %s, %s\n", words_time(r->arrival, when, sizeof(when)),
+		   words_size(r->size, size, sizeof(size)));
 	for (; rc > 0; rc = queue_row_more(q, r, err)) {
 		find_hint(hint, r);
 		for (size_t i = 0; i < r->nrecipients; i++)
@@ -144,11 +144,11 @@ static int show(struct context *c, struct queue *q, struct error *err)
 	if (option_given(c, "json") || rc < 0)
 		return rc;
 	if (option_given(c, "full")) {
-		printf("\n");
+		term_print("\n");
 		return print_text(c, q, at, id, err);
 	}
 	rc = print_header(q, at, id, err);
-	printf("\n");
+	term_print("\n");
 	f.id = id;
 	return rc < 0 ? rc : events_print(q, &f, false, &key, err);
 }

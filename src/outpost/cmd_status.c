@@ -52,9 +52,9 @@ static const char *ago(const struct health *s, int64_t when, char *out, size_t s
 
 static void print_flusher(const struct health *s)
 {
-	printf("  flusher    %s\n", s->running ? "running" :
-	       s->timer ? "not running; started when there is mail" :
-	       "not running; the next submission or `outpost flush` starts it");
+	term_print("  flusher    %s\n", s->running ? "running" :
+		   s->timer ? "not running; started when there is mail" :
+		   "not running; the next submission or `outpost flush` starts it");
 }
 
 static void print_relay(const struct health *s, const struct queue_relay *r)
@@ -62,38 +62,39 @@ static void print_relay(const struct health *s, const struct queue_relay *r)
 	char a[40], b[40];
 
 	if (is_down(s, r)) {
-		printf("  relay      %s DOWN for %s", r->nexthop, ago(s, r->down_since, a, sizeof(a)));
+		term_print("  relay      %s DOWN for %s", r->nexthop, ago(s, r->down_since, a, sizeof(a)));
 		if (r->down_until > s->now)
-			printf(", next try in %s", words_duration((r->down_until - s->now) / US + 1, b, sizeof(b)));
-		printf("\n             ");
+			term_print(", next try in %s", words_duration((r->down_until - s->now) / US + 1, b, sizeof(b)));
+		term_print("\n             ");
 		words_wrap(r->text, MARGIN, MARGIN);
 	} else {
-		printf("  relay      %s up", r->nexthop);
+		term_print("  relay      %s up", r->nexthop);
 		if (r->last_ok)
-			printf(", last used %s ago", ago(s, r->last_ok, a, sizeof(a)));
-		printf("\n");
+			term_print(", last used %s ago", ago(s, r->last_ok, a, sizeof(a)));
+		term_print("\n");
 	}
 	if (r->cert_expires)
-		printf("  cert       expires in %s\n", words_duration(r->cert_expires - s->now / US, a, sizeof(a)));
+		term_print("  cert       expires in %s\n", words_duration(r->cert_expires - s->now / US, a, sizeof(a)));
 }
 
 static void print_queue(const struct health *s)
 {
 	char count[40], size[40], age[40];
 
-	printf("  queue      %s, %s", words_count(s->totals.queued, "message", "messages", count, sizeof(count)),
-	       words_size(s->totals.bytes, size, sizeof(size)));
+	term_print("  queue      %s, %s", words_count(s->totals.queued, "message", "messages", count, sizeof(count)),
+		   words_size(s->totals.bytes, size, sizeof(size)));
 	if (s->totals.oldest)
-		printf(", the oldest %s", ago(s, s->totals.oldest, age, sizeof(age)));
-	printf("; %llu held, %llu failed\n", (unsigned long long)s->totals.held, (unsigned long long)s->totals.failed);
+		term_print(", the oldest %s", ago(s, s->totals.oldest, age, sizeof(age)));
+	term_print("; %llu held, %llu failed\n", (unsigned long long)s->totals.held,
+		   (unsigned long long)s->totals.failed);
 	if (s->incoming)
-		printf("  incoming   %s to be taken in\n",
-		       words_count(s->incoming, "message", "messages", count, sizeof(count)));
+		term_print("  incoming   %s to be taken in\n",
+			   words_count(s->incoming, "message", "messages", count, sizeof(count)));
 	if (s->corrupt)
-		printf("  corrupt    %s set aside\n",
-		       words_count(s->corrupt, "submission", "submissions", count, sizeof(count)));
-	printf("  last day   %llu sent, %llu failed\n", (unsigned long long)s->sent_day,
-	       (unsigned long long)s->failed_day);
+		term_print("  corrupt    %s set aside\n",
+			   words_count(s->corrupt, "submission", "submissions", count, sizeof(count)));
+	term_print("  last day   %llu sent, %llu failed\n", (unsigned long long)s->sent_day,
+		   (unsigned long long)s->failed_day);
 }
 
 static void say_next(unsigned *n, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -105,7 +106,7 @@ static void say_next(unsigned *n, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	printf("  %s ", (*n)++ ? "      " : "next  ");
+	term_print("  %s ", (*n)++ ? "      " : "next  ");
 	words_wrap(text, NEXT_MARGIN, NEXT_MARGIN);
 }
 
@@ -145,7 +146,7 @@ static void advise(struct context *c, const struct health *s)
 {
 	unsigned n = 0;
 
-	printf("\n");
+	term_print("\n");
 	if (s->no_route.reason)
 		say_next(&n, "nothing can be sent before main.cf is fixed: `outpost check`");
 	advise_configuration(c, &n);
@@ -167,7 +168,7 @@ static void advise(struct context *c, const struct health *s)
 	if (s->corrupt)
 		say_next(&n, "look into %s/corrupt", conf_str(c->conf, P_queue_directory));
 	if (!n)
-		printf("  next   nothing to do\n");
+		term_print("  next   nothing to do\n");
 }
 
 static void json_relays(struct buf *b, const struct health *s)
@@ -216,17 +217,17 @@ static void print_unused_relay(struct context *c)
 	struct error ignored;
 
 	if (relayhost_list(c->conf, &relay, 1, &ignored) > 0)
-		printf("  relay      %s, not used yet\n", relay.written);
+		term_print("  relay      %s, not used yet\n", relay.written);
 	else
-		printf("  relay      by sender, none used yet\n");
+		term_print("  relay      by sender, none used yet\n");
 }
 
 static void print_screen(struct context *c, const struct health *s)
 {
-	printf("outpost %s on %s\n\n", PACKAGE_VERSION, conf_myhostname(c->conf));
+	term_print("outpost %s on %s\n\n", PACKAGE_VERSION, conf_myhostname(c->conf));
 	print_flusher(s);
 	if (s->no_route.reason) {
-		printf("  relay      ");
+		term_print("  relay      ");
 		words_wrap(s->no_route.text, MARGIN, MARGIN);
 	}
 	for (size_t i = 0; !s->no_route.reason && i < s->nrelays; i++)

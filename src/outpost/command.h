@@ -123,6 +123,9 @@ typedef int (*queue_change)(struct queue *q, int64_t row, int64_t now, struct er
 int context_change(struct context *c, const char *verb, const char *id, queue_change change, struct error *answer);
 
 /* ---- the terminal */
+/* As printf, but no control character gets through, whatever the arguments hold; newline and tab do. Colours are for
+ * printf. */
+void term_print(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 bool term_color(void);			/* stdout is a terminal that shows colour, and NO_COLOR is not set */
 /* Prints text and a newline, wrapped between a left margin and the screen's edge; we are at this column already. A word
  * that is longer stays whole. Newlines count as blanks. */

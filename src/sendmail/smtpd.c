@@ -25,8 +25,11 @@
 enum {
 	COMMAND_MS = 300 * 1000,	/* a whole command line */
 	DATA_MS = 300 * 1000,		/* between two pieces of a message */
+	MESSAGE_MS = 600 * 1000,	/* over the network: from one message to the next */
 	LINE = 4096,
 	ERRORS = 20,
+	UNKNOWN = 4,			/* as many errors one unknown command is */
+	IDLE_COMMANDS = 100,		/* from one message to the next; then each is an error */
 	OUT = 1 << 20,
 };
 
@@ -37,7 +40,8 @@ struct smtpd {
 	struct buf out;		/* replies not written */
 	bool over;
 	int code;		/* exit code */
-	int errors;
+	int errors, idle;
+	deadline message_by;
 	char helo[256];
 	/* the transaction */
 	bool mail;
@@ -69,15 +73,46 @@ static void flush(struct smtpd *s)
 	buf_reset(&s->out);
 }
 
+static void hang_up(struct smtpd *s, const char *text)
+{
+	reply(s, "%s", text);
+	s->over = true;
+	s->code = EX_PROTOCOL;
+}
+
+static void count_errors(struct smtpd *s, int n)
+{
+	s->errors += n;
+	if (s->errors >= ERRORS && !s->over)
+		hang_up(s, "421 4.7.0 too many errors");
+}
+
 /* A mistake of the client's. Too many of them, and it is no mail program. */
 static void refuse(struct smtpd *s, const char *text)
 {
 	reply(s, "%s", text);
-	if (++s->errors < ERRORS)
-		return;
-	reply(s, "421 4.7.0 too many errors");
-	s->over = true;
-	s->code = EX_PROTOCOL;
+	count_errors(s, 1);
+}
+
+/* What no mail program says. */
+static void refuse_unknown(struct smtpd *s, const char *text)
+{
+	reply(s, "%s", text);
+	count_errors(s, UNKNOWN);
+}
+
+/* A command that brings no message nearer. */
+static void count_idle(struct smtpd *s)
+{
+	if (++s->idle > IDLE_COMMANDS)
+		count_errors(s, 1);
+}
+
+/* Time and errors begin anew with each message that was taken. */
+static void forget_errors(struct smtpd *s)
+{
+	s->errors = s->idle = 0;
+	s->message_by = s->o->sandbox ? deadline_in_ms(MESSAGE_MS) : DEADLINE_NEVER;
 }
 
 /* The reply that says what an error of ours says. */
@@ -102,6 +137,7 @@ static int more(struct smtpd *s, deadline until)
 	flush(s);
 	if (s->over)
 		return -1;
+	until = deadline_first(until, s->message_by);
 	do {
 		if (io_wait(STDIN_FILENO, POLLIN, until) <= 0)
 			return -1;
@@ -114,10 +150,8 @@ static int more(struct smtpd *s, deadline until)
 
 static void end_session(struct smtpd *s, int why)
 {
-	if (why < 0 && !s->over) {
-		reply(s, "421 4.4.2 time-out");
-		s->code = EX_PROTOCOL;
-	}
+	if (why < 0 && !s->over)
+		hang_up(s, "421 4.4.2 time-out");
 	s->over = true;
 }
 
@@ -141,9 +175,7 @@ static bool next_line(struct smtpd *s, char line[LINE])
 	if (n && s->in.data[n - 1] == '\r')
 		n--;
 	if (!nl || n >= LINE) {
-		reply(s, "421 5.5.6 the line is too long");
-		s->over = true;
-		s->code = EX_PROTOCOL;
+		hang_up(s, "421 5.5.6 the line is too long");
 		return false;
 	}
 	memcpy(line, s->in.data, n);
@@ -156,7 +188,7 @@ static bool next_line(struct smtpd *s, char line[LINE])
 			line[i] = ' ';
 			continue;
 		}
-		refuse(s, "500 5.5.2 control bytes in a command");
+		refuse_unknown(s, "500 5.5.2 control bytes in a command");
 		return false;
 	}
 	return true;
@@ -448,10 +480,12 @@ static void cmd_data(struct smtpd *s, struct span args)
 		s->l.smtputf8 = s->l.smtputf8 || s->smtputf8;
 		rc = letter_submit(s->place, &s->l, &err);
 	}
-	if (rc == 0 && !err.reason)
+	if (rc == 0 && !err.reason) {
 		reply(s, "250 2.0.0 Ok: %s", err.text);
-	else
+		forget_errors(s);
+	} else {
 		reply_error(s, &err);
+	}
 	transaction_reset(s);
 }
 
@@ -499,23 +533,37 @@ static const struct {
 	const char *word;
 	void (*run)(struct smtpd *s, struct span args);	/* NULL: the text is the reply */
 	const char *text;
+	bool idle;	/* brings no message nearer */
 } commands[] = {
-	{"HELO", cmd_helo, NULL},
-	{"EHLO", cmd_ehlo, NULL},
-	{"MAIL", cmd_mail, NULL},
-	{"RCPT", cmd_rcpt, NULL},
-	{"DATA", cmd_data, NULL},
-	{"RSET", cmd_rset, NULL},
-	{"QUIT", cmd_quit, NULL},
-	{"NOOP", NULL, "250 2.0.0 Ok"},
-	{"HELP", NULL, "214 2.0.0 HELO EHLO MAIL RCPT DATA RSET NOOP QUIT"},
-	{"VRFY", NULL, "502 5.5.1 addresses are not verified here"},
-	{"EXPN", NULL, "502 5.5.1 addresses are not verified here"},
+	{"HELO", cmd_helo, NULL, true},
+	{"EHLO", cmd_ehlo, NULL, true},
+	{"MAIL", cmd_mail, NULL, false},
+	{"RCPT", cmd_rcpt, NULL, false},
+	{"DATA", cmd_data, NULL, false},
+	{"RSET", cmd_rset, NULL, true},
+	{"QUIT", cmd_quit, NULL, false},
+	{"NOOP", NULL, "250 2.0.0 Ok", true},
+	{"HELP", NULL, "214 2.0.0 HELO EHLO MAIL RCPT DATA RSET NOOP QUIT", true},
+	{"VRFY", NULL, "502 5.5.1 addresses are not verified here", true},
+	{"EXPN", NULL, "502 5.5.1 addresses are not verified here", true},
 	/* Sendmail's own, which its old clients send without waiting for leave */
-	{"VERB", NULL, "250 2.0.0 Ok"},
-	{"ONEX", NULL, "250 2.0.0 Ok"},
-	{"XUSR", NULL, "250 2.0.0 Ok"},
+	{"VERB", NULL, "250 2.0.0 Ok", true},
+	{"ONEX", NULL, "250 2.0.0 Ok", true},
+	{"XUSR", NULL, "250 2.0.0 Ok", true},
 };
+
+/* Programs that speak HTTP can be made to send a body of somebody else's choice to any port: a session that begins like
+ * theirs is never SMTP. */
+static bool is_http(struct span command, struct span rest)
+{
+	static const char *const methods[] = {"GET",     "POST",  "PUT",    "HEAD", "OPTIONS",
+						"CONNECT", "PATCH", "DELETE", "TRACE"};
+
+	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++)
+		if (span_iscase(command, methods[i]))
+			return true;
+	return command.p[command.n - 1] == ':' || memmem(rest.p, rest.n, "HTTP/", 5);
+}
 
 static void run_line(struct smtpd *s, const char *line)
 {
@@ -534,9 +582,14 @@ static void run_line(struct smtpd *s, const char *line)
 			refuse(s, commands[i].text);
 		else
 			reply(s, "%s", commands[i].text);
+		if (commands[i].idle)
+			count_idle(s);
 		return;
 	}
-	refuse(s, "500 5.5.2 unknown command");
+	if (is_http(word, rest))
+		hang_up(s, "421 4.7.0 this is SMTP");
+	else
+		refuse_unknown(s, "500 5.5.2 unknown command");
 }
 
 /* For somebody who came over the network, if only from this host: files can't be opened, programs can't be run. What is
@@ -565,6 +618,7 @@ int smtpd_run(struct place *p, const struct options *o)
 		return EX_OK;
 	buf_init(&s.in, 1 << 20);
 	buf_init(&s.out, OUT);
+	forget_errors(&s);
 	transaction_begin(&s);
 	reply(&s, "220 %s ESMTP outpost", s.l.hostname);
 	while (!s.over)

@@ -1,5 +1,5 @@
 #include "config.h"
-#include "smtp/dial.h"
+#include "smtp/session.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

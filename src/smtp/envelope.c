@@ -164,8 +164,9 @@ static int check_recoding(const struct message *m, const struct ehlo *e, const c
 
 void envelope_unencodable(struct delivery_verdict *v, const char *peer)
 {
-	verdict_of_words(v, REASON_NEEDS_8BITMIME, "host %s does not offer 8BITMIME, and re-encoding would break "
-						   "what is signed in the message", peer);
+	verdict_of_words(v, REASON_NEEDS_8BITMIME,
+			 "host %s does not offer 8BITMIME, and the message has no 7-bit form: "
+			 "it is signed, or has too large a header", peer);
 }
 
 int envelope_check(const struct message *m, const struct ehlo *e, const char *peer, struct delivery_verdict *v)

@@ -7,7 +7,7 @@ libsmtp_a_SOURCES = \
 	src/smtp/answer.c \
 	src/smtp/certificate.c src/smtp/certificate.h \
 	src/smtp/channel.c src/smtp/channel.h \
-	src/smtp/dial.c src/smtp/dial.h \
+	src/smtp/dial.c \
 	src/smtp/ehlo.c src/smtp/ehlo.h \
 	src/smtp/envelope.c src/smtp/envelope.h \
 	src/smtp/link.c src/smtp/link.h \
@@ -15,12 +15,12 @@ libsmtp_a_SOURCES = \
 	src/smtp/replies.c src/smtp/replies.h src/smtp/replies.def \
 	src/smtp/reply.c src/smtp/reply.h \
 	src/smtp/resolve.c src/smtp/resolve.h \
-	src/smtp/sandboxing.c src/smtp/sandboxing.h \
-	src/smtp/sasl.c src/smtp/sasl.h \
+	src/smtp/sandboxing.c \
+	src/smtp/sasl.c \
 	src/smtp/session.c src/smtp/session.h \
 	src/smtp/tls.c src/smtp/tls.h \
 	src/smtp/transaction.c src/smtp/transaction.h \
-	src/smtp/transfer.c src/smtp/transfer.h \
+	src/smtp/transfer.c \
 	src/smtp/verdict.c src/smtp/verdict.h \
 	src/smtp/window.c src/smtp/window.h
 libsmtp_a_CPPFLAGS = $(AM_CPPFLAGS) $(GNUTLS_CFLAGS) $(GSASL_CFLAGS) $(IDN2_CFLAGS)

@@ -4,9 +4,7 @@
  */
 #include "config.h"
 #include "smtp/agent.h"
-#include "smtp/sandboxing.h"
 #include "smtp/session.h"
-#include "smtp/transfer.h"
 #include "base/io.h"
 #include "base/proc.h"
 

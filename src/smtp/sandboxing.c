@@ -1,5 +1,5 @@
 #include "config.h"
-#include "smtp/sandboxing.h"
+#include "smtp/session.h"
 #include "base/sandbox.h"
 
 #include <stddef.h>

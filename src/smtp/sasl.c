@@ -1,5 +1,5 @@
 #include "config.h"
-#include "smtp/sasl.h"
+#include "smtp/session.h"
 #include "smtp/mechanism.h"
 #include "base/limits.h"
 

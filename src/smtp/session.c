@@ -1,9 +1,6 @@
 #include "config.h"
 #include "smtp/session.h"
-#include "smtp/dial.h"
-#include "smtp/sandboxing.h"
 #include "smtp/certificate.h"
-#include "smtp/sasl.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -611,8 +611,7 @@ static bool room_for_next(const struct transfer *t)
 		return !t->ntx;
 	if (t->ntx < 2)
 		return true;
-	return t->window.proof == PROOF_YES && t->window.accepted && t->ntx < t->window.size &&
-	       t->in_flight < WINDOW_BYTES;
+	return window_open(&t->window, t->ntx, t->in_flight, 1);
 }
 
 static int start_next(struct transfer *t, bool *more)

@@ -1,5 +1,5 @@
 #include "config.h"
-#include "smtp/transfer.h"
+#include "smtp/session.h"
 #include "smtp/transaction.h"
 
 #include <string.h>

@@ -148,13 +148,14 @@ static int find(struct job *j, const char *dir, const char *relay, const char *s
 	return credentials_fetch(j->conf, &r, sender, get_token, j, cr, keep_s, err);
 }
 
-static int credential(struct job *j, char **args)
+static int credential(struct job *j, const char *dir)
 {
+	const char *relay = getenv("OUTPOST_TOKEN_RELAY"), *sender = getenv("OUTPOST_TOKEN_SENDER");
 	struct credential cr = {.kind = 0};
 	struct error err = {0};
 	struct buf answer;
 	int64_t keep_s = 0;
-	int rc = find(j, args[0], args[1], args[2], &cr, &keep_s, &err);
+	int rc = find(j, dir, relay ? relay : "", sender ? sender : "", &cr, &keep_s, &err);
 
 	buf_init(&answer, 4 * LIMIT_SECRET);
 	credentials_put_answer(&answer, rc, &cr, keep_s, &err);
@@ -176,12 +177,12 @@ int main(int argc, char **argv)
 	proc_settle();
 	proc_hide();
 	j.fresh = argc > 2 && strcmp(argv[2], "-f") == 0;
-	if (argc == 5 + j.fresh && strcmp(argv[1], "credential") == 0)
-		return credential(&j, argv + 2 + j.fresh);
+	if (argc == 3 + j.fresh && strcmp(argv[1], "credential") == 0)
+		return credential(&j, argv[2 + j.fresh]);
 #if ENABLE_OAUTH2
 	if (argc == 4 && strcmp(argv[1], "login") == 0)
 		return login(argv[2], argv[3]);
 #endif
-	fputs("outpost-token: usage: outpost-token credential [-f] DIR RELAY SENDER | login TOKENFILE FILE\n", stderr);
+	fputs("outpost-token: usage: outpost-token credential [-f] DIR | login TOKENFILE FILE\n", stderr);
 	return EX_USAGE;
 }

@@ -10,7 +10,6 @@
 #include "config.h"
 #include "smtp/agent.h"
 #include "smtp/session.h"
-#include "smtp/transfer.h"
 #include "base/sock.h"
 
 #include <poll.h>

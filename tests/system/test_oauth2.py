@@ -114,7 +114,8 @@ class OAuth2Base(harness.SystemTest):
 
     def get(self, *args, code=0):
         """What outpost-token says to outpostd: a credential, or the reason why there is none."""
-        done = self.run_program("outpost-token", "credential", *args, self.conf, "[localhost]:587", "", input=None)
+        done = self.run_program("outpost-token", "credential", *args, self.conf, input=None,
+                                env={"OUTPOST_TOKEN_RELAY": "[localhost]:587", "OUTPOST_TOKEN_SENDER": ""})
         self.assertNotIn(SECRET, done.out + done.err)
         self.assertNotIn(REFRESH, done.out + done.err)
         said = dict(line.split("=", 1) for line in done.out.splitlines())

@@ -59,8 +59,9 @@ class Session(harness.SystemTest):
         self.assertEqual(self.relay.count(), 0)
 
     def test_too_many_mistakes(self):
-        codes = self.codes(b"FOO\r\n" * 50, code=76)
-        self.assertEqual(codes, ["220"] + ["500"] * 20 + ["421"])
+        self.assertEqual(self.codes(b"FOO\r\n" * 50, code=76), ["220"] + ["500"] * 5 + ["421"])
+        self.assertEqual(self.codes(b"RCPT\r\n" * 50, code=76), ["220"] + ["503"] * 20 + ["421"])
+        self.assertEqual(self.codes(b"NOOP\r\nRSET\r\n" * 100, code=76), ["220"] + ["250"] * 120 + ["421"])
 
     def test_too_long(self):
         self.assertEqual(self.codes(b"EHLO " + b"x" * 10000 + b"\r\n", code=76), ["220", "421"])

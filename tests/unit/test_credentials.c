@@ -465,6 +465,27 @@ static void digests(void **state)
 	assert_string_equal(hex, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 }
 
+static void marks(void **state)
+{
+	static const char digest[] = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+	char one[CREDENTIAL_MARK], two[CREDENTIAL_MARK], other[sizeof(digest)];
+	size_t same = 0;
+
+	(void)state;
+	credential_mark(digest, one);
+	credential_mark(digest, two);
+	assert_int_equal(strlen(one), CREDENTIAL_MARK - 1);
+	assert_string_not_equal(one, two);
+	assert_true(credential_has_mark(digest, one) && credential_has_mark(digest, two));
+	assert_false(credential_has_mark(digest, ""));
+	assert_false(credential_has_mark(digest, digest)); /* stored by an older version */
+	for (unsigned i = 0; i < 1000; i++) {
+		snprintf(other, sizeof(other), "%064x", i);
+		same += credential_has_mark(other, one);
+	}
+	assert_true(same < 10);
+}
+
 /* What outpost-token writes is what outpostd reads. */
 static void answers(void **state)
 {
@@ -509,7 +530,7 @@ int main(void)
 		IN_DIRECTORY(owners_of_a_map_that_changes), IN_DIRECTORY(static_password), IN_DIRECTORY(no_password),
 		IN_DIRECTORY(open_password_files), IN_DIRECTORY(fixed_modes), IN_DIRECTORY(exec_answers),
 		IN_DIRECTORY(exec_failures), IN_DIRECTORY(credentials_directory), IN_DIRECTORY(oauth2_files),
-		IN_DIRECTORY(digests), IN_DIRECTORY(answers),
+		IN_DIRECTORY(digests), IN_DIRECTORY(marks), IN_DIRECTORY(answers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

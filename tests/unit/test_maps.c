@@ -109,7 +109,8 @@ static void regexp_map(void **state)
 	    "endif\nendif\n/^CASE@/i  sensitive\n|^a/b@|  slash\n/^(.+)@lan$/ $(1)@wan\n",
 	    0644);
 	c = load("smtp_generic_maps = regexp:%D/re\nsmtp_sasl_password_maps = regexp:%D/pw\nalias_maps = "
-		 "regexp:%D/re\n");
+		 "regexp:%D/re2\n");
+	put("re2", "/^bo/  $$1boss\n!/@/ none\n", 0644);
 	assert_string_equal(look(c, P_smtp_generic_maps, "ROOT@h.local"), "ops+h@example.com");
 	assert_string_equal(look(c, P_smtp_generic_maps, "xa@b.example"), "inside$");
 	assert_string_equal(look(c, P_smtp_generic_maps, "yya@b.example"), "deep");
@@ -121,6 +122,7 @@ static void regexp_map(void **state)
 	assert_null(look(c, P_smtp_generic_maps, "noat"));	/* partial keys are not for patterns */
 	assert_null(look(c, P_smtp_generic_maps, "@b.example"));
 	assert_string_equal(look(c, P_alias_maps, "noat"), "none");
+	assert_string_equal(look(c, P_alias_maps, "bob"), "$1boss");
 	conf_free(c);
 	put("pc", "/^\\w+@(?:x)/ y\n", 0644);
 	c = load("smtp_generic_maps = pcre:%D/pc\n");
@@ -142,11 +144,39 @@ static void regexp_map(void **state)
 	conf_free(c);
 }
 
+/* Nobody chooses a relay, or a list to be included, by the address that they write. */
+static void no_text_of_the_key(void **state)
+{
+	static const enum conf_param fixed[] = {P_sender_dependent_relayhost_maps, P_alias_maps};
+	static const char *const results[] = {"[$1]:587", "[${1}]:587", "$(2)", "$$$1"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(results) / sizeof(results[0]); i++) {
+		struct conf *c;
+		char rule[100];
+
+		snprintf(rule, sizeof(rule), "# c\n/^(.*)@(.*)$/ %s\n", results[i]);
+		put("re", rule, 0644);
+		c = load("sender_dependent_relayhost_maps = regexp:%D/re\nalias_maps = pcre:%D/re\n"
+			 "canonical_maps = regexp:%D/re\n");
+		assert_non_null(look(c, P_canonical_maps, "a@b"));
+		for (size_t k = 0; k < 2; k++) {
+			struct error err = {0};
+			struct maps *m;
+
+			assert_int_equal(maps_open(conf_map_list(c, fixed[k]), &m, &err), -1);
+			assert_int_equal(err.reason, REASON_CONFIG);
+			assert_says(err.text, "re:2: $1 cannot be used here");
+		}
+		conf_free(c);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		IN_DIRECTORY(text_map), IN_DIRECTORY(alias_map), IN_DIRECTORY(static_and_inline),
-		IN_DIRECTORY(regexp_map),
+		IN_DIRECTORY(regexp_map), IN_DIRECTORY(no_text_of_the_key),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

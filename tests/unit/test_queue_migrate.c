@@ -81,7 +81,7 @@ static void test_version_1(void **state)
 {
 	struct queue_relay r, expected = {
 		.nexthop = "[a]:587", .down_since = 11, .down_until = 12, .failures = 3, .reason = REASON_LOGIN_FAILED,
-		.dsn = "4.7.8", .text = "535 \"no\"", .auth_digest = "abc", .last_ok = 13, .cert_expires = 14,
+		.dsn = "4.7.8", .text = "535 \"no\"", .last_ok = 13, .cert_expires = 14,
 		.known = "flight=yes window=8", .tls = "TLSv1.3 with cipher AES-256-GCM",
 		.mechanism = "SCRAM-SHA-256-PLUS", .extensions = "PIPELINING SIZE",
 		.pauses = {{100 * SECOND, 200 * SECOND}, {300 * SECOND, 450 * SECOND}}, .npauses = 2,

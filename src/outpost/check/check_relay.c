@@ -170,7 +170,7 @@ static void take_log(struct live *l, struct frame *f)
 	(void)frame_get_u8(f);
 	line = frame_get_str(f);
 	if (frame_end(f) && !l->r->json)
-		printf("        %.*s\n", (int)line.n, line.p);
+		term_print("        %.*s\n", (int)line.n, line.p);
 }
 
 static int take_frame(struct live *l, struct frame *f, struct error *err)

@@ -29,7 +29,7 @@ void report_section(struct report *r, const char *section, const char *title)
 {
 	r->section = section;
 	if (!r->json)
-		printf("%s\n", title);
+		term_print("%s\n", title);
 }
 
 static void print_text(const struct report *r, enum report_level level, const char *label, int64_t ms,

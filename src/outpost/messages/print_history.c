@@ -21,18 +21,18 @@ static void print_text(const struct queue_event *e)
 {
 	char when[32];
 
-	printf("%s  %-12s %s", words_time(e->time, when, sizeof(when)), e->id, e->kind);
+	term_print("%s  %-12s %s", words_time(e->time, when, sizeof(when)), e->id, e->kind);
 	if (e->recipient && *e->recipient)
-		printf(" <%s>", e->recipient);
+		term_print(" <%s>", e->recipient);
 	if (e->text && *e->text && strcmp(e->kind, "queued") == 0) {
-		printf(" from <%s>\n", e->text);
+		term_print(" from <%s>\n", e->text);
 		return;
 	}
-	printf("\n");
+	term_print("\n");
 	if (e->relay && *e->relay)
-		printf("%*sby %s\n", MARGIN, "", e->relay);
+		term_print("%*sby %s\n", MARGIN, "", e->relay);
 	if (e->text && *e->text) {
-		printf("%*s", MARGIN, "");
+		term_print("%*s", MARGIN, "");
 		words_wrap(e->text, MARGIN, MARGIN);
 	}
 }

@@ -3,6 +3,7 @@
 
 #include <stdbool.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/limits.h"
 #include "mail/rewrite.h"
@@ -18,19 +19,12 @@ struct text_writer {
 	size_t held;
 };
 
-static void put(struct text_writer *w, char c)
-{
-	if (w->form != TEXT_MBOX && ((unsigned char)c < 32 || c == 127) && c != '\n' && c != '\t')
-		c = '?';
-	putc(c, w->to);
-}
-
 static void release_held(struct text_writer *w, bool quote)
 {
 	if (quote)
 		putc('>', w->to);
 	for (size_t i = 0; i < w->held; i++)
-		put(w, w->begin[i]);
+		putc(w->begin[i], w->to);
 	w->held = 0;
 	w->line_begins = false;
 }
@@ -48,7 +42,7 @@ static bool may_be_from(const char *p, size_t n)
 static void take_mbox(struct text_writer *w, char c)
 {
 	if (!w->line_begins) {
-		put(w, c);
+		putc(c, w->to);
 	} else {
 		w->begin[w->held++] = c;
 		if (!may_be_from(w->begin, w->held) || w->held == sizeof(w->begin))
@@ -62,20 +56,17 @@ static void take_mbox(struct text_writer *w, char c)
 
 static void take(struct text_writer *w, const char *p, size_t n)
 {
-	if (w->form == TEXT_PLAIN) {
-		fwrite(p, 1, n, w->to);
+	size_t i = 0;
+
+	for (; w->form == TEXT_MBOX && i < n; i++)
+		take_mbox(w, p[i]);
+	if (w->form == TEXT_MBOX)
 		return;
-	}
-	for (size_t i = 0; i < n && !w->ended; i++) {
-		if (w->form == TEXT_MBOX) {
-			take_mbox(w, p[i]);
-			continue;
-		}
+	for (; i < n && !w->ended; i += !w->ended) {
 		w->ended = w->form == TEXT_HEADER && w->line_begins && p[i] == '\n';
 		w->line_begins = p[i] == '\n';
-		if (!w->ended)
-			put(w, p[i]);
 	}
+	fwrite(p, 1, i, w->to);
 }
 
 /* Our own Received: line stands at the top; its mark becomes the queue id, as it will at delivery. */
@@ -99,14 +90,19 @@ int text_write(struct queue *q, int64_t row, const char *id, enum text_form form
 	struct text_writer w = {.form = form, .to = to, .line_begins = true};
 	char chunk[LIMIT_CHUNK];
 	uint64_t offset = 0;
+	bool safe = form == TEXT_SAFE || form == TEXT_HEADER || (form == TEXT_MBOX && isatty(fileno(to)));
 	long n = 0;
 
 	while (!w.ended && (n = queue_read(q, row, offset, chunk, sizeof(chunk), err)) > 0) {
+		size_t use = safe && n == sizeof(chunk) ? text_whole(chunk, (size_t)n) : (size_t)n;
+
+		if (safe)
+			text_clean_bytes(chunk, use, "\n\t");
 		if (offset == 0)
-			take_first(&w, id, chunk, (size_t)n);
+			take_first(&w, id, chunk, use);
 		else
-			take(&w, chunk, (size_t)n);
-		offset += (uint64_t)n;
+			take(&w, chunk, use);
+		offset += use;
 		if (ferror(to))
 			return error_sys(err, REASON_IO, "cannot write the message");
 	}

@@ -292,8 +292,8 @@ static bool take_constants(const struct context *c, struct call *call)
 		}
 		found = true;
 		if (!bare)
-			printf("%s = ", call->words[i]);
-		printf("%s\n", value);
+			term_print("%s = ", call->words[i]);
+		term_print("%s\n", value);
 	}
 	call->n = n;
 	return found;

@@ -88,7 +88,7 @@ static int try_map(const struct kind *kind, const char *dir, const char *map, co
 	if (rc == 0)
 		rc = maps_get(maps, key ? key : kind->name, &value, err);
 	if (rc > 0 && key)
-		printf("%s%s%s\n", with_key ? key : "", with_key ? "\t" : "", buf_str(&value));
+		term_print("%s%s%s\n", with_key ? key : "", with_key ? "\t" : "", buf_str(&value));
 	maps_free(maps);
 	conf_free(conf);
 	buf_wipe(&value);

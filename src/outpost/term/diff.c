@@ -58,8 +58,9 @@ static void print_line(char mark, struct span line, bool secret)
 	const char *begin = !term_color() ? "" : mark == '+' ? "\033[32m" : mark == '-' ? "\033[31m" : "";
 	size_t shown = shown_part(line, secret);
 
-	printf("%s%c%.*s%s%s\n", begin, mark, (int)shown, line.p, shown < line.n ? "********" : "",
-	       *begin ? "\033[0m" : "");
+	printf("%s", begin);
+	term_print("%c%.*s%s", mark, (int)shown, line.p, shown < line.n ? "********" : "");
+	printf("%s\n", *begin ? "\033[0m" : "");
 }
 
 bool diff_print(const char *path, const struct buf *old, const struct buf *new_text, bool secret)
@@ -68,7 +69,7 @@ bool diff_print(const char *path, const struct buf *old, const struct buf *new_t
 
 	if (old->len == new_text->len && memcmp(buf_str(old), buf_str(new_text), old->len) == 0)
 		return false;
-	printf("--- %s%s\n+++ %s\n", path, old->len ? "" : " (not there)", path);
+	term_print("--- %s%s\n+++ %s\n", path, old->len ? "" : " (not there)", path);
 	while (next_line(&rest, &line))
 		if (!has_line(new_text, line))
 			print_line('-', line, secret);

@@ -1,6 +1,7 @@
 /* terminal.c: durations, sizes, times and the terminal: what a screen is made of. */
 #include "config.h"
 
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -10,6 +11,8 @@
 #include "base/text.h"
 #include "outpost/command.h"
 
+enum { PRINT_MAX = 8 << 20 };
+
 /* In microseconds, too, it is a number. */
 static const int64_t AGE_MAX_S = INT64_C(100000000000);
 
@@ -18,6 +21,20 @@ bool term_color(void)
 	const char *term = getenv("TERM"), *no = getenv("NO_COLOR");
 
 	return isatty(STDOUT_FILENO) && !(no && *no) && term && strcmp(term, "dumb") != 0;
+}
+
+void term_print(const char *fmt, ...)
+{
+	struct buf b;
+	va_list ap;
+
+	buf_init(&b, PRINT_MAX);
+	va_start(ap, fmt);
+	buf_addv(&b, fmt, ap);
+	va_end(ap);
+	text_clean_bytes(b.data, b.len, "\n\t");
+	fwrite(buf_str(&b), 1, b.len, stdout);
+	buf_free(&b);
 }
 
 /* Columns of stdout; 80 where it is no terminal. */
@@ -59,7 +76,7 @@ void words_wrap(const char *text, size_t column, size_t margin)
 			column = margin;
 			first = true;
 		}
-		printf("%s%.*s", first ? "" : " ", (int)word.n, word.p);
+		term_print("%s%.*s", first ? "" : " ", (int)word.n, word.p);
 		column += word.n + !first;
 		first = false;
 	}

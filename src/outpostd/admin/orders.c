@@ -9,65 +9,49 @@
 
 /* ---- edits */
 
-typedef int (*edit)(struct queue *q, int64_t row, int64_t now, struct error *err);
+static const struct edit {
+	const struct verb *verb;
+	int (*change)(struct queue *q, int64_t row, int64_t now, struct error *err);
+	const char *done, *not;
+} edits[] = {
+	{&verb_hold, queue_hold, "held", "is not queued"},
+	{&verb_release, queue_release, "released from hold", "is not held"},
+	{&verb_retry, queue_retry, "queued again", "is neither deferred nor failed"},
+	{&verb_delete, queue_delete, "removed by the administrator", "is not there to delete"},
+};
 
-/* Ids are whole: an abbreviation may mean another message a moment later. */
-static bool edit_one(struct client *c, const char *id, edit what, const char *done, const char *not)
+/* Ids are whole: an abbreviation may mean another message a moment later. What an agent has cannot be taken back: the
+ * relay may have the mail already. */
+static bool edit_begin(struct client *c, char **args, int n)
 {
+	const struct edit *e = edits;
 	struct error err = {0};
 	char full[QUEUE_ID];
 	int64_t row;
-	int rc = queue_find(c->d->queue, id, true, &row, full, &err);
+	int rc = queue_find(c->d->queue, args[0], true, &row, full, &err);
 
+	(void)n;
+	while (e->verb != c->question->verb)
+		e++;
 	if (rc == 0)
-		return question_ends(c, EX_DATAERR, "no message %s in the queue (ids are given whole here)", id);
-	if (rc == 1)
-		rc = what(c->d->queue, row, clock_us(c->d), &err);
-	if (rc < 0)
-		return question_ends(c, error_exit(&err), "%s: %s", id, err.text);
-	if (rc == 0)
-		return question_ends(c, EX_UNAVAILABLE, "%s: %s", full, not);
-	log_line(LOG_INFORMATION, "qmgr", 0, "%s: %s", full, done);
-	schedule_reset(c->d);
-	return question_ends(c, EX_OK, "%s: %s", full, done);
-}
-
-static bool hold_begin(struct client *c, char **args, int n)
-{
-	(void)n;
-	return edit_one(c, args[0], queue_hold, "held", "is not queued");
-}
-
-static bool release_begin(struct client *c, char **args, int n)
-{
-	(void)n;
-	return edit_one(c, args[0], queue_release, "released from hold", "is not held");
-}
-
-static bool retry_begin(struct client *c, char **args, int n)
-{
-	(void)n;
-	return edit_one(c, args[0], queue_retry, "queued again", "is neither deferred nor failed");
-}
-
-/* What an agent has cannot be taken back: the relay may have the mail already. */
-static bool delete_begin(struct client *c, char **args, int n)
-{
-	struct error err = {0};
-	char full[QUEUE_ID];
-	int64_t row;
-
-	(void)n;
-	if (queue_find(c->d->queue, args[0], true, &row, full, &err) == 1 && claim_known(c->d, row))
+		return question_ends(c, EX_DATAERR, "no message %s in the queue (ids are given whole here)", args[0]);
+	if (rc == 1 && e->verb == &verb_delete && claim_known(c->d, row))
 		return question_ends(c, EX_TEMPFAIL, "%s: is being sent at this moment", full);
-	return edit_one(c, args[0], queue_delete, "removed by the administrator", "is not there to delete");
+	if (rc == 1)
+		rc = e->change(c->d->queue, row, clock_us(c->d), &err);
+	if (rc < 0)
+		return question_ends(c, error_exit(&err), "%s: %s", args[0], err.text);
+	if (rc == 0)
+		return question_ends(c, EX_UNAVAILABLE, "%s: %s", full, e->not);
+	log_line(LOG_INFORMATION, "qmgr", 0, "%s: %s", full, e->done);
+	schedule_reset(c->d);
+	return question_ends(c, EX_OK, "%s: %s", full, e->done);
 }
 
-const struct verb verb_hold = {.name = "hold", .admin = true, .min_args = 1, .max_args = 1, .begin = hold_begin};
-const struct verb verb_release =
-	{.name = "release", .admin = true, .min_args = 1, .max_args = 1, .begin = release_begin};
-const struct verb verb_retry = {.name = "retry", .admin = true, .min_args = 1, .max_args = 1, .begin = retry_begin};
-const struct verb verb_delete = {.name = "delete", .admin = true, .min_args = 1, .max_args = 1, .begin = delete_begin};
+const struct verb verb_hold = {.name = "hold", .admin = true, .min_args = 1, .max_args = 1, .begin = edit_begin};
+const struct verb verb_release = {.name = "release", .admin = true, .min_args = 1, .max_args = 1, .begin = edit_begin};
+const struct verb verb_retry = {.name = "retry", .admin = true, .min_args = 1, .max_args = 1, .begin = edit_begin};
+const struct verb verb_delete = {.name = "delete", .admin = true, .min_args = 1, .max_args = 1, .begin = edit_begin};
 
 /* Lines "NAME VALUE": pid, agents, active, stalled, once, conf-error, relay-error, relay-dsn, relay-reason,
  * door. */

@@ -102,7 +102,9 @@ int client_allowed(struct client *c, enum conf_param p)
 
 	if (c->admin)
 		return 1;
-	n = sock_peer_groups(c->watch.fd, groups + 1, GROUPS_MAX);
 	user_of(c->d, c->uid, &who);
+	if (c->gid == CLIENT_NO_GROUP)
+		return user_allowed(c->d, p, &who);
+	n = sock_peer_groups(c->watch.fd, groups + 1, GROUPS_MAX);
 	return user_named(c->d, p, &who, groups, n > 0 ? (size_t)n + 1 : 1);
 }

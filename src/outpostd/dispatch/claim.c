@@ -64,7 +64,7 @@ struct claim *claim_new(struct outpostd *d, struct queue_message *m, enum claim_
 	c->decided = bits;
 	c->undecided = m->nrecipients;
 	c->claimed_us = clock_us(d);
-	buf_init(&c->header, LIMIT_HEADER * 2);
+	buf_init(&c->header, LIMIT_HEADER_SENT);
 	memset(m, 0, sizeof(*m));
 	return c;
 }

@@ -77,47 +77,38 @@ static bool make_room(struct outpostd *d)
 	return reserve_use(d) || room;
 }
 
-/* Verdicts alone, once more. */
-static int write_verdicts(struct outpostd *d, struct error *err)
+static int write_parts(struct outpostd *d, bool verdicts, bool submissions, struct error *err)
+{
+	if (verdicts && (settle_write(d, err) < 0 || relays_store(d, err) < 0))
+		return -1;
+	if (submissions)
+		submissions_write(d);
+	STEP("commit");
+	return queue_commit(d->queue, err);
+}
+
+static int write_turn(struct outpostd *d, bool verdicts, bool submissions, struct error *err)
 {
 	if (queue_begin(d->queue, err) < 0)
 		return -1;
-	if (settle_write(d, err) < 0 || relays_store(d, err) < 0 || queue_commit(d->queue, err) < 0) {
+	if (write_parts(d, verdicts, submissions, err) < 0) {
 		queue_rollback(d->queue);
 		settle_failed(d);
 		return -1;
 	}
-	recovered(d);
-	relays_stored(d);
-	settle_committed(d);
-	return 0;
-}
-
-static int write_all(struct outpostd *d, bool verdicts, struct error *err)
-{
-	if (queue_begin(d->queue, err) < 0)
-		return -1;
-	if (verdicts && (settle_write(d, err) < 0 || relays_store(d, err) < 0)) {
-		queue_rollback(d->queue);
-		return -1;
-	}
-	submissions_write(d);
-	STEP("commit");
-	if (queue_commit(d->queue, err) < 0)
-		return -1;
 	STEP("committed");
-	return 0;
-}
-
-/* A client without an answer asks again with its token, and is answered by whichever process has the queue then. */
-static void committed(struct outpostd *d, bool verdicts)
-{
-	struct error err = {0};
-
 	recovered(d);
 	if (verdicts)
 		relays_stored(d);
 	settle_committed(d);
+	return 0;
+}
+
+/* A client without an answer asks again with its token, and is answered by whichever process has the queue then. */
+static void answer(struct outpostd *d)
+{
+	struct error err = {0};
+
 	if (submissions_ready(d) && !commit_counts(d, &err)) {
 		accept_forget(d);
 		submissions_forget(d);
@@ -144,17 +135,16 @@ void commit_turn(struct outpostd *d)
 	}
 	if (!submissions_prepare(d) && !verdicts)
 		return;
-	if (write_all(d, verdicts, &err) == 0) {
-		committed(d, verdicts);
+	if (write_turn(d, verdicts, true, &err) == 0) {
+		answer(d);
 		return;
 	}
 	accept_forget(d);
-	settle_failed(d);
 	if (queue_again(d->queue))
 		return; /* one submission was the reason: in the next turn it fails alone */
 	err.reason = REASON_TEMPORARY;
 	submissions_failed(d, &err);
-	if (verdicts && make_room(d) && write_verdicts(d, &err) == 0)
+	if (verdicts && make_room(d) && write_turn(d, true, false, &err) == 0)
 		return;
 	if (verdicts)
 		stall(d, &err);

@@ -236,7 +236,7 @@ void settle_done(struct outpostd *d, struct claim *c, const struct delivery_done
 void settle_abandon(struct outpostd *d, struct agent *a, const struct delivery_down *why, bool died);
 /* A message that waits for a relay that is down: only its age counts. */
 void settle_age(struct outpostd *d, struct claim *c, const struct relay *r);
-void settle_unreadable(struct outpostd *d, struct claim *c, const struct error *err);
+void settle_unsendable(struct outpostd *d, struct claim *c, const struct error *err);
 
 /* Whether anything waits for the next commit; whether that commit should be now. */
 bool settle_waits(const struct outpostd *d);

@@ -190,13 +190,16 @@ static void set_fate(struct outpostd *d, struct verdict *v, enum queue_fate fate
 }
 
 /* All recipients without verdict. */
-static void defer_rest(struct outpostd *d, struct claim *c, enum reason why, const char *text, const char *relay)
+static void settle_rest(struct outpostd *d, struct claim *c, enum queue_fate fate, const struct error *why,
+			const char *relay)
 {
+	const char *dsn = fate == QUEUE_FAILED ? error_dsn(why) : "4.3.0";
+
 	for (size_t i = 0; i < c->m.nrecipients; i++) {
-		struct verdict *v = is_decided(c, i) ? NULL : decide(d, c, i, why, "4.3.0", text, relay);
+		struct verdict *v = is_decided(c, i) ? NULL : decide(d, c, i, why->reason, dsn, why->text, relay);
 
 		if (v)
-			set_fate(d, v, QUEUE_DEFERRED);
+			set_fate(d, v, fate);
 	}
 }
 
@@ -250,21 +253,24 @@ void settle_done(struct outpostd *d, struct claim *c, const struct delivery_done
  * the log says what that means. */
 void settle_abandon(struct outpostd *d, struct agent *a, const struct delivery_down *why, bool died)
 {
+	struct error left;
 	struct claim *c;
 
+	error_set(&left, why->reason, "%s", why->text);
 	while ((c = agent_take_claim(a)) != NULL) {
 		if (c->state == CLAIM_LAST_BYTE && c->undecided)
 			event_twice(c->m.id, a->pid, a->where, why->text);
 		if (died && c->state >= CLAIM_BEGUN)
-			defer_rest(d, c, why->reason, why->text, a->where);
+			settle_rest(d, c, QUEUE_DEFERRED, &left, a->where);
 		over(d, c);
 		finish(d, c);
 	}
 }
 
-void settle_unreadable(struct outpostd *d, struct claim *c, const struct error *err)
+/* What is too large for its ceiling will be so again. */
+void settle_unsendable(struct outpostd *d, struct claim *c, const struct error *err)
 {
-	defer_rest(d, c, err->reason, err->text, "none");
+	settle_rest(d, c, err->reason == REASON_HEADER_TOO_LARGE ? QUEUE_FAILED : QUEUE_DEFERRED, err, "none");
 	over(d, c);
 	finish(d, c);
 }

@@ -39,7 +39,6 @@ bool reserve_ready(struct outpostd *d)
 	return false;
 }
 
-/* Frees it; false when there was nothing to free. */
 bool reserve_use(struct outpostd *d)
 {
 	char path[1200];

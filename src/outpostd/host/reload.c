@@ -31,7 +31,6 @@ static void apply(struct outpostd *d)
 	relays_configure(d);
 }
 
-/* *maillog_file*; without it, or when it cannot be opened, syslog, or stderr in the foreground. */
 void reload_log(struct outpostd *d)
 {
 	const char *file = conf_str(d->conf, P_maillog_file), *name = conf_str(d->conf, P_syslog_name);

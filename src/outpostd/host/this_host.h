@@ -75,6 +75,8 @@ void user_of(struct outpostd *d, uid_t uid, struct user *out);
 int user_groups(struct outpostd *d, uid_t uid, gid_t groups[USER_GROUPS]);
 /* Whether a parameter (authorized_..._users) names this user: conf_names_user, with the same caution. */
 int user_named(struct outpostd *d, enum conf_param p, const struct user *who, const gid_t *groups, size_t ngroups);
+/* The same where no process of the user's is known, whose groups would count: those of the user database do. */
+int user_allowed(struct outpostd *d, enum conf_param p, const struct user *who);
 
 /* ---- list_reader.c: the texts of :include: lists, which users keep where they like. A process of its own reads
  * each (base/trust.h says what it opens), so that a file system that does not answer holds up nothing but the

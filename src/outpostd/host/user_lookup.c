@@ -196,3 +196,15 @@ int user_named(struct outpostd *d, enum conf_param p, const struct user *who, co
 
 	return rc == 0 && who->failed ? -1 : rc;
 }
+
+/* Where no group is named they are not looked up, which may go far away. */
+int user_allowed(struct outpostd *d, enum conf_param p, const struct user *who)
+{
+	gid_t groups[USER_GROUPS];
+	int n = 0, may;
+
+	if (who->known && strchr(conf_str(d->conf, p), '%'))
+		n = user_groups(d, who->uid, groups);
+	may = user_named(d, p, who, groups, n > 0 ? (size_t)n : 0);
+	return n < 0 && may == 0 ? -1 : may;
+}

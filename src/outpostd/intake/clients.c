@@ -238,34 +238,26 @@ static bool begin_submission(struct client *c)
 
 /* ---- a question */
 
-static void end_question(struct client *c, int code, const char *text)
-{
-	control_put_end(&c->out, code, text);
-	c->closing = true;
-	client_flush(c);
-}
-
 static void begin_question(struct client *c)
 {
 	const char *nl = memchr(c->in.data, '\n', c->in.len);
 	const struct error *closed = c->d->door.refusal;
 	char *words[CONTROL_ARGS];
-	int n;
+	int n = 0;
 
 	if (!nl)
 		return;
 	c->kind = CLIENT_ASKS;
-	if (closed) {
-		end_question(c, error_exit(closed), closed->text);
-		return;
+	if (!closed) {
+		reload_if_changed(c->d);
+		n = control_get_request(c->in.data, (size_t)(nl - c->in.data), words, CONTROL_ARGS);
 	}
-	reload_if_changed(c->d);
-	n = control_get_request(c->in.data, (size_t)(nl - c->in.data), words, CONTROL_ARGS);
-	if (n <= 0) {
-		end_question(c, EX_PROTOCOL, "that is not a question this outpostd understands");
-		return;
-	}
-	c->closing = !question_begin(c, words, n);
+	if (closed)
+		c->closing = !question_ends(c, error_exit(closed), "%s", closed->text);
+	else if (n <= 0)
+		c->closing = !question_ends(c, EX_PROTOCOL, "that is not a question this outpostd understands");
+	else
+		c->closing = !question_begin(c, words, n);
 	control_free_words(words, n);
 	client_flush(c);
 }

@@ -141,13 +141,17 @@ static void door_ready(void *arg, short revents)
 		int fd = take_connection(d, &d->door.door);
 		uid_t uid;
 		gid_t gid;
+		pid_t pid;
 
 		if (fd < 0)
 			return;
-		if (sock_peer(fd, &uid, &gid, NULL) < 0)
+		if (sock_peer(fd, &uid, &gid, &pid) < 0) {
 			close(fd);
-		else
-			welcome(d, fd, uid, gid);
+			continue;
+		}
+		if (uid == geteuid() && listener_serves(d, pid, &uid))
+			gid = CLIENT_NO_GROUP;
+		welcome(d, fd, uid, gid);
 	}
 }
 

@@ -134,23 +134,11 @@ static void file_free(struct file *f)
 	*f = (struct file){.fd = -1};
 }
 
-/* As at the door. The groups of a process that is gone are not known: those of its user count. */
-static bool may_submit(struct outpostd *d, struct user *who)
-{
-	gid_t groups[USER_GROUPS];
-	int n = 0, may;
-
-	/* Where no group is named they are not looked up, which may go far away. */
-	if (who->known && strchr(conf_str(d->conf, P_authorized_submit_users), '%'))
-		n = user_groups(d, who->uid, groups);
-	may = user_named(d, P_authorized_submit_users, who, groups, n > 0 ? (size_t)n : 0);
-	who->failed |= n < 0 || may < 0;
-	return may > 0;
-}
-
 /* Each user is looked up once, however many of the files are that user's. */
 static void look_up_owner(struct outpostd *d, struct file *all, struct file *f)
 {
+	int may;
+
 	for (struct file *o = all; o < f; o++)
 		if (o->known && o->who.uid == f->head.uid) {
 			f->who = o->who;
@@ -159,7 +147,9 @@ static void look_up_owner(struct outpostd *d, struct file *all, struct file *f)
 			return;
 		}
 	user_of(d, f->head.uid, &f->who);
-	f->allowed = may_submit(d, &f->who);
+	may = user_allowed(d, P_authorized_submit_users, &f->who);
+	f->allowed = may > 0;
+	f->who.failed |= may < 0;
 	f->known = true;
 }
 

@@ -76,6 +76,8 @@ void accept_free(struct outpostd *d);
 /* ---- clients.c: connections to the door or to the administrator's socket. A client is read without blocking, into
  * memory and then into a file without a name, and only what the decoder calls complete goes near the queue. */
 
+#define CLIENT_NO_GROUP ((gid_t)-1)
+
 enum client_kind { CLIENT_NEW, CLIENT_SUBMITS, CLIENT_ASKS };
 
 struct client {
@@ -87,7 +89,7 @@ struct client {
 	bool admin;			/* connected to the administrator's socket */
 	bool closing;			/* when all of `out` is sent */
 	uid_t uid;
-	gid_t gid;
+	gid_t gid;			/* CLIENT_NO_GROUP: the process is not the user's */
 	uid_t person;			/* whose the uid is */
 	uint64_t room_at;		/* so many bytes later the free space is looked at */
 	deadline stall, whole;
@@ -248,10 +250,12 @@ int quarantine_keep(void);		/* the keeper's life */
 
 /* ---- smtp_listener.c: SMTP on the loopback interface, for programs that know no sendmail (inet_interfaces =
  * loopback-only).  Every connection is given to a `sendmail -bs` of its own, which enters a sandbox before its
- * first byte and can do nothing but submit mail at the door. Where the kernel has no sandbox the listener stays
- * off. The sockets are bound while we are still root, or come from the service manager under the name "smtp". */
+ * first byte and can do nothing but submit mail at the door, where it counts as the user who connected
+ * (NETLINK_SOCK_DIAG; nobody where the kernel does not know). A person has half of the places at most. Where the kernel
+ * has no sandbox the listener stays off. The sockets are bound while we are still root, or come from the service
+ * manager under the name "smtp". */
 
-enum { LISTENER_SESSIONS = 20 };
+enum { LISTENER_SESSIONS = 40 };
 struct listener_socket {
 	struct watch watch;	/* fd -1: none */
 	struct outpostd *d;
@@ -259,7 +263,10 @@ struct listener_socket {
 };
 struct listener {
 	struct listener_socket socket[2];
-	pid_t pids[LISTENER_SESSIONS];
+	struct listener_session {
+		pid_t pid;	/* 0: none */
+		uid_t uid;	/* whose connection it is */
+	} sessions[LISTENER_SESSIONS];
 	bool ours;		/* no service manager holds the sockets for us: they need this process to stay */
 	int given;		/* one that does; kept while it is not used; -1: none */
 };
@@ -268,6 +275,8 @@ void listener_bind(struct outpostd *d);		/* while we may */
 void listener_reload(struct outpostd *d);	/* inet_interfaces may have changed */
 void listener_open(struct outpostd *d);		/* once the door is open; failures are warnings */
 void listener_close(struct outpostd *d);
+/* Whether this process serves a connection, and whose: what it submits is that user's. */
+bool listener_serves(const struct outpostd *d, pid_t pid, uid_t *uid);
 void listener_reaped(struct outpostd *d, pid_t pid);
 
 #endif

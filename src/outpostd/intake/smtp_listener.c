@@ -14,10 +14,13 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "base/proc.h"
+#include "base/sock.h"
 #include "base/step.h"
 #include "base/text.h"
 
 enum { SMTP_PORT = 25, BACKLOG = 100 };
+
+#define UID_UNKNOWN ((uid_t)65534) /* nobody */
 
 static bool is_configured(struct outpostd *d)
 {
@@ -154,29 +157,59 @@ static void turn_away(int fd)
 	close(fd);
 }
 
+/* A place for one more connection of this user, or NULL. */
+static struct listener_session *find_place(struct outpostd *d, uid_t uid)
+{
+	struct listener_session *free_place = NULL;
+	uid_t person = person_of_uid(d, uid);
+	size_t has = 0;
+
+	for (size_t i = 0; i < LISTENER_SESSIONS; i++) {
+		struct listener_session *s = &d->listener.sessions[i];
+
+		if (!s->pid)
+			free_place = s;
+		else
+			has += person_of_uid(d, s->uid) == person;
+	}
+	return has < LISTENER_SESSIONS / 2 ? free_place : NULL;
+}
+
 static void listener_ready(void *arg, short revents)
 {
-	struct listener_socket *s = arg;
-	struct outpostd *d = s->d;
+	struct listener_socket *at = arg;
+	struct outpostd *d = at->d;
+	struct listener_session *s;
+	uid_t uid = UID_UNKNOWN;
 	struct error err;
-	int fd = accept4(s->watch.fd, NULL, NULL, SOCK_CLOEXEC);
-	size_t i = 0;
+	int fd = accept4(at->watch.fd, NULL, NULL, SOCK_CLOEXEC);
 
 	(void)revents;
 	if (fd < 0)
 		return;
-	while (i < LISTENER_SESSIONS && d->listener.pids[i])
-		i++;
-	if (i == LISTENER_SESSIONS) {
+	if (sock_peer_tcp(fd, &uid) < 0)
+		uid = UID_UNKNOWN;
+	s = find_place(d, uid);
+	if (!s) {
 		turn_away(fd);
 		return;
 	}
-	d->listener.pids[i] = start_session(d, fd, false, &err);
-	if (d->listener.pids[i] < 0) {
+	*s = (struct listener_session){start_session(d, fd, false, &err), uid};
+	if (s->pid < 0) {
 		log_line(LOG_FAIL, "smtpd", 0, "%s", err.text);
-		d->listener.pids[i] = 0;
+		s->pid = 0;
 	}
 	close(fd);
+}
+
+bool listener_serves(const struct outpostd *d, pid_t pid, uid_t *uid)
+{
+	for (size_t i = 0; i < LISTENER_SESSIONS; i++)
+		if (pid > 0 && d->listener.sessions[i].pid == pid) {
+			*uid = d->listener.sessions[i].uid;
+			return true;
+		}
+	return false;
 }
 
 void listener_open(struct outpostd *d)
@@ -223,6 +256,6 @@ void listener_close(struct outpostd *d)
 void listener_reaped(struct outpostd *d, pid_t pid)
 {
 	for (size_t i = 0; i < LISTENER_SESSIONS; i++)
-		if (d->listener.pids[i] == pid)
-			d->listener.pids[i] = 0;
+		if (d->listener.sessions[i].pid == pid)
+			d->listener.sessions[i].pid = 0;
 }

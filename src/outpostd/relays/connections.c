@@ -15,14 +15,19 @@ void connections_init(struct relay *r)
 	r->full_since = DEADLINE_NEVER;
 }
 
-void connection_opened(struct relay *r)
+/* Agents of this relay in one of the states from first to last. */
+static unsigned count(const struct outpostd *d, const struct relay *r, enum agent_state first, enum agent_state last)
 {
-	r->agents++;
+	unsigned n = 0;
+
+	for (const struct agent *a = d->agents.first; a; a = a->next)
+		n += a->relay == r && a->state >= first && a->state <= last;
+	return n;
 }
 
-void connection_closed(struct relay *r)
+unsigned connections_of(const struct outpostd *d, const struct relay *r)
 {
-	r->agents--;
+	return count(d, r, AGENT_STARTING, AGENT_OVER);
 }
 
 static unsigned limit_of(struct outpostd *d, const struct relay *r)
@@ -53,9 +58,12 @@ bool connection_has_place(struct outpostd *d, const struct relay *r)
 
 bool connection_may_open(struct outpostd *d, const struct relay *r)
 {
+	unsigned n;
+
 	if (!relay_may_try(d, r))
 		return false;
-	return !r->agents || (r->agents < limit_of(d, r) && deadline_over(r->full_since));
+	n = connections_of(d, r);
+	return !n || (n < limit_of(d, r) && deadline_over(r->full_since));
 }
 
 bool connection_may_open_anywhere(struct outpostd *d)
@@ -68,10 +76,14 @@ bool connection_may_open_anywhere(struct outpostd *d)
 
 static bool all_full(const struct outpostd *d, const struct relay *r)
 {
-	for (const struct agent *a = d->agents.first; a; a = a->next)
+	bool any = false;
+
+	for (const struct agent *a = d->agents.first; a; a = a->next) {
 		if (a->relay == r && (a->state == AGENT_STARTING || agent_has_room(a)))
 			return false;
-	return r->agents > 0;
+		any |= a->relay == r;
+	}
+	return any;
 }
 
 /* Each verdict makes room for a moment, which does not show that one connection is enough. */
@@ -88,10 +100,11 @@ void connections_note_full(struct outpostd *d)
 deadline connections_deadline(struct outpostd *d, const struct relay *r)
 {
 	deadline first = DEADLINE_NEVER;
+	unsigned n = connections_of(d, r);
 
-	if (r->agents && r->agents < limit_of(d, r) && !deadline_over(r->full_since))
+	if (n && n < limit_of(d, r) && !deadline_over(r->full_since))
 		first = r->full_since;
-	if (r->agents && !deadline_over(r->fewer_until))
+	if (n && !deadline_over(r->fewer_until))
 		first = deadline_first(first, r->fewer_until);
 	return first;
 }
@@ -118,16 +131,6 @@ static void hold_back(struct outpostd *d, const struct agent *a, const struct de
 	r->fewer_until = deadline_in_ms(conf_seconds(d->conf, pause) * 1000);
 	log_line(LOG_INFORMATION, "smtp", a->pid, "%s: %s; going on with %u connection%s", r->at.written, why->text,
 		 n, n == 1 ? "" : "s");
-}
-
-/* Agents of this relay in one of the states up to `last`. */
-static unsigned count(const struct outpostd *d, const struct relay *r, enum agent_state first, enum agent_state last)
-{
-	unsigned n = 0;
-
-	for (const struct agent *a = d->agents.first; a; a = a->next)
-		n += a->relay == r && a->state >= first && a->state <= last;
-	return n;
 }
 
 /* While others are let in, what keeps one more out is no trouble of the relay's: it, or a firewall, counts

@@ -37,12 +37,10 @@ struct relay {
 	/* its credential was refused and asked for anew once since it last answered for a message */
 	bool renewed;
 	/* connections.c */
-	unsigned agents;
 	deadline full_since;		/* when another agent may be started; NEVER while one has room */
 	unsigned fewer;			/* connections at a time, since one more was refused while so many served, */
 	deadline fewer_until;		/* and until when */
 	struct delivery_known known;	/* by talking to it; row.known in words */
-	/* of its rate */
 	deadline not_before;		/* smtp_destination_rate_delay */
 };
 struct relay_states {
@@ -89,8 +87,7 @@ void relays_stored(struct outpostd *d);
  * allow, and, for a while, what served when one more was refused. Also what else was learnt by talking to it. */
 
 void connections_init(struct relay *r);		/* once its row is read */
-void connection_opened(struct relay *r);
-void connection_closed(struct relay *r);
+unsigned connections_of(const struct outpostd *d, const struct relay *r);	/* how many there are */
 
 /* Whether another one may be opened now: the relay may be tried, its host has a place, and those that are open have
  * been full for a while. */

@@ -69,7 +69,7 @@ static bool is_routed(const struct outpostd *d, const struct relay *r)
 /* All that is to be known of it stands in the queue. */
 static bool is_idle(const struct outpostd *d, const struct relay *r)
 {
-	return r->life == RELAY_UP && !r->agents && !r->dirty && sessions_are_fine(r) && rate_allows(r) &&
+	return r->life == RELAY_UP && !connections_of(d, r) && !r->dirty && sessions_are_fine(r) && rate_allows(r) &&
 	       !is_routed(d, r) && d->expiry.relay != r;
 }
 

@@ -141,7 +141,7 @@ static void set_reason(struct relay *r, const struct delivery_down *why, const c
 	snprintf(s->dsn, sizeof(s->dsn), "%s", why->dsn);
 	snprintf(s->text, sizeof(s->text), "%s", why->text);
 	if (reason_class(why->reason) == CLASS_LOGIN)
-		snprintf(s->auth_digest, sizeof(s->auth_digest), "%s", digest);
+		credential_mark(digest, s->auth_mark);
 }
 
 static void clear_reason(struct relay *r)
@@ -150,7 +150,7 @@ static void clear_reason(struct relay *r)
 
 	s->failures = 0;
 	s->reason = REASON_NONE;
-	s->text[0] = s->dsn[0] = s->auth_digest[0] = '\0';
+	s->text[0] = s->dsn[0] = s->auth_mark[0] = '\0';
 }
 
 void relay_went_down(struct outpostd *d, struct relay *r, const struct delivery_down *why, const char *digest)
@@ -257,7 +257,7 @@ static bool has_new_credential(struct outpostd *d, struct relay *r)
 	if (reason_class(r->row.reason) != CLASS_LOGIN ||
 	    credentials_find(d->credentials, &r->at, r->sender, &cr, &ignored) != 1)
 		return false;
-	differs = strcmp(cr.digest, r->row.auth_digest) != 0;
+	differs = !credential_has_mark(cr.digest, r->row.auth_mark);
 	credential_wipe(&cr);
 	return differs;
 }

@@ -65,7 +65,7 @@ static int make_header(struct outpostd *d, struct claim *c, const char *first, s
 	int rc;
 
 	buf_init(&stored, LIMIT_HEADER + 1);
-	buf_init(&c->header, LIMIT_HEADER * 2);
+	buf_init(&c->header, LIMIT_HEADER_SENT);
 	rc = stored_header(d, &c->m, first, have, &stored, err);
 	*old_lines = span_lines((struct span){buf_str(&stored), stored.len});
 	if (rc == 0)

@@ -41,7 +41,6 @@ static void agent_free(struct agent *a)
 	credential_forget(a);
 	loop_remove(&d->loop, &a->watch);
 	close(a->watch.fd);
-	connection_closed(a->relay);
 	buf_free(&a->in);
 	buf_wipe(&a->out);
 	free(a);
@@ -130,7 +129,6 @@ int agent_start(struct outpostd *d, struct relay *r, struct error *err)
 	a->reuse_until = deadline_in_ms(conf_seconds(d->conf, P_smtp_connection_reuse_time_limit) * 1000);
 	a->next = d->agents.first;
 	d->agents.first = a;
-	connection_opened(r);
 	agent_flush(a);
 	STEP("agent-started");
 	return 0;
@@ -220,8 +218,8 @@ int agent_give(struct agent *a, struct claim *c)
 	c->seq = a->seq + 1;
 	c->agent = a;
 	if (feed_begin(a, c, &err) < 0) {
-		log_line(LOG_FAIL, "qmgr", 0, "%s: cannot be read from the queue: %s", c->m.id, err.text);
-		settle_unreadable(a->d, c, &err);
+		log_line(LOG_FAIL, "qmgr", 0, "%s: cannot be sent: %s", c->m.id, err.text);
+		settle_unsendable(a->d, c, &err);
 		return -1;
 	}
 	a->seq++;
