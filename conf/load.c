@@ -76,14 +76,12 @@ int conf_fail_at(const struct conf *c, enum conf_param p, struct error *err, con
 		buf_adds(&shown, "...");
 	else
 		conf_hide_secrets(raw, &shown);
+	error_set(err, REASON_CONFIG, "%s: %s = %.120s%s", words, conf_table[p].name, buf_str(&shown),
+		  conf_is_set(c, p) ? "" : " (not set there)");
 	if (line)
-		error_set(err, REASON_CONFIG, "%s:%u: %s: %s = %.120s", c->path, line, words, conf_table[p].name,
-			  buf_str(&shown));
-	else if (conf_is_set(c, p)) /* by conf_set */
-		error_set(err, REASON_CONFIG, "%s: %s = %.120s", words, conf_table[p].name, buf_str(&shown));
-	else
-		error_set(err, REASON_CONFIG, "%s: %s: %s = %.120s (not set there)", c->path, words, conf_table[p].name,
-			  buf_str(&shown));
+		error_prefix(err, "%s:%u", c->path, line);
+	else if (!conf_is_set(c, p)) /* else by conf_set */
+		error_prefix(err, "%s", c->path);
 	buf_wipe(&shown);
 	return -1;
 }

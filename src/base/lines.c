@@ -12,15 +12,6 @@ struct span lines_without_mark(struct span text)
 	return text;
 }
 
-static struct span take_physical(struct span *text)
-{
-	const char *nl = memchr(text->p, '\n', text->n);
-	struct span line = {text->p, nl ? (size_t)(nl - text->p) : text->n};
-
-	*text = (struct span){text->p + line.n + (nl != NULL), text->n - line.n - (nl != NULL)};
-	return line;
-}
-
 static int give(const struct line_reader *r, const struct buf *logical, unsigned number, struct error *err)
 {
 	if (!buf_ok(logical))
@@ -37,9 +28,12 @@ int lines_each(struct span text, const struct line_reader *r, struct error *err)
 	text = lines_without_mark(text);
 	buf_init(&logical, text.n + 1);
 	while (rc == 0 && text.n) {
-		struct span line = take_physical(&text), visible = span_trim(line);
-		bool indented = visible.n && ascii_space(line.p[0]);
+		struct span line, visible;
+		bool indented;
 
+		span_cut(text, '\n', &line, &text);
+		visible = span_trim(line);
+		indented = visible.n && ascii_space(line.p[0]);
 		number++;
 		if (!visible.n || visible.p[0] == '#')
 			continue;

@@ -91,15 +91,13 @@ void control_free_words(char **words, int n)
 
 int control_put_text(struct buf *out, char prefix, const char *p, size_t n)
 {
-	while (n) {
-		const char *nl = memchr(p, '\n', n);
-		size_t len = nl ? (size_t)(nl - p) : n;
+	struct span rest = {p, n}, line;
 
+	while (rest.n) {
+		span_cut(rest, '\n', &line, &rest);
 		buf_addc(out, prefix);
-		buf_add(out, p, len);
+		buf_add(out, line.p, line.n);
 		buf_addc(out, '\n');
-		n -= nl ? len + 1 : len;
-		p += nl ? len + 1 : len;
 	}
 	return buf_ok(out) ? 0 : -1;
 }

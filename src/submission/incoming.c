@@ -131,7 +131,7 @@ static int next_piece(struct incoming_body *b, struct error *err)
 
 		if (read_at(b, head, sizeof(head), err) < 0)
 			return -1;
-		n = (uint32_t)head[1] << 24 | (uint32_t)head[2] << 16 | (uint32_t)head[3] << 8 | head[4];
+		n = (uint32_t)number_be(head + 1, sizeof(head) - 1);
 		b->end = head[0] == 'Z';
 		if (b->end)
 			return 0;
