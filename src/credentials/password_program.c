@@ -215,7 +215,7 @@ static int check_program(const char *path, struct error *err)
 	if (st.st_mode & 002)
 		return error_set(err, REASON_CONFIG, "exec: %s can be changed by everybody; type: chmod o-w %s", path,
 				 path);
-	if (trust_program(path, err) == 0)
+	if (trust_check(path, err) == 0)
 		return 0;
 	err->reason = REASON_CONFIG;
 	return error_prefix(err, "exec");

@@ -29,7 +29,7 @@ static int get(void *arg, const char *key, struct buf *value, struct error *err)
 	return 0;
 }
 
-static int include(void *arg, const char *path, struct buf *text, struct error *err)
+static int include(void *arg, const char *path, bool everybodys, struct buf *text, struct error *err)
 {
 	(void)arg;
 	if (strcmp(path, "/etc/list") != 0)
