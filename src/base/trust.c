@@ -34,7 +34,7 @@ struct walk {
 
 static int refuse(const struct walk *w, const char *name, const char *why, struct error *err)
 {
-	return error_set(err, REASON_PERMISSION, "%s: root does not use this path: %s %s", w->path, name, why);
+	return error_set(err, REASON_PERMISSION, "%s cannot be trusted: %s %s", w->path, name, why);
 }
 
 /* The path is not one user's: no path for root, and for trust_open one that leads to what everybody may read alone. */
@@ -196,6 +196,19 @@ int trust_walk(const char *path, uid_t *uid, gid_t *gid, struct error *err)
 	return 0;
 }
 
+int trust_program(const char *path, struct error *err)
+{
+	uid_t uid;
+	gid_t gid;
+
+	if (trust_walk(path, &uid, &gid, err) < 0)
+		return -1;
+	if (uid == 0 || uid == geteuid())
+		return 0;
+	return error_set(err, REASON_PERMISSION, "%s can be replaced by uid %u, who is neither root nor this process's "
+			 "user (namei -l %s shows where)", path, (unsigned)uid, path);
+}
+
 int trust_open(const char *path, struct error *err)
 {
 	struct walk w = {.path = path, .dir = -1, .opens = true, .fd = -1};
@@ -210,13 +223,16 @@ int trust_open(const char *path, struct error *err)
 	return -1;
 }
 
-int trust_read_public(const char *path, struct buf *out, struct error *err)
+int trust_read_public(const char *path, struct buf *out, struct stat *st, struct error *err)
 {
 	int fd = trust_open(path, err), rc;
 
 	if (fd < 0)
 		return -1;
-	rc = io_read_to_end(fd, path, out, err);
+	if (st && fstat(fd, st) < 0)
+		rc = error_sys(err, REASON_IO, "cannot stat %s", path);
+	else
+		rc = io_read_to_end(fd, path, out, err);
 	close(fd);
 	return rc;
 }

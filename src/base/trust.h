@@ -8,6 +8,7 @@
 #ifndef BASE_TRUST_H
 #define BASE_TRUST_H
 
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #include "base/buf.h"
@@ -29,8 +30,10 @@ int trust_walk(const char *path, uid_t *uid, gid_t *gid, struct error *err);
  * as the file system does.
  */
 int trust_open(const char *path, struct error *err);
-/* trust_open, and the text up to out's ceiling. */
-int trust_read_public(const char *path, struct buf *out, struct error *err);
+/* trust_open, and the text up to out's ceiling; fills *st if st is not NULL. */
+int trust_read_public(const char *path, struct buf *out, struct stat *st, struct error *err);
+/* Whether root and this process's user alone control the path of a program that is about to be run. */
+int trust_program(const char *path, struct error *err);
 
 /* As root: becomes, for good, who controls path. For everybody else, and where root alone does: nothing. */
 int trust_become(const char *path, struct error *err);

@@ -1,7 +1,7 @@
 #include "config.h"
 #include "credentials/oauth2_file.h"
 #include "credentials/internal.h"
-#include "base/io.h"
+#include "base/trust.h"
 #include "base/limits.h"
 #include "base/lines.h"
 
@@ -159,7 +159,7 @@ int oauth2_load(const char *path, struct oauth2 *o, struct error *err)
 	memset(o, 0, sizeof(*o));
 	snprintf(o->path, sizeof(o->path), "%s", path);
 	buf_init(&text, LIMIT_CONF_FILE);
-	rc = io_read_file(path, false, &text, NULL, err);
+	rc = trust_read_public(path, &text, NULL, err);
 	if (rc == 0)
 		rc = lines_each(buf_span(&text),
 				&(struct line_reader){.line = take_line, .arg = &r}, err);

@@ -5,6 +5,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/proc.h"
+#include "base/trust.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -204,7 +205,7 @@ static int split_command(const char *spec, const char *key, struct command *cmd,
 	return 0;
 }
 
-/* A program that everybody can replace gives the password to everybody. */
+/* Whoever can replace the program is the queue's owner. */
 static int check_program(const char *path, struct error *err)
 {
 	struct stat st;
@@ -214,7 +215,10 @@ static int check_program(const char *path, struct error *err)
 	if (st.st_mode & 002)
 		return error_set(err, REASON_CONFIG, "exec: %s can be changed by everybody; type: chmod o-w %s", path,
 				 path);
-	return 0;
+	if (trust_program(path, err) == 0)
+		return 0;
+	err->reason = REASON_CONFIG;
+	return error_prefix(err, "exec");
 }
 
 static int judge_status(const char *path, int status, const struct buf *output, struct error *err)

@@ -3,6 +3,7 @@
 #include "maps/regexp_table.h"
 #include "maps/text_table.h"
 #include "base/io.h"
+#include "base/trust.h"
 #include "base/limits.h"
 #include "base/lines.h"
 
@@ -120,6 +121,11 @@ static int refuse(const struct map_list *l, struct map *m, int failure, struct e
 	return error_prefix(err, "%s", l->name);
 }
 
+static int check(const struct map_list *l, const struct map *m, struct error *err)
+{
+	return l->check_file ? l->check_file(l->arg, m->source, &m->st, 0, err) : 0;
+}
+
 static int read_source(const struct map_list *l, struct map *m, struct buf *text, struct error *err)
 {
 	errno = 0;
@@ -129,10 +135,12 @@ static int read_source(const struct map_list *l, struct map *m, struct buf *text
 		error_sys(err, REASON_CONFIG, "cannot open %s", m->source);
 		return refuse(l, m, failure, err);
 	}
+	if (check(l, m, err) < 0)
+		return -1;
 	errno = 0;
-	if (io_read_file(m->source, false, text, &m->st, err) < 0)
+	if (trust_read_public(m->source, text, &m->st, err) < 0)
 		return refuse(l, m, errno == EACCES ? EACCES : EIO, err);
-	return l->check_file ? l->check_file(l->arg, m->source, &m->st, 0, err) : 0; /* what was read */
+	return check(l, m, err); /* what was read */
 }
 
 static int open_file(const struct map_list *l, struct map *m, struct error *err)

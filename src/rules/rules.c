@@ -31,7 +31,7 @@ static struct rewrite_map as_map(struct maps *m)
 static int include(void *arg, const char *path, struct buf *text, struct error *err)
 {
 	(void)arg;
-	return trust_read_public(path, text, err);
+	return trust_read_public(path, text, NULL, err);
 }
 
 static int open_maps(struct conf *c, struct rules *r, enum rules_map end, struct error *err)

@@ -243,8 +243,7 @@ static int path(struct span *rest, int (*take)(const char *p, size_t n, struct b
 			n++;
 	if (take(rest->p, n, spec, err) < 0)
 		return -1;
-	rest->p += n;
-	rest->n -= n;
+	*rest = span_from(*rest, n);
 	return 0;
 }
 
@@ -257,13 +256,10 @@ static const char *address_fault(const struct error *err, const char *malformed)
 static bool next_param(struct span *rest, struct span *name, struct span *value)
 {
 	struct span word;
-	const char *eq;
 
 	if (!span_word(rest, " ", &word))
 		return false;
-	eq = memchr(word.p, '=', word.n);
-	*name = (struct span){word.p, eq ? (size_t)(eq - word.p) : word.n};
-	*value = eq ? (struct span){eq + 1, word.n - name->n - 1} : (struct span){"", 0};
+	span_cut(word, '=', name, value);
 	return true;
 }
 
@@ -340,18 +336,16 @@ static void cmd_mail(struct smtpd *s, struct span args)
 	struct span name, value;
 	const char *fault = NULL;
 	struct error err = {0};
-	struct buf spec;
+	ADDRESS_BUF(spec);
 
 	if (s->mail) {
 		refuse(s, "503 5.5.1 MAIL was said already");
 		return;
 	}
-	if (args.n < 5 || !span_iscase((struct span){args.p, 5}, "FROM:")) {
+	if (!span_takecase(&args, "FROM:")) {
 		refuse(s, "501 5.5.4 syntax: MAIL FROM:<address>");
 		return;
 	}
-	args = (struct span){args.p + 5, args.n - 5};
-	buf_init(&spec, LIMIT_ADDRESS * 2);
 	if (path(&args, address_one, &spec, &err) < 0) {
 		refuse(s, address_fault(&err, "553 5.1.7 the sender's address is malformed"));
 	} else {
@@ -367,7 +361,6 @@ static void cmd_mail(struct smtpd *s, struct span args)
 			reply(s, "250 2.1.0 Ok");
 		s->mail = !fault;
 	}
-	buf_free(&spec);
 }
 
 static const char *rcpt_orcpt(struct span value, struct buf *orcpt)
@@ -401,7 +394,8 @@ static const char *rcpt_params(struct span args, unsigned *notify, struct buf *o
 static void cmd_rcpt(struct smtpd *s, struct span args)
 {
 	const char *fault = NULL;
-	struct buf spec, orcpt;
+	ADDRESS_BUF(spec);
+	struct buf orcpt;
 	struct error err = {0};
 	unsigned notify = 0;
 
@@ -409,12 +403,10 @@ static void cmd_rcpt(struct smtpd *s, struct span args)
 		refuse(s, "503 5.5.1 MAIL comes first");
 		return;
 	}
-	if (args.n < 3 || !span_iscase((struct span){args.p, 3}, "TO:")) {
+	if (!span_takecase(&args, "TO:")) {
 		refuse(s, "501 5.5.4 syntax: RCPT TO:<address>");
 		return;
 	}
-	args = (struct span){args.p + 3, args.n - 3};
-	buf_init(&spec, LIMIT_ADDRESS * 2);
 	buf_init(&orcpt, LIMIT_ORCPT);
 	if (path(&args, address_to, &spec, &err) < 0 || !spec.len)
 		fault = address_fault(&err, "553 5.1.3 the recipient's address is malformed, "
@@ -428,7 +420,6 @@ static void cmd_rcpt(struct smtpd *s, struct span args)
 		refuse(s, fault);
 	else
 		reply(s, "250 2.1.5 Ok");
-	buf_free(&spec);
 	buf_free(&orcpt);
 }
 

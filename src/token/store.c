@@ -2,6 +2,7 @@
 #include "token/token.h"
 #include "base/deadline.h"
 #include "base/io.h"
+#include "base/trust.h"
 #include "base/limits.h"
 #include "credentials/sha256.h"
 
@@ -92,7 +93,7 @@ int store_open(struct token_store *s, const char *path, const struct oauth2 *o, 
 	if (access(path, F_OK) < 0 && errno == ENOENT)
 		return 0;
 	buf_init(&text, LIMIT_CONF_FILE);
-	rc = io_read_file(path, true, &text, &st, err);
+	rc = trust_read_public(path, &text, &st, err);
 	if (rc == 0 && (st.st_mode & 077))
 		rc = error_set(err, REASON_CONFIG, "%s is open to others; type: chmod 0600 %s", path, path);
 	if (rc == 0)

@@ -86,5 +86,42 @@ class Lists(attack.Attack):
         self.assertLess(self.mail("you@example.net", patience=15).seconds, 3 * harness.PATIENCE)
 
 
+class Files(attack.Attack):
+    """main.cf names a file in a directory of Mallory's."""
+
+    def file_of_mallory(self, name, text, mode=0o644):
+        path = os.path.join(self.home, name)
+        with open(path, "w") as f:
+            f.write(text)
+        os.chmod(path, mode)
+        os.chown(path, attack.MALLORY, attack.MALLORY)
+        return path
+
+    def test_a_map_becomes_a_link(self):
+        """It works while it is a file that everybody may read; and then what was read before stays."""
+        path = self.file_of_mallory("aliases", "list: friend@example.net\n")
+        relay = self.site(alias_maps="hash:" + path)
+        self.outpostd()
+        self.mail("list")
+        os.unlink(path)
+        os.symlink("/etc/outpost/sasl_passwd", path)
+        os.chown(path, attack.MALLORY, attack.MALLORY, follow_symlinks=False)
+        self.type("outpost reload", code=None)
+        self.mail("list", "other@example.net")
+        self.assertEqual(relay.wait_messages(2)[1].recipients, ["friend@example.net", "other@example.net"])
+        self.assertIn("not everybody may read it", self.log_text())
+        self.assertNotIn(attack.SECRET, self.log_text() + self.type("outpost check; outpost status", code=None).out)
+
+    def test_a_program(self):
+        """exec: runs with the rights of outpost, so nobody else may be able to replace the program."""
+        mark = os.path.join(self.tmp, "var", "mark")
+        path = self.file_of_mallory("program", "#!/bin/sh\ntouch %s\necho user:%s\n" % (mark, attack.SECRET), 0o755)
+        self.site(smtp_sasl_password_maps="exec:" + path)
+        self.outpostd()
+        self.mail("you@example.net")
+        harness.wait_for("a refusal", lambda: self.log_lines("can be replaced by uid %d" % attack.MALLORY))
+        self.assertFalse(os.path.exists(mark))
+
+
 if __name__ == "__main__":
     harness.main()

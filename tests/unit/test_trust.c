@@ -209,6 +209,43 @@ static void test_read(void **state)
 	buf_free(&text);
 }
 
+/* As root: what root alone controls is read, and of the rest only what everybody may read. */
+static void test_open(void **state)
+{
+	static const struct {
+		const char *path;
+		enum reason reason;
+	} cases[] = {
+		{"root/file", REASON_NONE},		{"ann/file", REASON_PERMISSION},
+		{"ann/roots", REASON_PERMISSION},	{"ann-link", REASON_PERMISSION},
+		{"ann/out", REASON_NONE},		{"ann/public", REASON_NONE},
+		{"ann/closed/public", REASON_PERMISSION}, {"open/file", REASON_PERMISSION},
+		{"sticky/other-name", REASON_PERMISSION}, {"proc", REASON_PERMISSION},
+		{"fifo", REASON_PERMISSION},		{"root", REASON_NO_INPUT},
+		{"root/missing", REASON_NO_INPUT},	{"ann/missing", REASON_NO_INPUT},
+	};
+
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	make_file("ann/public", ANN, "x");
+	make_dir("ann/closed", ANN, 0750);
+	make_file("ann/closed/public", ANN, "x");
+	assert_int_equal(chmod(in_place("ann/public"), 0604), 0);
+	assert_int_equal(chmod(in_place("ann/closed/public"), 0604), 0);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct error err = {0};
+		int fd = trust_open(in_place(cases[i].path), &err);
+
+		if ((fd < 0 ? err.reason : REASON_NONE) != cases[i].reason)
+			fail_msg("%s: %d: %s", cases[i].path, fd, err.text);
+		if (fd >= 0)
+			close(fd);
+	}
+	assert_int_equal(trust_program(in_place("root/file"), &(struct error){0}), 0);
+	assert_int_equal(trust_program(in_place("ann/file"), &(struct error){0}), -1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -216,6 +253,7 @@ int main(void)
 		cmocka_unit_test(test_relative),
 		cmocka_unit_test(test_become),
 		cmocka_unit_test(test_read),
+		cmocka_unit_test(test_open),
 	};
 
 	return cmocka_run_group_tests(tests, make_place, remove_place);

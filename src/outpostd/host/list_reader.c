@@ -61,7 +61,7 @@ static _Noreturn void child(const char *path, int fd)
 		_exit(EX_OSERR);
 	io_close_from(3);
 	buf_init(&text, LIST_MAX);
-	rc = trust_read_public(path, &text, &err);
+	rc = trust_read_public(path, &text, NULL, &err);
 	_exit(trust_send(STDOUT_FILENO, rc == 0 ? &text : NULL, &err) < 0 ? EX_IOERR : EX_OK);
 }
 
