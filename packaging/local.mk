@@ -1,5 +1,6 @@
 # packaging: what installing needs beyond copying, and the packages.
-EXTRA_DIST += packaging/install packaging/build-deb packaging/check-debian packaging/outpost.logcheck \
+EXTRA_DIST += packaging/install packaging/build-deb packaging/check-debian packaging/check-on packaging/fresh-debian \
+	packaging/outpost.logcheck \
 	packaging/apparmor/usr.sbin.outpostd \
 	packaging/debian/changelog packaging/debian/control packaging/debian/copyright packaging/debian/rules \
 	packaging/debian/source/format packaging/debian/outpost.docs \
@@ -32,14 +33,19 @@ deb: dist
 	@rm -rf deb && $(SHELL) $(srcdir)/packaging/build-deb $(distdir).tar.xz deb
 clean-deb:
 	rm -rf deb
-# The same package on a fresh Debian, from installing to purging. Minutes, and a mirror: a part of ./bootstrap check,
+# The same package on a fresh Debian (SUITE), from installing to purging. Minutes, and a mirror: a part of ./bootstrap check,
 # not of make check.
 check-debian: deb relay$(EXEEXT) mkcert$(EXEEXT)
-	$(SHELL) $(srcdir)/packaging/check-debian deb
+	$(SHELL) $(srcdir)/packaging/check-debian deb $(SUITE)
+# The tarball built and tested on a fresh Debian: make check-on SUITE=trixie [ARCH=i386]. See packaging/check-on.
+SUITE = bookworm
+ARCH =
+check-on: dist
+	$(srcdir)/packaging/check-on $(distdir).tar.xz $(SUITE) $(ARCH)
 # The same package under systemd, its units running as they are shipped: see tests/systemd/run.
 check-systemd: deb relay$(EXEEXT) mkcert$(EXEEXT)
 	$(SHELL) $(srcdir)/tests/systemd/run deb
-PHONY += deb clean-deb check-debian check-systemd
+PHONY += deb clean-deb check-on check-debian check-systemd
 EXTRA_DIST += tests/systemd/run tests/systemd/inside
 
 EXTRA_DIST += docs/relays.md docs/microsoft365.md docs/moving.md docs/fleet.md docs/containers.md docs/security.md \

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <sys/auxv.h>
 #include <unistd.h>
-#if HAVE_LINUX_CLOSE_RANGE_H
+#ifdef HAVE_LINUX_CLOSE_RANGE_H
 #include <linux/close_range.h>
 #include <sys/syscall.h>
 #endif
@@ -50,7 +50,7 @@ static void close_each(int first)
 
 void io_close_from(int first)
 {
-#if HAVE_LINUX_CLOSE_RANGE_H && defined(SYS_close_range)
+#if defined(HAVE_LINUX_CLOSE_RANGE_H) && defined(SYS_close_range)
 	if (syscall(SYS_close_range, (unsigned)first, ~0U, 0) == 0)
 		return;
 #endif

@@ -64,8 +64,14 @@ static int run_sendmail(const struct test *t, struct buf *said, struct error *er
 	}
 	argv[n++] = end;
 	argv[n] = (char *)(uintptr_t)t->address;
-	if (pipe2(in, O_CLOEXEC) < 0 || pipe2(out, O_CLOEXEC) < 0)
+	if (pipe2(in, O_CLOEXEC) < 0)
 		return error_sys(err, REASON_SYSTEM, "cannot make a pipe");
+	if (pipe2(out, O_CLOEXEC) < 0) {
+		error_sys(err, REASON_SYSTEM, "cannot make a pipe");
+		close(in[0]);
+		close(in[1]);
+		return -1;
+	}
 	fds[0] = (struct proc_fd){in[0], 0};
 	fds[1] = (struct proc_fd){out[1], 1};
 	fds[2] = (struct proc_fd){out[1], 2};

@@ -38,7 +38,7 @@ static void judge_line(struct conn *c, const char *p, size_t n, bool nl)
 	struct counters *k = &c->r->n;
 	bool cr_before = n > 1 ? p[n - 2] == '\r' : c->last_cr;
 	size_t body = nl ? n - 1 : n;
-	const char *cr = memchr(p, '\r', body);
+	const char *cr = memchr(p, '\r', n);
 
 	if (nl && !cr_before)
 		k->bare_lf++;

@@ -12,6 +12,8 @@ int statfs(const char *path, struct statfs *f)
 	return rc;
 }
 
+/* glibc's other name for it, where file offsets are given 64 bits by it; musl has the one function. */
+#ifdef __GLIBC__
 int statfs64(const char *path, struct statfs64 *f)
 {
 	int rc = (int)syscall(SYS_statfs, path, f);
@@ -19,3 +21,4 @@ int statfs64(const char *path, struct statfs64 *f)
 	f->f_type = 0x6969;
 	return rc;
 }
+#endif

@@ -31,6 +31,7 @@ UNIT_TESTS = \
 	tests/unit/test_queue_settle \
 	tests/unit/test_relayhost \
 	tests/unit/test_reply \
+	tests/unit/test_resolve \
 	tests/unit/test_rewrite \
 	tests/unit/test_sendmail \
 	tests/unit/test_submission \

@@ -96,7 +96,7 @@ static void test_deferrals_in_history(void **state)
 	}
 	key = 0;
 	n = queue_events(q, id, &key, e, 80, &err);
-	assert_in_range(n, 3, 30);
+	assert_true(n >= 3 && n <= 30);
 	for (int i = 0; i < n; i++)
 		queue_event_free(&e[i]);
 }

@@ -8,11 +8,11 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-#if HAVE_LINUX_LANDLOCK_H
+#if HAVE_LANDLOCK
 #include <linux/landlock.h>
 #endif
 
-#if HAVE_LINUX_LANDLOCK_H && defined(SYS_landlock_create_ruleset) && !BUILT_WITH_ASAN
+#if HAVE_LANDLOCK && defined(SYS_landlock_create_ruleset) && !BUILT_WITH_ASAN
 enum {
 	FS_READ = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR,
 	FS_WRITE = LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_REMOVE_FILE |

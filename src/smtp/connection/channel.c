@@ -103,7 +103,7 @@ ssize_t channel_pull(gnutls_transport_ptr_t arg, void *p, size_t n)
 
 /* Clear bytes become records in wire, as long as wire is not too full. channel_push never blocks, so
  * GnuTLS never asks for a second try. */
-static int encrypt(struct channel *c)
+static int encrypt_out(struct channel *c)
 {
 	size_t done = 0;
 
@@ -148,7 +148,7 @@ int channel_flush(struct channel *c)
 	if (c->fd < 0)
 		return -1;
 	do {
-		if (encrypt(c) < 0 || write_some(c, c->tls ? &c->wire : &c->out) < 0)
+		if (encrypt_out(c) < 0 || write_some(c, c->tls ? &c->wire : &c->out) < 0)
 			return -1;
 	} while (c->tls && !c->shaking && c->out.len && !c->wire.len);
 	return 0;

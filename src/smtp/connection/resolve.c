@@ -152,6 +152,17 @@ static int wanted_family(const char *protocols)
 	return four && six ? AF_UNSPEC : six ? AF_INET6 : AF_INET;
 }
 
+/* A resolver may give an address twice: glibc does for localhost where /etc/hosts has "::1 localhost" and there is no
+ * IPv6. Tried twice it would be shown a refused password twice. Another name for it is another endpoint, with a
+ * certificate of its own. */
+static bool has_endpoint(const struct endpoints *e, const char *host, const char *address)
+{
+	for (size_t i = 0; i < e->n; i++)
+		if (strcmp(e->list[i].address, address) == 0 && ascii_case_equal(e->list[i].host, host))
+			return true;
+	return false;
+}
+
 static void add_endpoint(struct endpoints *e, const char *host, unsigned group, const struct addrinfo *ai)
 {
 	struct endpoint *p = &e->list[e->n];
@@ -163,7 +174,8 @@ static void add_endpoint(struct endpoints *e, const char *host, unsigned group, 
 	p->group = group;
 	memcpy(&p->sa, ai->ai_addr, ai->ai_addrlen);
 	p->len = ai->ai_addrlen;
-	if (getnameinfo(ai->ai_addr, ai->ai_addrlen, p->address, sizeof(p->address), NULL, 0, NI_NUMERICHOST) == 0)
+	if (getnameinfo(ai->ai_addr, ai->ai_addrlen, p->address, sizeof(p->address), NULL, 0, NI_NUMERICHOST) == 0 &&
+	    !has_endpoint(e, p->host, p->address))
 		e->n++;
 }
 
