@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/array.h"
-#include "base/number.h"
+#include "base/text/number.h"
 
 static void free_recipients(struct queue_row *r)
 {

@@ -2,7 +2,7 @@
 #include "maps/text_table.h"
 #include "base/array.h"
 #include "base/limits.h"
-#include "base/lines.h"
+#include "base/text/lines.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -7,7 +7,7 @@
 
 #include "base/array.h"
 #include "base/deadline.h"
-#include "base/text.h"
+#include "base/text/text.h"
 
 enum { PAGE = 200 };
 

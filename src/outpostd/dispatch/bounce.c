@@ -9,8 +9,8 @@
 
 #include "base/array.h"
 #include "base/log.h"
-#include "base/step.h"
-#include "base/text.h"
+#include "base/process/step.h"
+#include "base/text/text.h"
 #include "mail/dsn.h"
 #include "mail/rewrite.h"
 

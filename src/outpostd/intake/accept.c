@@ -8,7 +8,7 @@
 
 #include "base/array.h"
 #include "base/log.h"
-#include "base/step.h"
+#include "base/process/step.h"
 
 struct accepted {
 	char id[QUEUE_ID];

@@ -18,8 +18,8 @@
 #include "base/array.h"
 #include "base/io.h"
 #include "base/log.h"
-#include "base/room.h"
-#include "base/step.h"
+#include "base/files/room.h"
+#include "base/process/step.h"
 
 enum {
 	TAKE_AT_ONCE = 64,

@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "base/array.h"
-#include "base/room.h"
+#include "base/files/room.h"
 
 enum { COUNTED_MS = 10 * 1000 };
 
