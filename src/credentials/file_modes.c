@@ -4,7 +4,7 @@
  */
 #include "config.h"
 #include "credentials/internal.h"
-#include "base/lines.h"
+#include "base/text/lines.h"
 
 #include <errno.h>
 #include <fcntl.h>

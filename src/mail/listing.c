@@ -1,6 +1,6 @@
 #include "config.h"
 #include "mail/listing.h"
-#include "base/text.h"
+#include "base/text/text.h"
 
 #include <inttypes.h>
 #include <stdio.h>

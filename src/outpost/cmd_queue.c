@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/text.h"
+#include "base/text/text.h"
 #include "mail/listing.h"
 #include "outpost/messages/active_deliveries.h"
 #include "outpost/command.h"

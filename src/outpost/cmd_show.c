@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/deadline.h"
-#include "base/text.h"
+#include "base/text/text.h"
 #include "mail/listing.h"
 #include "outpost/messages/active_deliveries.h"
 #include "outpost/command.h"

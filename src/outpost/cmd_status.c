@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/text.h"
+#include "base/text/text.h"
 #include "outpost/check/check.h"
 #include "outpost/check/hint.h"
 #include "outpost/flusher/health.h"

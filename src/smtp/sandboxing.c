@@ -1,6 +1,6 @@
 #include "config.h"
 #include "smtp/session.h"
-#include "base/sandbox.h"
+#include "base/process/sandbox.h"
 
 #include <stddef.h>
 

@@ -7,7 +7,7 @@
 
 #include "base/buf.h"
 #include "base/frame.h"
-#include "base/text.h"
+#include "base/text/text.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -66,6 +66,13 @@ static void shown(const char *p, size_t n)
 	must(buf_ok(&b) && text_utf8(buf_str(&b), b.len));
 	for (size_t i = 0; i < b.len; i++)
 		must((unsigned char)b.data[i] >= ' ');
+	buf_reset(&b);
+	buf_add(&b, p, n);
+	must(text_whole(p, n) <= n && n - text_whole(p, n) <= 3);
+	text_clean_bytes(b.data, b.len, "\n");
+	must(b.len == n && text_utf8(buf_str(&b), n));
+	for (size_t i = 0; i < n; i++)
+		must(b.data[i] == '\n' ? p[i] == '\n' : !text_has_control(b.data + i, 1));
 	buf_free(&b);
 }
 

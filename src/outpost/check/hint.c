@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "base/span.h"
+#include "base/text/span.h"
 
 void hint_write(char out[HINT_SIZE], enum reason why, const struct relayhost *relay, const char *name)
 {

@@ -14,7 +14,7 @@
 
 #include "base/io.h"
 #include "base/log.h"
-#include "base/proc.h"
+#include "base/process/proc.h"
 
 enum {
 	KNOWN_MS = 60 * 1000,

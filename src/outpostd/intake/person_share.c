@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "base/array.h"
-#include "base/room.h"
+#include "base/files/room.h"
 
 enum { COUNTED_MS = 10 * 1000 };
 
@@ -26,15 +26,13 @@ static struct person_share *find(struct person_shares *s, uid_t person)
 void person_adds(struct outpostd *d, uid_t person, uint64_t size)
 {
 	struct person_shares *s = &d->shares;
-	struct person_share *one = find(s, person), *list;
+	struct person_share *one = find(s, person);
 
 	if (!one) {
-		list = array_room(s->list, s->n, &s->cap, sizeof(*list));
-		if (!list)
+		one = array_add(&s->list, &s->n, &s->cap, sizeof(*one));
+		if (!one)
 			return;
-		s->list = list;
-		one = &s->list[s->n++];
-		*one = (struct person_share){.person = person};
+		one->person = person;
 	}
 	one->bytes += size;
 }
