@@ -16,7 +16,7 @@
 
 #include "base/buf.h"
 #include "base/error.h"
-#include "base/text.h"
+#include "base/text/text.h"
 #include "maps/maps.h"
 
 /* P_relayhost, P_queue_directory, ... */

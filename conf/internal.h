@@ -9,7 +9,7 @@
 
 #include "base/buf.h"
 #include "base/error.h"
-#include "base/text.h"
+#include "base/text/text.h"
 #include "conf/conf.h"
 
 /* One logical line of main.cf. */

@@ -4,7 +4,7 @@
 #include "base/array.h"
 #include "base/io.h"
 #include "base/limits.h"
-#include "base/lines.h"
+#include "base/text/lines.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -4,8 +4,8 @@
 #include <grp.h>
 #include <string.h>
 
-#include "base/proc.h"
-#include "base/text.h"
+#include "base/process/proc.h"
+#include "base/text/text.h"
 
 static int look_up(const char *name, gid_t *gid)
 {

@@ -4,7 +4,7 @@
 #include "config.h"
 #include "conf/internal.h"
 #include "base/limits.h"
-#include "base/lines.h"
+#include "base/text/lines.h"
 
 #include <stdio.h>
 #include <stdlib.h>

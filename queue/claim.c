@@ -22,13 +22,10 @@ void queue_message_free(struct queue_message *m)
 
 static int take_recipient(sqlite3_stmt *st, struct queue_message *m, size_t *capacity, bool warned, struct error *err)
 {
-	struct queue_recipient *list = array_room(m->recipients, m->nrecipients, capacity, sizeof(*list)), *r;
+	struct queue_recipient *r = array_add(&m->recipients, &m->nrecipients, capacity, sizeof(*r));
 
-	if (!list)
+	if (!r)
 		return db_no_memory(err);
-	m->recipients = list;
-	r = &list[m->nrecipients++];
-	memset(r, 0, sizeof(*r));
 	r->delay_warned = warned;
 	return db_read(st, err, "iSSsuuri", &r->id, &r->address, &r->original, &r->orcpt, &r->notify, &r->attempts,
 		       &r->reason, &r->last);

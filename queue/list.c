@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/array.h"
-#include "base/number.h"
+#include "base/text/number.h"
 
 static void free_recipients(struct queue_row *r)
 {
@@ -31,13 +31,10 @@ void queue_row_free(struct queue_row *r)
 
 static int take_recipient(sqlite3_stmt *st, struct queue_row *r, size_t *capacity, struct error *err)
 {
-	struct queue_row_recipient *list = array_room(r->recipients, r->nrecipients, capacity, sizeof(*list)), *p;
+	struct queue_row_recipient *p = array_add(&r->recipients, &r->nrecipients, capacity, sizeof(*p));
 
-	if (!list)
+	if (!p)
 		return db_no_memory(err);
-	r->recipients = list;
-	p = &list[r->nrecipients++];
-	memset(p, 0, sizeof(*p));
 	if (db_read(st, err, "iSScuiissr", &r->last, &p->address, &p->original, &p->state, &p->attempts,
 		    &p->next_attempt, &p->last, &p->dsn, &p->text, &p->reason) < 0)
 		return -1;

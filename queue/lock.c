@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "base/deadline.h"
-#include "base/fs.h"
+#include "base/files/fs.h"
 
 static int take(int fd, deadline until)
 {

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "base/span.h"
+#include "base/text/span.h"
 
 /* Fills the piece to its brim or to the end of the message. */
 static long fill_piece(struct queue *q, queue_source source, void *arg, struct error *err)

@@ -1,6 +1,6 @@
 #include "config.h"
 #include "base/error.h"
-#include "base/text.h"
+#include "base/text/text.h"
 
 #include <errno.h>
 #include <stdarg.h>

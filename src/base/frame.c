@@ -1,7 +1,7 @@
 #include "config.h"
 #include "base/frame.h"
 #include "base/limits.h"
-#include "base/number.h"
+#include "base/text/number.h"
 
 #include <string.h>
 

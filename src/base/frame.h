@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 #include "base/buf.h"
-#include "base/text.h"
+#include "base/text/text.h"
 
 /* Writing: frame_begin, fields, frame_finish. Errors are sticky in the buffer (buf_ok). */
 size_t frame_begin(struct buf *out, uint8_t type);	/* returns a mark for frame_finish */

@@ -1,6 +1,6 @@
 #include "config.h"
 #include "base/io.h"
-#include "base/text.h"
+#include "base/text/text.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -3,7 +3,7 @@
 #include "base/buf.h"
 #include "base/deadline.h"
 #include "base/io.h"
-#include "base/text.h"
+#include "base/text/text.h"
 
 #include <errno.h>
 #include <fcntl.h>

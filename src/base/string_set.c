@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/span.h"
+#include "base/text/span.h"
 
 void string_set_init(struct string_set *s, size_t max, bool caseless)
 {

@@ -9,7 +9,7 @@
 #include "base/io.h"
 #include "base/limits.h"
 #include "base/sock.h"
-#include "base/text.h"
+#include "base/text/text.h"
 
 enum { ANSWER_LINE = 1 << 20 };	/* one line of an answer */
 

@@ -4,8 +4,8 @@
  */
 #include "config.h"
 #include "credentials/internal.h"
-#include "base/lines.h"
-#include "base/trust.h"
+#include "base/files/trust.h"
+#include "base/text/lines.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -5,7 +5,7 @@
 #include "credentials/internal.h"
 #include "credentials/sha256.h"
 #include "base/limits.h"
-#include "base/lines.h"
+#include "base/text/lines.h"
 #include "base/random.h"
 #include "base/string_set.h"
 

@@ -4,8 +4,8 @@
 #include "base/io.h"
 #include "base/limits.h"
 #include "base/log.h"
-#include "base/proc.h"
-#include "base/trust.h"
+#include "base/process/proc.h"
+#include "base/files/trust.h"
 
 #include <errno.h>
 #include <fcntl.h>

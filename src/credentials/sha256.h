@@ -2,7 +2,7 @@
 #ifndef CREDENTIALS_SHA256_H
 #define CREDENTIALS_SHA256_H
 
-#include "base/text.h"
+#include "base/text/text.h"
 
 enum { SHA256_SIZE = 32, SHA256_HEX = 2 * SHA256_SIZE + 1 };
 

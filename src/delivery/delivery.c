@@ -2,7 +2,7 @@
 #include "delivery/delivery.h"
 #include "base/array.h"
 #include "base/limits.h"
-#include "base/text.h"
+#include "base/text/text.h"
 
 #include <stddef.h>
 #include <stdio.h>

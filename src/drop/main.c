@@ -18,10 +18,10 @@
 #include <unistd.h>
 
 #include "base/buf.h"
-#include "base/inherited.h"
+#include "base/process/inherited.h"
 #include "base/io.h"
-#include "base/proc.h"
-#include "base/step.h"
+#include "base/process/proc.h"
+#include "base/process/step.h"
 #include "submission/submission.h"
 
 enum { WHOLE_S = 600, ANSWER_S = 30 };

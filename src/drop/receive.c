@@ -11,12 +11,12 @@
 
 #include "base/buf.h"
 #include "base/deadline.h"
-#include "base/fs.h"
+#include "base/files/fs.h"
 #include "base/io.h"
 #include "base/limits.h"
-#include "base/person.h"
-#include "base/room.h"
-#include "base/step.h"
+#include "base/process/person.h"
+#include "base/files/room.h"
+#include "base/process/step.h"
 #include "submission/incoming.h"
 
 /*

@@ -7,9 +7,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/inherited.h"
+#include "base/process/inherited.h"
 #include "base/io.h"
-#include "base/proc.h"
+#include "base/process/proc.h"
 #include "submission/incoming.h"
 
 static bool set_id_took_hold(void)

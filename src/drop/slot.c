@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "base/deadline.h"
-#include "base/person.h"
+#include "base/process/person.h"
 
 /*
  * A person has SLOTS processes of the drop at a time. A slot is a byte of the file "slots" in the queue directory,

@@ -12,7 +12,7 @@
 #include "base/buf.h"
 #include "base/error.h"
 #include "base/limits.h"
-#include "base/text.h"
+#include "base/text/text.h"
 
 struct address {
 	/* "local@domain", "local", or "" for <>; quoted only where needed. Valid during the call. */

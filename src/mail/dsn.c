@@ -1,6 +1,6 @@
 #include "config.h"
 #include "mail/dsn.h"
-#include "base/text.h"
+#include "base/text/text.h"
 #include "mail/header.h"
 
 #include <string.h>

@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 #include "base/buf.h"
-#include "base/text.h"
+#include "base/text/text.h"
 
 struct field {
 	struct span name;

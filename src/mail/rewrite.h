@@ -14,7 +14,7 @@
 
 #include "base/buf.h"
 #include "base/error.h"
-#include "base/text.h"
+#include "base/text/text.h"
 
 /* 1: found, the raw value appended; 0: not there; -1: *err. */
 struct rewrite_map {

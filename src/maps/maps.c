@@ -3,9 +3,9 @@
 #include "maps/regexp_table.h"
 #include "maps/text_table.h"
 #include "base/io.h"
-#include "base/trust.h"
+#include "base/files/trust.h"
 #include "base/limits.h"
-#include "base/lines.h"
+#include "base/text/lines.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -14,7 +14,7 @@
 
 #include "base/buf.h"
 #include "base/error.h"
-#include "base/text.h"
+#include "base/text/text.h"
 
 enum map_kind { MAP_TEXT, MAP_STATIC, MAP_INLINE, MAP_REGEXP, MAP_PCRE, MAP_EXEC, MAP_OAUTH2, MAP_NOTHING };
 

@@ -1,7 +1,7 @@
 #include "config.h"
 #include "maps/regexp_table.h"
 #include "base/limits.h"
-#include "base/lines.h"
+#include "base/text/lines.h"
 
 #include <regex.h>
 #include <stdbool.h>

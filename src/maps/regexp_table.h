@@ -7,7 +7,7 @@
 
 #include "base/buf.h"
 #include "base/error.h"
-#include "base/text.h"
+#include "base/text/text.h"
 
 struct regexp_table;
 /* file is for error texts, which show no more of a line than its number. fixed: no result may hold a part of the

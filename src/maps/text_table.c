@@ -2,7 +2,7 @@
 #include "maps/text_table.h"
 #include "base/array.h"
 #include "base/limits.h"
-#include "base/lines.h"
+#include "base/text/lines.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -25,12 +25,11 @@ static int out_of_memory(struct error *err)
 
 static int add_pair(struct text_table *t, struct span key, struct span value, unsigned line, struct error *err)
 {
-	struct text_pair *more = array_room(t->pairs, t->n, &t->room, sizeof(*more));
+	struct text_pair *pair = array_add(&t->pairs, &t->n, &t->room, sizeof(*pair));
 
-	if (!more)
+	if (!pair)
 		return out_of_memory(err);
-	t->pairs = more;
-	t->pairs[t->n++] = (struct text_pair){t->text.len, t->text.len + key.n + 1, line};
+	*pair = (struct text_pair){t->text.len, t->text.len + key.n + 1, line};
 	for (size_t i = 0; i < key.n; i++)
 		buf_addc(&t->text, ascii_lower(key.p[i]));
 	buf_addc(&t->text, '\0');

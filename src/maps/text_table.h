@@ -4,7 +4,7 @@
 
 #include "base/buf.h"
 #include "base/error.h"
-#include "base/text.h"
+#include "base/text/text.h"
 
 struct text_pair;
 

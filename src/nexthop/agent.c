@@ -1,9 +1,9 @@
 #include "config.h"
 #include "nexthop/nexthop.h"
 #include "base/io.h"
-#include "base/proc.h"
+#include "base/process/proc.h"
 #include "base/sock.h"
-#include "base/step.h"
+#include "base/process/step.h"
 
 #include <stdint.h>
 #include <unistd.h>

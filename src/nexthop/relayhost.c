@@ -3,7 +3,7 @@
  */
 #include "config.h"
 #include "nexthop/relayhost.h"
-#include "base/lines.h"
+#include "base/text/lines.h"
 
 #include <arpa/inet.h>
 #include <netdb.h>

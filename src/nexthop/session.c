@@ -1,6 +1,6 @@
 #include "config.h"
 #include "nexthop/nexthop.h"
-#include "base/text.h"
+#include "base/text/text.h"
 #include "nexthop/tls_policy.h"
 
 #include <stdio.h>

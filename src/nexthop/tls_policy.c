@@ -1,7 +1,7 @@
 #include "config.h"
 #include "nexthop/tls_policy.h"
 #include "base/limits.h"
-#include "base/lines.h"
+#include "base/text/lines.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "base/proc.h"
+#include "base/process/proc.h"
 
 static void live(struct context *c, struct report *r, const struct relayhost *relays, size_t n)
 {

@@ -9,7 +9,7 @@
 
 #include "base/io.h"
 #include "base/limits.h"
-#include "base/text.h"
+#include "base/text/text.h"
 #include "outpost/command.h"
 
 enum { MAX_RELAYS = 16 };

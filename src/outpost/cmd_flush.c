@@ -11,12 +11,12 @@
 
 #include "base/deadline.h"
 #include "base/io.h"
-#include "base/proc.h"
-#include "base/step.h"
-#include "base/text.h"
+#include "base/process/proc.h"
+#include "base/process/step.h"
+#include "base/text/text.h"
 #include "control/control.h"
 #include "outpost/command.h"
-#include "outpost/check/hint.h"
+#include "outpost/check/print_hint.h"
 #include "outpost/flusher/start_outpostd.h"
 #include "outpost/flusher/health.h"
 

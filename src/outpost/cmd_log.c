@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/deadline.h"
-#include "base/text.h"
+#include "base/text/text.h"
 #include "outpost/command.h"
 #include "outpost/messages/print_history.h"
 #include "outpost/messages/select_messages.h"

@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "base/io.h"
-#include "base/step.h"
+#include "base/process/step.h"
 #include "outpost/command.h"
 
 #if ENABLE_OAUTH2

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/text.h"
-#include "mail/listing.h"
+#include "base/text/text.h"
+#include "mail/mailq_format.h"
 #include "outpost/messages/active_deliveries.h"
 #include "outpost/command.h"
 #include "outpost/messages/print_row.h"

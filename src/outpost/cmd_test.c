@@ -12,9 +12,9 @@
 
 #include "base/deadline.h"
 #include "base/io.h"
-#include "base/proc.h"
-#include "base/step.h"
-#include "base/text.h"
+#include "base/process/proc.h"
+#include "base/process/step.h"
+#include "base/text/text.h"
 #include "outpost/command.h"
 #include "outpost/check/check_report.h"
 #include "outpost/flusher/start_outpostd.h"

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/io.h"
-#include "base/proc.h"
+#include "base/process/proc.h"
 #include "outpost/command.h"
 #include "outpost/postfix/postfix_names.h"
 

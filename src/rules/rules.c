@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "base/trust.h"
+#include "base/files/trust.h"
 
 static const enum conf_param map_params[RULES_MAPS] = {
 	[MAP_ALIASES] = P_alias_maps,

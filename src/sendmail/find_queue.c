@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/trust.h"
+#include "base/files/trust.h"
 
 /* -C of other sendmails names a file; a file's directory is what is meant. */
 static int set_dir(struct place *p, const char *config, struct error *err)

@@ -9,7 +9,7 @@
 #include "base/deadline.h"
 #include "base/io.h"
 #include "base/limits.h"
-#include "base/text.h"
+#include "base/text/text.h"
 #include "mail/header.h"
 
 /* A line longer than this is looked at before its end has come: only a field's line may grow further. */

@@ -14,7 +14,7 @@
 
 #include "base/buf.h"
 #include "base/error.h"
-#include "base/spill.h"
+#include "base/files/spill.h"
 
 struct input {
 	struct buf header;	/* fields, without the empty line */

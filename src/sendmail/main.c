@@ -12,8 +12,8 @@
 
 #include "base/io.h"
 #include "base/log.h"
-#include "base/proc.h"
-#include "base/text.h"
+#include "base/process/proc.h"
+#include "base/text/text.h"
 #include "sendmail/compose.h"
 #include "sendmail/find_queue.h"
 #include "sendmail/modes.h"

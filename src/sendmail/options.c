@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/limits.h"
-#include "base/text.h"
+#include "base/text/text.h"
 #include "submission/submission.h"
 
 enum arg { NONE, REQUIRED, GLUED };	/* GLUED: optional, and never the next argument */

@@ -10,9 +10,9 @@
 
 #include "base/deadline.h"
 #include "base/io.h"
-#include "base/proc.h"
-#include "base/step.h"
-#include "base/text.h"
+#include "base/process/proc.h"
+#include "base/process/step.h"
+#include "base/text/text.h"
 #include "control/control.h"
 #include "sendmail/submit.h"
 

@@ -12,7 +12,7 @@
 #include "base/buf.h"
 #include "base/error.h"
 #include "base/string_set.h"
-#include "base/text.h"
+#include "base/text/text.h"
 
 struct recipients {
 	struct string_set addresses;

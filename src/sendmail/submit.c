@@ -14,10 +14,10 @@
 #include "base/deadline.h"
 #include "base/io.h"
 #include "base/limits.h"
-#include "base/proc.h"
+#include "base/process/proc.h"
 #include "base/sock.h"
-#include "base/step.h"
-#include "base/text.h"
+#include "base/process/step.h"
+#include "base/text/text.h"
 #include "submission/submission.h"
 
 enum {

@@ -1,7 +1,7 @@
 #include "config.h"
 #include "sendmail/xtext.h"
 
-#include "base/number.h"
+#include "base/text/number.h"
 
 int xtext_decode(struct span t, struct buf *out)
 {

@@ -3,7 +3,7 @@
 #define SENDMAIL_XTEXT_H
 
 #include "base/buf.h"
-#include "base/text.h"
+#include "base/text/text.h"
 
 /* Appends what is meant; -1 for malformed xtext, control bytes, or no room. */
 int xtext_decode(struct span text, struct buf *out);

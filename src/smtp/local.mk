@@ -4,25 +4,25 @@ helper_PROGRAMS += outpost-smtp
 noinst_LIBRARIES += libsmtp.a
 libsmtp_a_SOURCES = \
 	src/smtp/agent.c src/smtp/agent.h \
-	src/smtp/answer.c \
-	src/smtp/certificate.c src/smtp/certificate.h \
-	src/smtp/channel.c src/smtp/channel.h \
-	src/smtp/dial.c \
+	src/smtp/transaction/answer.c \
+	src/smtp/connection/certificate.c src/smtp/connection/certificate.h \
+	src/smtp/connection/channel.c src/smtp/connection/channel.h \
+	src/smtp/connection/dial.c \
 	src/smtp/ehlo.c src/smtp/ehlo.h \
-	src/smtp/envelope.c src/smtp/envelope.h \
+	src/smtp/transaction/envelope.c src/smtp/transaction/envelope.h \
 	src/smtp/link.c src/smtp/link.h \
-	src/smtp/mechanism.c src/smtp/mechanism.h \
+	src/smtp/login/mechanism.c src/smtp/login/mechanism.h \
 	src/smtp/replies.c src/smtp/replies.h src/smtp/replies.def \
 	src/smtp/reply.c src/smtp/reply.h \
-	src/smtp/resolve.c src/smtp/resolve.h \
-	src/smtp/sandboxing.c \
-	src/smtp/sasl.c \
+	src/smtp/connection/resolve.c src/smtp/connection/resolve.h \
+	src/smtp/agent_sandbox.c \
+	src/smtp/login/sasl.c \
 	src/smtp/session.c src/smtp/session.h \
-	src/smtp/tls.c src/smtp/tls.h \
-	src/smtp/transaction.c src/smtp/transaction.h \
-	src/smtp/transfer.c \
-	src/smtp/verdict.c src/smtp/verdict.h \
-	src/smtp/window.c src/smtp/window.h
+	src/smtp/connection/tls.c src/smtp/connection/tls.h \
+	src/smtp/transaction/transaction.c src/smtp/transaction/transaction.h \
+	src/smtp/transaction/transfer.c \
+	src/smtp/transaction/verdict.c src/smtp/transaction/verdict.h \
+	src/smtp/transaction/window.c src/smtp/transaction/window.h
 libsmtp_a_CPPFLAGS = $(AM_CPPFLAGS) $(GNUTLS_CFLAGS) $(GSASL_CFLAGS) $(IDN2_CFLAGS)
 
 SMTP_LIBS = libsmtp.a libmail.a libdelivery.a libbase.a \

@@ -6,7 +6,7 @@
 #include "smtp/agent.h"
 #include "smtp/session.h"
 #include "base/io.h"
-#include "base/proc.h"
+#include "base/process/proc.h"
 
 #include <stdio.h>
 #include <poll.h>

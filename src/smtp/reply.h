@@ -12,7 +12,7 @@
 #include <stddef.h>
 
 #include "base/buf.h"
-#include "base/text.h"
+#include "base/text/text.h"
 
 struct reply {
 	int code;		/* 200-599 */

@@ -1,6 +1,6 @@
 #include "config.h"
 #include "smtp/session.h"
-#include "smtp/certificate.h"
+#include "smtp/connection/certificate.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -7,7 +7,7 @@
 
 #include "base/array.h"
 #include "base/limits.h"
-#include "base/number.h"
+#include "base/text/number.h"
 
 /*
  * The decoder eats any cut of the stream: magic, then a record head (five bytes), then its payload. Small

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "base/io.h"
-#include "base/person.h"
+#include "base/process/person.h"
 
 /* False: it is gone, or not one of a person's. */
 static bool is_of(int dir, const char *name, struct persons *known, uid_t person, struct stat *st)

@@ -6,7 +6,7 @@
 
 #include "base/io.h"
 #include "base/limits.h"
-#include "base/text.h"
+#include "base/text/text.h"
 
 /* In the order of strcmp, so that names sort as the times in them. */
 static const char alphabet[] = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ";

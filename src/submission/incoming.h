@@ -18,7 +18,7 @@
 
 #include "base/buf.h"
 #include "base/error.h"
-#include "base/room.h"
+#include "base/files/room.h"
 #include "submission/submission.h"
 
 #define INCOMING_DIR "incoming"

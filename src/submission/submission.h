@@ -37,7 +37,7 @@
 
 #include "base/buf.h"
 #include "base/error.h"
-#include "base/span.h"
+#include "base/text/span.h"
 
 #define SUBMISSION_MAGIC "OUTPOST1"
 #define SUBMISSION_TOKEN 16

@@ -7,7 +7,7 @@
 #include "base/io.h"
 #include "base/limits.h"
 #include "base/log.h"
-#include "base/proc.h"
+#include "base/process/proc.h"
 #include "credentials/credentials.h"
 #if ENABLE_OAUTH2
 #include "token/token.h"

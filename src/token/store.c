@@ -2,7 +2,7 @@
 #include "token/token.h"
 #include "base/deadline.h"
 #include "base/io.h"
-#include "base/trust.h"
+#include "base/files/trust.h"
 #include "base/limits.h"
 #include "credentials/sha256.h"
 

@@ -10,7 +10,7 @@
 
 #include "base/buf.h"
 #include "base/error.h"
-#include "base/text.h"
+#include "base/text/text.h"
 #include "credentials/oauth2_file.h"
 
 /* ---- store.c: the token file, 0600, key=value lines. */

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "base/deadline.h"
-#include "base/text.h"
+#include "base/text/text.h"
 #include "queue/queue.h"
 
 enum { GROUP = 1000 };

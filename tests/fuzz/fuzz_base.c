@@ -7,7 +7,7 @@
 
 #include "base/buf.h"
 #include "base/frame.h"
-#include "base/text.h"
+#include "base/text/text.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -1,7 +1,7 @@
 /* EHLO answers, behind a fixed first line, and what is chosen of the mechanisms offered. */
 #include "config.h"
 #include "smtp/ehlo.h"
-#include "smtp/mechanism.h"
+#include "smtp/login/mechanism.h"
 
 #include <stdint.h>
 #include <stdlib.h>

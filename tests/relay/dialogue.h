@@ -10,7 +10,7 @@
 
 #include "base/buf.h"
 #include "base/error.h"
-#include "base/text.h"
+#include "base/text/text.h"
 
 /* What may happen on a connection; the names are those of README.md. */
 #define EVENT_LIST(X) \

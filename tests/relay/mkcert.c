@@ -27,7 +27,7 @@
 #include <time.h>
 
 #include "base/buf.h"
-#include "base/text.h"
+#include "base/text/text.h"
 
 enum { MAX_WORDS = 64, MAX_CERTS = 400, DAY = 86400 };
 

@@ -15,7 +15,7 @@
 #include <stdio.h>
 
 #include "base/buf.h"
-#include "base/text.h"
+#include "base/text/text.h"
 #include "tests/relay/dialogue.h"
 #include "tests/relay/pipe.h"
 

@@ -20,10 +20,10 @@
 #include "config.h"
 #include "base/io.h"
 #include "base/limits.h"
-#include "base/proc.h"
+#include "base/process/proc.h"
 #include "base/sock.h"
-#include "base/step.h"
-#include "base/text.h"
+#include "base/process/step.h"
+#include "base/text/text.h"
 #include "delivery/delivery.h"
 
 #include <errno.h>

@@ -15,7 +15,7 @@ LETTER = b"Subject: x\n\nhello\n"
 NOBODY_STARTED = "it goes with the next queue run"
 
 REPORT = r"""#!/usr/bin/python3 -IS
-import ctypes, os, sys, resource
+import os, sys, resource
 out = os.environ.get("X") or "%s"
 def ids(): return "%%s %%s" %% (os.getresuid(), os.getresgid())
 fds = []
@@ -23,6 +23,7 @@ for fd in range(1024):
     try: os.fstat(fd)
     except OSError: continue
     fds.append(fd)
+import ctypes           # which opens a file of libffi's, from Debian 14 on
 text = "\n".join(["args " + " ".join(sys.argv[1:]), "env " + ",".join(sorted(os.environ)), "cwd " + os.getcwd(),
                   "ids " + ids(), "groups " + str(os.getgroups()), "fds " + str(fds), "leader " + str(os.getsid(0) == os.getpid()),
                   "level %%d %%d %%s" %% (os.getpriority(os.PRIO_PROCESS, 0), os.sched_getscheduler(0),

@@ -103,6 +103,8 @@ class Inherited(DropCase):
         for place in ("/sys/fs/cgroup/freezer", "/sys/fs/cgroup/unified", "/sys/fs/cgroup"):
             if os.path.exists(place + "/cgroup.procs"):
                 break
+        else:
+            self.skipTest("no control groups are mounted here")
         group = "%s/outpost-test-%d" % (place, os.getpid())
         try:
             os.makedirs(group + "/inner")

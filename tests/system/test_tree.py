@@ -108,7 +108,7 @@ class Includes(unittest.TestCase):
                     with open(path, encoding="utf-8") as f:
                         first = re.search(r"^\s*#\s*include\s+(\S+)", f.read(), re.M)
                     # step.h brings config.h itself
-                    self.assertIn(first.group(1) if first else '"config.h"', ('"config.h"', '"base/step.h"'), path)
+                    self.assertIn(first.group(1) if first else '"config.h"', ('"config.h"', '"base/process/step.h"'), path)
 
     def test_calls_that_have_no_place_here(self):
         for folder in (BASE, *ROOMS, *BRIDGES, *PROGRAMS):

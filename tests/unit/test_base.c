@@ -23,15 +23,15 @@
 #include "base/deadline.h"
 #include "base/error.h"
 #include "base/frame.h"
-#include "base/fs.h"
+#include "base/files/fs.h"
 #include "base/io.h"
 #include "base/limits.h"
-#include "base/person.h"
-#include "base/proc.h"
-#include "base/sandbox.h"
+#include "base/process/person.h"
+#include "base/process/proc.h"
+#include "base/process/sandbox.h"
 #include "base/sock.h"
-#include "base/step.h"
-#include "base/text.h"
+#include "base/process/step.h"
+#include "base/text/text.h"
 
 static void buffer_keeps_its_ceiling(void **state)
 {

@@ -1,7 +1,7 @@
 /* test_certificate.c: names of certificates (RFC 6125). */
 #include "config.h"
 #include "unit.h"
-#include "smtp/certificate.h"
+#include "smtp/connection/certificate.h"
 
 #include <stdio.h>
 #include <string.h>

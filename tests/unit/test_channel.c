@@ -1,7 +1,7 @@
 /* test_channel.c: the bytes of a connection. */
 #include "config.h"
 #include "unit.h"
-#include "smtp/channel.h"
+#include "smtp/connection/channel.h"
 
 #include <sys/socket.h>
 #include <unistd.h>

@@ -3,7 +3,7 @@
 #include "failing_malloc.h"
 #include "unit.h"
 #include "smtp/agent.h"
-#include "smtp/envelope.h"
+#include "smtp/transaction/envelope.h"
 
 /* Without memory an address is not the relay's trouble, and not for good. */
 static void envelope_without_memory(void **state)

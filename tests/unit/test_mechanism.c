@@ -1,7 +1,7 @@
 /* test_mechanism.c: which SASL mechanism is chosen, and why none. */
 #include "config.h"
 #include "unit.h"
-#include "smtp/mechanism.h"
+#include "smtp/login/mechanism.h"
 
 static void mechanisms(void **state)
 {

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "smtp/resolve.h"
+#include "smtp/connection/resolve.h"
 
 enum { ANSWERS = 4 };
 

@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
-#include "base/trust.h"
+#include "base/files/trust.h"
 
 enum { ANN = 54321, BOB = 54322 };
 

@@ -2,7 +2,7 @@
 #include "config.h"
 #include "reply_fixture.h"
 #include "smtp/agent.h"
-#include "smtp/verdict.h"
+#include "smtp/transaction/verdict.h"
 
 #include <string.h>
 

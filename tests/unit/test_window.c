@@ -1,7 +1,7 @@
 /* test_window.c: how many transactions may be in flight. */
 #include "config.h"
 #include "unit.h"
-#include "smtp/window.h"
+#include "smtp/transaction/window.h"
 
 static void window_grows_and_shrinks(void **state)
 {

@@ -14,12 +14,12 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#include "base/fs.h"
+#include "base/files/fs.h"
 #include "base/io.h"
 #include "base/limits.h"
-#include "base/proc.h"
+#include "base/process/proc.h"
 #include "base/sock.h"
-#include "base/text.h"
+#include "base/text/text.h"
 #include "conf/conf.h"
 #include "nexthop/nexthop.h"
 #include "nexthop/tls_policy.h"

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "base/deadline.h"
-#include "base/proc.h"
+#include "base/process/proc.h"
 #include "base/io.h"
 #include "base/limits.h"
 #include "base/log.h"

@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/text.h"
-#include "outpost/check/hint.h"
+#include "base/text/text.h"
+#include "outpost/check/print_hint.h"
 #include "outpost/command.h"
 
 enum { LABEL = 13, INDENT = 8, TEXT_MAX = 8192 };

@@ -14,10 +14,10 @@
 
 #include "base/deadline.h"
 #include "base/io.h"
-#include "base/proc.h"
+#include "base/process/proc.h"
 #include "base/sock.h"
-#include "base/step.h"
-#include "base/text.h"
+#include "base/process/step.h"
+#include "base/text/text.h"
 #include "control/control.h"
 
 enum { PATIENCE_MS = 30000, LOOK_EVERY_MS = 20, TAKE_IN_MS = 1000, COMING_MS = 4000, LOOKS_BETWEEN = 15,

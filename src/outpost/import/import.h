@@ -7,7 +7,7 @@
 
 #include "base/buf.h"
 #include "base/error.h"
-#include "base/text.h"
+#include "base/text/text.h"
 #include "conf/conf.h"
 
 enum { IMPORT_FILES = 17, IMPORT_RELAYS = 16 };

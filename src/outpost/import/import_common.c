@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/trust.h"
+#include "base/files/trust.h"
 #include "base/limits.h"
 
 void import_set(struct import *im, const char *name, const char *value)

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/trust.h"
+#include "base/files/trust.h"
 #include "base/limits.h"
 
 /* Postfix's own places and names. */

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/text.h"
+#include "base/text/text.h"
 #include "outpost/command.h"
 
 enum { MARGIN = 18, PAGE = 200, LINE_MAX_BYTES = 64 << 10 };

@@ -7,7 +7,7 @@
 
 #include "base/array.h"
 #include "base/deadline.h"
-#include "base/text.h"
+#include "base/text/text.h"
 
 enum { PAGE = 200 };
 
@@ -48,12 +48,11 @@ bool select_given(const struct context *c)
 
 int select_add(struct selection *s, const char id[QUEUE_ID], struct error *err)
 {
-	void *more = array_room(s->ids, s->n, &s->room, sizeof(*s->ids));
+	char *place = array_add(&s->ids, &s->n, &s->room, sizeof(*s->ids));
 
-	if (!more)
+	if (!place)
 		return error_set(err, REASON_SYSTEM, "out of memory for the list of messages");
-	s->ids = more;
-	memcpy(s->ids[s->n++], id, QUEUE_ID);
+	memcpy(place, id, QUEUE_ID);
 	return 0;
 }
 

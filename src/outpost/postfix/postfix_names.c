@@ -12,7 +12,7 @@
 
 #include "base/io.h"
 #include "base/sock.h"
-#include "base/text.h"
+#include "base/text/text.h"
 
 enum { WORDS = 256 };
 

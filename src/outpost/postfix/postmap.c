@@ -11,8 +11,8 @@
 #include <unistd.h>
 
 #include "base/limits.h"
-#include "base/text.h"
-#include "base/trust.h"
+#include "base/text/text.h"
+#include "base/files/trust.h"
 
 /* A map is opened as the value of a parameter, which says how its file is written. */
 struct kind {

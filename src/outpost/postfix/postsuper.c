@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/text.h"
+#include "base/text/text.h"
 #include "outpost/messages/active_deliveries.h"
 #include "outpost/messages/change_messages.h"
 

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/text.h"
+#include "base/text/text.h"
 #include "outpost/command.h"
 
 static bool next_line(struct span *rest, struct span *line)

@@ -8,7 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/text.h"
+#include "base/text/text.h"
 #include "outpost/command.h"
 
 enum { PRINT_MAX = 8 << 20 };

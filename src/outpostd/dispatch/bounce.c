@@ -9,8 +9,8 @@
 
 #include "base/array.h"
 #include "base/log.h"
-#include "base/step.h"
-#include "base/text.h"
+#include "base/process/step.h"
+#include "base/text/text.h"
 #include "mail/dsn.h"
 #include "mail/rewrite.h"
 
@@ -163,15 +163,13 @@ static void find_addressees(struct outpostd *d, const struct queue_message *m, s
 static int remember(struct outpostd *d, const char *id, const char *notice, enum dsn_action action)
 {
 	struct bounces *all = &d->bounces;
-	struct bounce_made *list = array_room(all->list, all->n, &all->cap, sizeof(*list));
+	struct bounce_made *b = array_add(&all->list, &all->n, &all->cap, sizeof(*b));
 
-	if (!list)
+	if (!b)
 		return -1;
-	all->list = list;
-	list += all->n++;
-	snprintf(list->id, sizeof(list->id), "%s", id);
-	snprintf(list->notice, sizeof(list->notice), "%s", notice);
-	list->action = action;
+	snprintf(b->id, sizeof(b->id), "%s", id);
+	snprintf(b->notice, sizeof(b->notice), "%s", notice);
+	b->action = action;
 	return 0;
 }
 

@@ -7,17 +7,6 @@
 
 #include "base/array.h"
 
-static bool claim_add(struct claims *s, struct claim *c)
-{
-	struct claim **list = array_room(s->list, s->n, &s->cap, sizeof(struct claim *));
-
-	if (!list)
-		return false;
-	s->list = list;
-	s->list[s->n++] = c;
-	return true;
-}
-
 bool claim_known(const struct outpostd *d, int64_t row)
 {
 	for (size_t i = 0; i < d->claims.n; i++)
@@ -53,12 +42,15 @@ struct claim *claim_new(struct outpostd *d, struct queue_message *m, enum claim_
 {
 	struct claim *c = calloc(1, sizeof(*c));
 	unsigned char *bits = calloc(1, m->nrecipients / 8 + 1);
+	struct claim **place =
+		c && bits ? array_add(&d->claims.list, &d->claims.n, &d->claims.cap, sizeof(*place)) : NULL;
 
-	if (!c || !bits || !claim_add(&d->claims, c)) {
+	if (!place) {
 		free(c);
 		free(bits);
 		return NULL;
 	}
+	*place = c;
 	c->m = *m;
 	c->state = state;
 	c->decided = bits;

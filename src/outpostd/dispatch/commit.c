@@ -3,7 +3,7 @@
 #include "outpostd/outpostd.h"
 
 #include "base/log.h"
-#include "base/step.h"
+#include "base/process/step.h"
 
 enum { PLACE_LOOK_MS = 1000, DISPLACED_MS = 2000 };
 

@@ -34,20 +34,6 @@ static void note_first(struct settlement *s)
 		s->since = clock_mono_ms();
 }
 
-static struct verdict *add_verdict(struct outpostd *d)
-{
-	struct settlement *s = &d->settlement;
-	struct verdict *list = array_room(s->verdicts, s->n, &s->cap, sizeof(*list));
-
-	if (!list)
-		return NULL;
-	s->verdicts = list;
-	note_first(s);
-	list += s->n++;
-	memset(list, 0, sizeof(*list));
-	return list;
-}
-
 static bool is_decided(const struct claim *c, size_t i)
 {
 	return c->decided[i / 8] >> (i % 8) & 1;
@@ -146,9 +132,12 @@ static void over(struct outpostd *d, struct claim *c)
 static struct verdict *decide(struct outpostd *d, struct claim *c, size_t i, enum reason why, const char *dsn,
 			      const char *text, const char *relay)
 {
+	struct settlement *s = &d->settlement;
 	char *copy = strdup(text);
-	struct verdict *v = copy ? add_verdict(d) : NULL;
+	struct verdict *v;
 
+	note_first(s);
+	v = copy ? array_add(&s->verdicts, &s->n, &s->cap, sizeof(*v)) : NULL;
 	if (!v) {
 		free(copy);
 		return NULL;

@@ -157,14 +157,13 @@ static bool had_its_turn(struct lanes *s, int64_t row)
 void lanes_deferred(struct outpostd *d, int64_t row)
 {
 	struct lanes *s = &d->lanes;
-	int64_t *list;
+	int64_t *place;
 
 	s->due_known = false;
-	list = s->force ? array_room(s->tried, s->ntried, &s->captried, sizeof(*list)) : NULL;
-	if (!list)
+	place = s->force ? array_add(&s->tried, &s->ntried, &s->captried, sizeof(*place)) : NULL;
+	if (!place)
 		return;
-	s->tried = list;
-	s->tried[s->ntried++] = row;
+	*place = row;
 	s->tried_sorted = false;
 }
 

@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "base/sandbox.h"
-#include "base/text.h"
+#include "base/process/sandbox.h"
+#include "base/text/text.h"
 
 enum { PATHS_MAX = 24 };
 

@@ -12,7 +12,7 @@
 
 #include "base/io.h"
 #include "base/log.h"
-#include "base/trust.h"
+#include "base/files/trust.h"
 
 enum {
 	READ_MS = 5 * 1000,

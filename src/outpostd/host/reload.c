@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "base/trust.h"
+#include "base/files/trust.h"
 
 enum { RELOAD_LOOK_MS = 30 * 1000, RELOAD_STORM_MS = 10 };
 
@@ -105,7 +105,7 @@ static int read_fresh(const char *dir, struct fresh *f, struct error *err)
 	return -1;
 }
 
-void reload_now(struct outpostd *d)
+static void reload_now(struct outpostd *d)
 {
 	struct error err = {0};
 	struct fresh f;

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "base/io.h"
-#include "base/text.h"
+#include "base/text/text.h"
 
 enum { FIRST_FD = 3, FDS_MAX = 16 };
 

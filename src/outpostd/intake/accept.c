@@ -8,7 +8,7 @@
 
 #include "base/array.h"
 #include "base/log.h"
-#include "base/step.h"
+#include "base/process/step.h"
 
 struct accepted {
 	char id[QUEUE_ID];
@@ -33,17 +33,12 @@ static int list_add(void *arg, const char *address)
 
 	if (to->n >= LIMIT_RECIPIENTS)
 		return error_set(l->err, REASON_TOO_MANY_RECIPIENTS, "more than %d recipients", LIMIT_RECIPIENTS);
-	r = array_room(to->list, to->n, &to->cap, sizeof(*r));
+	r = array_add(&to->list, &to->n, &to->cap, sizeof(*r));
 	if (!r)
 		return error_set(l->err, REASON_TEMPORARY, "out of memory");
-	to->list = r;
-	r += to->n;
 	*r = (struct queue_new_recipient){.address = strdup(address), .original = l->from->address,
 					  .orcpt = l->from->orcpt, .notify = l->from->notify};
-	if (!r->address)
-		return error_set(l->err, REASON_TEMPORARY, "out of memory");
-	to->n++;
-	return 0;
+	return r->address ? 0 : error_set(l->err, REASON_TEMPORARY, "out of memory");
 }
 
 static int by_address(const void *a, const void *b)
@@ -140,19 +135,15 @@ int accept_prepare(struct outpostd *d, const struct submission *s, unsigned sinc
 static int note_accepted(struct outpostd *d, const struct submission *s, uid_t uid, int64_t arrival, const char *id)
 {
 	struct acceptance *all = &d->acceptance;
-	struct accepted *list = array_room(all->list, all->n, &all->cap, sizeof(*list));
-	char *sender = strdup(s->sender);
+	struct accepted *a = array_add(&all->list, &all->n, &all->cap, sizeof(*a));
 
-	if (list)
-		all->list = list;
-	if (!list || !sender) {
-		free(sender);
+	if (!a)
 		return -1;
-	}
-	list += all->n++;
-	*list = (struct accepted){.uid = uid, .sender = sender, .arrival = arrival, .queue_only = s->queue_only};
-	snprintf(list->id, sizeof(list->id), "%s", id);
-	return 0;
+	*a = (struct accepted){.uid = uid, .sender = strdup(s->sender), .arrival = arrival,
+			       .queue_only = s->queue_only};
+	snprintf(a->id, sizeof(a->id), "%s", id);
+	all->n -= a->sender ? 0 : 1;
+	return a->sender ? 0 : -1;
 }
 
 /* -odq: left to the next run of the queue. */

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "base/room.h"
+#include "base/files/room.h"
 #include "control/control.h"
 
 enum {

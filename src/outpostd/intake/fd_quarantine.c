@@ -17,7 +17,7 @@
 
 #include "base/io.h"
 #include "base/log.h"
-#include "base/proc.h"
+#include "base/process/proc.h"
 #include "base/sock.h"
 
 enum { KEEPS_MAX = 900, REPORT_AGAIN_MS = 60 * 1000 };	/* the usual descriptor limit of a process is 1024 */

@@ -18,8 +18,8 @@
 #include "base/array.h"
 #include "base/io.h"
 #include "base/log.h"
-#include "base/room.h"
-#include "base/step.h"
+#include "base/files/room.h"
+#include "base/process/step.h"
 
 enum {
 	TAKE_AT_ONCE = 64,
@@ -297,17 +297,14 @@ static void keep_oldest(struct incoming_dir *in)
 
 static int keep(struct incoming_dir *in, const char *name)
 {
-	struct incoming_entry *names;
+	struct incoming_entry *one;
 
 	if (in->n == 2 * (size_t)KEPT_MAX)
 		keep_oldest(in);
-	names = array_room(in->names, in->n, &in->cap, sizeof(*names));
-	if (!names)
+	one = array_add(&in->names, &in->n, &in->cap, sizeof(*one));
+	if (!one)
 		return -1;
-	in->names = names;
-	names = &in->names[in->n++];
-	memcpy(names->name, name, sizeof(names->name));
-	names->large = false;
+	memcpy(one->name, name, sizeof(one->name));
 	return 0;
 }
 

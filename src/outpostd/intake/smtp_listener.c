@@ -13,10 +13,10 @@
 
 #include "base/io.h"
 #include "base/log.h"
-#include "base/proc.h"
+#include "base/process/proc.h"
 #include "base/sock.h"
-#include "base/step.h"
-#include "base/text.h"
+#include "base/process/step.h"
+#include "base/text/text.h"
 
 enum { SMTP_PORT = 25, BACKLOG = 100 };
 

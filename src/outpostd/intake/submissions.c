@@ -2,7 +2,7 @@
 #include "config.h"
 #include "outpostd/outpostd.h"
 
-#include "base/step.h"
+#include "base/process/step.h"
 
 enum {
 	GATHER_MS = 2,		/* a commit waits this long for submissions on their way ... */

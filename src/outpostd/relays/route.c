@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "base/text.h"
+#include "base/text/text.h"
 
 /* A key too long for the table is cut: such relays share what is stored of them, nothing else. */
 static void relay_key(const struct relayhost *at, const char *sender, char *key, size_t size)

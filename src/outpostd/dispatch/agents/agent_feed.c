@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "base/frame.h"
-#include "base/step.h"
+#include "base/process/step.h"
 
 static char piece[LIMIT_CHUNK];
 

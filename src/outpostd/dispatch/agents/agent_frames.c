@@ -4,7 +4,7 @@
 
 #include "base/frame.h"
 #include "base/log.h"
-#include "base/step.h"
+#include "base/process/step.h"
 
 static bool on_need_secret(struct agent *a, struct frame *f)
 {

@@ -13,7 +13,7 @@
 #include "base/frame.h"
 #include "base/io.h"
 #include "base/log.h"
-#include "base/step.h"
+#include "base/process/step.h"
 #include "nexthop/nexthop.h"
 
 enum {
