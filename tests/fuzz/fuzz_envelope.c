@@ -33,7 +33,7 @@ static int include(void *arg, const char *path, bool everybodys, struct buf *tex
 {
 	const struct text *t = arg;
 
-	(void)path, (void)err;
+	(void)path, (void)everybodys, (void)err;
 	return buf_add(text, t->p, t->n < 200 ? t->n : 200);
 }
 

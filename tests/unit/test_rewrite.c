@@ -31,7 +31,7 @@ static int get(void *arg, const char *key, struct buf *value, struct error *err)
 
 static int include(void *arg, const char *path, bool everybodys, struct buf *text, struct error *err)
 {
-	(void)arg;
+	(void)arg, (void)everybodys;
 	if (strcmp(path, "/etc/list") != 0)
 		return error_set(err, REASON_NO_INPUT, "cannot read %s", path);
 	return buf_adds(text, "# people\none@x.example, two@x.example\n\nbob\n");
