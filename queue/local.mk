@@ -2,7 +2,7 @@
 noinst_LIBRARIES += libqueue.a
 libqueue_a_SOURCES = \
 	queue/queue.h queue/db.h queue/db.c queue/statements.def \
-	queue/open.c queue/lock.c queue/maintenance/migrate.c queue/maintenance/integrity.c queue/maintenance/expire.c queue/maintenance/clock_correction.c \
+	queue/open.c queue/lock.c queue/maintenance/migrate.c queue/maintenance/integrity.c queue/maintenance/delete_old.c queue/maintenance/clock_correction.c \
 	queue/put.c queue/claim.c queue/settle.c queue/backoff.c queue/relay_row.c \
 	queue/list.c queue/history.c queue/hold_delete.c
 libqueue_a_CPPFLAGS = $(AM_CPPFLAGS) $(SQLITE_CFLAGS)

@@ -25,7 +25,7 @@ libbase_a_SOURCES = \
 	src/base/process/inherited.c src/base/process/inherited.h \
 	src/base/files/room.c src/base/files/room.h \
 	src/base/process/person.c src/base/process/person.h \
-	src/base/process/sandbox.c src/base/process/sandbox_calls.c src/base/process/sandbox.h \
+	src/base/process/sandbox.c src/base/process/seccomp_filter.c src/base/process/sandbox.h \
 	src/base/process/step.c src/base/process/step.h \
 	src/base/files/trust.c src/base/files/trust.h
 libbase_a_CPPFLAGS = $(AM_CPPFLAGS) $(SECCOMP_CFLAGS)

@@ -5,7 +5,7 @@ libmail_a_SOURCES = \
 	src/mail/alias.c \
 	src/mail/dsn.c src/mail/dsn.h \
 	src/mail/header.c src/mail/header.h \
-	src/mail/listing.c src/mail/listing.h \
+	src/mail/mailq_format.c src/mail/mailq_format.h \
 	src/mail/mapping.c src/mail/mapping.h \
 	src/mail/recode.c src/mail/recode.h \
 	src/mail/rewrite.c src/mail/rewrite.h \

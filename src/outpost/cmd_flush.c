@@ -16,7 +16,7 @@
 #include "base/text/text.h"
 #include "control/control.h"
 #include "outpost/command.h"
-#include "outpost/check/hint.h"
+#include "outpost/check/print_hint.h"
 #include "outpost/flusher/start_outpostd.h"
 #include "outpost/flusher/health.h"
 

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/text/text.h"
-#include "mail/listing.h"
+#include "mail/mailq_format.h"
 #include "outpost/messages/active_deliveries.h"
 #include "outpost/command.h"
 #include "outpost/messages/print_row.h"

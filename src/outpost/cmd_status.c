@@ -8,7 +8,7 @@
 
 #include "base/text/text.h"
 #include "outpost/check/check.h"
-#include "outpost/check/hint.h"
+#include "outpost/check/print_hint.h"
 #include "outpost/flusher/health.h"
 
 enum { MARGIN = 13, NEXT_MARGIN = 9, US = 1000000, WORRY_S = 3600, EXPIRY_S = 14 * 86400 };

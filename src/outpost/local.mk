@@ -9,7 +9,7 @@ outpost_files = \
 	src/outpost/check/check.h src/outpost/check/check_configuration.c src/outpost/check/check_relay.c \
 	src/outpost/check/check_root_mail.c \
 	src/outpost/check/check_report.h src/outpost/check/check_report.c \
-	src/outpost/check/hint.h src/outpost/check/hint.c \
+	src/outpost/check/print_hint.h src/outpost/check/print_hint.c \
 	src/outpost/flusher/health.h src/outpost/flusher/health.c \
 	src/outpost/messages/active_deliveries.h src/outpost/messages/active_deliveries.c \
 	src/outpost/flusher/start_outpostd.h src/outpost/flusher/start_outpostd.c \

@@ -12,7 +12,7 @@ outpostd_SOURCES = \
 	src/outpostd/intake/door.c \
 	src/outpostd/intake/fd_quarantine.c \
 	src/outpostd/intake/incoming.c \
-	src/outpostd/intake/person_share.c \
+	src/outpostd/intake/disk_share.c \
 	src/outpostd/intake/smtp_listener.c \
 	src/outpostd/intake/submissions.c \
 	src/outpostd/dispatch/dispatch.h \
@@ -23,7 +23,7 @@ outpostd_SOURCES = \
 	src/outpostd/dispatch/bounce.c \
 	src/outpostd/dispatch/claim.c \
 	src/outpostd/dispatch/commit.c \
-	src/outpostd/dispatch/expiry.c \
+	src/outpostd/dispatch/message_lifetime.c \
 	src/outpostd/dispatch/inflight_journal.c \
 	src/outpostd/dispatch/schedule.c \
 	src/outpostd/dispatch/settle.c \
@@ -35,7 +35,7 @@ outpostd_SOURCES = \
 	src/outpostd/relays/state.c \
 	src/outpostd/admin/admin.h \
 	src/outpostd/admin/flush.c \
-	src/outpostd/admin/mailq.c \
+	src/outpostd/admin/mailq_question.c \
 	src/outpostd/admin/orders.c \
 	src/outpostd/admin/questions.c \
 	src/outpostd/admin/queue_run.c \

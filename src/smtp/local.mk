@@ -15,7 +15,7 @@ libsmtp_a_SOURCES = \
 	src/smtp/replies.c src/smtp/replies.h src/smtp/replies.def \
 	src/smtp/reply.c src/smtp/reply.h \
 	src/smtp/connection/resolve.c src/smtp/connection/resolve.h \
-	src/smtp/sandboxing.c \
+	src/smtp/agent_sandbox.c \
 	src/smtp/login/sasl.c \
 	src/smtp/session.c src/smtp/session.h \
 	src/smtp/connection/tls.c src/smtp/connection/tls.h \

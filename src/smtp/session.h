@@ -7,7 +7,7 @@
 #include "smtp/agent.h"
 #include "smtp/connection/resolve.h"
 
-/* ---- sandboxing.c: what an agent gives up: first all files but the system's own and those that main.cf names,
+/* ---- agent_sandbox.c: what an agent gives up: first all files but the system's own and those that main.cf names,
  * then, connected, all files and nearly all system calls. */
 
 bool agent_sandbox_files(const struct delivery_session *s);

@@ -20,7 +20,7 @@ UNIT_TESTS = \
 	tests/unit/test_outpost \
 	tests/unit/test_queue_claim \
 	tests/unit/test_queue_clock_correction \
-	tests/unit/test_queue_expire \
+	tests/unit/test_queue_delete_old \
 	tests/unit/test_queue_hold_delete \
 	tests/unit/test_queue_list \
 	tests/unit/test_queue_migrate \

@@ -10,7 +10,7 @@
 
 #include "base/buf.h"
 #include "mail/dsn.h"
-#include "mail/listing.h"
+#include "mail/mailq_format.h"
 
 static bool has(const struct buf *b, const char *s)
 {

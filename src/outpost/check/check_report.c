@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/text/text.h"
-#include "outpost/check/hint.h"
+#include "outpost/check/print_hint.h"
 #include "outpost/command.h"
 
 enum { LABEL = 13, INDENT = 8, TEXT_MAX = 8192 };

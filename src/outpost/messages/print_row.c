@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "mail/listing.h"
+#include "mail/mailq_format.h"
 
 enum { FLUSH_AT = 64 << 10 };
 

@@ -10,7 +10,7 @@
 enum { CLAIM_RECIPIENTS = 1000 };	/* of one message, at a time */
 
 enum claim_state {
-	CLAIM_EXAMINED,		/* nobody is to send it: only its age counts (expiry.c) */
+	CLAIM_EXAMINED,		/* nobody is to send it: only its age counts (message_lifetime.c) */
 	CLAIM_GIVEN,		/* to an agent, which has not begun it */
 	CLAIM_BEGUN,		/* some of it was sent */
 	CLAIM_LAST_BYTE,	/* all of it may have been sent: the relay may have it */
@@ -267,8 +267,8 @@ void bounce_committed(struct outpostd *d);
 void bounce_forget(struct outpostd *d);
 void bounces_free(struct outpostd *d);
 
-/* ---- expiry.c: after a relay was found down, the messages that wait for it are looked at for their age: warned
- * of, or expired. */
+/* ---- message_lifetime.c: after a relay was found down, the messages that wait for it are looked at for their age:
+ * warned of, or expired. */
 
 struct expiry {
 	struct relay *relay;	/* NULL: none is under way */

@@ -89,7 +89,7 @@ static int read_fresh(const char *dir, struct fresh *f, struct error *err)
 	return -1;
 }
 
-void reload_now(struct outpostd *d)
+static void reload_now(struct outpostd *d)
 {
 	struct error err = {0};
 	struct fresh f;

@@ -35,7 +35,6 @@ struct reload {
 
 int reload_first(struct outpostd *d, struct error *err);
 void reload_ask(struct outpostd *d);		/* in this turn of the loop */
-void reload_now(struct outpostd *d);
 void reload_if_changed(struct outpostd *d);
 /* A check that was put off; others while an administrator has something to fix. */
 deadline reload_deadline(struct outpostd *d);
@@ -71,8 +70,6 @@ struct users {
 };
 
 void user_of(struct outpostd *d, uid_t uid, struct user *out);
-/* how many; -1: it cannot be known now */
-int user_groups(struct outpostd *d, uid_t uid, gid_t groups[USER_GROUPS]);
 /* Whether a parameter (authorized_..._users) names this user: conf_names_user, with the same caution. */
 int user_named(struct outpostd *d, enum conf_param p, const struct user *who, const gid_t *groups, size_t ngroups);
 /* The same where no process of the user's is known, whose groups would count: those of the user database do. */

@@ -150,7 +150,8 @@ void user_of(struct outpostd *d, uid_t uid, struct user *out)
 	*out = *e;
 }
 
-int user_groups(struct outpostd *d, uid_t uid, gid_t groups[USER_GROUPS])
+/* how many; -1: it cannot be known now */
+static int user_groups(struct outpostd *d, uid_t uid, gid_t groups[USER_GROUPS])
 {
 	struct answer a;
 

@@ -157,7 +157,7 @@ void submissions_committed(struct outpostd *d);
 void submissions_failed(struct outpostd *d, const struct error *why);
 void submissions_forget(struct outpostd *d);	/* clients that wait for their answer get none */
 
-/* ---- person_share.c: whose a connection is, and what that person has in the queue. Limits count persons, as
+/* ---- disk_share.c: whose a connection is, and what that person has in the queue. Limits count persons, as
  * subordinate uids cost nothing (base/person.h); and while little of the disk is free nobody may have more in the
  * queue than is still free for others (base/room.h). */
 

@@ -233,35 +233,37 @@ struct chain {
 	char issuer[200];
 };
 
+/* The leaf's own date is to blame when it lies on the wrong side of now. */
+static void say_date(const struct chain *c, time_t date, bool own, const char *words, const char *above, char *out,
+		     size_t size)
+{
+	char day[32];
+
+	cert_date((int64_t)date, day, sizeof(day));
+	if (own)
+		snprintf(out, size, "its certificate %s %s", words, day);
+	else
+		snprintf(out, size, "a certificate above its own (issued by %s) %s", c->issuer, above);
+}
+
 static void say_expired(const struct chain *c, char *out, size_t size)
 {
-	int64_t until = (int64_t)gnutls_x509_crt_get_expiration_time(c->leaf);
-	char date[32];
+	time_t until = gnutls_x509_crt_get_expiration_time(c->leaf);
 
-	cert_date(until, date, sizeof(date));
-	if (until < (int64_t)time(NULL))
-		snprintf(out, size, "its certificate expired on %s (is this machine's clock right?)", date);
-	else
-		snprintf(out, size, "a certificate above its own (issued by %s) has expired", c->issuer);
+	say_date(c, until, until < time(NULL), "expired on", "has expired", out, size);
 }
 
 static void say_early(const struct chain *c, char *out, size_t size)
 {
-	int64_t from = (int64_t)gnutls_x509_crt_get_activation_time(c->leaf);
-	char date[32];
+	time_t from = gnutls_x509_crt_get_activation_time(c->leaf);
 
-	cert_date(from, date, sizeof(date));
-	if (from > (int64_t)time(NULL))
-		snprintf(out, size, "its certificate is valid only from %s on (is this machine's clock right?)", date);
-	else
-		snprintf(out, size, "a certificate above its own (issued by %s) is not valid yet", c->issuer);
+	say_date(c, from, from > time(NULL), "is valid only from", "is not valid yet", out, size);
 }
 
 static void say_unknown(const struct chain *c, char *out, size_t size)
 {
 	if (!c->authorities)
-		snprintf(out, size, "there is no trusted authority on this machine (install ca-certificates, or set "
-				    "smtp_tls_CAfile)");
+		snprintf(out, size, "there is no trusted authority on this machine");
 	else if (c->self_signed)
 		snprintf(out, size, "its certificate is self-signed (%s), so nobody vouches for it", c->issuer);
 	else
@@ -278,11 +280,6 @@ static void say_weak(const struct chain *c, char *out, size_t size)
 			    "2048 and SHA-256 are wanted)",
 		 gnutls_pk_get_name((gnutls_pk_algorithm_t)algo), bits,
 		 gnutls_sign_get_name((gnutls_sign_algorithm_t)gnutls_x509_crt_get_signature_algorithm(c->leaf)));
-}
-
-static void say(const char *words, char *out, size_t size)
-{
-	snprintf(out, size, "%s", words);
 }
 
 /* The first that applies is told. */
@@ -331,10 +328,10 @@ enum reason cert_explain(gnutls_session_t session, gnutls_x509_crt_t leaf, unsig
 		if (reasons[i].tell)
 			reasons[i].tell(&c, out, size);
 		else
-			say(reasons[i].words, out, size);
+			snprintf(out, size, "%s", reasons[i].words);
 		return reasons[i].why;
 	}
-	say("its certificate is invalid", out, size);
+	snprintf(out, size, "its certificate is invalid");
 	return REASON_TLS_CERTIFICATE;
 }
 

@@ -85,18 +85,10 @@ static int dns_down(struct delivery_down *d, const char *host, const char *type,
 {
 	enum reason failed = strcmp(type, "MX") == 0 ? REASON_DNS_MX_FAILED : REASON_DNS_FAILED;
 
-	switch (why) {
-	case HOST_NOT_FOUND:
-		return delivery_say_down(d, REASON_DNS_NOT_FOUND, "host %s not found: the name does not exist (check "
-								  "relayhost in main.cf)",
-			    host);
-	case TRY_AGAIN:
-		return delivery_say_down(d, failed, "host %s: no answer from the name server (type %s), try again "
-						    "later",
-			    host, type);
-	default:
-		return delivery_say_down(d, failed, "host %s: the name server failed (type %s)", host, type);
-	}
+	if (why == HOST_NOT_FOUND)
+		return delivery_say_down(d, REASON_DNS_NOT_FOUND, "host %s not found: the name does not exist", host);
+	return delivery_say_down(d, failed, "host %s: %s (type %s)", host,
+				 why == TRY_AGAIN ? "no answer from the name server" : "the name server failed", type);
 }
 
 /* Records that are cut short, or whose name doesn't expand, are left out. */
@@ -136,9 +128,7 @@ static int look_up_mx(const char *domain, struct mx *list, struct delivery_down 
 		len = (int)sizeof(answer);
 	n = parse_mx(answer, len, list);
 	if (n == 1 && !list[0].host[0])
-		return delivery_say_down(d, REASON_DNS_NO_MX, "%s says that it accepts no mail (null MX): write the "
-							      "relay as [host]:port",
-			    domain);
+		return delivery_say_down(d, REASON_DNS_NO_MX, "%s says that it accepts no mail (null MX)", domain);
 	return (int)n;
 }
 

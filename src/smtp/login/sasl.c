@@ -414,10 +414,8 @@ static int allowed(struct agent *a)
 	if (tls_login_allowed(a))
 		return 0;
 	if (!a->ch.tls)
-		return agent_down(a, REASON_TLS_PASSWORD_REFUSED, "the password is not sent to %s without TLS (which "
-				  "it does not offer, or smtp_tls_security_level = none forbids); "
-				  "smtp_sasl_auth_without_tls = yes sends it "
-				  "for everyone to read", agent_peer(a));
+		return agent_down(a, REASON_TLS_PASSWORD_REFUSED, "the password is not sent to %s without TLS",
+				  agent_peer(a));
 	return agent_down(a, REASON_TLS_CERTIFICATE, "the password is not sent to %s: it is not verified",
 			  agent_peer(a));
 }

@@ -48,7 +48,7 @@ static int grow(struct transfer *t)
 	return 0;
 }
 
-int awaited_add(struct transfer *t, enum command c, struct tx *x, size_t rcpt)
+static int awaited_add(struct transfer *t, enum command c, struct tx *x, size_t rcpt)
 {
 	if (t->count == t->room && grow(t) < 0)
 		return -1;
@@ -443,7 +443,8 @@ static void end_of_message_body(struct message *m)
 	m->abandoned = m->asked;
 }
 
-void transaction_drop(struct transfer *t, struct tx *x)
+/* Frees one that is answered and settled, and what it held of its message. */
+static void drop_tx(struct transfer *t, struct tx *x)
 {
 	struct tx **at = &t->first, *before = NULL;
 
@@ -535,7 +536,7 @@ void transaction_conclude(struct transfer *t, struct tx *x)
 		if (window_tired(&t->window) && t->closing == OPEN)
 			t->closing = CLOSE_ORDERLY;
 	}
-	transaction_drop(t, x);
+	drop_tx(t, x);
 }
 
 /* ---- the proof: a relay that runs a refused chunk as commands answers 221 to its first line and is found out. A

@@ -88,15 +88,12 @@ struct transfer {
 
 /* Writes what may be written. 0, or -1 with a->down. */
 int transaction_feed(struct transfer *t);
-/* Frees a transaction that is answered and settled, and what it held of its message. */
-void transaction_drop(struct transfer *t, struct tx *x);
 /* Forgets all that is under way; recipients without a verdict are to be offered again. */
 void transaction_free_all(struct transfer *t);
 /* Drops x once it is wholly written and answered, and counts what came of it. */
 void transaction_conclude(struct transfer *t, struct tx *x);
 
 struct awaited *awaited_head(struct transfer *t);
-int awaited_add(struct transfer *t, enum command c, struct tx *x, size_t rcpt);
 void awaited_pop(struct transfer *t);
 /* Words for what a lost connection interrupted: "sending RCPT TO". */
 const char *awaited_words(const struct transfer *t);

@@ -1,4 +1,4 @@
-/* hint.h: what a person can do about a reason. */
+/* print_hint.h: what a person can do about a reason. */
 #ifndef OUTPOST_CHECK_HINT_H
 #define OUTPOST_CHECK_HINT_H
 

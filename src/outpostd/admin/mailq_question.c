@@ -1,5 +1,5 @@
-/* mailq.c: the question "mailq [json | count]": listings in pages, so that neither a slow terminal nor a million
- * messages hold anything. */
+/* mailq_question.c: the question "mailq [json | count]": listings in pages, so that neither a slow terminal nor a
+ * million messages hold anything. */
 #include "config.h"
 #include "outpostd/outpostd.h"
 
@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "control/control.h"
-#include "mail/listing.h"
+#include "mail/mailq_format.h"
 
 enum { PAGE = 50 };
 

@@ -1,5 +1,5 @@
 /*
- * listing.h: mailq's layout, as Postfix's showq prints it (postqueue(1)), and the JSON of postqueue -j with our
+ * mailq_format.h: mailq's layout, as Postfix's showq prints it (postqueue(1)), and the JSON of postqueue -j with our
  * additions. Pure text: rows in, bytes out. Used by outpostd (mailq through the door) and by outpost.
  */
 #ifndef MAIL_LISTING_H

@@ -1,4 +1,4 @@
-/* expiry.c: nothing tries these messages, but their time passes. */
+/* message_lifetime.c: nothing tries these messages, but their time passes. */
 #include "config.h"
 #include "outpostd/outpostd.h"
 

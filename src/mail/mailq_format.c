@@ -1,5 +1,5 @@
 #include "config.h"
-#include "mail/listing.h"
+#include "mail/mailq_format.h"
 #include "base/text/text.h"
 
 #include <inttypes.h>

@@ -1,4 +1,4 @@
-/* person_share.c: nothing is counted before the disk is nearly full, and then not for each submission. */
+/* disk_share.c: nothing is counted before the disk is nearly full, and then not for each submission. */
 #include "config.h"
 #include "outpostd/outpostd.h"
 

@@ -1,5 +1,5 @@
 #include "config.h"
-#include "outpost/check/hint.h"
+#include "outpost/check/print_hint.h"
 
 #include <string.h>
 

@@ -1,4 +1,4 @@
-/* queue/expire.c: history is forgotten, and space given back. */
+/* queue/maintenance/delete_old.c: history is forgotten, and space given back. */
 #include "config.h"
 #include "tests/unit/queue_fixture.h"
 
