@@ -48,5 +48,5 @@ check-systemd: deb relay$(EXEEXT) mkcert$(EXEEXT)
 PHONY += deb clean-deb check-on check-debian check-systemd
 EXTRA_DIST += tests/systemd/run tests/systemd/inside
 
-EXTRA_DIST += docs/relays.md docs/microsoft365.md docs/moving.md docs/fleet.md docs/containers.md docs/security.md \
+EXTRA_DIST += docs/relays.md docs/microsoft365.md docs/moving.md docs/fleet.md docs/containers.md docs/platforms.md docs/security.md \
 	packaging/container/Dockerfile

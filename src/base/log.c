@@ -16,7 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { LINE_MAX_BYTES = 4096, SYSLOG_WAIT_MS = 2000, SYSLOG_DEAF_MS = 5000 };
+enum { LINE_MAX_BYTES = 4096, SYSLOG_WAIT_MS = 2000, SYSLOG_RETRY_MS = 5000 };
 
 static struct {
 	enum log_target target;
@@ -25,7 +25,7 @@ static struct {
 	char host[256];	/* for files: without its domain */
 	int fd;		/* the file, or the socket of syslog */
 	unsigned lost;	/* lines that syslog did not take */
-	deadline deaf;	/* until then it is not waited for */
+	deadline wait_again_at;	/* a syslogd that did not answer is not waited for before */
 } state = {.target = LOG_TO_STDERR, .name = "outpost", .fd = -1};
 
 /* /dev/log is spoken to directly: the C library's syslog(3) can't change its tag and pid per line. */
@@ -133,9 +133,9 @@ static bool deliver(const struct buf *line)
 {
 	ssize_t n = send_line(line);
 
-	if (n < 0 && errno == EAGAIN && deadline_over(state.deaf)) {
+	if (n < 0 && errno == EAGAIN && deadline_over(state.wait_again_at)) {
 		if (io_wait(state.fd, POLLOUT, deadline_in_ms(SYSLOG_WAIT_MS)) <= 0)
-			state.deaf = deadline_in_ms(SYSLOG_DEAF_MS);
+			state.wait_again_at = deadline_in_ms(SYSLOG_RETRY_MS);
 		n = send_line(line);
 	}
 	if (n < 0 && errno != EAGAIN) {

@@ -259,7 +259,7 @@ class Programs(Callers):
             "SMARTD_MAILER=/usr/bin/mail", "SMARTD_ADDRESS=root", "SMARTD_MESSAGE=Device: /dev/sda, FAILED",
             "SMARTD_FAILTYPE=CurrentPendingSector", "SMARTD_DEVICE=/dev/sda", "SMARTD_DEVICETYPE=sat",
             "SMARTD_DEVICEINFO=disk", "SMARTD_TFIRST=now", "SMARTD_TFIRSTEPOCH=1", "SMARTD_PREVCNT=0", "SMARTD_NEXTDAYS=",
-            "SMARTD_SUBJECT=SMART error (CurrentPendingSector) detected", "SMARTD_DEVICESTRING=/dev/sda",
+            "SMARTD_DEVICESTRING=/dev/sda",
             "SMARTD_FULLMESSAGE=the whole message"])
         m = self.one(["root@example.com"])
         self.assertIn("SMART error (CurrentPendingSector)", m.header("Subject"))

@@ -329,7 +329,7 @@ static enum reason why_unverified(const struct agent *a, char *out, size_t size)
 	return c->why;
 }
 
-/* What to write so that the mail goes: the name is mended in relayhost, trust in main.cf. */
+/* What to write so that the mail goes: a wrong name is corrected in relayhost, missing trust in main.cf. */
 static void remedy(const struct agent *a, char *out, size_t size)
 {
 	const struct peer_certificate *c = &a->cert;
