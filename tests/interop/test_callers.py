@@ -259,7 +259,7 @@ class Programs(Callers):
             "SMARTD_MAILER=/usr/bin/mail", "SMARTD_ADDRESS=root", "SMARTD_MESSAGE=Device: /dev/sda, FAILED",
             "SMARTD_FAILTYPE=CurrentPendingSector", "SMARTD_DEVICE=/dev/sda", "SMARTD_DEVICETYPE=sat",
             "SMARTD_DEVICEINFO=disk", "SMARTD_TFIRST=now", "SMARTD_TFIRSTEPOCH=1", "SMARTD_PREVCNT=0", "SMARTD_NEXTDAYS=",
-            "SMARTD_SUBJECT=SMART error (CurrentPendingSector) detected", "SMARTD_DEVICESTRING=/dev/sda",
+            "SMARTD_DEVICESTRING=/dev/sda",
             "SMARTD_FULLMESSAGE=the whole message"])
         m = self.one(["root@example.com"])
         self.assertIn("SMART error (CurrentPendingSector)", m.header("Subject"))
@@ -298,7 +298,9 @@ sys.exit(uu._send_mail_using_sendmail("root@box", "root", "[package on hold] una
         self.assertEqual(m.header("Auto-Submitted"), "auto-generated")
 
     def test_mdadm_monitor(self):
-        self.inside("mdadm", "--monitor", "--oneshot", "--test", "--mail=root", "/dev/md77", code=None)
+        said = self.inside("mdadm", "--monitor", "--oneshot", "--test", "--mail=root", "/dev/md77", code=None)
+        if "error opening /dev/md77" in said:
+            self.skipTest("this mdadm sends no test for an array that is not there (4.4)")
         m = self.one(["root@example.com"], sender="root@example.com")
         self.assertRegex(m.header("Subject"), "^TestMessage event on /dev/md77:")
         self.assertEqual(m.header("From"), "mdadm monitoring <root@example.com>")
