@@ -1,11 +1,11 @@
 #include "config.h"
 #include "credentials/internal.h"
 #include "base/deadline.h"
+#include "base/files/trust.h"
 #include "base/io.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/process/proc.h"
-#include "base/files/trust.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,9 +1,9 @@
 #include "config.h"
 #include "mail/address.h"
-#include "mail/mapping.h"
-#include "mail/rewrite.h"
 #include "base/limits.h"
 #include "base/string_set.h"
+#include "mail/mapping.h"
+#include "mail/rewrite.h"
 
 #include <string.h>
 

@@ -1,11 +1,11 @@
 #include "config.h"
 #include "maps/maps.h"
-#include "maps/regexp_table.h"
-#include "maps/text_table.h"
-#include "base/io.h"
 #include "base/files/trust.h"
+#include "base/io.h"
 #include "base/limits.h"
 #include "base/text/lines.h"
+#include "maps/regexp_table.h"
+#include "maps/text_table.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -17,13 +17,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/process/inherited.h"
+#include "base/files/trust.h"
 #include "base/io.h"
 #include "base/log.h"
+#include "base/process/inherited.h"
 #include "base/process/proc.h"
-#include "base/sock.h"
 #include "base/process/step.h"
-#include "base/files/trust.h"
+#include "base/sock.h"
 #include "control/control.h"
 
 enum { LOCK_WAIT_MS = 20 * 1000, RESTART_WAIT_MS = 1000, STOP_MS = 5 * 1000, LOOK_MS = 20 };

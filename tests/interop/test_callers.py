@@ -298,7 +298,9 @@ sys.exit(uu._send_mail_using_sendmail("root@box", "root", "[package on hold] una
         self.assertEqual(m.header("Auto-Submitted"), "auto-generated")
 
     def test_mdadm_monitor(self):
-        self.inside("mdadm", "--monitor", "--oneshot", "--test", "--mail=root", "/dev/md77", code=None)
+        said = self.inside("mdadm", "--monitor", "--oneshot", "--test", "--mail=root", "/dev/md77", code=None)
+        if "error opening /dev/md77" in said:
+            self.skipTest("this mdadm sends no test for an array that is not there (4.4)")
         m = self.one(["root@example.com"], sender="root@example.com")
         self.assertRegex(m.header("Subject"), "^TestMessage event on /dev/md77:")
         self.assertEqual(m.header("From"), "mdadm monitoring <root@example.com>")

@@ -22,15 +22,15 @@
 #include "base/buf.h"
 #include "base/deadline.h"
 #include "base/error.h"
-#include "base/frame.h"
 #include "base/files/fs.h"
+#include "base/frame.h"
 #include "base/io.h"
 #include "base/limits.h"
 #include "base/process/person.h"
 #include "base/process/proc.h"
 #include "base/process/sandbox.h"
-#include "base/sock.h"
 #include "base/process/step.h"
+#include "base/sock.h"
 #include "base/text/text.h"
 
 static void buffer_keeps_its_ceiling(void **state)

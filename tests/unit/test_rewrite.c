@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "failing_malloc.h"
 #include "base/buf.h"
+#include "failing_malloc.h"
 #include "mail/rewrite.h"
 
 /* A map in memory: "key value" pairs, NULL ends. */

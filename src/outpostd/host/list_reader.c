@@ -10,9 +10,9 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "base/files/trust.h"
 #include "base/io.h"
 #include "base/log.h"
-#include "base/files/trust.h"
 
 enum {
 	READ_MS = 5 * 1000,
