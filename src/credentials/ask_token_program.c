@@ -8,9 +8,9 @@
 #include "base/deadline.h"
 #include "base/io.h"
 #include "base/limits.h"
-#include "base/text/lines.h"
 #include "base/process/proc.h"
 #include "base/process/step.h"
+#include "base/text/lines.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -4,6 +4,7 @@
  */
 #include "config.h"
 #include "credentials/internal.h"
+#include "base/files/trust.h"
 #include "base/text/lines.h"
 
 #include <errno.h>
@@ -103,13 +104,17 @@ static const char *group_name(gid_t group, char *buf, size_t size)
 /* root's 0600 (nobody but root had it: giving it to the owner's group is what was meant) becomes root:group 0640. */
 static int fix(const char *path, gid_t group, mode_t also, struct buf *said, struct error *err)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	struct error ignored;
 	struct stat st;
 	char number[16];
-	int rc = 0;
+	int fd, rc = 0;
 
+	/* Whoever reads the map says why it can't. */
+	if (trust_check(path, &ignored) < 0)
+		return 0;
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	if (fd < 0)
-		return 0; /* whoever reads the map says why it can't */
+		return 0;
 	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_uid == 0 && st.st_nlink == 1 &&
 	    ((st.st_mode & 077) == 0 || (st.st_mode & 07777) == also) &&
 	    !(st.st_gid == group && (st.st_mode & 07777) == 0640)) {

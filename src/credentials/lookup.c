@@ -3,11 +3,11 @@
  */
 #include "config.h"
 #include "credentials/internal.h"
-#include "credentials/sha256.h"
 #include "base/limits.h"
-#include "base/text/lines.h"
 #include "base/random.h"
 #include "base/string_set.h"
+#include "base/text/lines.h"
+#include "credentials/sha256.h"
 
 #include <errno.h>
 #include <limits.h>

@@ -1,9 +1,9 @@
 #include "config.h"
 #include "credentials/oauth2_file.h"
-#include "credentials/internal.h"
 #include "base/files/trust.h"
 #include "base/limits.h"
 #include "base/text/lines.h"
+#include "credentials/internal.h"
 
 #include <stddef.h>
 #include <stdio.h>

@@ -1,11 +1,11 @@
 #include "config.h"
 #include "credentials/internal.h"
 #include "base/deadline.h"
+#include "base/files/trust.h"
 #include "base/io.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/process/proc.h"
-#include "base/files/trust.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -215,7 +215,7 @@ static int check_program(const char *path, struct error *err)
 	if (st.st_mode & 002)
 		return error_set(err, REASON_CONFIG, "exec: %s can be changed by everybody; type: chmod o-w %s", path,
 				 path);
-	if (trust_program(path, err) == 0)
+	if (trust_check(path, err) == 0)
 		return 0;
 	err->reason = REASON_CONFIG;
 	return error_prefix(err, "exec");

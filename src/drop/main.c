@@ -18,8 +18,8 @@
 #include <unistd.h>
 
 #include "base/buf.h"
-#include "base/process/inherited.h"
 #include "base/io.h"
+#include "base/process/inherited.h"
 #include "base/process/proc.h"
 #include "base/process/step.h"
 #include "submission/submission.h"

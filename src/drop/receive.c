@@ -12,10 +12,10 @@
 #include "base/buf.h"
 #include "base/deadline.h"
 #include "base/files/fs.h"
+#include "base/files/room.h"
 #include "base/io.h"
 #include "base/limits.h"
 #include "base/process/person.h"
-#include "base/files/room.h"
 #include "base/process/step.h"
 #include "submission/incoming.h"
 

@@ -7,8 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/process/inherited.h"
 #include "base/io.h"
+#include "base/process/inherited.h"
 #include "base/process/proc.h"
 #include "submission/incoming.h"
 

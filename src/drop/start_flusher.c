@@ -9,11 +9,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/process/inherited.h"
 #include "base/io.h"
+#include "base/process/inherited.h"
 #include "base/process/proc.h"
-#include "base/sock.h"
 #include "base/process/step.h"
+#include "base/sock.h"
 #include "submission/incoming.h"
 
 /*

@@ -1,9 +1,9 @@
 #include "config.h"
 #include "mail/address.h"
-#include "mail/mapping.h"
-#include "mail/rewrite.h"
 #include "base/limits.h"
 #include "base/string_set.h"
+#include "mail/mapping.h"
+#include "mail/rewrite.h"
 
 #include <string.h>
 
@@ -155,7 +155,7 @@ static int include(struct expansion *e, const char *name, struct span path)
 	buf_init(&text, LIMIT_VALUE);
 	e->depth++;
 	e->lists++;
-	if (e->r->include(e->r->include_arg, file, &text, &err) < 0)
+	if (e->r->include(e->r->include_arg, file, e->file || e->r->aliases_exposed, &text, &err) < 0)
 		rc = cannot_read(e, name, &err);
 	else
 		rc = list_lines(e, name, file, &text);

@@ -32,8 +32,10 @@ struct rewrite_rules {
 	struct rewrite_map aliases;	/* alias_maps: key is the local part */
 	struct rewrite_map virtual;	/* virtual_alias_maps: key as in a canonical map, value a list as in aliases */
 	/* Reads a list. -1 with EX_TEMPFAIL ends the rewriting with *err; with anything else the list is left out. */
-	int (*include)(void *arg, const char *path, struct buf *text, struct error *err);
+	/* everybodys: somebody whom nobody trusts may have named it, so only what everybody may read. */
+	int (*include)(void *arg, const char *path, bool everybodys, struct buf *text, struct error *err);
 	void *include_arg;
+	bool aliases_exposed;	/* others than root and outpost write them */
 	struct rewrite_map canonical, recipient_canonical, sender_canonical, generic;
 	/* where they apply: envelope_sender, header_sender, envelope_recipient, header_recipient. NULL: wherever they
 	 * can */

@@ -1,11 +1,11 @@
 #include "config.h"
 #include "maps/maps.h"
-#include "maps/regexp_table.h"
-#include "maps/text_table.h"
-#include "base/io.h"
 #include "base/files/trust.h"
+#include "base/io.h"
 #include "base/limits.h"
 #include "base/text/lines.h"
+#include "maps/regexp_table.h"
+#include "maps/text_table.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -28,6 +28,7 @@ struct map {
 	enum map_kind kind;
 	char *source;		/* file, command, value */
 	struct stat st;		/* all zero: the file is missing */
+	bool exposed;		/* see maps_exposed */
 	struct text_table table;
 	struct regexp_table *regexp;
 };
@@ -128,6 +129,8 @@ static int check(const struct map_list *l, const struct map *m, struct error *er
 
 static int read_source(const struct map_list *l, struct map *m, struct buf *text, struct error *err)
 {
+	struct error ignored;
+
 	errno = 0;
 	if (stat(m->source, &m->st) < 0) {
 		int failure = errno;
@@ -140,6 +143,7 @@ static int read_source(const struct map_list *l, struct map *m, struct buf *text
 	errno = 0;
 	if (trust_read_public(m->source, text, &m->st, err) < 0)
 		return refuse(l, m, errno == EACCES ? EACCES : EIO, err);
+	m->exposed = l->use == MAPS_ALIASES && trust_check(m->source, &ignored) < 0;
 	return check(l, m, err); /* what was read */
 }
 
@@ -251,6 +255,14 @@ bool maps_changed(const struct maps *ms)
 		if (is_file(m->kind) && m->kind != MAP_OAUTH2 && io_changed(m->source, &m->st))
 			return true;
 	}
+	return false;
+}
+
+bool maps_exposed(const struct maps *ms)
+{
+	for (size_t i = 0; ms && i < ms->n; i++)
+		if (ms->maps[i].exposed)
+			return true;
 	return false;
 }
 

@@ -56,6 +56,8 @@ int maps_open(struct map_list l, struct maps **out, struct error *err);
 void maps_free(struct maps *ms);	/* wipes */
 /* Whether a file is another by now. */
 bool maps_changed(const struct maps *ms);
+/* Whether others than root and this process's user can change a file of it. Asked of MAPS_ALIASES only. */
+bool maps_exposed(const struct maps *ms);
 /* The first line of an alias file that is not "name: value", and so has no effect, and its file; 0: there is none. */
 unsigned maps_bad_line(const struct maps *ms, const char **path);
 /* 1: found, appended to value; 0: not found; -1. The key is taken as it is; case does not count. */

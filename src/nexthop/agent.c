@@ -2,8 +2,8 @@
 #include "nexthop/nexthop.h"
 #include "base/io.h"
 #include "base/process/proc.h"
-#include "base/sock.h"
 #include "base/process/step.h"
+#include "base/sock.h"
 
 #include <stdint.h>
 #include <unistd.h>

@@ -15,10 +15,10 @@
 #include "base/process/step.h"
 #include "base/text/text.h"
 #include "control/control.h"
-#include "outpost/command.h"
 #include "outpost/check/print_hint.h"
-#include "outpost/flusher/start_outpostd.h"
+#include "outpost/command.h"
 #include "outpost/flusher/health.h"
+#include "outpost/flusher/start_outpostd.h"
 
 enum { PLAIN_EVERY_MS = 5000, TERMINAL_EVERY_MS = 100, IN_BETWEEN_MS = 20000, LOOK_AGAIN_MS = 50 };
 

@@ -7,11 +7,11 @@
 
 #include "base/text/text.h"
 #include "mail/mailq_format.h"
-#include "outpost/messages/active_deliveries.h"
 #include "outpost/command.h"
+#include "outpost/flusher/health.h"
+#include "outpost/messages/active_deliveries.h"
 #include "outpost/messages/print_row.h"
 #include "outpost/messages/select_messages.h"
-#include "outpost/flusher/health.h"
 
 enum { PAGE = 200, OUT_MAX = 8 << 20 };
 

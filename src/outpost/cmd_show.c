@@ -7,12 +7,12 @@
 #include "base/deadline.h"
 #include "base/text/text.h"
 #include "mail/mailq_format.h"
-#include "outpost/messages/active_deliveries.h"
-#include "outpost/command.h"
-#include "outpost/messages/print_history.h"
 #include "outpost/check/print_hint.h"
-#include "outpost/messages/print_text.h"
+#include "outpost/command.h"
+#include "outpost/messages/active_deliveries.h"
+#include "outpost/messages/print_history.h"
 #include "outpost/messages/print_row.h"
+#include "outpost/messages/print_text.h"
 #include "outpost/messages/select_messages.h"
 
 enum { MARGIN = 13 };

@@ -15,11 +15,11 @@
 #include "base/process/proc.h"
 #include "base/process/step.h"
 #include "base/text/text.h"
-#include "outpost/command.h"
 #include "outpost/check/check_report.h"
+#include "outpost/command.h"
+#include "outpost/flusher/health.h"
 #include "outpost/flusher/start_outpostd.h"
 #include "submission/submission.h"
-#include "outpost/flusher/health.h"
 
 enum { PATIENCE_S = 120, LOOK_MS = 50, SAID_MAX = 16 << 10, EVENTS = 32 };
 

@@ -10,9 +10,9 @@
 #include <unistd.h>
 
 #include "base/deadline.h"
+#include "base/files/trust.h"
 #include "base/process/proc.h"
 #include "base/text/text.h"
-#include "base/files/trust.h"
 #include "control/control.h"
 #include "outpost/command.h"
 #include "outpost/flusher/start_outpostd.h"

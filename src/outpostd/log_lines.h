@@ -2,8 +2,8 @@
 #ifndef OUTPOSTD_LOG_LINES_H
 #define OUTPOSTD_LOG_LINES_H
 
-#include "outpostd/parts.h"
 #include "mail/dsn.h"
+#include "outpostd/parts.h"
 
 void event_pickup(const char *id, uid_t uid, const char *sender);
 void event_active(const struct queue_message *m, const char *sender);

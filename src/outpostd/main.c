@@ -17,13 +17,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/process/inherited.h"
+#include "base/files/trust.h"
 #include "base/io.h"
 #include "base/log.h"
+#include "base/process/inherited.h"
 #include "base/process/proc.h"
-#include "base/sock.h"
 #include "base/process/step.h"
-#include "base/files/trust.h"
+#include "base/sock.h"
 #include "control/control.h"
 
 enum { LOCK_WAIT_MS = 20 * 1000, RESTART_WAIT_MS = 1000, STOP_MS = 5 * 1000, LOOK_MS = 20 };
@@ -195,6 +195,7 @@ static void make_run_directory(const struct outpostd *d)
 static int start(struct outpostd *d, struct error *err)
 {
 	char path[PATH_MAX];
+	bool early;
 	int n;
 
 	if (snprintf(path, sizeof(path), "%s/main.cf", d->conf_dir) >= (int)sizeof(path))
@@ -207,15 +208,16 @@ static int start(struct outpostd *d, struct error *err)
 	n = snprintf(d->queue_dir, sizeof(d->queue_dir), "%s", conf_str(d->conf, P_queue_directory));
 	if (n >= (int)sizeof(d->queue_dir))
 		return error_set(err, REASON_CONFIG, "queue_directory is too long");
-	if (conf_writer(d->conf) == 0)
+	early = reload_log_is_roots(d);
+	if (early)
 		reload_log(d); /* while we may */
 	make_own_queue(d);
 	make_run_directory(d);
 	listener_bind(d);
 	if (proc_become_owner(d->queue_dir, NULL, err) < 0 || conf_check_writer(d->conf, err) < 0)
 		return -1;
-	if (conf_writer(d->conf) != 0)
-		reload_log(d); /* a user's log, so not with more rights than the user has */
+	if (!early)
+		reload_log(d); /* not with more rights than those have who control its path */
 	/* Signals are held back after the queue is ours: while it waits for the last agent of another, this process
 	 * can be stopped at once. */
 	if (open_queue(d, err) < 0 || watch_signals(d, err) < 0)

@@ -21,14 +21,14 @@
 #include <stdio.h>
 
 #include "credentials/credentials.h"
-#include "outpostd/host/this_host.h"
-#include "outpostd/relays/relays.h"
-#include "outpostd/dispatch/dispatch.h"
-#include "outpostd/intake/intake.h"
 #include "outpostd/admin/admin.h"
+#include "outpostd/dispatch/dispatch.h"
+#include "outpostd/host/this_host.h"
+#include "outpostd/intake/intake.h"
 #include "outpostd/log_lines.h"
 #include "outpostd/loop.h"
 #include "outpostd/parts.h"
+#include "outpostd/relays/relays.h"
 #include "rules/rules.h"
 
 struct outpostd {

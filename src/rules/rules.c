@@ -28,10 +28,10 @@ static struct rewrite_map as_map(struct maps *m)
 }
 
 /* An :include: of an alias, for a program that may wait for it. outpostd puts list_reader.h in its place. */
-static int include(void *arg, const char *path, struct buf *text, struct error *err)
+static int include(void *arg, const char *path, bool everybodys, struct buf *text, struct error *err)
 {
 	(void)arg;
-	return trust_read_public(path, text, NULL, err);
+	return everybodys ? trust_read_everybodys(path, text, err) : trust_read_public(path, text, NULL, err);
 }
 
 static int open_maps(struct conf *c, struct rules *r, enum rules_map end, struct error *err)
@@ -51,6 +51,7 @@ static int open_maps(struct conf *c, struct rules *r, enum rules_map end, struct
 		.aliases = as_map(r->maps[MAP_ALIASES]),
 		.virtual = as_map(r->maps[MAP_VIRTUAL]),
 		.include = include,
+		.aliases_exposed = maps_exposed(r->maps[MAP_ALIASES]),
 		.canonical = as_map(r->maps[MAP_CANONICAL]),
 		.recipient_canonical = as_map(r->maps[MAP_RECIPIENT_CANONICAL]),
 		.sender_canonical = as_map(r->maps[MAP_SENDER_CANONICAL]),

@@ -4,8 +4,8 @@
 #ifndef SENDMAIL_MODES_H
 #define SENDMAIL_MODES_H
 
-#include "sendmail/options.h"
 #include "sendmail/find_queue.h"
+#include "sendmail/options.h"
 
 /* Each returns the exit code, and has said what there is to say. */
 int ask_list(struct place *p, const struct options *o);		/* -bp, mailq */

@@ -17,8 +17,8 @@
 #include "base/text/text.h"
 #include "mail/address.h"
 #include "sendmail/caller.h"
-#include "sendmail/submit.h"
 #include "sendmail/compose.h"
+#include "sendmail/submit.h"
 #include "sendmail/xtext.h"
 #include "submission/submission.h"
 

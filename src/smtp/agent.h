@@ -12,11 +12,11 @@
 #include "base/deadline.h"
 #include "delivery/delivery.h"
 #include "smtp/connection/channel.h"
+#include "smtp/connection/tls.h"
 #include "smtp/ehlo.h"
 #include "smtp/link.h"
 #include "smtp/replies.h"
 #include "smtp/reply.h"
-#include "smtp/connection/tls.h"
 
 struct agent {
 	struct delivery_session set;

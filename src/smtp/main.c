@@ -4,9 +4,9 @@
  */
 #include "config.h"
 #include "smtp/agent.h"
-#include "smtp/session.h"
 #include "base/io.h"
 #include "base/process/proc.h"
+#include "smtp/session.h"
 
 #include <stdio.h>
 #include <poll.h>

@@ -1,8 +1,8 @@
 #include "config.h"
 #include "token/token.h"
 #include "base/deadline.h"
-#include "base/io.h"
 #include "base/files/trust.h"
+#include "base/io.h"
 #include "base/limits.h"
 #include "credentials/sha256.h"
 

@@ -29,11 +29,11 @@ static int get(void *arg, const char *key, struct buf *value, struct error *err)
 	return 0;
 }
 
-static int include(void *arg, const char *path, struct buf *text, struct error *err)
+static int include(void *arg, const char *path, bool everybodys, struct buf *text, struct error *err)
 {
 	const struct text *t = arg;
 
-	(void)path, (void)err;
+	(void)path, (void)everybodys, (void)err;
 	return buf_add(text, t->p, t->n < 200 ? t->n : 200);
 }
 

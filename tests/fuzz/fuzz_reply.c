@@ -1,9 +1,9 @@
 /* Replies: any cut of the bytes gives the same replies, and whatever is made of one is printable and bounded. */
 #include "config.h"
 #include "smtp/ehlo.h"
+#include "base/limits.h"
 #include "smtp/replies.h"
 #include "smtp/reply.h"
-#include "base/limits.h"
 
 #include <stdint.h>
 #include <stdlib.h>

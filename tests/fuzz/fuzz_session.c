@@ -9,8 +9,8 @@
  */
 #include "config.h"
 #include "smtp/agent.h"
-#include "smtp/session.h"
 #include "base/sock.h"
+#include "smtp/session.h"
 
 #include <poll.h>
 #include <stdint.h>

@@ -8,8 +8,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "sendmail/submit.h"
 #include "sendmail/smtpd.h"
+#include "sendmail/submit.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -21,8 +21,8 @@
 #include "base/io.h"
 #include "base/limits.h"
 #include "base/process/proc.h"
-#include "base/sock.h"
 #include "base/process/step.h"
+#include "base/sock.h"
 #include "base/text/text.h"
 #include "delivery/delivery.h"
 

@@ -61,6 +61,39 @@ class Lists(attack.Attack):
         self.mail("list", uid=attack.MALLORY, code=None)
         self.assertNotIn(NOBODYS, self.all_that_is_said())
 
+    def secret(self):
+        """A file that outpost may read, and nobody else, in a place of root's."""
+        path = self.write("/etc/outpost/word", NOBODYS + "\n", 0o640)
+        os.chown(path, 0, machine.UID)
+        return "/etc/outpost/word"
+
+    def test_a_list_that_names_a_file(self):
+        """A list may name other lists. Who writes it is not root, so they are only those that everybody may read."""
+        self.list_of_mallory(text=":include:%s\nfriend@example.net\n" % self.secret())
+        self.site(alias_maps="hash:/etc/aliases", relayhost="[mail.example.com]:588", relay=False)
+        self.outpostd()
+        self.mail("list", uid=attack.MALLORY, code=None)
+        self.assertNotIn(NOBODYS, self.all_that_is_said())
+
+    def test_aliases_that_name_a_file(self):
+        """The same by a file of aliases that Mallory keeps."""
+        path = os.path.join(self.home, "aliases")
+        with open(path, "w") as f:
+            f.write("list: :include:%s\n" % self.secret())
+        os.chown(path, attack.MALLORY, attack.MALLORY)
+        self.site(alias_maps="hash:" + path, relayhost="[mail.example.com]:588", relay=False)
+        self.outpostd()
+        self.mail("list", uid=attack.MALLORY, code=None)
+        self.assertNotIn(NOBODYS, self.all_that_is_said())
+
+    def test_a_list_of_roots_may_be_closed(self):
+        """What root's aliases name need not be open to everybody."""
+        self.write("/etc/aliases", "list: :include:%s\n" % self.secret())
+        relay = self.site(alias_maps="hash:/etc/aliases")
+        self.outpostd()
+        self.mail("list")
+        self.assertEqual([m.recipients for m in relay.wait_messages(1)], [[NOBODYS + "@example.com"]])
+
     def test_nothing_of_a_list_is_quoted(self):
         """Not even of a list that may be read: what its lines hold goes to no log."""
         self.list_of_mallory(text="\"%s\n|%s\n/%s\n%s@@@\n" % ((NOBODYS,) * 4))

@@ -6,7 +6,9 @@ import re
 import shutil
 import subprocess
 
+import attack
 import harness
+import machine
 
 UNITS = os.path.join(harness.BUILD, "conf", "systemd")
 
@@ -54,6 +56,27 @@ class Units(harness.SystemTest):
             if not found:
                 self.skipTest("systemd-analyze knows no --offline")
             self.assertLessEqual(float(found.group(1)), 2.0, done.stdout)
+
+
+class Log(attack.Attack):
+    """maillog_file is in a directory of the queue's owner, who must be able to write it. A taken-over outpostd would leave a link
+    there, and have root append lines with words of users to a file of root's at the next boot."""
+
+    def test_a_link_in_place_of_the_log(self):
+        os.symlink("/etc/written-by-root", self.log)
+        os.chown(self.log, machine.UID, machine.UID, follow_symlinks=False)
+        self.site()
+        self.outpostd()
+        self.mail("you@example.net")
+        self.assertNotEqual(self.type("test -e /etc/written-by-root", code=None).returncode, 0)
+
+    def test_a_log_in_a_directory_of_roots(self):
+        """That one is root's to make, and outpost's to go on with."""
+        self.type("mkdir /var/spool/log")
+        self.site(maillog_file="/var/spool/log/mail")
+        self.outpostd()
+        self.mail("you@example.net")
+        self.assertIn("from=<", self.type("cat /var/spool/log/mail").out)
 
 
 class Configure(harness.SystemTest):

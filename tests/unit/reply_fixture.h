@@ -2,8 +2,8 @@
 #ifndef UNIT_REPLY_FIXTURE_H
 #define UNIT_REPLY_FIXTURE_H
 
-#include "unit.h"
 #include "smtp/reply.h"
+#include "unit.h"
 
 static inline int parse(struct reply *r, const char *text, size_t n)
 {

@@ -22,15 +22,15 @@
 #include "base/buf.h"
 #include "base/deadline.h"
 #include "base/error.h"
-#include "base/frame.h"
 #include "base/files/fs.h"
+#include "base/frame.h"
 #include "base/io.h"
 #include "base/limits.h"
 #include "base/process/person.h"
 #include "base/process/proc.h"
 #include "base/process/sandbox.h"
-#include "base/sock.h"
 #include "base/process/step.h"
+#include "base/sock.h"
 #include "base/text/text.h"
 
 static void buffer_keeps_its_ceiling(void **state)
@@ -455,6 +455,7 @@ static void persons(void **state)
 		{0, 0}, {1000, 1000}, {99999, 99999}, {100000, 1000}, {165535, 1000}, {165536, 1001}, {231071, 1001},
 		{231072, 231072},
 		{300000, 300000}, {300009, 300000}, {310005, 300000}, {400000, 77}, {500000, 500000},
+		{600003, 600000}, {610003, 600000}, {700001, 700000},
 		{4294967290u, 4294967290u},
 	};
 	char dir[] = "/tmp/test_base.XXXXXX", subuid[100], passwd[100];
@@ -472,7 +473,7 @@ static void persons(void **state)
 		   0644);
 	write_text(subuid,
 		   "alice:100000:65536\nbob:165536:65536\nnobody-here:300000:10\nnobody-here:310000:10\n77:400000:5\n"
-		   "zero:0:1\nbroken\nalice:500000:x\n:500000:5\nalice:-5:10\n",
+		   "root:600000:10\nroot:610000:10\n0:700000:10\nzero:0:1\nbroken\nalice:500000:x\n:500000:5\nalice:-5:10\n",
 		   0644);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
 		assert_int_equal(person_of_in(cases[i].uid, subuid, passwd), cases[i].person);

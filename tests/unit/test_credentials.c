@@ -2,8 +2,8 @@
 #include "config.h"
 #include "conf_fixture.h"
 #include "base/limits.h"
-#include "credentials/internal.h"
 #include "credentials/credentials.h"
+#include "credentials/internal.h"
 #include "credentials/oauth2_file.h"
 #include "credentials/sha256.h"
 

@@ -1,9 +1,9 @@
 /* test_envelope.c: MAIL and RCPT lines, and what cannot go on one. */
 #include "config.h"
 #include "failing_malloc.h"
-#include "unit.h"
 #include "smtp/agent.h"
 #include "smtp/transaction/envelope.h"
+#include "unit.h"
 
 /* Without memory an address is not the relay's trouble, and not for good. */
 static void envelope_without_memory(void **state)

@@ -10,8 +10,8 @@
 
 /* Before cmocka.h, which has a macro of the same name as our fail(). */
 #include "base/text/text.h"
-#include "outpost/command.h"
 #include "outpost/check/print_hint.h"
+#include "outpost/command.h"
 
 #include <cmocka.h>
 

@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "failing_malloc.h"
 #include "base/buf.h"
+#include "failing_malloc.h"
 #include "mail/rewrite.h"
 
 /* A map in memory: "key value" pairs, NULL ends. */
@@ -29,9 +29,9 @@ static int get(void *arg, const char *key, struct buf *value, struct error *err)
 	return 0;
 }
 
-static int include(void *arg, const char *path, struct buf *text, struct error *err)
+static int include(void *arg, const char *path, bool everybodys, struct buf *text, struct error *err)
 {
-	(void)arg;
+	(void)arg, (void)everybodys;
 	if (strcmp(path, "/etc/list") != 0)
 		return error_set(err, REASON_NO_INPUT, "cannot read %s", path);
 	return buf_adds(text, "# people\none@x.example, two@x.example\n\nbob\n");

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -242,8 +243,60 @@ static void test_open(void **state)
 		if (fd >= 0)
 			close(fd);
 	}
-	assert_int_equal(trust_program(in_place("root/file"), &(struct error){0}), 0);
-	assert_int_equal(trust_program(in_place("ann/file"), &(struct error){0}), -1);
+	assert_int_equal(trust_check(in_place("root/file"), &(struct error){0}), 0);
+	assert_int_equal(trust_check(in_place("ann/file"), &(struct error){0}), -1);
+}
+
+/* Of a directory or a program of root's: Ann may write too, by its group or by an access control list. */
+static void test_shared(void **state)
+{
+	static const unsigned char list[] = {
+		2, 0, 0, 0,				/* version */
+		1, 0, 7, 0, 0xff, 0xff, 0xff, 0xff,	/* the owner */
+		2, 0, 7, 0, ANN & 0xff, ANN >> 8, 0, 0,	/* Ann */
+		4, 0, 5, 0, 0xff, 0xff, 0xff, 0xff,	/* the group */
+		16, 0, 7, 0, 0xff, 0xff, 0xff, 0xff,	/* the mask */
+		32, 0, 5, 0, 0xff, 0xff, 0xff, 0xff,	/* others */
+	};
+	struct error err;
+	uid_t uid;
+	gid_t gid;
+
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	make_dir("shared", 0, 0775);
+	make_file("shared/file", 0, "x");
+	assert_int_equal(trust_walk(in_place("shared/file"), &uid, &gid, &err), 0);
+	if (setxattr(in_place("shared"), "system.posix_acl_access", list, sizeof(list), 0) == 0) {
+		assert_int_equal(trust_walk(in_place("shared/file"), &uid, &gid, &err), -1);
+		assert_int_equal(err.reason, REASON_PERMISSION);
+	}
+	make_file("root/program", 0, "x");
+	assert_int_equal(trust_check(in_place("root/program"), &err), 0);
+	assert_int_equal(chmod(in_place("root/program"), 0702), 0);
+	assert_int_equal(trust_check(in_place("root/program"), &err), -1);
+	assert_int_equal(chown(in_place("root/program"), 0, ANN), 0);
+	assert_int_equal(chmod(in_place("root/program"), 0720), 0);
+	assert_int_equal(trust_check(in_place("root/program"), &err), -1);
+}
+
+/* What somebody else named is read only if everybody may read it. */
+static void test_everybodys(void **state)
+{
+	struct error err;
+	struct buf text;
+
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	buf_init(&text, 100);
+	make_file("root/closed", 0, "x");
+	assert_int_equal(trust_read_public(in_place("root/closed"), &text, NULL, &err), 0);
+	assert_int_equal(trust_read_everybodys(in_place("root/closed"), &text, &err), -1);
+	assert_int_equal(chmod(in_place("root/closed"), 0644), 0);
+	assert_int_equal(trust_read_everybodys(in_place("root/closed"), &text, &err), 0);
+	buf_free(&text);
 }
 
 int main(void)
@@ -254,6 +307,8 @@ int main(void)
 		cmocka_unit_test(test_become),
 		cmocka_unit_test(test_read),
 		cmocka_unit_test(test_open),
+		cmocka_unit_test(test_shared),
+		cmocka_unit_test(test_everybodys),
 	};
 
 	return cmocka_run_group_tests(tests, make_place, remove_place);

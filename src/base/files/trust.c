@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 enum { LINKS_MAX = 40, PIECE = 8192 };
@@ -29,6 +30,7 @@ struct walk {
 	bool opens;
 	bool exposed;		/* not root and this process's user alone control the path */
 	bool hidden;		/* not everybody may pass all directories and read the file */
+	bool open_to_others;	/* others than the file's owner may write to it */
 	int fd;			/* the file; -1: none yet */
 };
 
@@ -74,10 +76,24 @@ static int follow(struct walk *w, int fd, const char *name, struct error *err)
 	return w->dir < 0 ? error_sys(err, REASON_SYSTEM, "cannot open /") : 0;
 }
 
+/* Whether a group writes that is not root's, nor this process's own, or, by an access control list, who knows: the bits
+ * of the group are the most that the list allows. What belongs to a user is shared as that user likes. */
+static bool is_groups(int fd, const struct stat *st)
+{
+	char path[64];
+
+	if (!(st->st_mode & S_IWGRP) || st->st_uid != 0)
+		return false;
+	if (st->st_gid != 0 && st->st_gid != getegid())
+		return true;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	return getxattr(path, "system.posix_acl_access", NULL, 0) > 0;
+}
+
 static int enter(struct walk *w, int fd, const char *name, const struct stat *st, struct error *err)
 {
 	bool sticky = st->st_mode & S_ISVTX;
-	bool everybody = st->st_mode & S_IWOTH, group = (st->st_mode & S_IWGRP) && st->st_gid != 0 && st->st_uid == 0;
+	bool everybody = st->st_mode & S_IWOTH, group = is_groups(fd, st);
 
 	if ((everybody || group) && !sticky &&
 	    expose(w, name, everybody ? "can be changed by everybody" : "can be changed by its group", err) < 0)
@@ -125,6 +141,7 @@ static int take(struct walk *w, int fd, const char *name, bool last, struct erro
 		return enter(w, fd, name, &st, err);
 	if (!last || !S_ISREG(st.st_mode))
 		return refuse(w, name, last ? "is not a regular file" : "is not a directory", err);
+	w->open_to_others = (st.st_mode & S_IWOTH) || is_groups(fd, &st);
 	if (w->shared && st.st_nlink > 1 &&
 	    expose(w, name, "has other names, in a directory that others write to", err) < 0)
 		return -1;
@@ -196,22 +213,24 @@ int trust_walk(const char *path, uid_t *uid, gid_t *gid, struct error *err)
 	return 0;
 }
 
-int trust_program(const char *path, struct error *err)
+int trust_check(const char *path, struct error *err)
 {
-	uid_t uid;
-	gid_t gid;
+	struct walk w = {.path = path, .dir = -1, .fd = -1};
 
-	if (trust_walk(path, &uid, &gid, err) < 0)
+	if (walk(&w, err) < 0)
 		return -1;
-	if (uid == 0 || uid == geteuid())
-		return 0;
-	return error_set(err, REASON_PERMISSION, "%s can be replaced by uid %u, who is neither root nor this process's "
-			 "user (namei -l %s shows where)", path, (unsigned)uid, path);
+	if (w.uid != 0 && w.uid != geteuid())
+		return error_set(err, REASON_PERMISSION, "%s can be replaced by uid %u, who is neither root nor this "
+				 "process's user (namei -l %s shows where)", path, (unsigned)w.uid, path);
+	if (w.open_to_others)
+		return error_set(err, REASON_PERMISSION, "%s can be changed by others than its owner; type: chmod go-w %s",
+				 path, path);
+	return 0;
 }
 
-int trust_open(const char *path, struct error *err)
+static int open_exposed(const char *path, bool exposed, struct error *err)
 {
-	struct walk w = {.path = path, .dir = -1, .opens = true, .fd = -1};
+	struct walk w = {.path = path, .dir = -1, .opens = true, .exposed = exposed, .fd = -1};
 	int rc = walk(&w, err);
 
 	if (rc == 0 && w.fd < 0)
@@ -223,9 +242,14 @@ int trust_open(const char *path, struct error *err)
 	return -1;
 }
 
-int trust_read_public(const char *path, struct buf *out, struct stat *st, struct error *err)
+int trust_open(const char *path, struct error *err)
 {
-	int fd = trust_open(path, err), rc;
+	return open_exposed(path, false, err);
+}
+
+static int read_exposed(const char *path, bool exposed, struct buf *out, struct stat *st, struct error *err)
+{
+	int fd = open_exposed(path, exposed, err), rc;
 
 	if (fd < 0)
 		return -1;
@@ -235,6 +259,16 @@ int trust_read_public(const char *path, struct buf *out, struct stat *st, struct
 		rc = io_read_to_end(fd, path, out, err);
 	close(fd);
 	return rc;
+}
+
+int trust_read_public(const char *path, struct buf *out, struct stat *st, struct error *err)
+{
+	return read_exposed(path, false, out, st, err);
+}
+
+int trust_read_everybodys(const char *path, struct buf *out, struct error *err)
+{
+	return read_exposed(path, true, out, NULL, err);
 }
 
 static int become(uid_t uid, gid_t gid, struct error *err)

@@ -32,8 +32,11 @@ int trust_walk(const char *path, uid_t *uid, gid_t *gid, struct error *err);
 int trust_open(const char *path, struct error *err);
 /* trust_open, and the text up to out's ceiling; fills *st if st is not NULL. */
 int trust_read_public(const char *path, struct buf *out, struct stat *st, struct error *err);
-/* Whether root and this process's user alone control the path of a program that is about to be run. */
-int trust_program(const char *path, struct error *err);
+/* The same for a path that somebody else named: what everybody may read alone. */
+int trust_read_everybodys(const char *path, struct buf *out, struct error *err);
+/* Whether root and this process's user alone can change a file, or put another in its place: a program that is about
+ * to be run, or what says which files are read. */
+int trust_check(const char *path, struct error *err);
 
 /* As root: becomes, for good, who controls path. For everybody else, and where root alone does: nothing. */
 int trust_become(const char *path, struct error *err);

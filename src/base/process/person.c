@@ -71,13 +71,14 @@ static bool find_name(struct span name, const char *passwd, uint64_t *uid)
 	return found;
 }
 
-/* The owner's uid. Unknown, it is the first uid of the owner's first range, so that several ranges are one person. */
+/* The owner's uid. Of an owner who is unknown, or root, it is the first uid of that owner's first range, so that several
+ * ranges are one person. */
 static uint64_t owner_of(struct span file, struct range r, const char *passwd)
 {
 	uint64_t uid;
 	struct range first;
 
-	if (text_u64(r.owner, UINT32_MAX, &uid) || find_name(r.owner, passwd, &uid))
+	if ((text_u64(r.owner, UINT32_MAX, &uid) || find_name(r.owner, passwd, &uid)) && uid != 0)
 		return uid;
 	while (next_range(&file, &first))
 		if (is_same(first.owner, r.owner))

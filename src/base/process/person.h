@@ -3,7 +3,8 @@
  * that are meant for a person count the owner of a range, not the uid.
  *
  * Only files are read, /etc/subuid and /etc/passwd, never the user database of another machine, which may be silent:
- * a range whose owner is not in /etc/passwd counts as one person of its own. Files that are not root's, not regular,
+ * a range whose owner is not in /etc/passwd counts as one person of its own. So does a range of root's: containers live
+ * in those, and nobody in them is root here. Files that are not root's, not regular,
  * larger than 4 MiB, or that others may write, count as absent.
  */
 #ifndef BASE_PERSON_H

@@ -2,8 +2,8 @@
 #ifndef OUTPOST_CHECK_H
 #define OUTPOST_CHECK_H
 
-#include "outpost/command.h"
 #include "outpost/check/check_report.h"
+#include "outpost/command.h"
 
 enum { CHECK_RELAYS = 16 };
 

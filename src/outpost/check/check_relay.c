@@ -10,10 +10,10 @@
 #include <unistd.h>
 
 #include "base/deadline.h"
-#include "base/process/proc.h"
 #include "base/io.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "base/process/proc.h"
 #include "delivery/delivery.h"
 #include "nexthop/nexthop.h"
 

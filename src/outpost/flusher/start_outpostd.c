@@ -15,8 +15,8 @@
 #include "base/deadline.h"
 #include "base/io.h"
 #include "base/process/proc.h"
-#include "base/sock.h"
 #include "base/process/step.h"
+#include "base/sock.h"
 #include "base/text/text.h"
 #include "control/control.h"
 

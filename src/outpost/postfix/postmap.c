@@ -10,9 +10,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/files/trust.h"
 #include "base/limits.h"
 #include "base/text/text.h"
-#include "base/files/trust.h"
 
 /* A map is opened as the value of a parameter, which says how its file is written. */
 struct kind {

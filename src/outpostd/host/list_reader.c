@@ -10,9 +10,9 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "base/files/trust.h"
 #include "base/io.h"
 #include "base/log.h"
-#include "base/files/trust.h"
 
 enum {
 	READ_MS = 5 * 1000,
@@ -25,6 +25,7 @@ enum {
 struct list_file {
 	struct outpostd *d;
 	char *path;
+	bool everybodys;	/* nothing else is read */
 	pid_t pid;		/* the process that reads it; 0: none */
 	struct watch watch;	/* its pipe */
 	struct buf sent;	/* what came of it */
@@ -50,7 +51,7 @@ bool lists_awaited(const struct outpostd *d)
 }
 
 /* It must hold nothing of ours, the lock least of all: it may hang for longer than we live. */
-static _Noreturn void child(const char *path, int fd)
+static _Noreturn void child(const struct list_file *f, int fd)
 {
 	struct error err;
 	struct buf text;
@@ -61,7 +62,8 @@ static _Noreturn void child(const char *path, int fd)
 		_exit(EX_OSERR);
 	io_close_from(3);
 	buf_init(&text, LIST_MAX);
-	rc = trust_read_public(path, &text, NULL, &err);
+	rc = f->everybodys ? trust_read_everybodys(f->path, &text, &err) :
+			     trust_read_public(f->path, &text, NULL, &err);
 	_exit(trust_send(STDOUT_FILENO, rc == 0 ? &text : NULL, &err) < 0 ? EX_IOERR : EX_OK);
 }
 
@@ -110,7 +112,7 @@ static int start_reading(struct list_file *f, struct error *err)
 		return error_sys(err, REASON_TEMPORARY, "cannot read %s", f->path);
 	f->pid = fork();
 	if (f->pid == 0)
-		child(f->path, fds[1]);
+		child(f, fds[1]);
 	close(fds[1]);
 	f->watch = (struct watch){.fd = fds[0], .events = POLLIN, .ready = readable, .arg = f};
 	if (f->pid < 0 || loop_add(&f->d->loop, &f->watch) < 0) {
@@ -151,13 +153,13 @@ static bool make_room(struct lists *l)
 	return true;
 }
 
-static struct list_file *file_of(struct outpostd *d, const char *path)
+static struct list_file *file_of(struct outpostd *d, const char *path, bool everybodys)
 {
 	struct lists *l = &d->lists;
 	struct list_file *f;
 
 	for (size_t i = 0; i < l->n; i++)
-		if (strcmp(l->files[i]->path, path) == 0)
+		if (strcmp(l->files[i]->path, path) == 0 && l->files[i]->everybodys == everybodys)
 			return l->files[i];
 	if (l->n == LISTS_KEPT && !make_room(l))
 		return NULL;
@@ -167,6 +169,7 @@ static struct list_file *file_of(struct outpostd *d, const char *path)
 		return NULL;
 	}
 	f->d = d;
+	f->everybodys = everybodys;
 	buf_init(&f->sent, LIST_MAX + LIMIT_CHUNK);
 	return l->files[l->n++] = f;
 }
@@ -191,10 +194,10 @@ static int take_sent(const struct list_file *f, struct buf *text, struct error *
 	return -1;
 }
 
-int lists_include(void *arg, const char *path, struct buf *text, struct error *err)
+int lists_include(void *arg, const char *path, bool everybodys, struct buf *text, struct error *err)
 {
 	struct outpostd *d = arg;
-	struct list_file *f = file_of(d, path);
+	struct list_file *f = file_of(d, path, everybodys);
 
 	if (!f)
 		return error_set(err, REASON_TEMPORARY, "too many lists are being read");

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/files/trust.h"
 
 enum { RELOAD_LOOK_MS = 30 * 1000, RELOAD_STORM_MS = 10 };
 
@@ -29,6 +30,21 @@ static void apply(struct outpostd *d)
 	agents_configure(d);
 	warn_unknown(d);
 	relays_configure(d);
+}
+
+/* A link in a directory of the queue's owner would have root append to any file. */
+bool reload_log_is_roots(const struct outpostd *d)
+{
+	const char *file = conf_str(d->conf, P_maillog_file);
+	struct error ignored;
+	uid_t uid;
+	gid_t gid;
+
+	if (conf_writer(d->conf) != 0)
+		return false;
+	if (!*file || strcmp(file, "/dev/stdout") == 0 || strcmp(file, "/dev/stderr") == 0)
+		return true;
+	return trust_walk(file, &uid, &gid, &ignored) == 0 && uid == 0;
 }
 
 void reload_log(struct outpostd *d)

@@ -42,6 +42,8 @@ void reload_tick(struct outpostd *d);
 const struct error *reload_error(const struct outpostd *d);	/* why the configuration stays as it was, or NULL */
 /* maillog_file; without it, or when it cannot be opened, syslog, or standard error in the foreground. */
 void reload_log(struct outpostd *d);
+/* As root: whether it is to be opened while we are root. */
+bool reload_log_is_roots(const struct outpostd *d);
 
 /* ---- user_lookup.c: who a uid is, and which groups parameters name. The user database may be on another machine,
  * slow, or silent for ever: a process of its own asks it, for which outpostd waits a moment and no longer, before a
@@ -97,7 +99,7 @@ void lists_ask(struct outpostd *d, unsigned since);
  * called when it is. */
 bool lists_awaited(const struct outpostd *d);
 /* The include of struct rewrite_rules; arg is the outpostd. */
-int lists_include(void *arg, const char *path, struct buf *text, struct error *err);
+int lists_include(void *arg, const char *path, bool everybodys, struct buf *text, struct error *err);
 deadline lists_deadline(const struct outpostd *d);
 void lists_tick(struct outpostd *d);
 void lists_free(struct outpostd *d);

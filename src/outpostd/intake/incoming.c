@@ -16,9 +16,9 @@
 #include <unistd.h>
 
 #include "base/array.h"
+#include "base/files/room.h"
 #include "base/io.h"
 #include "base/log.h"
-#include "base/files/room.h"
 #include "base/process/step.h"
 
 enum {

@@ -2,8 +2,8 @@
 #ifndef OUTPOSTD_INTAKE_H
 #define OUTPOSTD_INTAKE_H
 
-#include "base/process/person.h"
 #include "base/files/spill.h"
+#include "base/process/person.h"
 #include "outpostd/host/this_host.h"
 #include "outpostd/parts.h"
 #include "submission/incoming.h"

@@ -14,8 +14,8 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "base/process/proc.h"
-#include "base/sock.h"
 #include "base/process/step.h"
+#include "base/sock.h"
 #include "base/text/text.h"
 
 enum { SMTP_PORT = 25, BACKLOG = 100 };

@@ -1,9 +1,9 @@
 #include "config.h"
 #include "smtp/connection/tls.h"
+#include "base/limits.h"
 #include "smtp/agent.h"
 #include "smtp/connection/certificate.h"
 #include "smtp/connection/resolve.h"
-#include "base/limits.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,7 +1,7 @@
 #include "config.h"
 #include "smtp/session.h"
-#include "smtp/login/mechanism.h"
 #include "base/limits.h"
+#include "smtp/login/mechanism.h"
 
 #include <gsasl.h>
 #include <stdint.h>

@@ -1,7 +1,7 @@
 #include "config.h"
 #include "smtp/transaction/transaction.h"
-#include "smtp/transaction/verdict.h"
 #include "base/process/step.h"
+#include "smtp/transaction/verdict.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,9 +1,9 @@
 #include "config.h"
 #include "smtp/transaction/envelope.h"
-#include "smtp/transaction/verdict.h"
 #include "base/limits.h"
 #include "mail/address.h"
 #include "mail/recode.h"
+#include "smtp/transaction/verdict.h"
 
 #include <idn2.h>
 #include <stdio.h>

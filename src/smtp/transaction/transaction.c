@@ -1,9 +1,9 @@
 #include "config.h"
 #include "smtp/transaction/transaction.h"
-#include "smtp/transaction/envelope.h"
-#include "smtp/transaction/verdict.h"
 #include "base/limits.h"
 #include "base/process/step.h"
+#include "smtp/transaction/envelope.h"
+#include "smtp/transaction/verdict.h"
 
 #include <stdio.h>
 #include <stdlib.h>
