@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/io.h"
+#include "base/files/trust.h"
 #include "base/process/inherited.h"
 #include "base/process/proc.h"
 #include "submission/incoming.h"
@@ -58,7 +59,7 @@ int rights_take(const char *queue_dir, struct error *err)
 			return -1;
 	} else if (uid == 0) {
 		/* Not set-id, started by root: still never root's file in the queue. */
-		if (proc_become_owner(queue_dir, NULL, err) < 0)
+		if (trust_become_owner(queue_dir, NULL, err) < 0)
 			return -1;
 		uid = geteuid();
 	} else if (proc_become(uid, gid, NULL, err) < 0) {
@@ -84,7 +85,8 @@ int rights_give_up(const char *queue_dir, struct error *err)
 	if (setresgid(getgid(), getgid(), getgid()) < 0 || setresuid(getuid(), getuid(), getuid()) < 0 ||
 	    geteuid() != getuid() || getegid() != getgid())
 		return error_sys(err, REASON_SYSTEM, "cannot give up the set-id rights");
-	if (geteuid() == 0 && stat(queue_dir, &st) == 0 && proc_become_owner(queue_dir, NULL, err) < 0)
+	if (geteuid() == 0 && (stat(queue_dir, &st) == 0 ? trust_become_owner(queue_dir, NULL, err) :
+			       trust_become(queue_dir, err)) < 0)
 		return -1;
 	inherited_reset();
 	if (make_dirs(queue_dir, true, err) < 0)

@@ -99,7 +99,7 @@ int context_become(struct context *c, struct error *err)
 				 "queue directory %s belongs to root, not to %s; type: chown -R %s:%s %s", QUEUEDIR,
 				 owner, owner, owner, QUEUEDIR);
 	}
-	if (proc_become_owner(conf_str(c->conf, P_queue_directory), &c->owner, err) < 0) {
+	if (trust_become_owner(conf_str(c->conf, P_queue_directory), &c->owner, err) < 0) {
 		size_t n = strlen(err->text);
 
 		if (error_exit(err) == EX_NOPERM && !c->own)

@@ -214,7 +214,7 @@ static int start(struct outpostd *d, struct error *err)
 	make_own_queue(d);
 	make_run_directory(d);
 	listener_bind(d);
-	if (proc_become_owner(d->queue_dir, NULL, err) < 0 || conf_check_writer(d->conf, err) < 0)
+	if (trust_become_owner(d->queue_dir, NULL, err) < 0 || conf_check_writer(d->conf, err) < 0)
 		return -1;
 	if (!early)
 		reload_log(d); /* not with more rights than those have who control its path */

@@ -91,7 +91,7 @@ int store_open(struct token_store *s, const char *path, const struct oauth2 *o, 
 	if (take_lock(s, seconds, err) < 0)
 		return -1;
 	if (access(path, F_OK) < 0 && errno == ENOENT)
-		return 0;
+		return trust_check(path, err); /* whoever could make it meanwhile would choose its mode */
 	buf_init(&text, LIMIT_CONF_FILE);
 	rc = trust_read_public(path, &text, &st, err);
 	if (rc == 0 && (st.st_mode & 077))

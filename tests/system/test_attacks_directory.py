@@ -152,6 +152,21 @@ class Directory(unittest.TestCase):
             for name in [folder] + [os.path.join(folder, f) for f in files]:
                 self.assertEqual(os.lstat(name).st_uid, ANN, name)
 
+    def test_queue_behind_a_link(self):
+        """root's own configuration has its queue below Ann's directory: a link there leads into a directory of root's."""
+        conf, target = os.path.join(self.place, "conf"), os.path.join(self.place, "target")
+        os.mkdir(conf)
+        os.mkdir(target, 0o700)
+        link = os.path.join(self.dir, "queue")
+        os.symlink(target, link)
+        os.lchown(link, ANN, ANN)
+        self.write(os.path.join(conf, "main.cf"), "queue_directory = %s\nrelayhost = [127.0.0.1]:9\nalias_maps =\n"
+                   "door_socket = %s/door\n" % (link, conf), owner=0)
+        for program, args in (("sendmail", ("-C", conf, "you@example.net")), ("outpost", ("-C", conf, "queue")),
+                              ("outpost-drop", ("-q", link)), ("outpostd", ("-C", conf, "-f", "--take-in"))):
+            self.run_as_root(program, *args, stdin=b"Subject: x\n\nx\n")
+            self.assertEqual(os.listdir(target), [], program)
+
     def test_directory_of_everybody(self):
         os.chmod(self.dir, 0o777)
         os.chown(self.dir, 0, 0)

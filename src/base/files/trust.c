@@ -290,6 +290,11 @@ int trust_become(const char *path, struct error *err)
 	return uid == 0 ? 0 : become(uid, gid, err);
 }
 
+int trust_become_owner(const char *dir, uid_t *owner, struct error *err)
+{
+	return proc_become_owner(dir, owner, err) < 0 ? -1 : trust_become(dir, err);
+}
+
 /* ---- reading with another user's rights */
 
 /* 'y' and the text, or 'n', the reason's name, a newline and the words. */

@@ -41,6 +41,10 @@ int trust_check(const char *path, struct error *err);
 /* As root: becomes, for good, who controls path. For everybody else, and where root alone does: nothing. */
 int trust_become(const char *path, struct error *err);
 
+/* proc_become_owner; and where that leaves us root, trust_become: a queue of root's may be behind a link of somebody
+ * else's. */
+int trust_become_owner(const char *dir, uid_t *owner, struct error *err);
+
 /* io_read_file with the rights of who controls path: as root it is read by a process that has become that user. */
 int trust_read_file(const char *path, struct buf *out, struct error *err);
 
