@@ -2,14 +2,14 @@
 service_files = \
 	conf/systemd/outpost.socket conf/systemd/outpost.service \
 	conf/systemd/outpost-run.service conf/systemd/outpost-run.timer \
-	conf/systemd/outpost-loopback.socket conf/systemd/outpost-loopback@.service \
+	conf/systemd/outpost-loopback.socket \
 	conf/systemd/outpost-credential.path conf/systemd/outpost-credential.service \
 	conf/systemd/credential.conf conf/systemd/outpost.sysusers conf/systemd/outpost.tmpfiles
 
 systemdsystemunit_DATA = \
 	conf/systemd/outpost.socket conf/systemd/outpost.service \
 	conf/systemd/outpost-run.service conf/systemd/outpost-run.timer \
-	conf/systemd/outpost-loopback.socket conf/systemd/outpost-loopback@.service \
+	conf/systemd/outpost-loopback.socket \
 	conf/systemd/outpost-credential.path conf/systemd/outpost-credential.service
 serviceexampledir = $(docdir)/examples
 serviceexample_DATA = conf/systemd/credential.conf
@@ -26,7 +26,6 @@ conf/systemd/outpost.service: conf/systemd/outpost.service.in
 conf/systemd/outpost-run.service: conf/systemd/outpost-run.service.in
 conf/systemd/outpost-run.timer: conf/systemd/outpost-run.timer.in
 conf/systemd/outpost-loopback.socket: conf/systemd/outpost-loopback.socket.in
-conf/systemd/outpost-loopback@.service: conf/systemd/outpost-loopback@.service.in
 conf/systemd/outpost-credential.path: conf/systemd/outpost-credential.path.in
 conf/systemd/outpost-credential.service: conf/systemd/outpost-credential.service.in
 conf/systemd/credential.conf: conf/systemd/credential.conf.in

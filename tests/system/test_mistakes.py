@@ -174,7 +174,7 @@ class Mistakes(machine.Machine):
         """What check asks for it asks for no longer once it is done."""
         relay = self.new_relay()
         self.configure(inet_interfaces="loopback-only")
-        words = "type: systemctl enable --now outpost-loopback.socket"
+        words = "type: systemctl stop outpost; systemctl enable --now outpost-loopback.socket"
         self.assertIn(words, self.said("outpost check"))
         served = self.start("/usr/bin/python3", "-c", LISTENING, log=os.path.join(self.tmp, "served.log"))
         harness.wait_for("a listener", lambda: "listens" in served.output())

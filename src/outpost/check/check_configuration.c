@@ -229,7 +229,7 @@ static void loopback(struct context *c, struct report *r)
 		return;
 	snprintf(label, sizeof(label), "line %u", conf_line(c->conf, P_inet_interfaces));
 	report_line(r, REPORT_WARN, label, -1, "inet_interfaces = loopback-only: for SMTP on 127.0.0.1:25 type: "
-		    "systemctl enable --now outpost-loopback.socket", NULL);
+		    "systemctl stop outpost; systemctl enable --now outpost-loopback.socket", NULL);
 }
 
 static void advice(struct context *c, struct report *r)

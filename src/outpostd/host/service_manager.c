@@ -22,18 +22,18 @@ static uint64_t env_number(const char *name, uint64_t max)
 	return v && text_u64(span_of(v), max, &n) ? n : 0;
 }
 
-int service_manager_socket(const char *name)
+int service_manager_socket(const char *name, int n)
 {
-	uint64_t n = env_number("LISTEN_FDS", FDS_MAX);
+	int passed = (int)env_number("LISTEN_FDS", FDS_MAX);
 	const char *names = getenv("LISTEN_FDNAMES");
 	struct span rest = span_of(names ? names : ""), word;
 
 	if (env_number("LISTEN_PID", INT32_MAX) != (uint64_t)getpid())
 		return -1;
-	for (int i = 0; (uint64_t)i < n; i++) {
+	for (int i = 0; i < passed; i++) {
 		bool named = span_word(&rest, ":", &word);
 
-		if ((named && !span_is(word, name)) || (!named && i > 0))
+		if ((named && !span_is(word, name)) || (!named && i > 0) || n-- > 0)
 			continue;
 		if (io_nonblock(FIRST_FD + i, true) < 0 || io_cloexec(FIRST_FD + i, true) < 0)
 			return -1;

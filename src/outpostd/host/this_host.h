@@ -112,7 +112,8 @@ struct watchdog {
 	int64_t interval_ms;
 };
 
-int service_manager_socket(const char *name);		/* one that was passed under this name, or -1 */
+/* The n-th socket, from 0, that was passed under this name, or -1. */
+int service_manager_socket(const char *name, int n);
 void service_manager_notify(const char *text);
 deadline watchdog_deadline(struct outpostd *d);
 void watchdog_tick(struct outpostd *d);

@@ -225,7 +225,7 @@ static int listen_at(struct outpostd *d, struct watch *w, int fd, void (*ready)(
 static int open_door(struct outpostd *d, struct error *err)
 {
 	struct door *door = &d->door;
-	int fd = service_manager_socket("door");
+	int fd = service_manager_socket("door", 0);
 
 	if (snprintf(door->path, sizeof(door->path), "%s", conf_str(d->conf, P_door_socket)) >= (int)sizeof(door->path))
 		return error_set(err, REASON_CONFIG, "door_socket is too long");
@@ -332,7 +332,7 @@ void door_turn_away(struct outpostd *d, const struct error *why)
 {
 	struct door *door = &d->door;
 	deadline until = deadline_in_ms(TURN_AWAY_MS);
-	int fd = service_manager_socket("door");
+	int fd = service_manager_socket("door", 0);
 	struct error refusal;
 
 	if (fd < 0 || raise_descriptors(door, &refusal) < 0)

@@ -270,7 +270,8 @@ struct listener {
 		uid_t uid;	/* whose connection it is */
 	} sessions[LISTENER_SESSIONS];
 	bool ours;		/* no service manager holds the sockets for us: they need this process to stay */
-	int given;		/* one that does; kept while it is not used; -1: none */
+	bool passed;		/* one does; */
+	int given[2];		/* kept while they are not used; -1: none */
 };
 
 void listener_bind(struct outpostd *d);		/* while we may */

@@ -22,9 +22,13 @@ enum { SMTP_PORT = 25, BACKLOG = 100 };
 
 #define UID_UNKNOWN ((uid_t)65534) /* nobody */
 
+/* A socket unit that is enabled is asked for: then inet_interfaces must only not name other addresses. */
 static bool is_configured(struct outpostd *d)
 {
 	struct span rest = span_of(conf_str(d->conf, P_inet_interfaces)), word;
+
+	if (d->listener.passed && (!rest.n || span_is(rest, "all")))
+		return true;
 
 	while (span_word(&rest, ", \t", &word))
 		if (span_is(word, "loopback-only") || span_is(word, "localhost") || span_is(word, "127.0.0.1"))
@@ -71,22 +75,35 @@ static bool is_on(const struct listener *l)
 	return l->socket[0].watch.fd >= 0 || l->socket[1].watch.fd >= 0;
 }
 
+/* The service manager's sockets stay its own. */
+static void take_passed(struct listener *l)
+{
+	for (int i = 0; i < 2; i++) {
+		int fd = getenv("LISTEN_FDNAMES") ? service_manager_socket("smtp", i) : -1;
+
+		l->passed = l->passed || fd >= 0;
+		if (fd >= 0 && !on_loopback(fd)) {
+			log_line(LOG_WARN, "smtpd", 0, "a socket for SMTP is not on loopback: it is not used");
+			fd = -1;
+		}
+		l->given[i] = fd;
+	}
+}
+
 static void get_sockets(struct listener *l)
 {
-	if (l->given >= 0 && !on_loopback(l->given)) {
-		log_line(LOG_WARN, "smtpd", 0, "the socket for SMTP is not on loopback: it is not used");
+	if (l->passed) {
+		l->socket[0].watch.fd = l->given[0];
+		l->socket[1].watch.fd = l->given[1];
 		return;
 	}
-	if (l->given >= 0) {
-		l->socket[0].watch.fd = l->given;
-		return;
-	}
+
 	l->socket[0].watch.fd = bind_loopback(AF_INET);
 	if (l->socket[0].watch.fd < 0)
 		log_line(LOG_WARN, "smtpd", 0, "cannot listen on 127.0.0.1:25: %s%s", strerror(errno),
 			 errno != EACCES ? "" :
-			 " (with systemd: systemctl enable --now outpost-loopback.socket; otherwise outpostd has to "
-			 "be started as root)");
+			 " (with systemd: systemctl stop outpost; systemctl enable --now outpost-loopback.socket; "
+			 "otherwise outpostd has to be started as root)");
 	l->socket[1].watch.fd = bind_loopback(AF_INET6);
 	l->ours = is_on(l);
 }
@@ -95,13 +112,13 @@ void listener_bind(struct outpostd *d)
 {
 	struct listener *l = &d->listener;
 
-	l->socket[0].watch.fd = l->socket[1].watch.fd = l->given = -1;
+	l->socket[0].watch.fd = l->socket[1].watch.fd = -1;
 	if (d->once || d->take_in)
 		return;
-	l->given = getenv("LISTEN_FDNAMES") ? service_manager_socket("smtp") : -1;
+	take_passed(l);
 	if (is_configured(d))
 		get_sockets(l);
-	else if (l->given >= 0)
+	else if (l->passed)
 		log_line(LOG_WARN, "smtpd", 0,
 			 "a socket for SMTP was passed, but inet_interfaces is not loopback-only");
 }
@@ -245,7 +262,7 @@ void listener_close(struct outpostd *d)
 			continue;
 		if (s->added)
 			loop_remove(&d->loop, &s->watch);
-		if (s->watch.fd != d->listener.given)
+		if (!d->listener.passed)
 			close(s->watch.fd);
 		s->watch.fd = -1;
 		s->added = false;
