@@ -37,6 +37,15 @@ class Persons(attack.Attack):
             self.hold(uid, 50)
         self.fair(self.latencies(10))
 
+    def test_all_places_of_the_door_by_eight_persons(self):
+        """Who conspire: none holds more than a share, all together hold every place, and the line as well."""
+        for name in ("subuid", "subgid"):
+            self.write("/etc/" + name, "")
+        self.outpostd()
+        for uid in range(61000, 61008):
+            self.hold(uid, 100)
+        self.fair(self.latencies(5))
+
     def test_a_person_is_one(self):
         """Subordinate uids share the places of the account that they belong to; another's are another's."""
         self.outpostd()

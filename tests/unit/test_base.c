@@ -473,7 +473,8 @@ static void persons(void **state)
 		   0644);
 	write_text(subuid,
 		   "alice:100000:65536\nbob:165536:65536\nnobody-here:300000:10\nnobody-here:310000:10\n77:400000:5\n"
-		   "root:600000:10\nroot:610000:10\n0:700000:10\nzero:0:1\nbroken\nalice:500000:x\n:500000:5\nalice:-5:10\n",
+		   "root:600000:10\nroot:610000:10\n0:700000:10\nzero:0:1\nbroken\n"
+		   "alice:500000:x\n:500000:5\nalice:-5:10\n",
 		   0644);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
 		assert_int_equal(person_of_in(cases[i].uid, subuid, passwd), cases[i].person);

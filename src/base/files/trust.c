@@ -258,8 +258,8 @@ int trust_check(const char *path, struct error *err)
 		return error_set(err, REASON_PERMISSION, "%s can be replaced by uid %u, who is neither root nor this "
 				 "process's user (namei -l %s shows where)", path, (unsigned)w.uid, path);
 	if (w.open_to_others)
-		return error_set(err, REASON_PERMISSION, "%s can be changed by others than its owner; type: chmod go-w %s",
-				 path, path);
+		return error_set(err, REASON_PERMISSION,
+				 "%s can be changed by others than its owner; type: chmod go-w %s", path, path);
 	return 0;
 }
 

@@ -71,8 +71,8 @@ static bool find_name(struct span name, const char *passwd, uint64_t *uid)
 	return found;
 }
 
-/* The owner's uid. Of an owner who is unknown, or root, it is the first uid of that owner's first range, so that several
- * ranges are one person. */
+/* The owner's uid. Of an owner who is unknown, or root, it is the first uid of that owner's first range, so that
+ * several ranges are one person. */
 static uint64_t owner_of(struct span file, struct range r, const char *passwd)
 {
 	uint64_t uid;

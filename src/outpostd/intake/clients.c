@@ -18,7 +18,8 @@ enum {
 	ENVELOPES_PER_PERSON = 80 << 20, /* larger ones while all of a person's, */
 	ENVELOPES_IN_ALL = 160 << 20,	/* and all of all users', are not more */
 	STALL_MS = 30 * 1000,		/* without a byte */
-	CROWDED_MS = 2 * 1000,		/* the same while others of that person wait */
+	CROWDED_MS = 2 * 1000,		/* the same while others of that person wait; and in all, while the door is full
+					 * and this person holds many of its places */
 	SENDING_MS = 10,
 };
 
@@ -55,6 +56,7 @@ int client_new(struct outpostd *d, int fd, uid_t uid, gid_t gid, bool admin)
 	c->watch = (struct watch){.fd = fd, .events = POLLIN, .ready = client_ready, .arg = c};
 	c->heard = clock_mono_ms();
 	c->stall = c->heard + STALL_MS;
+	c->since = c->heard;
 	c->whole = c->heard + conf_seconds(d->conf, P_door_time_limit) * 1000;
 	buf_init(&c->in, LIMIT_ADDRESS * 4);
 	buf_init(&c->out, 64 << 20); /* a listing of one message with all its recipients must fit */
@@ -346,6 +348,8 @@ static deadline client_deadline(const struct client *c)
 		return stall;
 	if (door_has_waiting(c->d, c->person))
 		stall = deadline_first(stall, c->heard + CROWDED_MS);
+	if (door_is_crowded_by(c->d, c->person))
+		stall = deadline_first(stall, c->since + CROWDED_MS);
 	return deadline_first(stall, c->whole);
 }
 

@@ -20,6 +20,7 @@ enum {
 	WAITING_PER_PERSON = 1024,
 	DESCRIPTORS_WANTED = 8192,
 	DESCRIPTORS_LEAST = 64,
+	FEW = 8,			/* places of one person: this part of all */
 };
 
 struct waiting {
@@ -48,6 +49,13 @@ static size_t waiting_of(const struct door *door, uid_t person)
 bool door_has_waiting(const struct outpostd *d, uid_t person)
 {
 	return waiting_of(&d->door, person) > 0;
+}
+
+bool door_is_crowded_by(const struct outpostd *d, uid_t person)
+{
+	size_t all = (size_t)conf_int(d->conf, P_door_connection_limit);
+
+	return d->door.waiting && d->clients.n >= all && clients_of(d, person) > all / FEW;
 }
 
 static void turn_away(struct outpostd *d, int fd, uid_t uid)
@@ -99,17 +107,30 @@ static void welcome(struct outpostd *d, int fd, uid_t uid, gid_t gid)
 		turn_away(d, fd, uid);
 }
 
+/* The first of the person who is served least: the line is no advantage to whoever fills it. */
+static struct waiting **next_in_line(struct outpostd *d)
+{
+	struct waiting **best = NULL;
+	size_t least = SIZE_MAX;
+
+	for (struct waiting **p = &d->door.waiting; *p && least > 0; p = &(*p)->next) {
+		size_t n = clients_of(d, (*p)->person);
+
+		if (n < least && may_serve(d, (*p)->person)) {
+			best = p;
+			least = n;
+		}
+	}
+	return best;
+}
+
 static void serve_waiting(struct outpostd *d)
 {
-	struct waiting **p = &d->door.waiting;
+	struct waiting **p;
 
-	while (*p) {
+	while ((p = next_in_line(d))) {
 		struct waiting *w = *p;
 
-		if (!may_serve(d, w->person)) {
-			p = &w->next;
-			continue;
-		}
 		*p = w->next;
 		d->door.nwaiting--;
 		if (client_new(d, w->fd, w->uid, w->gid, false) < 0)

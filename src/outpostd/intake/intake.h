@@ -33,6 +33,8 @@ void door_hang_up(struct outpostd *d);		/* all clients go */
 deadline door_deadline(struct outpostd *d);
 void door_tick(struct outpostd *d);
 bool door_has_waiting(const struct outpostd *d, uid_t person);
+/* Whether all places are taken, somebody waits for one, and this person holds more than a few of them. */
+bool door_is_crowded_by(const struct outpostd *d, uid_t person);
 bool door_is_quiet(const struct outpostd *d);	/* no client is served or waits */
 /* Where the administrator's socket of a queue is; NULL when it does not fit into buf. */
 const char *door_admin_path(const char *queue_dir, char *buf, size_t size);
@@ -92,7 +94,7 @@ struct client {
 	gid_t gid;			/* CLIENT_NO_GROUP: the process is not the user's */
 	uid_t person;			/* whose the uid is */
 	uint64_t room_at;		/* so many bytes later the free space is looked at */
-	deadline stall, whole;
+	deadline since, stall, whole;
 	int64_t heard;			/* monotonic ms of its last bytes */
 	struct buf in, out;
 	struct submission_decoder *decoder;
