@@ -8,6 +8,7 @@
 #include <linux/netlink.h>
 #include <linux/sock_diag.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -197,8 +198,8 @@ struct diag_request {
 	struct inet_diag_req_v2 about;
 };
 
-/* The kernel answers before send returns. A listener that happens to be at the port of an end that is gone, and an end
- * without its process, tell nothing. */
+/* The kernel answers before send returns. A listener that happens to be at the port of an end that is gone tells
+ * nothing. */
 static int ask_diag(const struct diag_request *r, uid_t *uid)
 {
 	union {
@@ -213,11 +214,20 @@ static int ask_diag(const struct diag_request *r, uid_t *uid)
 		n = recv(fd, &answer, sizeof(answer), MSG_DONTWAIT);
 	if (fd >= 0)
 		close(fd);
-	if (n < (ssize_t)NLMSG_LENGTH(sizeof(*m)) || answer.head.nlmsg_type != SOCK_DIAG_BY_FAMILY || !m->idiag_inode ||
+	if (n < (ssize_t)NLMSG_LENGTH(sizeof(*m)) || answer.head.nlmsg_type != SOCK_DIAG_BY_FAMILY ||
 	    m->id.idiag_dport != r->about.id.idiag_dport)
 		return -1;
 	*uid = m->idiag_uid;
-	return 0;
+	return m->idiag_inode ? 1 : 0;
+}
+
+/* Where the kernel cannot be asked: an end that says it will send no more may be gone. */
+static bool is_open(int fd)
+{
+	struct tcp_info info = {0};
+	socklen_t n = sizeof(info);
+
+	return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &n) < 0 || info.tcpi_state == TCP_ESTABLISHED;
 }
 
 int sock_peer_tcp(int fd, uid_t *uid)
@@ -228,12 +238,15 @@ int sock_peer_tcp(int fd, uid_t *uid)
 			  .id.idiag_cookie = {INET_DIAG_NOCOOKIE, INET_DIAG_NOCOOKIE}},
 	};
 	struct inet_diag_sockid *id = &r.about.id;
-	int family = tcp_end(getpeername, fd, id->idiag_src, &id->idiag_sport);
+	int family = tcp_end(getpeername, fd, id->idiag_src, &id->idiag_sport), rc;
 
-	if (family < 0 || tcp_end(getsockname, fd, id->idiag_dst, &id->idiag_dport) != family)
+	if (family < 0)
+		return errno == ENOTCONN ? 0 : -1;
+	if (tcp_end(getsockname, fd, id->idiag_dst, &id->idiag_dport) != family)
 		return -1;
 	r.about.sdiag_family = (__u8)family;
-	return ask_diag(&r, uid);
+	rc = ask_diag(&r, uid);
+	return rc < 0 && !is_open(fd) ? 0 : rc;
 }
 
 int sock_peer_groups(int fd, gid_t *groups, int max)

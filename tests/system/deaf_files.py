@@ -1,7 +1,7 @@
 """A file system that stops answering, and a guest who sends a file of it to a door: what whoever drops that file has to wait for.
 
     deaf_files.py DOOR
-    deaf_files.py --mount DIR       mounts it there for everybody, prints "mounted", and lets whoever opens DIR/file wait
+    deaf_files.py --mount DIR [UID] mounts it there for everybody, prints "mounted", and lets whoever opens DIR/file wait
 
 Speaks the kernel's FUSE protocol on /dev/fuse. A file with a page that is not yet written back is closed in the kernel only once
 the page was taken, and here nobody takes it. The file rests unread in a socket, and the socket is what is sent: so the one who
@@ -23,7 +23,8 @@ import struct
 import sys
 import tempfile
 
-LOOKUP, FORGET, GETATTR, SETATTR, OPEN, WRITE, RELEASE, FLUSH, INIT, INTERRUPT, BATCH_FORGET = 1, 2, 3, 4, 14, 16, 18, 25, 26, 36, 42
+LOOKUP, FORGET, GETATTR, SETATTR, OPEN, WRITE, STATFS = 1, 2, 3, 4, 14, 16, 17
+RELEASE, FLUSH, INIT, INTERRUPT, BATCH_FORGET = 18, 25, 26, 36, 42
 WRITEBACK_CACHE = 1 << 16
 FILE = 2        # its node; 1 is the directory
 LIBC = ctypes.CDLL(None, use_errno=True)
@@ -42,14 +43,14 @@ def open_device():
         sys.exit(77)
 
 
-OPTIONS = b"fd=%d,rootmode=40000,user_id=0,group_id=0"
+OPTIONS = b"fd=%d,rootmode=40000,user_id=%d,group_id=%d"
 
 
 def mount():
     """/dev/fuse, mounted where only we and our children see it: it is gone with us."""
     device = open_device()
     place = tempfile.mkdtemp(prefix="outpost-fuse-")
-    options = OPTIONS % device
+    options = OPTIONS % (device, 0, 0)
     if LIBC.unshare(0x00020000) or LIBC.mount(b"none", b"/", None, 0x44000, None):      # CLONE_NEWNS; MS_PRIVATE | MS_REC
         os.rmdir(place)
         give_up("no mount namespace here")
@@ -76,6 +77,8 @@ def answer(opcode, node, body, deaf):
         return struct.pack("<4Q2I", FILE, 1, 60, 60, 0, 0) + attributes(FILE)
     if opcode in (GETATTR, SETATTR):
         return struct.pack("<QII", 60, 0, 0) + attributes(node)
+    if opcode == STATFS:
+        return bytes(80)
     if opcode == OPEN:
         return struct.pack("<QII", 1, 0, 0)
     if opcode == WRITE:
@@ -164,10 +167,10 @@ def visit(path, deaf, door):
     signal.pause()
 
 
-def stay(place):
-    """Mounted for all who are where we are; opening a file there has no end."""
+def stay(place, uid):
+    """Mounted for all who are where we are, as fusermount does it for uid; opening a file there has no end."""
     device = open_device()
-    if LIBC.mount(b"deaf", place.encode(), b"fuse", 0, OPTIONS % device + b",allow_other"):
+    if LIBC.mount(b"deaf", place.encode(), b"fuse", 0, OPTIONS % (device, uid, uid) + b",allow_other"):
         give_up("cannot mount a fuse here")
     print("mounted", flush=True)
     try:
@@ -178,7 +181,7 @@ def stay(place):
 
 def main():
     if sys.argv[1] == "--mount":
-        stay(sys.argv[2])
+        stay(sys.argv[2], int(sys.argv[3]) if len(sys.argv) > 3 else 0)
     device, place = mount()
     deaf = mmap.mmap(-1, 1)
     if os.fork() == 0:

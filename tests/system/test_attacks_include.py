@@ -11,6 +11,18 @@ import machine
 NOBODYS = "nothing-else-has-this-word"
 
 
+def fuse(test, uid=0):
+    """A directory of a file system that uid has mounted for everybody, whose files are root's by its own account."""
+    place = os.path.join(test.tmp, "fuse")
+    os.mkdir(place)
+    server = subprocess.Popen(["/usr/bin/python3", "-B", os.path.join(os.path.dirname(os.path.abspath(__file__)), "deaf_files.py"),
+                               "--mount", place, str(uid)], stdout=subprocess.PIPE, preexec_fn=test.inside)
+    test.addCleanup(test._end, server)
+    if server.stdout.readline() != b"mounted\n":
+        test.skipTest("no FUSE here")
+    return place
+
+
 class Lists(attack.Attack):
     def list_of_mallory(self, to=None, text="friend@example.net\n"):
         """The alias "list", and Mallory's file, or a link to something else in its place."""
@@ -104,13 +116,7 @@ class Lists(attack.Attack):
 
     def test_a_file_system_that_hangs(self):
         """FUSE in a namespace of the test: whoever opens the list waits for ever."""
-        place = os.path.join(self.tmp, "fuse")
-        os.mkdir(place)
-        server = subprocess.Popen(["/usr/bin/python3", "-B", os.path.join(os.path.dirname(os.path.abspath(__file__)), "deaf_files.py"),
-                                   "--mount", place], stdout=subprocess.PIPE, preexec_fn=self.inside)
-        self.addCleanup(self._end, server)
-        if server.stdout.readline() != b"mounted\n":
-            self.skipTest("no FUSE here")
+        place = fuse(self)
         self.write("/etc/aliases", "list: :include:%s/file\n" % place)
         self.site(alias_maps="hash:/etc/aliases")
         self.outpostd()
@@ -154,6 +160,13 @@ class Files(attack.Attack):
         self.mail("you@example.net")
         harness.wait_for("a refusal", lambda: self.log_lines("can be replaced by uid %d" % attack.MALLORY))
         self.assertFalse(os.path.exists(mark))
+
+    def test_a_file_system_of_mallorys(self):
+        """With user_allow_other in fuse.conf a user's process says whose its files are."""
+        self.site(smtp_sasl_password_maps="exec:%s/program" % fuse(self, attack.MALLORY))
+        self.outpostd()
+        self.mail("you@example.net")
+        harness.wait_for("a refusal", lambda: self.log_lines("can be replaced by uid %d" % attack.MALLORY))
 
 
 if __name__ == "__main__":

@@ -79,6 +79,16 @@ class Places(attack.Attack):
         self.assertIn("250 2.0.0", self.smtp(SESSION.decode(), uid=attack.BOB).stdout)
         self.assertNotIn("250 2.0.0", self.smtp(SESSION.decode(), uid=attack.MALLORY).stdout)
 
+    def test_who_hangs_up_is_nobody(self):
+        """All is sent at once, and the connection closed before outpostd looks whose it is."""
+        self.site(inet_interfaces="loopback-only", authorized_submit_users="!mallory, static:anyone", relay=False)
+        self.type("outpost reload", code=None)
+        code = ("import socket\nfor _ in range(20):\n    s=socket.socket()\n    s.connect(('127.0.0.1',25))\n    s.sendall(%r)\n    s.close()\n" %
+                SESSION)
+        self.assertEqual(self.popen("/usr/bin/python3", "-c", code).wait(60), 0)
+        self.assertIn("250 2.0.0", self.smtp(SESSION.decode(), uid=attack.BOB).stdout)
+        self.assertEqual([line for line in self.log_lines("uid=") if "uid=%d" % attack.BOB not in line], [])
+
 
 if __name__ == "__main__":
     harness.main()

@@ -2,6 +2,8 @@
 #include "base/files/trust.h"
 #include "base/io.h"
 #include "base/process/proc.h"
+#include "base/text/number.h"
+#include "base/text/span.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -9,8 +11,10 @@
 #include <linux/magic.h>
 #include <pwd.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/vfs.h>
 #include <sys/wait.h>
 #include <sys/xattr.h>
@@ -123,6 +127,35 @@ static int open_file(struct walk *w, const char *name, const struct stat *st, st
 	return 0;
 }
 
+/* A file system that a user's process answers for (FUSE, and user_allow_other in /etc/fuse.conf) says of itself whose
+ * its files are: they count as theirs who mounted it. */
+static int note_mounter(const struct walk *w, const char *name, struct stat *st, struct error *err)
+{
+	FILE *f = fopen("/proc/self/mountinfo", "re");
+	char device[32], *line = NULL, *option;
+	bool found = false;
+	uint64_t uid = 0;
+	size_t size = 0;
+
+	snprintf(device, sizeof(device), "%u:%u", major(st->st_dev), minor(st->st_dev));
+	while (f && !found && getline(&line, &size, f) > 0) {
+		struct span rest = span_of(line), word = {"", 0};
+
+		for (int field = 0; field < 3; field++)	/* id, parent, device */
+			span_word(&rest, " ", &word);
+		found = span_is(word, device);
+		option = found ? strrchr(line, ' ') : NULL;	/* of what is in front the user chooses the text */
+		option = option ? strstr(option, ",user_id=") : NULL;
+		if (option && text_u64((struct span){option + 9, strspn(option + 9, "0123456789")}, UINT32_MAX, &uid) &&
+		    uid != 0)
+			st->st_gid = st->st_uid = (uid_t)uid;
+	}
+	free(line);
+	if (f)
+		fclose(f);
+	return found ? 0 : refuse(w, name, "is on a file system that is gone", err);
+}
+
 /* Takes fd in place of w->dir (1), or is done with it (0). */
 static int take(struct walk *w, int fd, const char *name, bool last, struct error *err)
 {
@@ -133,6 +166,8 @@ static int take(struct walk *w, int fd, const char *name, bool last, struct erro
 		return error_sys(err, REASON_SYSTEM, "cannot stat %s", w->path);
 	if (fs.f_type == PROC_SUPER_MAGIC)
 		return refuse(w, name, "is in procfs", err);
+	if (fs.f_type == FUSE_SUPER_MAGIC && note_mounter(w, name, &st, err) < 0)
+		return -1;
 	if (note_owner(w, name, &st, err) < 0)
 		return -1;
 	if (S_ISLNK(st.st_mode))

@@ -199,14 +199,16 @@ static void listener_ready(void *arg, short revents)
 	struct listener_session *s;
 	uid_t uid = UID_UNKNOWN;
 	struct error err;
-	int fd = accept4(at->watch.fd, NULL, NULL, SOCK_CLOEXEC);
+	int fd = accept4(at->watch.fd, NULL, NULL, SOCK_CLOEXEC), known;
 
 	(void)revents;
 	if (fd < 0)
 		return;
-	if (sock_peer_tcp(fd, &uid) < 0)
+	known = sock_peer_tcp(fd, &uid);
+	if (known < 0)
 		uid = UID_UNKNOWN;
-	s = find_place(d, uid);
+	/* Who hangs up at once is nobody's, and would send what they may not send themselves. */
+	s = known == 0 ? NULL : find_place(d, uid);
 	if (!s) {
 		turn_away(fd);
 		return;
