@@ -115,8 +115,8 @@ class Limits(harness.SystemTest):
         self.assertEqual(status, 0)
         return usage.ru_maxrss // 1024
 
-    def test_loopback_unit(self):
-        """What outpost-loopback.socket does: a connection becomes sendmail -bs's standard input and output."""
+    def test_inetd(self):
+        """What inetd does: a connection becomes sendmail -bs's standard input and output."""
         relay = self.ready()
         with socket.create_server(("127.0.0.1", 0)) as listener:
             client = smtplib.SMTP(timeout=10 * harness.PATIENCE)
