@@ -33,8 +33,8 @@ int sock_pair(int fds[2]);
 /* Who connected: uid, gid and pid by SO_PEERCRED. Pointers may be NULL. */
 int sock_peer(int fd, uid_t *uid, gid_t *gid, pid_t *pid);
 
-/* The same for a TCP connection from a process of this machine (NETLINK_SOCK_DIAG): 1, and the uid that made its end. 0:
- * that end is closed by now, and whoever closed it is not to be found. -1: the kernel cannot be asked. */
+/* The same for a TCP connection from a process of this machine (NETLINK_SOCK_DIAG): 1, and the uid that made its end.
+ * 0: that end is closed by now, and whoever closed it is not to be found. -1: the kernel cannot be asked. */
 int sock_peer_tcp(int fd, uid_t *uid);
 
 /* The supplementary groups of the peer (SO_PEERGROUPS), at most max; returns how many, -1 if unknown. */
