@@ -9,28 +9,7 @@ import harness
 SUBUIDS = range(200000, 200008)
 
 
-class Persons(attack.Attack):
-    def setUp(self):
-        super().setUp()
-        for name in ("subuid", "subgid"):
-            self.write("/etc/" + name, "mallory:200000:65536\nbob:265536:65536\n")
-        self.site()
-
-    def hold(self, uid, n, after=b"OUTPOST1"):
-        """n connections to the door as this user, each with the beginning of a submission; held until the test is over."""
-        code = ("import socket,sys,time\n"
-                "held=[]\n"
-                "for _ in range(%d):\n"
-                "    s=socket.socket(socket.AF_UNIX); s.connect('/run/outpost/door'); s.send(%r); held.append(s)\n"
-                "print('held', flush=True)\n"
-                "while True:\n"
-                "    time.sleep(1)\n"
-                "    for s in held:\n"
-                "        try: s.send(b'K')\n"
-                "        except OSError: pass\n" % (n, after))
-        process = self.popen("/usr/bin/python3", "-c", code, uid=uid, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-        self.assertEqual(process.stdout.readline(), b"held\n")
-
+class Persons(attack.Holding):
     def test_all_places_of_the_door(self):
         self.outpostd()
         for uid in SUBUIDS:
